@@ -1,0 +1,285 @@
+"""Task sequences of the literature, ready to use: initialized, frozen, partially frozen, heads, expanding blocks.
+
+Every constructor takes ``truth`` as a mapping from block to one truth per task, or leaves it out and takes the
+inner products ``gram`` alone (see `theory.problem.TaskSequence`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.problem import PREVIOUS, Isotropic, Task, TaskSequence
+from theory.values import FrozenArray, is_symbolic
+
+
+def initialized(
+    blocks: Mapping[str, Any],
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Mapping[str, Sequence[Any]] | None = None,
+    gram: Mapping[str, Any] | None = None,
+    start: str = PREVIOUS,
+) -> TaskSequence:
+    """Every task trains every block ("initialized training").
+
+    Parameters
+    ----------
+    blocks : mapping of block name to dimension
+        Used by all tasks.
+    samples : sequence of length T
+        Fresh samples of each task.
+    noise : number or sequence of length T
+        Standard deviation of the label noise.
+    truth, gram : mapping
+        One truth per task for every block, or the (T, T) inner products of every block.
+    start : {"previous", "zero"}
+        The two readings of "initialized": go on from the previous estimate, or start again from zero.
+    """
+    return _sequence(blocks, samples, noise, truth, gram, lambda t: tuple(blocks), start)
+
+
+def frozen(
+    blocks: Mapping[str, Any],
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Mapping[str, Sequence[Any]] | None = None,
+    gram: Mapping[str, Any] | None = None,
+    keep: Sequence[str] = ("shared",),
+) -> TaskSequence:
+    """Task 0 trains every block, later tasks keep the blocks ``keep`` ("frozen training").
+
+    Parameters are those of `initialized`, and
+
+    Parameters
+    ----------
+    keep : sequence of str
+        Blocks that stay fixed after task 0.
+    """
+    for block in keep:
+        if block not in blocks:
+            raise InputError(f"keep names block {block!r}, which is not among {list(blocks)}; correct the name")
+    later = tuple(block for block in blocks if block not in keep)
+    return _sequence(blocks, samples, noise, truth, gram, lambda t: later if t else tuple(blocks), PREVIOUS)
+
+
+def one_block(
+    dimension: Any,
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Sequence[Any] | None = None,
+    gram: Any = None,
+    start: str = PREVIOUS,
+) -> TaskSequence:
+    """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836)."""
+    wrap = {} if truth is None else {"truth": {"shared": truth}}
+    return initialized({"shared": dimension}, samples, noise, gram=None if gram is None else {"shared": gram}, start=start, **wrap)
+
+
+def trainable_fraction(
+    trained: int,
+    blocks: Mapping[str, int],
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Mapping[str, Sequence[Any]] | None = None,
+    gram: Mapping[str, Any] | None = None,
+    split: str = "shared",
+) -> TaskSequence:
+    """Partially frozen training: after task 0 only ``trained`` of the coordinates of block ``split`` move.
+
+    The block is cut in ``<split>_kept`` and ``<split>_moving``. A ``trained`` of 0 is frozen training, the
+    block's dimension is initialized training.
+
+    Parameters
+    ----------
+    trained : int
+        Coordinates of ``split`` that go on training, from 0 to its dimension.
+    split : str
+        The block that is cut; all others train in every task.
+
+    Other parameters are those of `initialized`. Vectors are cut by coordinates (the last ``trained`` move);
+    inner products are shared out in proportion to the dimensions, as for truths spread evenly over coordinates.
+    """
+    if split not in blocks:
+        raise InputError(f"split is {split!r}, which is not among {list(blocks)}; correct the name")
+    whole = blocks[split]
+    if not isinstance(trained, (int, np.integer)) or not 0 <= trained <= whole:
+        raise InputError(f"trained is {trained!r}; block {split!r} has {whole} coordinates, so give a whole number from 0 to {whole}")
+    if trained == 0:
+        return frozen(blocks, samples, noise, truth, gram, keep=(split,))
+    if trained == whole:
+        return initialized(blocks, samples, noise, truth, gram)
+    kept, moving = f"{split}_kept", f"{split}_moving"
+    parts = {kept: slice(0, whole - trained), moving: slice(whole - trained, whole)}
+    shares = {kept: whole - trained, moving: trained}
+
+    def cut(mapping: Mapping[str, Any] | None, cut_value: Any) -> dict | None:
+        if mapping is None:
+            return None
+        others = {block: value for block, value in mapping.items() if block != split}
+        return {**{part: cut_value(mapping[split], part) for part in parts}, **others} if split in mapping else others
+
+    def cut_truths(values: Sequence[Any], part: str) -> list[Any]:
+        if any(isinstance(v, Isotropic) for v in values):
+            raise InputError(f"the truth of block {split!r} is Isotropic, whose cut has a random length; give vectors or gram")
+        return [v if isinstance(v, str) else FrozenArray(v).values[parts[part]] for v in values]
+
+    def share(matrix: Any, part: str) -> Any:
+        return _scaled(matrix, shares[part], whole)
+
+    new_blocks = {**shares, **{block: d for block, d in blocks.items() if block != split}}
+    return frozen(new_blocks, samples, noise, cut(truth, cut_truths), cut(gram, share), keep=(kept,))
+
+
+def one_head_per_task(
+    shared: Any,
+    heads: Sequence[Any],
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Mapping[str, Sequence[Any]] | None = None,
+    gram: Mapping[str, Any] | None = None,
+    train_shared: bool = True,
+) -> TaskSequence:
+    """A shared block and one head for each task; task t uses the shared block and its own ``head_t``.
+
+    Parameters
+    ----------
+    shared : dimension
+        Of the shared block.
+    heads : sequence of dimensions
+        Of each task's head.
+    truth, gram : mapping
+        With the keys "shared" and "head": T truths each, or (T, T) inner products of "shared" and squared
+        lengths (T,) of the heads.
+    train_shared : bool
+        Whether tasks after task 0 move the shared block (initialized) or not (frozen).
+    """
+    tasks = len(samples)
+    names = [f"head_{t}" for t in range(tasks)]
+    if len(heads) != tasks:
+        raise InputError(f"heads has {len(heads)} dimensions for {tasks} tasks; give one for each task")
+    _require_truths({"shared": shared, "head": heads}, tasks, truth, gram)
+    grams = None
+    if gram is not None:
+        grams = {"shared": gram["shared"]} if "shared" in gram else {}
+        for t, name in enumerate(names if "head" in gram else []):
+            grams[name] = [[gram["head"][t] if i == j == t else 0 for j in range(tasks)] for i in range(tasks)]
+    return TaskSequence(
+        {"shared": shared, **dict(zip(names, heads))},
+        [
+            Task(
+                samples[t],
+                _per_task(noise, t, tasks),
+                {"shared": _pick_truth(truth, "shared", t), names[t]: _pick_truth(truth, "head", t)},
+                ("shared", names[t]) if train_shared or t == 0 else (names[t],),
+            )
+            for t in range(tasks)
+        ],
+        grams,
+    )
+
+
+def expanding(
+    shared: Any,
+    specific: tuple[Any, Any],
+    samples: Sequence[Any],
+    noise: Any,
+    truth: Mapping[str, Sequence[Any]] | None = None,
+    gram: Mapping[str, Any] | None = None,
+    norm: str = "padded",
+    train_shared: bool = True,
+) -> TaskSequence:
+    """Two tasks whose specific part grows from p_1 to p_2 >= p_1 parameters, the paper's setting.
+
+    Parameters
+    ----------
+    shared : dimension
+        p, of the block ``shared``.
+    specific : pair of dimensions
+        (p_1, p_2 - p_1): ``specific`` is used by both tasks, ``extra`` by task 1 only. An extra of 0 leaves the
+        block out.
+    truth, gram : mapping
+        Of ``shared`` and ``specific`` for both tasks; of ``extra`` for task 1: ``truth["extra"]`` a single truth,
+        or ``gram["extra"]`` its squared length. Without it the extra part of the truth is zero.
+    norm : {"padded", "excess_risk"}
+        Whether task 0's error counts ``extra`` with truth zero, or does not know that block.
+    train_shared : bool
+        Whether task 1 moves ``shared`` (initialized) or not (frozen).
+    """
+    if norm not in ("padded", "excess_risk"):
+        raise InputError(f"norm is {norm!r}; choose 'padded' or 'excess_risk'")
+    if len(samples) != 2:
+        raise InputError(f"samples is {samples!r}; an expanding sequence has two tasks")
+    base, extra = specific
+    both = {"shared": shared, "specific": base}
+    _require_truths(both, 2, truth, gram)
+    with_extra = not (isinstance(extra, (int, np.integer)) and extra == 0)
+    later = ("specific", "extra") if with_extra else ("specific",)
+    first, second = ({block: _pick_truth(truth, block, t) for block in both} for t in (0, 1))
+    grams = {block: matrix for block, matrix in (gram or {}).items() if block != "extra"}
+    if with_extra:
+        second["extra"] = truth["extra"] if truth and "extra" in truth else "extra"
+        if second["extra"] == "extra":
+            grams["extra"] = [[0, 0], [0, (gram or {}).get("extra", 0)]]
+        if norm == "padded":
+            vector = not isinstance(second["extra"], (str, Isotropic))
+            first["extra"] = np.zeros(extra) if vector else Isotropic(0) if isinstance(second["extra"], Isotropic) else "nothing"
+    tasks = [
+        Task(samples[0], _per_task(noise, 0, 2), first, tuple(both)),
+        Task(samples[1], _per_task(noise, 1, 2), second, (("shared",) if train_shared else ()) + later),
+    ]
+    return TaskSequence({**both, "extra": extra} if with_extra else both, tasks, grams)
+
+
+def _sequence(blocks, samples, noise, truth, gram, trained, start) -> TaskSequence:
+    tasks = len(samples)
+    _require_truths(blocks, tasks, truth, gram)
+    return TaskSequence(
+        blocks,
+        [
+            Task(samples[t], _per_task(noise, t, tasks), {b: _pick_truth(truth, b, t) for b in blocks}, trained(t), start if t else PREVIOUS)
+            for t in range(tasks)
+        ],
+        gram,
+    )
+
+
+def _require_truths(blocks: Mapping[str, Any], tasks: int, truth: Mapping | None, gram: Mapping | None) -> None:
+    for block in blocks:
+        if block not in (truth or {}) and block not in (gram or {}):
+            raise InputError(f"block {block!r} has no truth; give truth[{block!r}] (one per task) or gram[{block!r}]")
+        if block in (truth or {}) and len(truth[block]) != tasks:
+            raise InputError(f"truth[{block!r}] has {len(truth[block])} truths for {tasks} tasks; give one for each task")
+
+
+def _pick_truth(truth: Mapping | None, block: str, t: int) -> Any:
+    return truth[block][t] if truth and block in truth else f"{block}_{t}"
+
+
+def _per_task(value: Any, t: int, tasks: int) -> Any:
+    if isinstance(value, (list, tuple)):
+        if len(value) != tasks:
+            raise InputError(f"noise has {len(value)} values for {tasks} tasks; give one number, or one for each task")
+        return value[t]
+    return value
+
+
+def _scaled(matrix: Any, part: int, whole: int) -> Any:
+    """``matrix * part / whole`` without leaving exact arithmetic where the entries are exact."""
+    from fractions import Fraction
+
+    array = FrozenArray(matrix).values if isinstance(matrix, np.ndarray) else None
+    if array is not None and array.dtype.kind == "f":
+        return array * (part / whole)
+    rows = array.tolist() if array is not None else [list(row) for row in matrix]
+    share = Fraction(part, whole)
+
+    def scale(entry: Any) -> Any:
+        if is_symbolic(entry):
+            return entry * share.numerator / share.denominator
+        return entry * share if not isinstance(entry, float) else entry * part / whole
+
+    return [[scale(entry) for entry in row] for row in rows]

@@ -1,0 +1,411 @@
+"""An experiment in continual learning, as data: blocks of parameters and a sequence of regression tasks.
+
+This module knows no formula and no sampler. `theory.law` computes exact expectations from a `TaskSequence`,
+`simulate` draws data from the same object; neither sees the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number, plain_array, whole_number
+
+PREVIOUS, ZERO = "previous", "zero"
+
+
+@dataclass(frozen=True)
+class Isotropic:
+    """A true parameter vector of fixed length whose direction is drawn uniformly, afresh in every trial.
+
+    Parameters
+    ----------
+    norm : number, symbol or grid
+        Euclidean length, at least 0.
+    name : str, optional
+        Isotropic truths of one block that share a name share their direction; without a name every use draws
+        its own, independent of all others.
+    """
+
+    norm: Any
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        norm = number(self.norm, "the norm of an Isotropic truth")
+        if below(norm, 0):
+            raise InputError(f"the norm of an Isotropic truth is {norm!r}; a length is at least 0")
+        object.__setattr__(self, "norm", norm)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One regression task ``y = sum_b X_b' w_b + noise * eps`` and how the learner is trained on it.
+
+    Parameters
+    ----------
+    samples : int, symbol or integer grid
+        Number of fresh samples, at least 0 (0 is no step unless there is memory).
+    noise : number, symbol or grid
+        Standard deviation of the label noise, at least 0.
+    truth : mapping of block name to truth
+        True parameters of every block that the task uses: a vector, the name of a vector whose inner products
+        stand in ``TaskSequence(gram=...)``, or `Isotropic`. The task's error counts exactly these blocks.
+    train : sequence of str
+        Blocks that the training moves; the others stay where they are.
+    start : {"previous", "zero"} or mapping of block name to either
+        Where each trained block starts; blocks that a mapping leaves out start from the previous estimate.
+    scale : number or mapping of block name to number
+        Share of the minimum-norm step that is taken; 1 fits the data.
+    weights : mapping of block name to number, optional
+        Positive weights lambda_b: the step minimises ``sum_b lambda_b |step_b|^2``. Missing blocks weigh 1.
+    memory : mapping of earlier task (from 0) to int, optional
+        Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
+        ones of that task, so that the memories of different tasks are nested.
+    """
+
+    samples: Any
+    noise: Any
+    truth: Mapping[str, Any]
+    train: Sequence[str]
+    start: str | Mapping[str, str] = PREVIOUS
+    scale: Any = 1
+    weights: Mapping[str, Any] | None = None
+    memory: Mapping[int, Any] | None = None
+
+    def __post_init__(self) -> None:
+        noise = number(self.noise, "noise")
+        if below(noise, 0):
+            raise InputError(f"noise is {noise!r}; it is a standard deviation, so at least 0")
+        if not isinstance(self.truth, Mapping) or not self.truth:
+            raise InputError(f"truth is {self.truth!r}; give a mapping from block name to a vector, a name or Isotropic(norm)")
+        truth = FrozenMapping({_name(block): _truth(block, value) for block, value in self.truth.items()})
+        train = _train(self.train, truth)
+        settings = {
+            "samples": whole_number(self.samples, "samples", 0),
+            "noise": noise,
+            "truth": truth,
+            "train": train,
+            "start": _start(self.start, train),
+            "scale": _per_block("scale", self.scale, train),
+            "weights": _weights(self.weights, train),
+            "memory": _memory(self.memory),
+        }
+        for field, value in settings.items():
+            object.__setattr__(self, field, value)
+
+    def scale_of(self, block: str) -> Any:
+        """Share of the full step that ``block`` takes."""
+        return self.scale.get(block, 1) if isinstance(self.scale, FrozenMapping) else self.scale
+
+    def starts_from_zero(self, block: str) -> bool:
+        """Whether training resets ``block`` to zero first."""
+        return block in self.train and (self.start.get(block) if isinstance(self.start, FrozenMapping) else self.start) == ZERO
+
+    def weight_of(self, block: str) -> Any:
+        """Weight of ``block`` in the norm of the step."""
+        return 1 if self.weights is None else self.weights.get(block, 1)
+
+    @property
+    def equally_weighted(self) -> bool:
+        """Whether the step is the least one in the plain Euclidean norm."""
+        return len({self.weight_of(block) for block in self.train}) == 1
+
+    @property
+    def takes_full_step(self) -> bool:
+        """Whether every trained block takes the whole step, so that the data are fitted."""
+        return all(not is_grid(self.scale_of(block)) and self.scale_of(block) == 1 for block in self.train)
+
+
+@dataclass(frozen=True)
+class TaskSequence:
+    """Blocks of parameters and the tasks that are learned one after another, starting from zero.
+
+    Parameters
+    ----------
+    blocks : mapping of block name to int, symbol or integer grid
+        Dimensions, at least 1.
+    tasks : sequence of Task
+        In the order of training; tasks are counted from 0.
+    gram : mapping of block name to array_like, optional
+        Inner products of the named truths of a block over tasks, shape (T, T), numbers or symbols; with leading
+        axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
+
+    Raises
+    ------
+    InputError
+        If the parts do not fit together; the message names the task, the value and the remedy.
+
+    Notes
+    -----
+    Any number may be a numpy array with one value per grid point. Grids broadcast against one another;
+    `grid_shape` is their common shape and `at` picks a single point. The sampler takes single points only.
+    """
+
+    blocks: Mapping[str, Any]
+    tasks: Sequence[Task]
+    gram: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.blocks, Mapping) or not self.blocks:
+            raise InputError(f"blocks is {self.blocks!r}; give a mapping from block name to dimension")
+        blocks = FrozenMapping({_name(b): whole_number(d, f"the dimension of block {b!r}", 1) for b, d in self.blocks.items()})
+        tasks = tuple(self.tasks)
+        if not tasks or not all(isinstance(task, Task) for task in tasks):
+            raise InputError(f"tasks holds {len(tasks)} objects of types {sorted({type(t).__name__ for t in tasks})}; give at least one Task")
+        gram = FrozenMapping({b: _gram(b, g, len(tasks)) for b, g in (self.gram or {}).items()})
+        for field, value in {"blocks": blocks, "tasks": tasks, "gram": gram}.items():
+            object.__setattr__(self, field, value)
+        for t, task in enumerate(tasks):
+            _check_task(self, t, task)
+        for block in gram:
+            _check_gram(self, block)
+        self.grid_shape  # noqa: B018 - grids that do not broadcast must fail here, not later
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def used(self, t: int) -> tuple[str, ...]:
+        """Blocks that task ``t`` uses and whose errors count for it, in the order of ``blocks``."""
+        return tuple(block for block in self.blocks if block in self.tasks[t].truth)
+
+    def users(self, block: str) -> tuple[int, ...]:
+        """Tasks that use ``block``."""
+        return tuple(t for t, task in enumerate(self.tasks) if block in task.truth)
+
+    def trained_dimension(self, t: int) -> Any:
+        """Total dimension of the blocks that task ``t`` trains."""
+        dimensions = [self.blocks[block] for block in self.tasks[t].train]
+        if any(is_grid(d) for d in dimensions):
+            return FrozenArray(sum(plain_array(d) for d in dimensions))
+        return sum(dimensions)
+
+    def values(self) -> list[Any]:
+        """Every number of the experiment apart from vector entries: dimensions, counts, noise, norms, grams."""
+        found = list(self.blocks.values())
+        for task in self.tasks:
+            found += [task.samples, task.noise]
+            found += list(task.scale.values()) if isinstance(task.scale, FrozenMapping) else [task.scale]
+            found += list((task.weights or {}).values()) + list((task.memory or {}).values())
+            found += [truth.norm for truth in task.truth.values() if isinstance(truth, Isotropic)]
+        for matrix in self.gram.values():
+            found += list(matrix.values.ravel()) if matrix.values.dtype == object else []
+        return found
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Common shape of all grids; () for a single experiment."""
+        shapes = [value.shape for value in self.values() if is_grid(value)]
+        shapes += [matrix.shape[:-2] for matrix in self.gram.values()]
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise InputError(f"grids of shapes {sorted(set(shapes))} do not broadcast; reshape them so that every axis is one parameter") from None
+
+    def at(self, index: int | tuple[int, ...]) -> TaskSequence:
+        """Return the single experiment at grid point ``index``."""
+        shape = self.grid_shape
+
+        def pick(value: Any) -> Any:
+            if isinstance(value, FrozenMapping):
+                return {key: pick(v) for key, v in value.items()}
+            return np.broadcast_to(value.values, shape)[index].item() if is_grid(value) else value
+
+        def pick_truth(value: Any) -> Any:
+            return replace(value, norm=pick(value.norm)) if isinstance(value, Isotropic) else value
+
+        def pick_gram(matrix: FrozenArray) -> Any:
+            if matrix.values.dtype == object:
+                return [[pick(entry) for entry in row] for row in matrix.values]
+            return np.broadcast_to(matrix.values, shape + matrix.shape[-2:])[index]
+
+        tasks = [
+            replace(
+                task,
+                samples=pick(task.samples),
+                noise=pick(task.noise),
+                truth={block: pick_truth(value) for block, value in task.truth.items()},
+                scale=pick(task.scale),
+                weights=None if task.weights is None else pick(task.weights),
+            )
+            for task in self.tasks
+        ]
+        return TaskSequence(pick(self.blocks), tasks, {block: pick_gram(matrix) for block, matrix in self.gram.items()})
+
+
+def _name(block: Any) -> str:
+    if not isinstance(block, str) or not block:
+        raise InputError(f"a block is called {block!r}; block names are non-empty strings")
+    return block
+
+
+def _truth(block: str, value: Any) -> Any:
+    if isinstance(value, (str, Isotropic)):
+        return value
+    value = value.values if isinstance(value, FrozenArray) else value
+    if isinstance(value, (int, float, Fraction)) or is_symbolic(value) or not isinstance(value, Iterable):
+        raise InputError(f"the truth of block {block!r} is {value!r}; give a vector, a name (with gram=...) or Isotropic(norm)")
+    vector = FrozenArray(value)
+    if len(vector.shape) != 1:
+        raise InputError(f"the truth of block {block!r} has shape {vector.shape}; give a vector of shape (dimension,)")
+    if vector.values.dtype != object:
+        if not np.all(np.isfinite(vector.values)):
+            raise InputError(f"the truth of block {block!r} holds NaN or infinity; give finite numbers")
+        return vector
+    return FrozenArray(_boxed([number(entry, f"an entry of the truth of block {block!r}") for entry in vector.values]))
+
+
+def _boxed(entries: list) -> np.ndarray:
+    """Object array of ``entries`` (grids inside stay whole, numpy would take them apart)."""
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array
+
+
+def _train(train: Any, truth: FrozenMapping) -> tuple[str, ...]:
+    if isinstance(train, str) or not isinstance(train, Iterable):
+        raise InputError(f"train is {train!r}; give a tuple of block names, such as ({str(train)!r},)")
+    train = tuple(train)
+    if not train or len(set(train)) != len(train):
+        raise InputError(f"train is {train!r}; name at least one block, each once (samples=0 is a task without a step)")
+    for block in train:
+        if block not in truth:
+            raise InputError(f"the task trains block {block!r} but does not use it (it uses {sorted(truth)}); give its truth, zero if need be, or do not train it")
+    return train
+
+
+def _start(start: Any, train: tuple[str, ...]) -> Any:
+    chosen = dict(start) if isinstance(start, Mapping) else {block: start for block in train}
+    for block, value in chosen.items():
+        if block not in train:
+            raise InputError(f"start names block {block!r}, which is not trained (trained: {list(train)}); leave it out")
+        if value not in (PREVIOUS, ZERO):
+            raise InputError(f"start is {value!r}; choose {PREVIOUS!r} or {ZERO!r}")
+    return FrozenMapping(chosen) if isinstance(start, Mapping) else start
+
+
+def _per_block(what: str, value: Any, train: tuple[str, ...]) -> Any:
+    if isinstance(value, Mapping):
+        for block in value:
+            if block not in train:
+                raise InputError(f"{what} names block {block!r}, which is not trained (trained: {list(train)}); leave it out")
+        return FrozenMapping({block: _whole_if_one(number(v, f"{what} of block {block!r}")) for block, v in value.items()})
+    return _whole_if_one(number(value, what))
+
+
+def _whole_if_one(value: Any) -> Any:
+    """Keep 1.0 from turning an otherwise exact experiment into a floating one."""
+    return 1 if isinstance(value, float) and value == 1 else value
+
+
+def _weights(weights: Any, train: tuple[str, ...]) -> FrozenMapping | None:
+    if weights is None:
+        return None
+    if not isinstance(weights, Mapping):
+        raise InputError(f"weights is {weights!r}; give a mapping from trained block to a positive number")
+    weights = _per_block("weights", weights, train)
+    for block, value in weights.items():
+        if below(value, 0) or (not is_symbolic(value) and np.any(np.asarray(value) == 0)):
+            raise InputError(f"the weight of block {block!r} is {value!r}; weights are positive (to freeze a block, leave it out of train)")
+    return weights
+
+
+def _memory(memory: Any) -> FrozenMapping | None:
+    if not memory:
+        return None
+    if not isinstance(memory, Mapping):
+        raise InputError(f"memory is {memory!r}; give a mapping from an earlier task (counted from 0) to a number of stored samples")
+    counts = {}
+    for task, count in memory.items():
+        count = whole_number(count, f"memory of task {task}", 0)
+        if is_grid(count):
+            raise InputError(f"memory of task {task} is a grid; build one TaskSequence for each memory size")
+        counts[whole_number(task, "a task in memory", 0)] = count
+    return FrozenMapping(counts)
+
+
+def _gram(block: str, matrix: Any, tasks: int) -> FrozenArray:
+    if not isinstance(matrix, np.ndarray) and hasattr(matrix, "tolist"):
+        matrix = matrix.tolist()
+    if isinstance(matrix, FrozenArray):
+        matrix = matrix.values
+    what = f"gram[{block!r}]"
+    if isinstance(matrix, np.ndarray) and matrix.dtype.kind in "iuf":
+        shape = matrix.shape
+        if not np.all(np.isfinite(matrix)):
+            raise InputError(f"{what} holds NaN or infinity; give finite inner products")
+        result = FrozenArray(matrix)
+    else:
+        rows = [list(row) for row in matrix]
+        shape = (len(rows), *{len(row) for row in rows})
+        if shape == (tasks, tasks):
+            entries = [number(entry, f"an entry of {what}") for row in rows for entry in row]
+            plain = all(isinstance(entry, (int, float)) for entry in entries)
+            boxed = np.array(entries, dtype=float if any(isinstance(e, float) for e in entries) else int) if plain else _boxed(entries)
+            result = FrozenArray(boxed.reshape(tasks, tasks))
+    if len(shape) < 2 or shape[-2:] != (tasks, tasks):
+        raise InputError(f"{what} has shape {shape}; with {tasks} tasks it must be ({tasks}, {tasks}), grid axes in front")
+    return result
+
+
+def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
+    for block, truth in task.truth.items():
+        if block not in seq.blocks:
+            raise InputError(f"task {t} uses block {block!r}, which is not among the blocks {list(seq.blocks)}; add it or correct the name")
+        dimension = seq.blocks[block]
+        if isinstance(truth, str) and block not in seq.gram:
+            raise InputError(f"task {t} names the truth {truth!r} of block {block!r}; give gram={{{block!r}: ...}} with its inner products, or a vector")
+        if not isinstance(truth, str) and block in seq.gram:
+            raise InputError(f"task {t} gives the truth of block {block!r} itself, yet gram has that block too; use names for all of its tasks, or drop gram[{block!r}]")
+        if isinstance(truth, FrozenArray) and (is_grid(dimension) or len(truth) != dimension):
+            raise InputError(f"task {t}: the truth of block {block!r} has {len(truth)} entries, the block has dimension {dimension!r}; make them equal")
+    for earlier, count in (task.memory or {}).items():
+        if earlier >= t:
+            raise InputError(f"task {t} has memory of task {earlier}; memory holds earlier tasks only (tasks count from 0)")
+        available = seq.tasks[earlier].samples
+        if not is_symbolic(count) and not is_symbolic(available) and np.any(np.asarray(available) < count):
+            raise InputError(f"task {t} stores {count} samples of task {earlier}, which has {available!r}; store at most that many")
+
+
+def _check_gram(seq: TaskSequence, block: str) -> None:
+    if block not in seq.blocks:
+        raise InputError(f"gram has block {block!r}, which is not among the blocks {list(seq.blocks)}; correct the name")
+    users = list(seq.users(block))
+    names = [seq.tasks[t].truth[block] for t in users]
+    matrix = seq.gram[block].values[..., users, :][..., users]
+    for i, t in enumerate(users):
+        diagonal = matrix[..., i, i] if matrix.dtype != object else matrix[i, i]
+        if below(diagonal, 0):
+            raise InputError(f"gram[{block!r}][{t}, {t}] is {diagonal}; a squared length is at least 0")
+    _refuse_first(_agree(matrix, np.swapaxes(matrix, -1, -2)), users, f"gram[{block!r}] is not symmetric: it differs from its transpose at")
+    for i, name in enumerate(names):
+        j = names.index(name)
+        if i != j:
+            _refuse_first(
+                _agree(matrix[..., [i], :], matrix[..., [j], :]), users,
+                f"gram[{block!r}]: tasks {users[j]} and {users[i]} share the truth {name!r}, so their rows must be equal; they differ at",
+            )  # fmt: skip
+
+
+def _refuse_first(agrees: np.ndarray, users: list[int], sentence: str) -> None:
+    if not np.all(agrees):
+        *_, i, j = np.argwhere(~agrees)[0]
+        raise InputError(f"{sentence} task {users[j]}" + (f", row of task {users[i]}" if agrees.shape[-2] > 1 else "") + "; correct the entries")
+
+
+@np.vectorize(otypes=[bool])
+def _entries_agree(left: Any, right: Any) -> bool:
+    if is_symbolic(left) or is_symbolic(right):
+        return getattr(left - right, "is_zero", left == right) is not False
+    return bool(np.all(_agree(np.asarray(left, dtype=float), np.asarray(right, dtype=float))))
+
+
+def _agree(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Entrywise equality up to rounding; symbols agree unless they certainly differ."""
+    if left.dtype == object:
+        return _entries_agree(left, right)
+    return np.abs(left - right) <= 1e-12 * np.maximum(np.abs(left), np.abs(right))

@@ -1,0 +1,63 @@
+"""Moments of random projections and Wishart inverses, the only random-matrix facts behind the law.
+
+For A in R^{d x n} with i.i.d. standard normal entries and 0 < n < d, P = A (A'A)^{-1} A' projects on a uniformly
+random n-dimensional subspace of R^d; ``a, b`` below are the coefficients of E[P v v' P] = a |v|^2 I + b v v', m that
+of E[P] = m I, and k = E tr (A'A)^{-1}. For n >= d the data determine all d parameters: P = I and
+k = E tr (AA')^{-1}.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class StepMoments(NamedTuple):
+    """Coefficients of one minimum-norm step on n samples with d trained parameters.
+
+    Parameters
+    ----------
+    a, b : E[P v v' P] = a |v|^2 I + b v v'
+    m : E[P] = m I
+    k : expected squared step per unit of noise variance; nan where ``pole``
+    pole : whether |n - d| <= 1 and n > 0, where k is infinite
+    """
+
+    a: Any
+    b: Any
+    m: Any
+    k: Any
+    pole: Any
+
+
+def second_moment(n: Any, d: Any) -> tuple[Any, Any]:
+    """Return (a, b) with E[P v v' P] = a |v|^2 I + b v v' for 0 < n <= d, d >= 2."""
+    a = n * (d - n) / (d * (d - 1) * (d + 2))
+    return a, n * (n + 2) / (d * (d + 2)) - a
+
+
+def exact_step_moments(n: Any, d: Any, overparameterized: bool, pole: bool) -> StepMoments:
+    """Compute the moments in the field of ``n`` and ``d`` (fractions or rational functions)."""
+    if overparameterized:
+        a, b = second_moment(n, d)
+        return StepMoments(a, b, n / d, None if pole else n / (d - n - 1), pole)
+    return StepMoments(0, 1, 1, None if pole else d / (n - d - 1), pole)
+
+
+def float_step_moments(n: np.ndarray, d: np.ndarray) -> StepMoments:
+    """Compute the moments for float64 arrays that broadcast against each other; n = 0 is no step."""
+    n, d = np.broadcast_arrays(np.asarray(n, dtype=float), np.asarray(d, dtype=float))
+    over, empty = n < d, n == 0
+    pole = (np.abs(n - d) <= 1) & ~empty
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = second_moment(n, d)
+        k = np.where(over, n / (d - n - 1), d / (n - d - 1))
+    moving = over & ~empty
+    return StepMoments(
+        a=np.where(moving, a, 0.0),
+        b=np.where(moving, b, np.where(empty, 0.0, 1.0)),
+        m=np.where(over, n / d, 1.0),
+        k=np.where(pole, np.nan, np.where(empty, 0.0, k)),
+        pole=pole,
+    )
