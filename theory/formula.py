@@ -1,0 +1,173 @@
+"""A closed form as a value: expression, named intermediates, parameters, domain, assumptions, source.
+
+Calling a formula gives a float or an error that says which inequality failed; it never returns nan, infinity or the
+huge number beside a pole.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy.tensor.indexed import Indexed, IndexedBase
+
+from theory.errors import DomainError, InputError
+from theory.problem import TaskSequence
+
+STATUSES = ("exact", "published", "reconstructed", "approximate")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An inequality or equation between a formula's parameters, and why it is needed."""
+
+    relation: Any
+    reason: str
+
+    def holds(self, values: Mapping[Any, Any]) -> bool:
+        """Whether the relation is true at numeric ``values`` (keyed by symbol)."""
+        left, right = (float(side.subs(values)) for side in (self.relation.lhs, self.relation.rhs))
+        if isinstance(self.relation, sympy.Equality):
+            return abs(left - right) <= 1e-9 * max(abs(left), abs(right))
+        return bool(self.relation.func(left, right))
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A closed form for one expected quantity of a task sequence.
+
+    Parameters
+    ----------
+    name : str
+        Unique, in snake case.
+    statement : str
+        What the formula says, in words; names the condition first where it holds only under one.
+    expression : sympy.Expr
+        Exact (no floats); may use the symbols of ``intermediates``.
+    parameters : mapping of str to str
+        Name of each free symbol to its meaning. A meaning that starts with "list" or "matrix" is an array counted
+        from 1 in the expression (`sympy.IndexedBase`) and from 0 in a case.
+    target : str or None
+        The quantity that it gives, as in ``Simulation.estimate`` ("deviation", "forgetting", ...).
+    build : callable or None
+        Maps a case (keyword arguments) to the TaskSequence that the formula speaks of.
+    intermediates : tuple of (Symbol, Expr)
+        Named parts in the order of definition; later ones may use earlier ones.
+    domain : tuple of Condition
+        Where the value is finite.
+    normal_domain : tuple of Condition
+        Where moments above the fourth exist, so that a normal interval around a simulated mean can be trusted.
+    exact_when : tuple of Condition
+        Beyond the domain, the conditions under which the value is the true expectation.
+    source, status, assumptions
+        Where it comes from, one of "exact", "published", "reconstructed", "approximate", and what it takes for granted.
+    """
+
+    name: str
+    statement: str
+    expression: sympy.Expr
+    parameters: Mapping[str, str]
+    source: str
+    status: str
+    target: str | None = None
+    build: Callable[..., TaskSequence] | None = None
+    intermediates: tuple[tuple[sympy.Symbol, sympy.Expr], ...] = ()
+    domain: tuple[Condition, ...] = ()
+    normal_domain: tuple[Condition, ...] = ()
+    exact_when: tuple[Condition, ...] = ()
+    assumptions: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise InputError(f"formula {self.name}: status is {self.status!r}; choose one of {', '.join(STATUSES)}")
+        if self.expanded.atoms(sympy.Float):
+            raise InputError(f"formula {self.name} holds the float {self.expanded.atoms(sympy.Float).pop()}; write it as sympy.Rational")
+        unknown = {_label(s) for s in self.expanded.free_symbols if not isinstance(s, Indexed)} - set(self.parameters)
+        if unknown:
+            raise InputError(f"formula {self.name} uses {sorted(unknown)}, which parameters does not explain; add them")
+
+    @cached_property
+    def expanded(self) -> sympy.Expr:
+        """The expression in its parameters alone."""
+        expression = self.expression
+        for symbol, definition in reversed(self.intermediates):
+            expression = expression.xreplace({symbol: definition})
+        return expression
+
+    @cached_property
+    def _arguments(self) -> list[Any]:
+        bases = {_label(base): base for base in self.expanded.atoms(IndexedBase)}
+        symbols = {_label(s): s for s in self.expanded.free_symbols if s.is_Symbol and _label(s) not in bases}
+        return [bases.get(name) or symbols.get(name) or sympy.Symbol(name, real=True) for name in self.parameters]
+
+    @cached_property
+    def _function(self) -> Callable[..., float]:
+        return sympy.lambdify(self._arguments, self.expanded, modules="math")
+
+    def __call__(self, **case: Any) -> float:
+        """Evaluate the formula at a case.
+
+        Keys that are no parameters are ignored, so that a case may also carry what ``build`` needs.
+
+        Raises
+        ------
+        InputError
+            For a missing parameter.
+        DomainError
+            Names the inequality that fails and the values in it.
+        """
+        values = self._values(case)
+        self._require_domain(values)
+        padded = [np.pad(np.asarray(v, dtype=float), [(1, 0)] * np.ndim(v)) if np.ndim(v) else _plain_number(v) for v in values.values()]
+        return float(self._function(*padded))
+
+    def _values(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        for name in self.parameters:
+            if name not in case:
+                near = difflib.get_close_matches(name, case, n=1)
+                hint = f" (is it {near[0]!r}?)" if near else ""
+                raise InputError(f"formula {self.name} needs the parameter {name!r} ({self.parameters[name]}); the case has {sorted(case)}{hint}")
+        return {name: case[name] for name in self.parameters}
+
+    def _require_domain(self, values: Mapping[str, Any]) -> None:
+        scalars = {name: _plain_number(value) for name, value in values.items() if np.ndim(value) == 0}
+        for condition in self.domain:
+            relation = condition.relation
+            for symbol, definition in reversed(self.intermediates):
+                relation = relation.xreplace({symbol: definition})
+            used = {s: scalars[_label(s)] for s in relation.free_symbols if _label(s) in scalars}
+            if not Condition(relation, condition.reason).holds(used):
+                shown = ", ".join(f"{s} = {v:g}" for s, v in sorted(used.items(), key=lambda item: str(item[0])))
+                raise DomainError(f"formula {self.name} needs {condition.relation} ({condition.reason}); here {shown}")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A formula and the cases at which `simulate.check` tests it.
+
+    Parameters
+    ----------
+    expected : {"agree", "disagree"}
+        What the check should find; "disagree" for a form outside the condition under which it is exact.
+    note : str
+        What the family shows.
+    """
+
+    name: str
+    formula: Formula
+    cases: tuple[Mapping[str, Any], ...]
+    note: str
+    expected: str = "agree"
+
+
+def _label(symbol: Any) -> str:
+    return str(symbol.label) if isinstance(symbol, IndexedBase) else str(symbol)
+
+
+def _plain_number(value: Any) -> Any:
+    return int(value) if isinstance(value, (int, np.integer)) else float(value)

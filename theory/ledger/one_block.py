@@ -1,0 +1,93 @@
+"""One block of parameters, T tasks with n samples each: Lin et al. (arXiv 2302.05836), Theorem 4.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+
+from theory.constructors import one_block
+from theory.formula import Family, Formula
+from theory.ledger.notation import below_threshold
+from theory.problem import TaskSequence
+
+p, n, T = sympy.symbols("p n T", positive=True, integer=True)
+sigma = sympy.Symbol("sigma", nonnegative=True)
+r = sympy.Symbol("r", real=True)
+i, j, k = sympy.symbols("i j k", positive=True, integer=True)
+w, D = sympy.IndexedBase("w"), sympy.IndexedBase("D")
+
+MEANING = {
+    "p": "dimension of the parameters",
+    "n": "samples of every task",
+    "sigma": "standard deviation of the noise of every task",
+    "T": "number of tasks",
+    "w": "list of |w_i|^2, squared lengths of the truths",
+    "D": "matrix of |w_i - w_j|^2, squared distances of the truths",
+}
+NOISE = p * sigma**2 / (p - n - 1)
+ASSUMPTIONS = ("all features i.i.d. N(0, 1), fresh data for each task", "every task trains everything from the previous estimate, task 1 from zero")
+SOURCE = "Lin, Ju, Liang, Shroff, arXiv 2302.05836, Theorem 4.1"
+
+
+def equal_tasks(*, p: int, n: int, sigma: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
+    """Build T = len(w) tasks of n samples with squared lengths ``w`` and squared distances ``D`` of their truths."""
+    squares, distances = np.asarray(w, dtype=float), np.asarray(D, dtype=float)
+    gram = (squares[:, None] + squares[None, :] - distances) / 2
+    return one_block(p, (n,) * len(squares), sigma, gram=gram)
+
+
+_FINITE, _NORMAL = below_threshold(n, p, 1)
+_COMMON = {
+    "parameters": MEANING,
+    "build": equal_tasks,
+    "intermediates": ((r, 1 - n / p),),
+    "domain": (_FINITE,),
+    "normal_domain": (_NORMAL,),
+    "source": SOURCE,
+    "status": "exact",
+    "assumptions": ASSUMPTIONS,
+}
+
+_pulled = (1 - r) * (r ** (T - i) - r ** (j - i) + r ** (T - j))
+FORGETTING = Formula(
+    name="lin_forgetting",
+    statement="Average forgetting F_T of T tasks on one block: decay of what was learned, pull of later truths, accumulated noise.",
+    expression=sympy.Sum(
+        (r**T - r**i) * w[i] + NOISE * (r**i - r**T) + sympy.Sum(_pulled * D[j, i], (j, i + 1, T)),
+        (i, 1, T - 1),
+    ) / (T - 1),
+    target="forgetting",
+    **_COMMON,
+)  # fmt: skip
+
+GENERALIZATION = Formula(
+    name="lin_generalization",
+    statement="Average generalization error G_T of T tasks on one block.",
+    expression=NOISE * (1 - r**T)
+    + sympy.Sum(r**T * w[k] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, k], (i, 1, T)), (k, 1, T)) / T,
+    target="generalization",
+    **_COMMON,
+)
+
+FORMULAS = (FORGETTING, GENERALIZATION)
+
+
+def _case(p: int, n: int, sigma: float, truths: list[list[float]]) -> dict[str, Any]:
+    """A case whose truths have the given coordinates in a common basis."""
+    points = np.array(truths)
+    distances = ((points[:, None] - points[None]) ** 2).sum(-1)
+    return {"p": p, "n": n, "sigma": sigma, "T": len(points), "w": (points**2).sum(-1).tolist(), "D": distances.tolist()}
+
+
+_CASES = (
+    _case(30, 8, 0.3, [[1, 0], [0.6, 0.8]]),
+    _case(30, 12, 0.5, [[1, 0, 0], [0, 1, 0], [0.5, 0, 1.2], [1, 0.2, 0]]),
+    _case(40, 10, 0.0, [[1, 0], [1, 0], [-1, 0], [0, 2], [1, 1]]),
+    _case(24, 14, 0.4, [[0.5, 0.5], [0.5, 0.4], [0.6, 0.5]]),
+)
+FAMILIES = (
+    Family("lin_forgetting", FORGETTING, _CASES, "F_T for 2 to 5 tasks, similar and opposite truths"),
+    Family("lin_generalization", GENERALIZATION, _CASES, "G_T at the same experiments"),
+)
