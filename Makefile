@@ -1,0 +1,35 @@
+# driftlaw: `make figures` and `make test` set up what they need themselves.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# One BLAS thread a process: the programs bring their own workers.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export MPLBACKEND := Agg
+
+.PHONY: figures verify test test-long setup clean
+
+figures: verify
+	@$(RUN) -m figures
+
+verify: setup
+	@$(RUN) -m simulate verify
+
+test: setup
+	@$(RUN) -m pytest -q -n 2 --dist loadfile
+
+test-long: setup
+	@$(RUN) -m pytest -q -n 2 -m ''
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: driftlaw needs Python 3.11 or later; name one with make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) figures/out .pytest_cache .hypothesis
