@@ -99,6 +99,17 @@ class Formula:
             expression = expression.xreplace({symbol: definition})
         return expression
 
+    def intermediate_values(self, **case: Any) -> dict[str, float]:
+        """Evaluate the named intermediates at a case, in the order of definition."""
+        values = self._values(case)
+        self._require_domain(values)
+        known: dict[Any, sympy.Expr] = {}
+        result = {}
+        for symbol, definition in self.intermediates:
+            known[symbol] = definition.xreplace(known)
+            result[str(symbol)] = float(sympy.lambdify(self._arguments, known[symbol], modules="math")(*_padded(values)))
+        return result
+
     @cached_property
     def _arguments(self) -> list[Any]:
         bases = {_label(base): base for base in self.expanded.atoms(IndexedBase)}
@@ -123,8 +134,7 @@ class Formula:
         """
         values = self._values(case)
         self._require_domain(values)
-        padded = [np.pad(np.asarray(v, dtype=float), [(1, 0)] * np.ndim(v)) if np.ndim(v) else _plain_number(v) for v in values.values()]
-        return float(self._function(*padded))
+        return float(self._function(*_padded(values)))
 
     def _values(self, case: Mapping[str, Any]) -> dict[str, Any]:
         for name in self.parameters:
@@ -163,6 +173,11 @@ class Family:
     cases: tuple[Mapping[str, Any], ...]
     note: str
     expected: str = "agree"
+
+
+def _padded(values: Mapping[str, Any]) -> list[Any]:
+    """Arguments in the order of the parameters; arrays shifted by one, since expressions count from 1."""
+    return [np.pad(np.asarray(v, dtype=float), [(1, 0)] * np.ndim(v)) if np.ndim(v) else _plain_number(v) for v in values.values()]
 
 
 def _label(symbol: Any) -> str:

@@ -230,13 +230,18 @@ class _Recursion:
         """E |theta_b - w_{i,b}|^2 for every task i, shape (..., T)."""
         return self.diagonal[block] - 2 * self.products(block) + self.square[block][..., None]
 
-    def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
-        """Apply task ``t``; return its step size, update magnitude and effective noise."""
+    def reset(self, t: int, task: Task) -> dict[str, tuple[Any, Any]]:
+        """Put blocks that start from zero there; return E theta_b . w_{t,b} and E |theta_b|^2 as they were."""
         before = {block: (self.products(block)[..., t], self.square[block]) for block in task.train}
         for block in task.train:
             if task.starts_from_zero(block):
                 self.coefficients[block] = self.algebra.coefficients(len(self.seq))
                 self.square[block] = self.algebra.zeros()
+        return before
+
+    def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
+        """Apply task ``t``; return its step size, update magnitude and effective noise."""
+        before = self.reset(t, task)
         error = {block: self.distances(block)[..., t] for block in task.truth}
         noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])
         geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t])
@@ -260,15 +265,20 @@ class _Recursion:
         return step_total, update_total, noise
 
     def _move(self, block: str, t: int, moments: StepMoments, scale: Any, taken: Any, geometry: StepGeometry, noise_share: Any) -> None:
-        rate = moments.m * scale
-        moved = self.square[block] + (self.products(block)[..., t] - self.square[block]) * (rate * 2) + taken
+        self.shift(block, t, moments.m * scale, taken)
         # A full step on n >= d samples forgets the past; said outright, it stays exact in floats and past a threshold.
-        erases = ~(geometry.over) & (scale == 1) if not geometry.exact else (not geometry.over and scale == 1)
         fresh = self.diagonal[block][..., t] + noise_share
-        self.square[block] = np.where(erases, fresh, moved)[()] if not geometry.exact else (fresh if erases else moved)
+        if geometry.exact:
+            self.square[block] = fresh if not geometry.over and scale == 1 else self.square[block]
+        else:
+            self.square[block] = np.where(~geometry.over & (scale == 1), fresh, self.square[block])
+
+    def shift(self, block: str, t: int, rate: Any, taken: Any) -> None:
+        """Move ``block`` by the expected share ``rate`` towards truth t, with the expected squared step ``taken``."""
+        self.square[block] = self.square[block] + (self.products(block)[..., t] - self.square[block]) * (rate * 2) + taken
         unit = self.algebra.coefficients(len(self.seq))
         unit[..., t] = 1
-        factor = rate if geometry.exact else np.asarray(rate)[..., None]
+        factor = rate if self.algebra.exact else np.asarray(rate)[..., None]
         self.coefficients[block] = self.coefficients[block] * (1 - factor) + unit * factor
 
 

@@ -12,15 +12,15 @@ import sympy
 
 from theory.formula import Condition, Family, Formula
 from theory.ledger import notation as s
-from theory.ledger.two_tasks import DIMENSIONS, FROZEN_DOMAIN, FROZEN_NORMAL, OURS, PAPER_SETTING, two_tasks
+from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, two_tasks
 
-_TERMS = s.TASK_1 + s.BLOCK_ERRORS + ((s.eta, s.e_u + 2 * s.r * s.c_u + s.d_u + s.sigma_2**2), (s.xi, s.e_q - s.d_q))
+_TERMS = s.TASK_1 + s.BLOCK_ERRORS + s.TOWARDS_2[:1] + ((s.eta, s.g_u + s.sigma_2**2), (s.xi, s.e_q - s.d_q))
 _SOURCE = "xi > eta > 0: He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4; xi, eta and the forms: reconstructed for driftlaw"
 _TRUTHS = ("u_11", "q_11", "d_u", "c_u", "d_q")
 XI_ABOVE_ETA = (Condition(s.xi > s.eta, "otherwise forgetting has no interior extremum"), Condition(s.eta > 0, "eta is a variance"))
 
 FORGETTING = Formula(
-    name="frozen_forgetting",
+    name="frozen_forgetting_in_p2",
     statement="Forgetting of task 1 after frozen training on task 2, as a function of p_2: amplified frozen error eta against xi, what "
     "task 2 repairs of task 1's specific error less what the distance of the truths breaks.",
     expression=s.n_2 * (s.eta / (s.p_2 - s.n_2 - 1) - s.xi / s.p_2),
@@ -28,8 +28,8 @@ FORGETTING = Formula(
     parameters=s.meanings(*DIMENSIONS, *_TRUTHS),
     target="forgetting",
     build=two_tasks,
-    domain=FROZEN_DOMAIN,
-    normal_domain=FROZEN_NORMAL,
+    domain=s.FROZEN_OVER_DOMAIN,
+    normal_domain=s.FROZEN_OVER_NORMAL,
     source=OURS,
     status="exact",
     assumptions=PAPER_SETTING,
@@ -42,8 +42,8 @@ P2_STAR = Formula(
     expression=(s.n_2 + 1) * sympy.sqrt(s.xi) / (sympy.sqrt(s.xi) - sympy.sqrt(s.eta)),
     intermediates=_TERMS,
     parameters=s.meanings("p", "p_1", "n_1", "n_2", "sigma_1", "sigma_2", *_TRUTHS),
-    domain=(FROZEN_DOMAIN[0], *XI_ABOVE_ETA),
-    normal_domain=(FROZEN_NORMAL[0],),
+    domain=(s.FROZEN_OVER_DOMAIN[0], *XI_ABOVE_ETA),
+    normal_domain=(s.FROZEN_OVER_NORMAL[0],),
     source=_SOURCE,
     status="reconstructed",
     assumptions=PAPER_SETTING + ("p_1, n_2 and the truths stay fixed while p_2 varies",),
@@ -58,7 +58,7 @@ FORGETTING_AT_P2_STAR = Formula(
     target="forgetting",
     build=two_tasks,
     domain=P2_STAR.domain,
-    normal_domain=FROZEN_NORMAL,
+    normal_domain=s.FROZEN_OVER_NORMAL,
     exact_when=(Condition(sympy.Eq(s.p_2, P2_STAR.expanded), "p_2 = p_2*"),),
     source=_SOURCE,
     status="reconstructed",
@@ -96,9 +96,9 @@ _MINIMA = (
 )
 FAMILIES = (
     Family(
-        "frozen_forgetting",
+        "frozen_forgetting_in_p2",
         FORGETTING,
-        tuple({**_MINIMA[0], "p_2": p_2} for p_2 in (30, 60)) + ({**_BASE, "q_11": 0.1, "p_2": 40, "d_q": 1.0, "extra": 0.4},),
+        tuple({**_MINIMA[0], "p_2": p_2} for p_2 in (30, 60)) + ({**_BASE, "q_11": 0.1, "p_2": 40, "d_q": 1.0, "x_q": 0.4},),
         "forgetting on both sides of p_2*, and where distant truths leave no minimum",
     ),
     Family("forgetting_at_p2_star", FORGETTING_AT_P2_STAR, _MINIMA, "the least forgetting, at experiments whose p_2* is a whole number"),

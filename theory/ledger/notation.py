@@ -1,18 +1,23 @@
-"""Symbols and named intermediates that the ledger's formulas share (paper letters, tasks counted from 1)."""
+"""Symbols and named intermediates that the ledger's formulas share (paper letters, tasks counted from 1).
+
+Intermediates that change their form at an interpolation threshold are written as `sympy.Piecewise`, so that one
+formula covers fewer samples than parameters and more.
+"""
 
 from __future__ import annotations
 
 import sympy
+from sympy import Abs, Piecewise
 
 from theory.formula import Condition
 
 p, p_1, p_2, n_1, n_2 = sympy.symbols("p p_1 p_2 n_1 n_2", positive=True, integer=True)
 sigma_1, sigma_2 = sympy.symbols("sigma_1 sigma_2", nonnegative=True)
-u_11, q_11, d_u, d_q = sympy.symbols("u_11 q_11 d_u d_q", nonnegative=True)
-c_u = sympy.Symbol("c_u", real=True)
+u_11, q_11, d_u, d_q, x_q = sympy.symbols("u_11 q_11 d_u d_q x_q", nonnegative=True)
+c_u, c_q = sympy.symbols("c_u c_q", real=True)
 
-N, r, r_A, r_B, k_A, k_B, beta, E_1, e_u, e_q, w_11, g_u, kappa_1, xi, eta, v_1 = sympy.symbols(
-    "N r r_A r_B k_A k_B beta E_1 e_u e_q w_11 g_u kappa_1 xi eta v_1", real=True
+N, r, r_A, r_B, k_A, k_B, a_A, b_A, a_B, b_B, beta, E_1, e_u, e_q, w_11, w_22, D, c_w, g_u, g_q, kappa_1, S_1, xi, eta, v_1 = sympy.symbols(
+    "N r r_A r_B k_A k_B a_A b_A a_B b_B beta E_1 e_u e_q w_11 w_22 D c_w g_u g_q kappa_1 S_1 xi eta v_1", real=True
 )
 
 MEANING = {
@@ -28,29 +33,79 @@ MEANING = {
     "d_u": "|u_2 - u_1|^2, squared distance of the shared truths",
     "c_u": "<u_2 - u_1, u_1>, the change of the shared truth along it",
     "d_q": "|q_2 - q_1|^2, squared distance of the specific truths (task 1's padded with zeros)",
+    "c_q": "<q_2 - q_1, q_1>, the change of the specific truth along it",
+    "x_q": "the part of d_q in the p_2 - p_1 extra parameters, the squared length of task 2's truth there",
 }
 
-# After task 1, trained on everything from zero with n_1 < N - 1 samples.
+
+def surviving(n: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    """Return 1 - n/d, the share of the start's error that n samples leave; 0 for n >= d."""
+    return Piecewise((1 - n / d, n < d), (0, True))
+
+
+def noise_gain(n: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    """Return k, the squared step per unit of noise variance."""
+    return Piecewise((n / (d - n - 1), n < d), (d / (n - d - 1), True))
+
+
+def spread(n: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    """Return a in E[P v v' P] = a |v|^2 I + b v v'."""
+    return Piecewise((n * (d - n) / (d * (d - 1) * (d + 2)), n < d), (0, True))
+
+
+def kept(n: sympy.Expr, d: sympy.Expr, a: sympy.Expr) -> sympy.Expr:
+    """Return b in E[P v v' P] = a |v|^2 I + b v v'."""
+    return Piecewise((n * (n + 2) / (d * (d + 2)) - a, n < d), (1, True))
+
+
+# After task 1, trained on everything from zero.
 TASK_1 = (
     (N, p + p_1),
     (w_11, u_11 + q_11),
-    (r, 1 - n_1 / N),
-    (beta, n_1 * (N - n_1) / (N * (N - 1) * (N + 2))),
-    (kappa_1, n_1 * sigma_1**2 / (N - n_1 - 1)),
+    (r, surviving(n_1, N)),
+    (beta, spread(n_1, N)),
+    (kappa_1, noise_gain(n_1, N) * sigma_1**2),
 )
 ERROR_1 = ((E_1, r * w_11 + kappa_1),)
 BLOCK_ERRORS = (
     (e_u, (r - beta * N) * u_11 + beta * p * w_11 + p * kappa_1 / N),
     (e_q, (r - beta * N) * q_11 + beta * p_1 * w_11 + p_1 * kappa_1 / N),
 )
-FROZEN_STEP = ((r_A, 1 - n_2 / p_2), (k_A, n_2 / (p_2 - n_2 - 1)))
-FULL_STEP = ((r_B, 1 - n_2 / (p + p_2)), (k_B, n_2 / (p + p_2 - n_2 - 1)))
+# Errors of task 1's estimate towards task 2's truths: what frozen training meets as noise (g_u) and moves (g_q).
+TOWARDS_2 = ((g_u, e_u + 2 * r * c_u + d_u), (g_q, e_q + 2 * r * c_q + d_q))
+DISTANCES = ((D, d_u + d_q), (c_w, c_u + c_q))
+FROZEN_STEP = ((r_A, surviving(n_2, p_2)), (k_A, noise_gain(n_2, p_2)))
+FULL_STEP = ((r_B, surviving(n_2, p + p_2)), (k_B, noise_gain(n_2, p + p_2)))
+
+
+def off_threshold(samples: sympy.Expr, dimension: sympy.Expr, task: int) -> tuple[Condition, Condition]:
+    """Return the conditions for a finite mean and for a trusted normal interval of one step."""
+    gap = Abs(samples - dimension)
+    return Condition(gap > 1, f"E tr (A'A)^-1 of task {task} is finite"), Condition(gap >= 8, f"moments of task {task} beyond the fourth exist")
 
 
 def below_threshold(samples: sympy.Expr, dimension: sympy.Expr, task: int) -> tuple[Condition, Condition]:
-    """Return the conditions for a finite mean and for a trusted normal interval of one overparameterized step."""
-    finite = Condition(samples < dimension - 1, f"E tr (A'A)^-1 of task {task} is finite")
+    """Return the same two conditions for a formula that holds for fewer samples than parameters only."""
+    finite = Condition(samples < dimension - 1, f"E tr (A'A)^-1 of task {task} is finite, and the task is overparameterized")
     return finite, Condition(samples <= dimension - 8, f"moments of task {task} beyond the fourth exist")
+
+
+_FIRST, _FROZEN, _FULL = off_threshold(n_1, N, 1), off_threshold(n_2, p_2, 2), off_threshold(n_2, p + p_2, 2)
+FROZEN_DOMAIN, FROZEN_NORMAL = ((_FIRST[i], _FROZEN[i]) for i in (0, 1))
+FULL_DOMAIN, FULL_NORMAL = ((_FIRST[i], _FULL[i]) for i in (0, 1))
+FROZEN_OVER_DOMAIN, FROZEN_OVER_NORMAL = ((_FIRST[i], below_threshold(n_2, p_2, 2)[i]) for i in (0, 1))
+
+
+def needed(terms: tuple, expression: sympy.Expr, conditions: tuple[Condition, ...]) -> tuple:
+    """Return those of the intermediates ``terms`` that an expression and its conditions use, in order."""
+    names, used = set(expression.free_symbols), []
+    for condition in conditions:
+        names |= condition.relation.free_symbols
+    for symbol, definition in reversed(terms):
+        if symbol in names:
+            used.append((symbol, definition))
+            names |= definition.free_symbols
+    return tuple(reversed(used))
 
 
 def meanings(*names: str) -> dict[str, str]:

@@ -71,7 +71,15 @@ GENERALIZATION = Formula(
     **_COMMON,
 )
 
-FORMULAS = (FORGETTING, GENERALIZATION)
+LAST_ERROR = Formula(
+    name="lin_first_error",
+    statement="Error on the first task after T tasks on one block; the other tasks' errors follow by renumbering.",
+    expression=NOISE * (1 - r**T) + r**T * w[1] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, 1], (i, 1, T)),
+    target="error[-1,0]",
+    **_COMMON,
+)
+
+FORMULAS = (FORGETTING, GENERALIZATION, LAST_ERROR)
 
 
 def _case(p: int, n: int, sigma: float, truths: list[list[float]]) -> dict[str, Any]:
@@ -90,4 +98,5 @@ _CASES = (
 FAMILIES = (
     Family("lin_forgetting", FORGETTING, _CASES, "F_T for 2 to 5 tasks, similar and opposite truths"),
     Family("lin_generalization", GENERALIZATION, _CASES, "G_T at the same experiments"),
+    Family("lin_first_error", LAST_ERROR, _CASES, "the first task's error at the same experiments"),
 )

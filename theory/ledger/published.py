@@ -10,7 +10,7 @@ import sympy
 
 from theory.formula import Condition, Family, Formula
 from theory.ledger import notation as s
-from theory.ledger.two_tasks import DIMENSIONS, FROZEN_DOMAIN, FROZEN_NORMAL, PAPER_SETTING, two_tasks
+from theory.ledger.two_tasks import DIMENSIONS, PAPER_SETTING, two_tasks
 
 V_1 = 1 + s.p * s.n_2 / ((s.p + s.p_1) * (s.p_2 - s.n_2 - 1)) - s.p_1 * s.n_2 / ((s.p + s.p_1) * s.p_2)
 SPLIT_IN_PROPORTION = Condition(sympy.Eq(s.u_11 * s.p_1, s.q_11 * s.p), "task 1's norm is split over the blocks as their dimensions are")
@@ -24,8 +24,8 @@ RECONSTRUCTION = Formula(
     parameters=s.meanings(*DIMENSIONS, "u_11", "q_11", "d_q"),
     target="deviation",
     build=two_tasks,
-    domain=FROZEN_DOMAIN,
-    normal_domain=FROZEN_NORMAL,
+    domain=s.FROZEN_OVER_DOMAIN,
+    normal_domain=s.FROZEN_OVER_NORMAL,
     exact_when=(SPLIT_IN_PROPORTION,),
     source="v_1: He, Bai, Yang, arXiv 2602.20796, Lemma 4.2; the form: reconstructed for driftlaw",
     status="reconstructed",
@@ -38,8 +38,8 @@ RECONSTRUCTION_GAP = Formula(
     expression=(s.r - s.beta * s.N) * (s.u_11 - s.p * s.w_11 / s.N) * (1 + s.k_A - s.r_A),
     intermediates=s.TASK_1 + s.FROZEN_STEP,
     parameters=s.meanings(*(name for name in DIMENSIONS if not name.startswith("sigma")), "u_11", "q_11"),
-    domain=FROZEN_DOMAIN,
-    normal_domain=FROZEN_NORMAL,
+    domain=s.FROZEN_OVER_DOMAIN,
+    normal_domain=s.FROZEN_OVER_NORMAL,
     source="derived for driftlaw",
     status="exact",
     assumptions=PAPER_SETTING + ("u_2 = u_1",),
@@ -56,7 +56,7 @@ FAMILIES = (
         (
             {**_BASE, "u_11": 0.4, "q_11": 0.6},
             {**_BASE, "u_11": 2.0, "q_11": 3.0, "d_q": 1.0},
-            {**_BASE, "u_11": 0.8, "q_11": 1.2, "p_2": 45, "d_q": 0.5, "extra": 0.5},
+            {**_BASE, "u_11": 0.8, "q_11": 1.2, "p_2": 45, "d_q": 0.5, "x_q": 0.5},
         ),
         "the reconstruction where the norm is split in proportion to the dimensions",
     ),

@@ -1,0 +1,147 @@
+"""Command line of the ledger: ``python -m theory list | show NAME | eval NAME --set p=40 ... | export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any
+
+import tyro
+
+from theory.errors import DriftlawError, InputError
+from theory.formula import Formula
+
+
+@dataclass(frozen=True)
+class List:
+    """List every closed form and every published slot."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show a formula or a published slot: statement, expression, domain, assumptions, source."""
+
+    name: tyro.conf.Positional[str]
+    """Name, as `list` prints it."""
+    latex: bool = False
+    """Print the expanded expression as LaTeX."""
+    python: bool = False
+    """Print it as Python code."""
+    mathematica: bool = False
+    """Print it as Mathematica code."""
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Evaluate a formula, with its named intermediates."""
+
+    name: tyro.conf.Positional[str]
+    """Name, as `list` prints it."""
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
+    """Parameters: numbers (40, 0.5, 1/3) or JSON lists (w=[1,2])."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Print the whole ledger as JSON."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status (2 for bad input)."""
+    command = tyro.cli(List | Show | Eval | Export, args=arguments, prog="python -m theory", description=__doc__)
+    try:
+        print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
+    except DriftlawError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `... | head` has seen enough
+        sys.stderr.close()
+    return 0
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _ledger() -> dict[str, Any]:
+    from theory.formulas import FORMULAS, SLOTS
+    from theory.notations import describe
+
+    slots = [{"name": s.name, "knowledge": s.knowledge, "seen": s.seen, "related": list(s.related)} for s in SLOTS.values()]
+    return {"schema": 1, "formulas": [describe(formula) for formula in FORMULAS.values()], "slots": slots}
+
+
+def _list(command: List) -> str:
+    from theory.formulas import FORMULAS, SLOTS
+
+    if command.json:
+        rows = [{"name": f.name, "status": f.status, "target": f.target} for f in FORMULAS.values()]
+        return _dump({"formulas": rows, "slots": [{"name": s.name, "knowledge": s.knowledge} for s in SLOTS.values()]})
+    width = max(map(len, FORMULAS))
+    lines = [f"{f.name:<{width}}  {f.status:<13}  {f.statement}" for f in FORMULAS.values()]
+    return "\n".join([*lines, "", "Published slots of arXiv 2602.20796:", *(f"  {s.name:<16} {s.knowledge}" for s in SLOTS.values())])
+
+
+def _show(command: Show) -> str:
+    from theory.formulas import SLOTS, find
+    from theory.notations import code, describe
+
+    wanted = [language for language in ("latex", "python", "mathematica") if getattr(command, language)]
+    if len(wanted) > 1:
+        raise InputError(f"--{' and --'.join(wanted)} were given together; choose one")
+    entry = find(command.name)
+    if not isinstance(entry, Formula):
+        if wanted:
+            raise InputError(f"{entry.name} is a published slot without an expression of its own; show one of {', '.join(entry.related) or 'the formulas'}")
+        related = f"\nOur own results on the subject: {', '.join(entry.related)}" if entry.related else ""
+        return f"{entry.name} (arXiv 2602.20796): {entry.knowledge}\n{entry.seen or 'Its text could not be obtained.'}{related}"
+    if wanted:
+        return code(entry, wanted[0])
+    about = describe(entry)
+    slots = [slot.name for slot in SLOTS.values() if entry.name in slot.related]
+    lines = [f"{entry.name} ({entry.status})", entry.statement, "", f"  {about['target'] or 'value'} = {entry.expression}"]
+    lines += [f"    {symbol} = {definition}" for symbol, definition in entry.intermediates]
+    lines += ["", *(f"  {name}: {meaning}" for name, meaning in entry.parameters.items()), ""]
+    lines += [f"  finite where {c['relation']}: {c['reason']}" for c in about["domain"]]
+    lines += [f"  normal intervals where {c['relation']}" for c in about["normal_domain"]]
+    lines += [f"  exact only if {c['relation']}: {c['reason']}" for c in about["exact_when"]]
+    lines += [f"  assumes {assumption}" for assumption in entry.assumptions]
+    lines += [f"  source: {entry.source}"] + ([f"  published slots on the subject: {', '.join(slots)}"] if slots else [])
+    return "\n".join(lines)
+
+
+def _evaluate(command: Eval) -> str:
+    from theory.formulas import find
+
+    formula = find(command.name)
+    if not isinstance(formula, Formula):
+        raise InputError(f"{formula.name} is a published slot and has no expression; evaluate one of {', '.join(formula.related) or 'the formulas'}")
+    case = dict(_parameter(text) for text in command.set)
+    value = formula(**case)
+    parts = formula.intermediate_values(**case)
+    if command.json:
+        return _dump({"formula": formula.name, "parameters": case, "value": value, "intermediates": parts})
+    return "\n".join([f"{formula.name} = {value:.12g}", *(f"  {name} = {part:.6g}" for name, part in parts.items())])
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        if value.lstrip().startswith("["):
+            return name, json.loads(value)
+        return name, int(value) if value.lstrip("-").isdigit() else float(Fraction(value))
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"--set {text!r} is no parameter; write NAME=VALUE with a number (40, 0.5, 1/3) or a JSON list") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

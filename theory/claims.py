@@ -1,0 +1,239 @@
+"""Published claims about frozen and initialized training, each with a computed verdict.
+
+A verdict says under which condition a claim holds, in which region it fails and by how much. It is computed from the
+exact law when it is asked for: the proofs are symbolic, the sizes come from random settings drawn with a fixed seed.
+The claims' words are ours; the paper's text behind most of them could not be obtained, so a failure refutes the
+statement as given here, not that text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+
+from theory.errors import InputError
+from theory.ledger import notation as s
+from theory.regions import advantage, frozen_wins
+
+PAPER = "He, Bai, Yang, arXiv 2602.20796, abstract"
+SETTINGS = 20_000
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What was found out about a claim.
+
+    Parameters
+    ----------
+    verdict : {"holds", "holds in part", "fails"}
+    holds_under, fails_in : str
+        The condition and the region, in words and inequalities.
+    effect : dict
+        Sizes that the verdict rests on, computed.
+    """
+
+    verdict: str
+    holds_under: str
+    fails_in: str
+    effect: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published claim, stated so that it can be judged.
+
+    Parameters
+    ----------
+    name, statement, source : str
+    text_seen : bool
+        Whether the paper's own words are known; otherwise the statement is our reading of a digest.
+    judge : callable
+        Computes the `ClaimVerdict`.
+    """
+
+    name: str
+    statement: str
+    source: str
+    text_seen: bool
+    judge: Callable[[], ClaimVerdict]
+
+
+def random_settings(count: int = SETTINGS, seed: int = 0, overparameterized: bool = True) -> dict[str, np.ndarray]:
+    """Draw settings of two tasks with u_2 = u_1 over wide ranges; keys as in `theory.regions.PARAMETERS`.
+
+    Parameters
+    ----------
+    count : int
+        Settings drawn before those within 1 of a threshold are dropped.
+    overparameterized : bool
+        Keep n_1 < p + p_1 - 1 and n_2 < p_2 - 1 only (the paper's case).
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    p, p_1, extra = (rng.integers(low, high, count) for low, high in ((2, 200), (2, 200), (0, 100)))
+    p_2 = p_1 + extra
+    n_1, n_2 = (1 + (rng.uniform(0, 1 if overparameterized else 2, count) * d).astype(int) for d in (p + p_1, p_2 if overparameterized else p + p_2))
+    u_11, q_11, d_q = (10.0 ** rng.uniform(-2, 1, count) for _ in range(3))
+    sigma_1, sigma_2 = (10.0 ** rng.uniform(-2, 0.5, count) for _ in range(2))
+    c_q = rng.uniform(-1, 1, count) * np.sqrt(q_11 * d_q)
+    settings = dict(p=p, p_1=p_1, p_2=p_2, n_1=n_1, n_2=n_2, sigma_1=sigma_1, sigma_2=sigma_2, u_11=u_11, q_11=q_11, d_q=d_q, c_q=c_q)
+    away = (abs(n_1 - p - p_1) > 1) & (abs(n_2 - p_2) > 1) & (abs(n_2 - p - p_2) > 1)
+    if overparameterized:
+        away &= (n_1 < p + p_1 - 1) & (n_2 < p_2 - 1)
+    return {name: values[away] for name, values in settings.items()}
+
+
+def _distance_as_slope() -> ClaimVerdict:
+    """The derivative of (frozen - initialized) in the distance of the specific truths."""
+    share_frozen, share_full = s.n_2 / s.p_2, s.n_2 / (s.p + s.p_2)
+    slope = sympy.factor(share_frozen - share_full)
+    # Frozen wins more easily as zeta grows: d zeta / d d_q is -1 for deviation and forgetting, and -r/2 for G_2 at fixed norms.
+    return ClaimVerdict(
+        verdict="holds",
+        holds_under="every setting with n_2 < p + p_2, for deviation and forgetting (frozen minus initialized grows with |q_2 - q_1|^2 at the rate "
+        "given) and for generalization if |q_1| and |q_2| stay fixed",
+        fails_in="n_2 > p + p_2, where neither training depends on the distance differently",
+        effect={"slope of frozen minus initialized, n_2 < p_2": str(slope), "positive": bool(slope.is_positive)},
+    )
+
+
+def _distance_as_level(criterion: str) -> ClaimVerdict:
+    settings = random_settings()
+    close = {**settings, "d_q": np.zeros_like(settings["d_q"]), "c_q": np.zeros_like(settings["c_q"])}
+    wins = frozen_wins(criterion, **close)
+    gain = advantage(criterion, **close)
+    matched = {**close, "q_11": close["u_11"] * close["p_1"] / close["p"]}
+    matched_wins = frozen_wins(criterion, **matched)
+    return ClaimVerdict(
+        verdict="holds in part",
+        holds_under="zeta > (p_2/p) e_u (p + 2 p_2 - n_2 - 1)/(p_2 - n_2 - 1) + sigma_2^2 p_2 (p + p_2)/((p_2 - n_2 - 1)(p + p_2 - n_2 - 1)) for n_2 < p_2 - 1; "
+        "near the pole of initialized training; and with accurate shared parameters for n_2 > p + p_2 + 1",
+        fails_in="the rest of n_2 < p_2 - 1, even at equal tasks: frozen needs a specific error per dimension above the shared one's by the factor "
+        "1 + (p + p_2)/(p_2 - n_2 - 1), so with a norm split in proportion to the dimensions it never wins forgetting",
+        effect={
+            "settings with equal tasks": int(len(wins)),
+            "share won by frozen": float(wins.mean()),
+            "share won with proportional split": float(matched_wins.mean()),
+            "median loss of frozen where it loses": float(np.median(-gain[~wins])),
+            "median gain of frozen where it wins": float(np.median(gain[wins])),
+        },
+    )
+
+
+def _one_head() -> ClaimVerdict:
+    from theory.constructors import one_head_per_task
+    from theory.law import expected_errors
+
+    gram = {"shared": [[1, 1], [1, 1]], "head": (1, 1)}
+    frozen, initialized = (expected_errors(one_head_per_task(40, (30, 30), (20, 15), 0, gram=gram, train_shared=train)) for train in (False, True))
+    return ClaimVerdict(
+        verdict="holds",
+        holds_under="one head per task: frozen training changes nothing that earlier tasks use, so forgetting is zero in every run, at any distance",
+        fails_in="nowhere for forgetting; where initialized training improves the shared parameters its forgetting is negative and so the better one",
+        effect={"frozen forgetting": float(frozen.forgetting()), "initialized forgetting, equal shared truths": float(initialized.forgetting())},
+    )
+
+
+def _extremum() -> ClaimVerdict:
+    from theory.ledger.extremum import FORGETTING, P2_STAR
+
+    derivative = sympy.diff(FORGETTING.expression, s.p_2)
+    gap = (derivative.subs(s.p_2, P2_STAR.expression)).subs({s.xi: s.v_1**2, s.eta: s.r_A**2})  # any two squares
+    positive = {s.v_1: sympy.Symbol("x", positive=True), s.r_A: sympy.Symbol("y", positive=True)}
+    stationary = sympy.cancel(sympy.powdenest(gap.subs(positive), force=True)) == 0
+    settings = random_settings()
+    inside = _interior_extrema(settings)
+    return ClaimVerdict(
+        verdict="holds in part" if stationary else "fails",
+        holds_under="xi > eta > 0 with xi = e_q - |q_2 - q_1|^2 and eta = E|u_2 - u~_1|^2 + sigma_2^2 (our reconstruction; padded norm, p_1, n_2 and truths "
+        "fixed): a minimum at p_2* = (n_2 + 1) sqrt(xi)/(sqrt(xi) - sqrt(eta)), from which forgetting rises to 0",
+        fails_in="p_2* <= p_1, where the minimum lies outside p_2 >= p_1; the excess-risk norm; p_1 moving along with p_2",
+        effect={"stationary at p_2*": bool(stationary), **inside},
+    )
+
+
+def _interior_extrema(settings: dict[str, np.ndarray]) -> dict[str, float]:
+    from theory.ledger.extremum import P2_STAR
+
+    names = list(P2_STAR.parameters)
+    terms = {str(symbol): symbol for symbol, _ in P2_STAR.intermediates}
+    values = [settings.get(name, np.zeros_like(settings["d_q"])) for name in names]
+    expressions = []
+    for wanted in ("xi", "eta"):
+        expression = terms[wanted]
+        for symbol, definition in reversed(P2_STAR.intermediates):
+            expression = expression.xreplace({symbol: definition})
+        expressions.append(expression)
+    xi, eta = (np.asarray(sympy.lambdify([getattr(s, name) for name in names], e, modules="numpy")(*values)) for e in expressions)
+    above = xi > eta
+    p_2_star = (settings["n_2"][above] + 1) * np.sqrt(xi[above]) / (np.sqrt(xi[above]) - np.sqrt(eta[above]))
+    return {"share with xi > eta": float(above.mean()), "share of these with p_2* > p_1": float((p_2_star > settings["p_1"][above]).mean())}
+
+
+def _one_optimisation() -> ClaimVerdict:
+    from theory.constructors import frozen, initialized
+    from theory.equivalents import approximate_errors, best_weight
+    from theory.law import expected_errors
+    from dataclasses import replace
+
+    setting = {"blocks": {"shared": 30, "specific": 40}, "samples": (20, 15), "noise": (0.3, 0.5)}
+    truths = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[1.0, 0.5], [0.5, 1.0]])}
+    start = initialized(**setting, gram=truths)
+    heavy = replace(start, tasks=(start.tasks[0], replace(start.tasks[1], weights={"shared": 1e6})))
+    best = best_weight("deviation", start)
+    ends = [float(expected_errors(seq).deviation()) for seq in (start, frozen(**setting, gram=truths))]
+    return ClaimVerdict(
+        verdict="holds",
+        holds_under="the step that minimises lambda |shared step|^2 + |specific step|^2 subject to the fit: lambda = 1 is initialized training, lambda to "
+        "infinity frozen training (our reading of 'one optimisation framework')",
+        fails_in="nowhere as a statement on the two ends; but neither end need be best: the best lambda can lie between or outside them",
+        effect={
+            "deviation, initialized": ends[0], "deviation, frozen": ends[1],
+            "deviation, lambda = 1e6 (approximate)": float(approximate_errors(heavy).deviation()),
+            "best lambda (approximate)": best.choice, "deviation at the best lambda (approximate)": best.value,
+        },
+    )  # fmt: skip
+
+
+def _more_replay() -> ClaimVerdict:
+    from theory.ledger.replay import CONSTRAINTS_FORGETTING
+
+    base = {"p": 100, "n_1": 30, "n_2": 30, "sigma_1": 0.3, "sigma_2": 0.3, "w_11": 1.0}
+    values = {d_w: [CONSTRAINTS_FORGETTING(**base, d_w=d_w, m=m) for m in range(31)] for d_w in (0.0, 0.5, 1.0, 2.0, 4.0)}
+    rising = {d_w: forgetting[-1] - forgetting[0] for d_w, forgetting in values.items()}
+    return ClaimVerdict(
+        verdict="holds in part",
+        holds_under="similar tasks: the decay of task 1's own error dominates, and every stored sample lowers forgetting",
+        fails_in="dissimilar tasks: the coefficient of |w_2 - w_1|^2, (n_2/p)(1 + m/(p - m - n_2 - 1)), grows with the number m of stored samples",
+        effect={f"forgetting with all 30 stored minus none, |w_2 - w_1|^2 = {d_w:g}": change for d_w, change in rising.items()},
+    )
+
+
+CLAIMS: dict[str, Claim] = {
+    claim.name: claim
+    for claim in (
+        Claim("small_distance_slope", "The smaller the distance of two tasks, the more the balance moves towards frozen training.", PAPER, False, _distance_as_slope),
+        *(
+            Claim(
+                f"small_distance_{criterion}",
+                f"Tasks at small distance have a smaller {criterion} under frozen than under initialized training.",
+                PAPER, False, lambda criterion=criterion: _distance_as_level(criterion),
+            )
+            for criterion in ("deviation", "forgetting", "generalization")
+        ),
+        Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head),
+        Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum),
+        Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation),
+        Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay),
+    )
+}  # fmt: skip
+
+
+def judge(name: str) -> ClaimVerdict:
+    """Compute the verdict on the claim called ``name``."""
+    if name not in CLAIMS:
+        raise InputError(f"there is no claim {name!r}; choose one of {', '.join(CLAIMS)}")
+    return CLAIMS[name].judge()

@@ -1,0 +1,167 @@
+"""Replay, joint training and hard constraints on stored samples; one block of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+
+from theory.formula import Condition, Family, Formula
+from theory.ledger import notation as s
+from theory.ledger.one_block import D, T, _case, i, j, n, p, sigma, w
+from theory.problem import Task, TaskSequence
+
+k, m = sympy.symbols("k m", nonnegative=True, integer=True)
+nbar, spill = sympy.symbols("nbar spill", real=True)
+mu, kap, J, E_1, r, c, delta = sympy.symbols("mu kap J E_1 r c delta", real=True)
+n_1, n_2, sigma_1, sigma_2 = s.n_1, s.n_2, s.sigma_1, s.sigma_2
+w_11, d_w = sympy.symbols("w_11 d_w", nonnegative=True)
+c_w = sympy.Symbol("c_w", real=True)
+OURS = "derived for driftlaw; proved equal to the recursion for memory in the tests"
+FEATURES = "all features i.i.d. N(0, 1), fresh data for each task; one block of parameters"
+STREAM = {
+    "p": "dimension of the parameters",
+    "n": "fresh samples of every task",
+    "k": "stored samples of each earlier task",
+    "sigma": "standard deviation of the noise of every task",
+    "T": "number of tasks",
+    "w": "list of |w_i|^2, squared lengths of the truths",
+    "D": "matrix of |w_i - w_j|^2, squared distances of the truths",
+}
+
+
+def replay(start: str) -> Any:
+    """Return the builder of T tasks that fit k stored samples of each earlier task along with their own n."""
+
+    def build(*, p: int, n: int, k: int, sigma: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
+        squares, distances = np.asarray(w, dtype=float), np.asarray(D, dtype=float)
+        gram = (squares[:, None] + squares[None, :] - distances) / 2
+        tasks = [
+            Task(n, sigma, {"shared": f"w_{t}"}, ("shared",), start=start, memory={earlier: k for earlier in range(t)})
+            for t in range(len(squares))
+        ]
+        return TaskSequence({"shared": p}, tasks, {"shared": gram})
+
+    return build
+
+
+def _generalization(stored: sympy.Expr) -> sympy.Expr:
+    """G_T of the least-norm fit of n rows of task T and ``stored`` rows of each earlier task."""
+    pull = sympy.Sum(stored * sympy.Sum(D[j, i], (j, 1, T - 1)) + n * D[T, i], (i, 1, T)) / (T * p)
+    return pull + (1 - nbar / p) * sympy.Sum(w[i], (i, 1, T)) / T + spill / (p - nbar - 1)
+
+
+def _terms(stored: sympy.Expr) -> tuple:
+    pairs = stored**2 * sympy.Sum(D[j, i], (j, i + 1, T - 1), (i, 1, T - 2)) + stored * n * sympy.Sum(D[i, T], (i, 1, T - 1))
+    return (nbar, n + (T - 1) * stored), (spill, nbar * sigma**2 + pairs / p)
+
+
+def _domain() -> dict[str, Any]:
+    finite, normal = s.below_threshold(nbar, p, 1)
+    return {"domain": (finite,), "normal_domain": (normal,)}
+
+
+FROM_ZERO = Formula(
+    name="replay_generalization",
+    statement="G_T of replay from zero: the least-norm fit of the current task's n samples and k stored ones of each earlier task. "
+    "Truths that differ act like noise on one another (spill).",
+    expression=_generalization(k),
+    intermediates=_terms(k),
+    parameters=STREAM,
+    target="generalization",
+    build=replay("zero"),
+    source=OURS,
+    status="exact",
+    assumptions=(FEATURES, "every task starts from zero", "stored samples are kept for good"),
+    **_domain(),
+)
+JOINT = Formula(
+    name="joint_generalization",
+    statement="G_T of joint training: the least-norm fit of all samples of all tasks at once.",
+    expression=_generalization(n),
+    intermediates=_terms(n),
+    parameters={name: meaning for name, meaning in STREAM.items() if name != "k"},
+    target="generalization",
+    build=lambda **case: replay("zero")(**{**case, "k": case["n"]}),
+    source=OURS,
+    status="exact",
+    assumptions=(FEATURES, "all samples at once, from zero"),
+    **_domain(),
+)
+
+PAIR = {
+    "p": "dimension of the parameters",
+    "n_1": "samples of task 1",
+    "n_2": "samples of task 2",
+    "m": "stored samples of task 1 that must stay fitted",
+    "sigma_1": "standard deviation of task 1's noise",
+    "sigma_2": "standard deviation of task 2's noise",
+    "w_11": "|w_1|^2, squared length of task 1's truth",
+    "d_w": "|w_2 - w_1|^2, squared distance of the truths",
+    "c_w": "<w_2 - w_1, w_1>, the change of the truth along it",
+}
+
+
+def constrained(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
+    """Build two tasks of which the second keeps m samples of the first fitted."""
+    tasks = [
+        Task(n_1, sigma_1, {"shared": "w_1"}, ("shared",)),
+        Task(n_2, sigma_2, {"shared": "w_2"}, ("shared",), memory={0: m}),
+    ]
+    return TaskSequence({"shared": p}, tasks, {"shared": [[w_11, w_11 + c_w], [w_11 + c_w, w_11 + 2 * c_w + d_w]]})
+
+
+_CONSTRAINT_TERMS = (
+    (r, 1 - n_1 / p),
+    (E_1, r * w_11 + n_1 * sigma_1**2 / (p - n_1 - 1)),
+    (mu, m * sigma_1**2 / (p - m - 1)),
+    (kap, n_2 / (p - m - n_2 - 1)),
+    (J, m / p * d_w + mu),
+)
+_CONSTRAINT = {
+    "target": "forgetting",
+    "parameters": PAIR,
+    "build": constrained,
+    "domain": (
+        s.below_threshold(n_1, p, 1)[0],
+        Condition(m <= n_1, "only samples of task 1 can be stored"),
+        Condition(m + n_2 < p - 1, "stored and fresh samples together stay below the dimension"),
+    ),
+    "normal_domain": (s.below_threshold(n_1, p, 1)[1], s.below_threshold(m + n_2, p, 2)[1]),
+    "source": OURS,
+    "status": "exact",
+    "assumptions": (FEATURES, "task 1 starts from zero and fits its samples; task 2 moves only where the m stored samples stay fitted (OGD, GEM as equality)"),
+}
+CONSTRAINTS_FORGETTING = Formula(
+    name="constraints_forgetting",
+    statement="Forgetting with hard constraints on m stored samples of task 1. The distance of the truths weighs more the more is stored: "
+    "hard replay raises forgetting for dissimilar tasks.",
+    expression=-n_2 / (p - m) * (E_1 - mu) + n_2 / p * d_w + kap * (sigma_2**2 + mu + m / p * d_w),
+    intermediates=s.needed(_CONSTRAINT_TERMS, E_1 + mu + kap, ()),
+    **{**_CONSTRAINT, "parameters": {name: meaning for name, meaning in PAIR.items() if name != "c_w"}},
+)
+CONSTRAINTS_SECOND_ERROR = Formula(
+    name="constraints_second_error",
+    statement="Error on task 2 with hard constraints on m stored samples of task 1, which spoil the fit by J.",
+    expression=J + (1 - n_2 / (p - m)) * (E_1 + 2 * r * c_w + d_w - J) + kap * (sigma_2**2 + J),
+    intermediates=_CONSTRAINT_TERMS,
+    **{**_CONSTRAINT, "target": "error[1,1]"},
+)
+
+FORMULAS = (FROM_ZERO, JOINT, CONSTRAINTS_FORGETTING, CONSTRAINTS_SECOND_ERROR)
+
+_TRUTHS = [[1, 0, 0], [0, 1, 0], [0.5, 0, 1.2]]
+_STREAMS = (
+    {**_case(40, 8, 0.3, _TRUTHS), "k": 5},
+    {**_case(40, 10, 0.5, _TRUTHS[:2]), "k": 10},
+    {**_case(50, 6, 0.2, [[1, 0], [1, 0], [-1, 0.5], [0.9, 0.1]]), "k": 3},
+)
+_PAIR = {"p": 40, "n_1": 12, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "w_11": 1.0, "d_w": 1.5, "c_w": -0.5}
+_PAIRS = tuple({**_PAIR, **change} for change in ({"m": 0}, {"m": 6}, {"m": 12}, {"m": 12, "d_w": 0.1, "c_w": 0.0}))
+FAMILIES = (
+    Family("replay_generalization", FROM_ZERO, _STREAMS, "replay from zero, part and all of the earlier samples"),
+    Family("joint_generalization", JOINT, tuple({**case, "p": 56} for case in _STREAMS), "joint training"),
+    Family("constraints_forgetting", CONSTRAINTS_FORGETTING, _PAIRS, "none, half and all samples stored; similar and dissimilar tasks"),
+    Family("constraints_second_error", CONSTRAINTS_SECOND_ERROR, _PAIRS, "the same experiments"),
+)

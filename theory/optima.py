@@ -1,0 +1,135 @@
+"""Best choices by the exact law: trainable fraction, length of the last step, schedule of frozen and initialized tasks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from theory.constructors import trainable_fraction
+from theory.errors import InputError
+from theory.law import Law, expected_errors
+from theory.problem import Task, TaskSequence
+
+MAX_SCHEDULED_TASKS = 12
+CRITERIA = ("deviation", "forgetting", "generalization")
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A best choice, its value, and the value of every choice that was compared.
+
+    Parameters
+    ----------
+    choice : int, number or tuple
+        The minimiser.
+    value : number
+        The criterion there.
+    choices, values : sequence
+        All that was compared (empty where the minimiser is a formula).
+    """
+
+    choice: Any
+    value: Any
+    choices: Sequence[Any] = ()
+    values: Sequence[Any] = ()
+
+
+def best_trainable_fraction(criterion: str, blocks: dict[str, int], samples: Sequence[int], noise: Any, split: str = "shared", **truths: Any) -> Optimum:
+    """Find how many coordinates of ``split`` should go on training after task 0, by comparing all of them exactly.
+
+    Parameters are those of `theory.constructors.trainable_fraction`; counts within 1 of a threshold with noise are
+    passed over (their expectation is infinite).
+    """
+    read = _criterion(criterion)
+    counts = list(range(blocks[split] + 1))
+    values = []
+    for count in counts:
+        seq = trainable_fraction(count, blocks, samples, noise, split=split, **truths)
+        values.append(float(read(expected_errors(_floating(seq), outside="nan"))))
+    return _least(counts, values)
+
+
+def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
+    """Find the scale of the last step at which the criterion after it is least.
+
+    The criterion is exactly a parabola in the scale: three evaluations of the law give it without rounding beyond
+    that of the law; fractions stay fractions. ``choice`` may be negative or above 1.
+
+    Raises
+    ------
+    InputError
+        If the last task does not move what the criterion counts (the parabola is flat).
+    """
+    read = _criterion(criterion)
+    last = len(seq) - 1
+
+    def at(scale: int) -> Any:
+        task = replace(seq.tasks[last], scale=scale)
+        return read(expected_errors(replace(seq, tasks=seq.tasks[:last] + (task,))))
+
+    nothing, forward, backward = at(0), at(1), at(-1)
+    curvature, slope = forward + backward - 2 * nothing, forward - backward  # twice the coefficients of s^2 and of s
+    if curvature == 0:
+        raise InputError("the last task does not move the parameters that the criterion counts; choose another criterion or train more blocks")
+    scale = -slope / (2 * curvature)
+    return Optimum(scale, nothing - slope**2 / (8 * curvature))
+
+
+def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("shared",)) -> Optimum:
+    """Find which of the later tasks should be frozen, by exact search over all schedules.
+
+    Parameters
+    ----------
+    criterion : {"deviation", "forgetting", "generalization"}
+        After the last task.
+    seq : TaskSequence
+        The experiment under initialized training, at most 12 tasks.
+    keep : sequence of str
+        Blocks that a frozen task does not train.
+
+    Returns
+    -------
+    Optimum
+        ``choice`` is a tuple of T booleans, True for frozen; task 0 always trains everything. Schedules with an
+        infinite expectation count as infinite.
+    """
+    if len(seq) > MAX_SCHEDULED_TASKS:
+        raise InputError(f"the sequence has {len(seq)} tasks and so 2^{len(seq) - 1} schedules; search at most {MAX_SCHEDULED_TASKS} tasks")
+    read = _criterion(criterion)
+    seq = _floating(seq)
+    frozen = [replace(task, train=tuple(b for b in task.train if b not in keep)) if set(task.train) - set(keep) else None for task in seq.tasks]
+    if None in frozen[1:]:
+        raise InputError(f"a frozen task would train nothing: keep={tuple(keep)!r} names every trained block; keep fewer")
+    schedules = [(False, *rest) for rest in itertools.product((False, True), repeat=len(seq) - 1)]
+    values = []
+    for schedule in schedules:
+        tasks = tuple(frozen[t] if cold else task for t, (task, cold) in enumerate(zip(seq.tasks, schedule, strict=True)))
+        values.append(float(read(expected_errors(replace(seq, tasks=tasks), outside="nan"))))
+    return _least(schedules, values)
+
+
+def _criterion(name: str) -> Callable[[Law], Any]:
+    if name not in CRITERIA:
+        raise InputError(f"criterion is {name!r}; choose one of {', '.join(CRITERIA)}")
+    return lambda law: getattr(law, name)()
+
+
+def _floating(seq: TaskSequence) -> TaskSequence:
+    """Float noise, so that thresholds give NaN instead of an error."""
+
+    def as_float(task: Task) -> Task:
+        return replace(task, noise=float(task.noise))
+
+    return replace(seq, tasks=tuple(as_float(task) for task in seq.tasks))
+
+
+def _least(choices: list[Any], values: list[float]) -> Optimum:
+    finite = np.where(np.isnan(values), np.inf, values)
+    if np.all(np.isinf(finite)):
+        raise InputError("every choice lies at an interpolation threshold, where the expectation is infinite; change the sample counts")
+    best = int(np.argmin(finite))
+    return Optimum(choices[best], values[best], tuple(choices), tuple(values))
