@@ -1,0 +1,40 @@
+"""Entry point of `python -m deep`: parses the options, runs the command, reports errors with exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+
+from deep.commands.data import DataCommand
+from deep.commands.streams import StreamsCommand
+from theory.errors import DriftlawError
+
+DESCRIPTION = "Data sets and streams of tasks for continual learning of deep networks."
+Command = (
+    Annotated[DataCommand, tyro.conf.subcommand("data")]
+    | Annotated[StreamsCommand, tyro.conf.subcommand("streams")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0, or 2 for an error that the message explains."""
+    command = tyro.cli(Command, args=arguments, prog="python -m deep", description=DESCRIPTION)
+    try:
+        status = command.run()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # A reader such as head has closed; without this Python reports it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except DriftlawError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

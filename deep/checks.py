@@ -1,0 +1,67 @@
+"""Checks of options that every part of the package shares; each error names the value, the reason and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from types import ModuleType
+
+from theory.errors import InputError
+
+
+def unknown(value: object, choices: Iterable[str], what: str) -> InputError:
+    """Return the error for a name that is none of ``choices``; it suggests the nearest one."""
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return InputError(f"unknown {what} {value!r}{hint}; choose one of {', '.join(choices)}")
+
+
+def known(value: object, choices: Iterable[str], what: str) -> str:
+    """Return ``value`` if it is one of ``choices``, raise `unknown` otherwise."""
+    choices = list(choices)
+    if value not in choices:
+        raise unknown(value, choices, what)
+    return str(value)
+
+
+def optional(module: str, purpose: str) -> ModuleType:
+    """Import a module of the extra "data" when it is needed; these are slow to load or may be absent."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise InputError(f"{purpose} needs {package}, which cannot be imported ({error}); install driftlaw[data]") from error
+
+
+def whole(value: object, what: str, least: int) -> int:
+    """Return ``value`` as an int of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{what} is {value!r}; give a whole number of at least {least}")
+    if value < least:
+        raise InputError(f"{what} is {value}; it must be at least {least}")
+    return int(value)
+
+
+def flag(value: object, what: str) -> bool:
+    """Return ``value`` if it is True or False."""
+    if not isinstance(value, bool):
+        raise InputError(f"{what} is {value!r}; give True or False")
+    return value
+
+
+def share(value: object, what: str) -> float:
+    """Return ``value`` as a float in [0, 1]."""
+    return between(value, what, 0.0, 1.0)
+
+
+def between(value: object, what: str, low: float, high: float) -> float:
+    """Return ``value`` as a finite float in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{what} is {value!r}; give a number between {low:g} and {high:g}")
+    if not low <= value <= high:
+        raise InputError(f"{what} is {value}, outside [{low:g}, {high:g}]; give a number between {low:g} and {high:g}")
+    return float(value)

@@ -1,0 +1,116 @@
+"""Small files in every layout, and sources that expect them."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import lzma
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from deep.data.source import Source
+from deep.data.sources import SOURCES
+
+COUNTS = {"train": 40, "test": 20}
+COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+def small(name: str, counts: dict[str, int] = COUNTS) -> Source:
+    """Return the source with few images and without the official checksums, which made-up files cannot have."""
+    source = SOURCES[name]
+    layouts = []
+    for layout in source.layouts:
+        files = {
+            part: tuple(
+                dataclasses.replace(file, md5=None, download=file.download and dataclasses.replace(file.download, md5=None))
+                for file in names
+            )
+            for part, names in layout.files.items()
+        }
+        archive = layout.archive and dataclasses.replace(layout.archive, md5=None)
+        layouts.append(dataclasses.replace(layout, files=files, archive=archive))
+    return dataclasses.replace(source, counts=counts, layouts=tuple(layouts))
+
+
+def content(source: Source, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return made-up images and labels, the same for every call; labels cover every class that fits."""
+    count = source.counts[part]
+    rng = np.random.default_rng([count, len(source.classes)])
+    return rng.integers(0, 256, (count, *source.shape), dtype=np.uint8), np.arange(count, dtype=np.int64)[::-1] % len(source.classes)
+
+
+def idx(array: np.ndarray) -> bytes:
+    """Encode an array of bytes or 32-bit integers as IDX."""
+    code = 0x08 if array.dtype == np.uint8 else 0x0C
+    header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def idx_bytes(source: Source, part: str) -> dict[str, bytes]:
+    """Return the files of a part in the MNIST family's layout."""
+    images, labels = content(source, part)
+    encoded = labels.astype(np.uint8)
+    if source.name == "qmnist":
+        encoded = np.column_stack([labels, np.arange(len(labels) * 7).reshape(-1, 7)]).astype(np.int32)
+    files = source.layouts[0].files[part]
+    return {files[0].name: idx(images), files[1].name: idx(encoded)}
+
+
+def binary_bytes(source: Source, part: str) -> dict[str, bytes]:
+    """Return the files of a part in CIFAR's binary layout."""
+    images, labels = content(source, part)
+    planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+    columns = [labels % 20, labels] if source.name == "cifar-100" else [labels]
+    records = np.column_stack([*(column.astype(np.uint8) for column in columns), planes])
+    names = [file.name for file in source.layouts[0].files[part]]
+    return {name: piece.tobytes() for name, piece in zip(names, np.split(records, len(names)), strict=True)}
+
+
+def pickled_bytes(source: Source, part: str, protocol: int = 2) -> dict[str, bytes]:
+    """Return the files of a part in CIFAR's pickled layout; protocol 0 stands for the bytes that Python 2 wrote."""
+    images, labels = content(source, part)
+    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
+    key = "fine_labels" if source.name == "cifar-100" else "labels"
+    names = [file.name for file in source.layouts[1].files[part]]
+    pairs = zip(names, np.split(planes, len(names)), np.split(labels, len(names)), strict=True)
+    if protocol == 0:
+        return {name: python_2_pickle(data, key, labels.tolist()) for name, data, labels in pairs}
+    return {name: pickle.dumps({"data": data, key: labels.tolist(), "batch_label": "made"}, protocol) for name, data, labels in pairs}
+
+
+def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
+    """Write {"data": data, key: labels} as Python 2 did: text as byte strings, arrays by numpy.core.multiarray."""
+
+    def text(value: bytes) -> bytes:
+        return b"T" + struct.pack("<I", len(value)) + value
+
+    def whole(value: int) -> bytes:
+        return b"J" + struct.pack("<i", value)
+
+    dtype = b"cnumpy\ndtype\n(" + text(b"u1") + whole(0) + whole(1) + b"tR("
+    dtype += whole(3) + text(b"|") + b"NNN" + whole(-1) * 2 + whole(0) + b"tb"
+    shape = b"(" + whole(data.shape[0]) + whole(data.shape[1]) + b"t"
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
+    array += whole(1) + shape + dtype + b"\x89" + text(data.tobytes()) + b"tb"
+    return b"\x80\x02}(" + text(b"data") + array + text(key.encode()) + b"](" + b"".join(map(whole, labels)) + b"eu."
+
+
+def write(folder: Path, files: dict[str, bytes], suffix: str = "") -> None:
+    """Write files, compressed as ``suffix`` says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / f"{name}{suffix}").write_bytes(COMPRESS[suffix](data))
+
+
+def write_archive(path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz") -> None:
+    """Write a tar archive that holds ``folder`` with ``files``."""
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
