@@ -222,7 +222,7 @@ def expanding(
     grams = {block: matrix for block, matrix in (gram or {}).items() if block != "extra"}
     if with_extra:
         second["extra"] = truth["extra"] if truth and "extra" in truth else "extra"
-        if second["extra"] == "extra":
+        if isinstance(second["extra"], str):
             grams["extra"] = [[0, 0], [0, (gram or {}).get("extra", 0)]]
         if norm == "padded":
             vector = not isinstance(second["extra"], (str, Isotropic))

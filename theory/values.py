@@ -38,7 +38,7 @@ class FrozenArray:
             array = array.astype(np.int64)
         array.flags.writeable = False
         self.values = array
-        content = tuple(array.ravel()) if array.dtype == object else array.tobytes()
+        content = tuple(array.ravel()) if array.dtype == object else (array + 0).tobytes()  # + 0: -0.0 equals 0.0
         self._hash = hash((array.shape, array.dtype.str, content))
 
     @property
@@ -73,13 +73,13 @@ class FrozenArray:
 
 
 class FrozenMapping(Mapping):
-    """Read-only mapping with a hash; keeps the order in which it was written."""
+    """Read-only mapping with a hash; the order in which it was written counts (blocks draw their data in order)."""
 
     __slots__ = ("_items", "_hash")
 
     def __init__(self, items: Mapping | Any = ()) -> None:
         self._items = dict(items)
-        self._hash = hash(frozenset(self._items.items()))
+        self._hash = hash(tuple(self._items.items()))
 
     def __getitem__(self, key: Any) -> Any:
         return self._items[key]
@@ -89,6 +89,11 @@ class FrozenMapping(Mapping):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FrozenMapping):
+            return list(self._items.items()) == list(other._items.items())
+        return super().__eq__(other)
 
     def __hash__(self) -> int:
         return self._hash

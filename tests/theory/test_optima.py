@@ -1,0 +1,79 @@
+"""Best choices by the law: against brute force, and against the ledger's closed forms."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from theory import InputError, expected_errors, frozen, initialized, trainable_fraction
+from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
+from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
+from theory.optima import best_scale, best_schedule, best_trainable_fraction
+
+GRAM = {"shared": np.array([[1.0, 0.8, 0.9], [0.8, 1.2, 0.7], [0.9, 0.7, 1.1]]), "specific": np.diag([1.0, 0.5, 2.0])}
+SETTING = {"blocks": {"shared": 12, "specific": 20}, "samples": (16, 9, 10), "noise": 0.4}
+
+
+@pytest.mark.parametrize("training", ["frozen", "initialized"])
+@pytest.mark.parametrize("case", DEVIATION_CASES, ids=str)
+def test_best_scale_of_two_tasks_is_the_closed_form(training, case):
+    seq = (two_tasks if training == "frozen" else initialized_two_tasks)(**case)
+    optimum = best_scale("forgetting", seq)
+    assert optimum.choice == pytest.approx(BEST_SCALE[training](**case), rel=1e-9)
+    assert optimum.value == pytest.approx(LEAST_FORGETTING[training](**case), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("criterion", ["deviation", "forgetting", "generalization"])
+def test_no_other_scale_is_better(criterion):
+    seq = initialized(**SETTING, gram=GRAM)
+    optimum = best_scale(criterion, seq)
+    for offset in (-0.3, -1e-3, 1e-3, 0.3):
+        task = replace(seq.tasks[-1], scale=float(optimum.choice) + offset)
+        law = expected_errors(replace(seq, tasks=(*seq.tasks[:-1], task)))
+        assert getattr(law, criterion)() > optimum.value
+
+
+def test_fractions_stay_exact():
+    exact = initialized({"shared": 12, "specific": 20}, (16, 9), Fraction(2, 5), gram={"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]})
+    optimum = best_scale("forgetting", exact)
+    assert isinstance(optimum.choice, Fraction) and isinstance(optimum.value, Fraction)
+
+
+@pytest.mark.parametrize("criterion", ["forgetting", "generalization"])
+def test_schedule_search_is_exhaustive(criterion):
+    seq = initialized(**SETTING, gram=GRAM)
+    optimum = best_schedule(criterion, seq)
+    assert set(optimum.choices) == {(False, *rest) for rest in itertools.product((False, True), repeat=2)}
+    by_schedule = dict(zip(optimum.choices, optimum.values, strict=True))
+    assert optimum.value == min(optimum.values) == by_schedule[optimum.choice]
+    assert by_schedule[False, False, False] == pytest.approx(getattr(expected_errors(seq), criterion)())
+    always_frozen = frozen(**SETTING, gram=GRAM)
+    assert by_schedule[False, True, True] == pytest.approx(getattr(expected_errors(always_frozen), criterion)())
+
+
+def test_best_fraction_compares_every_count_and_passes_over_the_threshold():
+    two = {"blocks": SETTING["blocks"], "samples": (16, 24), "noise": 0.4, "gram": {name: matrix[:2, :2] for name, matrix in GRAM.items()}}
+    optimum = best_trainable_fraction("deviation", **two)
+    assert list(optimum.choices) == list(range(13))
+    near = [count for count in optimum.choices if abs(24 - 20 - count) <= 1]
+    assert np.all(np.isnan(np.array(optimum.values)[near])) and optimum.choice not in near
+    for count in (0, 12, optimum.choice):
+        law = expected_errors(trainable_fraction(count, **two))
+        assert optimum.values[count] == pytest.approx(law.deviation())
+    assert optimum.value == np.nanmin(optimum.values)
+
+
+def test_bad_input_is_named():
+    seq = initialized(**SETTING, gram=GRAM)
+    with pytest.raises(InputError, match="criterion is 'accuracy'"):
+        best_scale("accuracy", seq)
+    with pytest.raises(InputError, match="2\\^12 schedules"):
+        best_schedule("forgetting", initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram={b: np.eye(13) for b in ("shared", "specific")}))
+    with pytest.raises(InputError, match="would train nothing"):
+        best_schedule("forgetting", seq, keep=("shared", "specific"))
+    with pytest.raises(InputError, match="does not move"):
+        best_scale("deviation", replace(seq, tasks=(*seq.tasks[:-1], replace(seq.tasks[-1], samples=0))))
