@@ -100,6 +100,6 @@ FORMULAS = (*PARTIAL_STEP.values(), *BEST_SCALE.values(), *LEAST_FORGETTING.valu
 
 _MOVED, _ABOVE = DEVIATION_CASES[2], DEVIATION_CASES[6]
 FAMILIES = tuple(
-    Family(formula.name, formula, ({**_MOVED, "s": 0.4}, {**_MOVED, "s": -0.5}, {**_ABOVE, "s": 1.5}), "short, backward and overlong steps")
+    Family(formula.name, formula, ({**_MOVED, "s": 0.4}, {**_MOVED, "s": -0.5}, {**_ABOVE, "s": 1.1}), "short, backward and overlong steps")
     for formula in PARTIAL_STEP.values()
 ) + tuple(Family(formula.name, formula, (_MOVED, _ABOVE), "at s*") for formula in LEAST_FORGETTING.values())
