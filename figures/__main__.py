@@ -1,0 +1,75 @@
+"""Command line: ``python -m figures [NAME ...] [--out DIR] [--quick]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from theory.errors import DriftlawError
+
+DEFAULT_OUT = Path(__file__).parent / "out"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw the figures: exact laws as curves, simulation as points with 95 % intervals.
+
+    Every figure is written as PNG, SVG, PDF and the CSV of all that is drawn. Finished figures and simulated points
+    are kept, so a command that was interrupted continues where it was.
+    """
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")] = ()
+    """Figures to draw; all of them by default."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = DEFAULT_OUT
+    """Folder for the files."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fewer trials: the same figures in seconds, with wider intervals."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status (0, 2 for an error of the user, 130 after an interruption)."""
+    options = tyro.cli(Options, args=arguments, prog="python -m figures")
+    try:
+        draw_all(options)
+    except DriftlawError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
+        print(f"\ninterrupted: {kept}; the same command continues from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def draw_all(options: Options) -> None:
+    """Draw the chosen figures that are not finished yet, and say where the files are."""
+    from figures.make import make
+    from figures.output import SUFFIXES, Output
+    from figures.registry import choose, discover
+
+    known = discover()
+    names = choose(options.names, known)
+    output = Output(options.out)
+    for name in names:
+        start = time.monotonic()
+        drawn = make(name, known, output, options.quick)
+        print(f"{name}: {f'drawn in {time.monotonic() - start:.0f} s' if drawn else 'kept'}", flush=True)
+    count = "1 figure" if len(names) == 1 else f"{len(names)} figures"
+    print(f"{count} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+
+
+def _shown(folder: Path) -> str:
+    """Write a folder as seen from the working directory if it lies in there."""
+    folder, here = folder.resolve(), Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

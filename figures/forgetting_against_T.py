@@ -1,0 +1,114 @@
+"""Forgetting and generalization against the number of tasks T: one block, and frozen or initialized training of two."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import simulation_sentence
+from figures.draw import curve, entry, panel_letter, points
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FAINT, FROZEN, INITIALIZED, PLAIN, THIRD, Look
+from figures.table import Table
+from theory import TaskSequence, expected_errors, frozen, initialized, one_block
+from theory.formulas import FORMULAS
+
+MOST_TASKS = 20
+SIMULATED = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20)
+SIGMA = 0.3
+ONE_BLOCK = {"p": 60, "n": 15}
+TWO_BLOCKS = {"shared": 30, "specific": 60}
+SAMPLES = 20
+COSINES = {"similar": 0.9, "dissimilar": 0.0}
+TRAININGS = {"frozen": frozen, "initialized": initialized}
+FIRST = {"forgetting": 2, "generalization": 1}
+LOOKS = {
+    ("one block", "similar"): PLAIN,
+    ("one block", "dissimilar"): Look(THIRD.colour, (0, (5, 1.8)), "s"),
+    ("frozen", "similar"): Look(FROZEN.colour, "-", "o"),
+    ("frozen", "dissimilar"): Look(FROZEN.colour, (0, (1.2, 1.2)), "^"),
+    ("initialized", "similar"): Look(INITIALIZED.colour, (0, (5, 1.8)), "s"),
+    ("initialized", "dissimilar"): Look(INITIALIZED.colour, (0, (4, 1.4, 1, 1.4)), "D"),
+}
+
+
+def truths(cosine: float, tasks: int) -> np.ndarray:
+    """Return the Gram matrix of truths of length 1 with equal cosines."""
+    return np.full((tasks, tasks), cosine) + (1 - cosine) * np.eye(tasks)
+
+
+def sequence(training: str, case: str, tasks: int = MOST_TASKS) -> TaskSequence:
+    """Return ``tasks`` tasks on one block, or on two of which the shared truth is the same in all tasks."""
+    gram = truths(COSINES[case], tasks)
+    if training == "one block":
+        return one_block(ONE_BLOCK["p"], (ONE_BLOCK["n"],) * tasks, SIGMA, gram=gram)
+    return TRAININGS[training](TWO_BLOCKS, (SAMPLES,) * tasks, SIGMA, gram={"shared": np.ones((tasks, tasks)), "specific": gram})
+
+
+def lin_case(case: str, tasks: int) -> dict:
+    """Return the parameters of Lin et al.'s formulas for ``tasks`` tasks."""
+    return {**ONE_BLOCK, "sigma": SIGMA, "T": tasks, "w": np.ones(tasks), "D": 2 - 2 * truths(COSINES[case], tasks)}
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for training, case in LOOKS:
+        for quantity, first in FIRST.items():
+            counts = range(first, MOST_TASKS + 1)
+            if training == "one block":
+                source = f"lin_{quantity}"
+                values = [FORMULAS[source](**lin_case(case, tasks)) for tasks in counts]
+            else:
+                source = "expected_errors"
+                law = expected_errors(sequence(training, case))
+                values = [getattr(law, quantity)(tasks - 1) for tasks in counts]
+            table.add_curve(quantity, training, "T", counts, values, source, case)
+    targets = {(quantity, tasks): f"{quantity}[{tasks - 1}]" for quantity, first in FIRST.items() for tasks in SIMULATED if tasks >= first}
+    # All T come from one sequence: its first T tasks are the experiment with T tasks.
+    results = sampler.run([Point({training: sequence(training, case)}, tuple(targets.values())) for training, case in LOOKS])
+    for (training, case), result in zip(LOOKS, results, strict=True):
+        for (quantity, tasks), target in targets.items():
+            table.add_point(quantity, training, "T", tasks, result[training, target], case)
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    axes = canvas.subplots(2, 2, sharex=True)
+    columns = ({key: look for key, look in LOOKS.items() if (key[0] == "one block") == one} for one in (True, False))
+    for column, looks in enumerate(columns):
+        for row, quantity in enumerate(FIRST):
+            ax = axes[row, column]
+            for (training, case), look in looks.items():
+                rows = table.select(quantity=quantity, training=training, case=case)
+                curve(ax, rows, look)
+                points(ax, rows, look)
+            ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+        legend = {"loc": "center right", "bbox_to_anchor": (1, 0.72), "labelspacing": 0.25} if column else {"loc": "center right"}
+        names = {key: key[1] if key[0] == "one block" else ", ".join(key) for key in looks}
+        axes[column, column].legend(handles=[entry(look, names[key]) for key, look in looks.items()], **legend)
+    axes[1, 1].set_ylim(-0.2, 4.2)
+    axes[0, 0].set_ylabel("forgetting $F_T$")
+    axes[1, 0].set_ylabel("generalization error $G_T$")
+    for ax in axes[1]:
+        ax.set_xlabel("number of tasks $T$")
+        ax.set_xticks([1, 5, 10, 15, 20])
+    panel_letter(axes[0, 0], "a", "one block")
+    panel_letter(axes[0, 1], "b", "shared and specific block")
+
+
+def caption(table: Table) -> str:
+    one, shared, specific = ONE_BLOCK, TWO_BLOCKS["shared"], TWO_BLOCKS["specific"]
+    return (
+        f"(a) One block, $p={one['p']}$, $n={one['n']}$ samples a task: lines join the values of Lin et al.'s formulas at whole $T$. "
+        f"(b) A shared block, $p={shared}$, with the same truth in all tasks, and a specific block, $p_t={specific}$, "
+        f"$n_t={SAMPLES}$; from task 2 on frozen training moves the specific block only, initialized training both: lines join the "
+        f"values of the exact law. Truths of length 1; cosine between (specific) truths {COSINES['similar']:g} (similar) or "
+        f"{COSINES['dissimilar']:g} (dissimilar); noise $\\sigma={SIGMA:g}$. {simulation_sentence(table)} The points of a curve "
+        "share their draws."
+    )
+
+
+FIGURE = Figure(
+    "Forgetting and generalization against the number of tasks.", compute, draw, caption, trials=400, quick_trials=150, size=(7.4, 5.4)
+)

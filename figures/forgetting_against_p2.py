@@ -1,0 +1,105 @@
+"""Forgetting against p_2 for both trainings, and the minimum p_2* that frozen training has where xi > eta."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import experiment_sentence, simulation_sentence
+from figures.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, star
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FAINT, FROZEN, INITIALIZED, NOTE, STEPS
+from figures.table import MARK, Table
+from theory import DomainError, TaskSequence, expected_errors
+from theory.formulas import FORMULAS
+from theory.ledger.two_tasks import two_tasks
+
+# |q_1|^2 is large and |u_1|^2 small: only then has forgetting a minimum, and here it lies inside p_2 > p_1.
+EXPERIMENT = {"p": 10, "p_1": 24, "n_1": 20, "n_2": 16, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.3, "q_11": 2.5, "d_u": 0, "c_u": 0}
+DISTANCES = (0.0, 0.25, 0.5, 1.0)
+COMPARED = 0.25
+ZOOM_FROM = 37  # p_2 from which panel (b) shows the minima
+SIMULATED = (25, 28, 32, 37, 40, 48, 53, 65, 78, 100, 150, 200, 260, 380, 600)
+P_2 = np.union1d(np.geomspace(25, 700, 300).astype(int), SIMULATED)
+QUANTITY = "forgetting"
+TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
+
+
+def sequence(p_2: int | np.ndarray, distance: float, training: str) -> TaskSequence:
+    """Return the experiment at ``p_2``, a number or a grid, and |q_2 - q_1|^2 = ``distance``."""
+    return two_tasks(**EXPERIMENT, p_2=p_2, d_q=distance, train_shared=training == "initialized")
+
+
+def case(distance: float) -> str:
+    """Name the experiment with |q_2 - q_1|^2 = ``distance``."""
+    return f"d_q={distance:g}"
+
+
+def least_p_2(distance: float) -> int:
+    """Return where the curves of a distance begin: panel (a) shows one of them from far above the minimum."""
+    return int(P_2[0]) if distance == COMPARED else ZOOM_FROM
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    series = [(distance, "frozen") for distance in DISTANCES] + [(COMPARED, "initialized")]
+    for distance, training in series:
+        shown = P_2[P_2 >= least_p_2(distance)]
+        law = expected_errors(sequence(shown, distance, training))
+        table.add_curve(QUANTITY, training, "p_2", shown, law.forgetting(), "expected_errors", case(distance))
+    for distance in DISTANCES:
+        parameters = {**EXPERIMENT, "d_q": distance}
+        try:
+            place, value = FORMULAS["p2_star"](**parameters), FORMULAS["forgetting_at_p2_star"](**parameters)
+        except DomainError:  # xi <= eta: no minimum to mark
+            continue
+        table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", case(distance))
+    places = [(distance, training, p_2) for distance, training in series for p_2 in SIMULATED if p_2 >= least_p_2(distance)]
+    results = sampler.run([Point({training: sequence(p_2, distance, training)}, (QUANTITY,)) for distance, training, p_2 in places])
+    for (distance, training, p_2), result in zip(places, results, strict=True):
+        table.add_point(QUANTITY, training, "p_2", p_2, result[training, QUANTITY], case(distance))
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, right = canvas.subplots(1, 2)
+    compared = table.select(case=case(COMPARED))
+    for training, look in TRAININGS.items():
+        curve(left, compared.select(training=training), look)
+        points(left, compared.select(training=training), look)
+    marks(left, compared)
+    star_place, least = (compared.select(kind=MARK).column(name)[0] for name in ("x", "mean"))
+    note = f"$p_2^*={star_place:.1f}$, $F_2={least:.3f}$"
+    left.annotate(note, (star_place, 0), (-8, 6), textcoords="offset points", ha="left", va="bottom", fontsize=9, color=NOTE)
+    frozen = table.select(lambda row: row.x >= ZOOM_FROM, training="frozen")
+    for distance, look in zip(DISTANCES, STEPS, strict=True):
+        curve(right, frozen.select(case=case(distance)), look)
+        points(right, frozen.select(case=case(distance)), look)
+    marks(right, frozen)
+    for ax in (left, right):
+        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+        plain_log_ticks(ax, (25, 40, 60, 100, 200, 400, 700) if ax is left else (40, 60, 100, 200, 400, 700))
+        ax.set_xlabel("$p_2$, number of task 2's specific parameters")
+    left.set_ylabel("average forgetting $F_2$")
+    left.legend(
+        handles=[*(entry(look, f"{training} training") for training, look in TRAININGS.items()), star("frozen at $p_2^*$")],
+        loc="lower right",
+    )
+    panel_letter(left, "a", f"both trainings, $|q_2-q_1|^2={COMPARED:g}$")
+    panel_letter(right, "b", "frozen training, near its minimum")
+    handles = [entry(look, f"{distance:g}") for distance, look in zip(DISTANCES, STEPS, strict=True)]
+    right.legend(handles=[*handles, star("$p_2^*$")], title="$|q_2-q_1|^2$", loc="upper right")
+
+
+def caption(table: Table) -> str:
+    return (
+        "Curves: exact law. Stars: the minimum of frozen training at $p_2^*=(n_2+1)\\sqrt{\\xi}/(\\sqrt{\\xi}-\\sqrt{\\eta})$ with its "
+        "value $-n_2(\\sqrt{\\xi}-\\sqrt{\\eta})^2/(n_2+1)$, from the closed formulas; it exists where $\\xi>\\eta>0$ (condition "
+        "published, $\\xi$ and $\\eta$ reconstructed), which fails at the largest distance $|q_2-q_1|^2$. Beyond the minimum "
+        f"forgetting rises to 0. {simulation_sentence(table)} {experiment_sentence(EXPERIMENT)} Only $p_2$ varies within a curve: the "
+        "truths stay, added parameters have truth zero, and task 1's error counts them (padded norm)."
+    )
+
+
+FIGURE = Figure("Average forgetting against $p_2$.", compute, draw, caption, trials=2000, quick_trials=200, size=(7.4, 3.7))

@@ -1,0 +1,58 @@
+"""Makes one figure: computes its table, draws it, writes the files; keeps it if it is finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import simulate
+import theory
+from figures.output import SUFFIXES, Output
+from figures.registry import Figure
+from figures.sampling import Sampler
+from figures.style import canvas_with_caption, style
+from simulate.keys import code_fingerprint, run_key
+
+
+def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = False) -> bool:
+    """Make the figure ``name`` of ``figures``; return False if a finished one was kept.
+
+    Parameters
+    ----------
+    name : str
+    figures : dict of str to Figure
+        All figures; the code of the others does not count when a finished one is recognised.
+    output : Output
+    quick : bool
+        Whether to take ``quick_trials``.
+    """
+    figure = figures[name]
+    trials = figure.quick_trials if quick else figure.trials
+    key = figure_key(name, set(figures), trials, quick)
+    if output.is_finished(name, key):
+        return False
+    table = figure.compute(Sampler(name, trials, output.points))
+    with style():
+        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+        figure.draw(table, canvas)
+        # Laid out once, the picture is the same in all formats.
+        canvas.draw_without_rendering()
+        canvas.set_layout_engine("none")
+        output.write(name, key, canvas, table.csv())
+    return True
+
+
+def figure_key(name: str, others: set[str], trials: int, quick: bool) -> str:
+    """Compute the key of a finished figure: all code that it depends on, its options, the versions that draw it."""
+    here = Path(__file__).parent
+    sources = [path for path in sorted(here.glob("*.py")) if path.stem == name or path.stem not in others]
+    description = {
+        "figure": name,
+        "trials": trials,
+        "quick": quick,
+        "files": list(SUFFIXES),
+        "versions": {"matplotlib": matplotlib.__version__, "numpy": np.__version__},
+    }
+    return run_key(description, code_fingerprint([*sources, Path(theory.__file__).parent, Path(simulate.__file__).parent]))

@@ -1,0 +1,115 @@
+"""Writing of figures: every file whole or absent, and a record by which a finished figure is known again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulate.runs import RunStore
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+PICTURES = ("png", "svg", "pdf")
+SUFFIXES = (*PICTURES, "csv")
+_STALE = 3600  # seconds after which a temporary file has no writer any more
+# Dates and versions would make the bytes of equal pictures differ.
+_METADATA = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+class Output:
+    """Folder of figures.
+
+    Parameters
+    ----------
+    folder : path
+        Made if need be; simulated points and records of finished figures lie in its ``.store``.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"cannot write to the folder {self.folder}: {error.strerror or error}; choose another --out or change its permissions"
+            ) from None
+        self.points = RunStore(self.folder / ".store" / "points")
+        self.finished = RunStore(self.folder / ".store" / "figures")
+        for place in (self.folder, self.points.root, self.finished.root):
+            _remove_stale(place)
+
+    def files(self, name: str) -> list[Path]:
+        """Files of a figure, whether they exist or not."""
+        return [self.folder / f"{name}.{suffix}" for suffix in SUFFIXES]
+
+    def is_finished(self, name: str, key: str) -> bool:
+        """Whether all files of a figure are there as they were written under ``key``."""
+        record = self.finished.get(key)
+        try:
+            return record is not None and record == {path.name: _hash(path.read_bytes()) for path in self.files(name)}
+        except OSError:
+            return False
+
+    def write(self, name: str, key: str, canvas: Canvas, table: str) -> None:
+        """Write pictures and table, then the record that makes them a finished figure."""
+        contents = {path: table.encode() if path.suffix == ".csv" else render(canvas, path.suffix[1:]) for path in self.files(name)}
+        for path, content in contents.items():
+            _replace(path, content)
+        self.finished.put(key, {path.name: _hash(content) for path, content in contents.items()})
+
+
+def render(canvas: Canvas, suffix: str) -> bytes:
+    """Return a picture's bytes; equal pictures give equal bytes."""
+    stream = io.BytesIO()
+    canvas.savefig(stream, format=suffix, metadata=_METADATA[suffix])
+    return stream.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write ``content`` under a temporary name and let it replace ``path`` in a single step."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out"
+        ) from None
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove temporary files that a killed run left behind; younger ones may belong to a run beside this one."""
+    for path in folder.glob(".*.tmp"):
+        try:
+            if time.time() - path.stat().st_mtime > _STALE:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,110 @@
+"""The reconstruction around the published v_1 and the exact law, over the split of the truth's norm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import experiment_sentence, simulation_sentence
+from figures.draw import curve, entry, marks, panel_letter, points, star
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FROZEN, INITIALIZED, THIRD
+from figures.table import Table
+from theory import TaskSequence, expected_errors
+from theory.formulas import FORMULAS
+from theory.ledger.two_tasks import two_tasks
+
+EXPERIMENT = {"p": 40, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_1": 0.3, "sigma_2": 0.5, "d_u": 0, "d_q": 0}
+P_1 = {60: FROZEN, 20: THIRD}
+SHOWN = 60
+SHARES = np.linspace(0, 1, 101)
+SIMULATED = SHARES[::10]
+QUANTITY, GAP = "deviation", "deviation - reconstruction"
+EXACT, FORM, GAP_FORM = "expected_errors", "v1_reconstruction", "v1_reconstruction_gap"
+FORM_LOOK = replace(INITIALIZED, marker="")
+
+
+def parameters(share: float | np.ndarray, p_1: int) -> dict:
+    """Return the case with |w_1| = 1 of which the share |u_1|^2 lies in the shared block."""
+    return {**EXPERIMENT, "p_1": p_1, "u_11": share, "q_11": 1 - share}
+
+
+def sequence(share: float | np.ndarray, p_1: int) -> TaskSequence:
+    """Return the experiment of `parameters` under frozen training."""
+    return two_tasks(**parameters(share, p_1), c_u=0)
+
+
+def crossing(p_1: int) -> float:
+    """Return the share at which the reconstruction is exact."""
+    return EXPERIMENT["p"] / (EXPERIMENT["p"] + p_1)
+
+
+def case(p_1: int) -> str:
+    """Name the experiment with ``p_1``."""
+    return f"p_1={p_1}"
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for p_1 in P_1:
+        forms = {QUANTITY: FORM, GAP: GAP_FORM} if p_1 == SHOWN else {GAP: GAP_FORM}
+        for quantity, name in forms.items():
+            values = [FORMULAS[name](**parameters(share, p_1)) for share in SHARES.tolist()]
+            table.add_curve(quantity, "frozen", "share", SHARES, values, name, case(p_1))
+            place = crossing(p_1)
+            table.add_mark(quantity, "frozen", "share", place, FORMULAS[name](**parameters(place, p_1)), name, case(p_1))
+    exact = expected_errors(sequence(SHARES, SHOWN)).deviation()
+    table.add_curve(QUANTITY, "frozen", "share", SHARES, exact, EXACT, case(SHOWN))
+    places = [(p_1, share) for p_1 in P_1 for share in SIMULATED.tolist()]
+    results = sampler.run([Point({"frozen": sequence(share, p_1)}, (QUANTITY,)) for p_1, share in places])
+    for (p_1, share), result in zip(places, results, strict=True):
+        simulated = result["frozen", QUANTITY]
+        if p_1 == SHOWN:
+            table.add_point(QUANTITY, "frozen", "share", share, simulated, case(p_1))
+        gap = simulated and replace(simulated, mean=simulated.mean - FORMULAS[FORM](**parameters(share, p_1)))
+        table.add_point(GAP, "frozen", "share", share, gap, case(p_1))
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, right = canvas.subplots(1, 2)
+    shown = table.select(quantity=QUANTITY, case=case(SHOWN))
+    curve(left, shown.select(source=EXACT), P_1[SHOWN])
+    curve(left, shown.select(source=FORM), FORM_LOOK)
+    points(left, shown, P_1[SHOWN])
+    marks(left, shown)
+    left.legend(
+        handles=[entry(P_1[SHOWN], "exact law, simulation"), entry(FORM_LOOK, "reconstruction\n(form ours, $v_1$ published)")],
+        loc="lower right",
+    )
+    for p_1, look in P_1.items():
+        rows = table.select(quantity=GAP, case=case(p_1))
+        curve(right, rows, look)
+        points(right, rows, look)
+        marks(right, rows)
+    right.axhline(0, color=FORM_LOOK.colour, linestyle=FORM_LOOK.line, zorder=1)
+    handles = [entry(look, f"$p_1={p_1}$") for p_1, look in P_1.items()]
+    right.legend(handles=[*handles, star(r"share $p/(p+p_1)$")], loc="upper left")
+    for ax in (left, right):
+        ax.set_xlabel("share of the norm in the shared block, $|u_1|^2/|w_1|^2$")
+    left.set_ylabel(r"frozen deviation $E\,L_1(\theta_2)$")
+    right.set_ylabel("exact minus reconstruction")
+    panel_letter(left, "a", f"$p_1={SHOWN}$")
+    panel_letter(right, "b", "the difference, for two $p_1$")
+
+
+def caption(table: Table) -> str:
+    return (
+        "(a) Solid: exact law; dashed: $v_1E_1+(1-r_A)|q_2-q_1|^2+k_A\\sigma_2^2$, whose $v_1$ is published (Lemma 4.2) and whose "
+        "form is our reconstruction. They cross exactly at the share $p/(p+p_1)$ (stars), where the norm is split as the dimensions "
+        "are. (b) Exact minus reconstruction: lines by its closed formula, points of the same simulations. "
+        f"{simulation_sentence(table)} {experiment_sentence({**EXPERIMENT, 'w_11': 1})} Padded norm."
+    )
+
+
+FIGURE = Figure(
+    "Frozen deviation and the reconstruction around $v_1$.", compute, draw, caption, trials=3000, quick_trials=300, size=(7.4, 3.5)
+)

@@ -1,0 +1,76 @@
+"""What a figure is, and which there are: every module of this package that has a ``FIGURE``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import figures
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from figures.sampling import Sampler
+    from figures.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: what is computed, how it is drawn, what its caption says.
+
+    Parameters
+    ----------
+    title : str
+        First words of the caption.
+    compute : callable
+        Maps a `figures.sampling.Sampler` to the `figures.table.Table` of everything that is drawn.
+    draw : callable
+        Draws the table, and nothing else, on an empty canvas.
+    caption : callable
+        Maps the table to the caption's text: what is drawn, the number of trials, what the interval is.
+    trials, quick_trials : int
+        Trials at every simulated point, and with ``--quick``.
+    size : pair of float
+        Width and height of the axes' area in inches; the caption comes below it.
+    """
+
+    title: str
+    compute: Callable[[Sampler], Table]
+    draw: Callable[[Table, Canvas], None]
+    caption: Callable[[Table], str]
+    trials: int
+    quick_trials: int
+    size: tuple[float, float] = (7.0, 4.0)
+
+
+def discover() -> dict[str, Figure]:
+    """Import this package's modules and return the figures among them, by module name in alphabetical order."""
+    found = {}
+    for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
+        if not module.ispkg and not module.name.startswith("_"):
+            figure = getattr(importlib.import_module(f"figures.{module.name}"), "FIGURE", None)
+            if figure is not None:
+                found[module.name] = figure
+    return found
+
+
+def choose(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the asked names without repetition, all known ones if none is asked.
+
+    Raises
+    ------
+    InputError
+        For an unknown name; shows the nearest known one.
+    """
+    known, names = list(known), list(dict.fromkeys(names))
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(f"there is no figure {name!r}; {hint}choose from {', '.join(known)}")
+    return names or known

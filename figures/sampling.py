@@ -1,0 +1,127 @@
+"""Simulated points: sampled once, stored as each is finished, and left out where an interval would mean nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from tqdm import tqdm
+
+import simulate as simulate_package
+import theory as theory_package
+from simulate import parse_target, simulate
+from simulate.keys import code_fingerprint, run_key, sequence_key
+from simulate.runs import RunStore
+from theory import moment_orders
+from theory.errors import InputError
+from theory.problem import TaskSequence
+
+FINITE_VARIANCE, TRUSTED = 2, 4  # moment orders above which an interval exists, and has its nominal level
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Mean over independent trials, its standard error, and how many moments the quantity has."""
+
+    mean: float
+    stderr: float
+    trials: int
+    moment_order: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is simulated at one place of a figure.
+
+    Parameters
+    ----------
+    sequences : mapping of str to TaskSequence
+        Trainings by name; all learn from the same draws.
+    targets : sequence of str
+        Quantities, as `simulate.parse_target` reads them.
+    difference : pair of str, optional
+        Two of the names: their paired difference is estimated too, under the name "first - second".
+    """
+
+    sequences: Mapping[str, TaskSequence]
+    targets: Sequence[str]
+    difference: tuple[str, str] | None = None
+
+
+class Sampler:
+    """Simulates the points of one figure, or takes them from the store.
+
+    Parameters
+    ----------
+    figure : str
+        Name of the figure; figures draw independently of one another, and so do the points of a figure.
+    trials : int
+        At every point.
+    store : RunStore
+        Where finished points are kept.
+    """
+
+    def __init__(self, figure: str, trials: int, store: RunStore) -> None:
+        self.figure, self.trials, self.store = figure, trials, store
+        self._code = sampler_code()
+        self._next = 0
+
+    def run(self, points: Sequence[Point]) -> list[dict[tuple[str, str], Simulated | None]]:
+        """Return the estimates of every point, by (name, target); None where the variance is infinite."""
+        bar = tqdm(points, desc=self.figure, unit="point", leave=False, disable=None)
+        return [self._estimate(point) for point in bar]
+
+    def _estimate(self, point: Point) -> dict[tuple[str, str], Simulated | None]:
+        seed = (crc32(self.figure.encode()), self._next)
+        self._next += 1
+        orders = _orders(point)
+        wanted = [list(pair) for pair, order in orders.items() if order > FINITE_VARIANCE]
+        if not wanted:
+            return dict.fromkeys(orders)
+        description = {
+            "sequences": {name: sequence_key(seq) for name, seq in point.sequences.items()},
+            "trials": self.trials,
+            "seed": seed,
+            "wanted": wanted,
+        }
+        record = self.store.get_or_compute(run_key(description, self._code), lambda: self._simulate(point, wanted, seed))
+        found = {(name, target): (mean, stderr) for name, target, mean, stderr in record}
+        return {pair: Simulated(*found[pair], self.trials, order) if pair in found else None for pair, order in orders.items()}
+
+    def _simulate(self, point: Point, wanted: list[list[str]], seed: tuple[int, int]) -> list[list[Any]]:
+        needed = {part for name, _ in wanted for part in (point.difference if name == _joint_name(point) else (name,))}
+        runs: dict[str, Any] = {name: simulate(seq, self.trials, seed) for name, seq in point.sequences.items() if name in needed}
+        if point.difference and set(point.difference) <= needed:
+            left, right = point.difference
+            runs[_joint_name(point)] = runs[left] - runs[right]
+        estimates = [(name, target, runs[name].estimate(target)) for name, target in wanted]
+        return [[name, target, estimate.mean, estimate.stderr] for name, target, estimate in estimates]
+
+
+def sampler_code() -> str:
+    """Compute the fingerprint of the code that a simulated value depends on."""
+    simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
+    parts = [simulation / name for name in ("sample", "simulation.py", "targets.py", "evidence.py")]
+    return code_fingerprint([*parts, *(problem / name for name in ("problem.py", "values.py")), Path(__file__)])
+
+
+def _orders(point: Point) -> dict[tuple[str, str], float]:
+    """Moment order of every estimate of a point."""
+    orders = {}
+    for name, seq in point.sequences.items():
+        moments = moment_orders(seq)
+        for target in point.targets:
+            orders[name, target] = float(parse_target(target, len(seq)).of(moments))
+    if point.difference:
+        if not set(point.difference) <= set(point.sequences):
+            raise InputError(f"difference names {point.difference}; choose two of {', '.join(point.sequences)}")
+        for target in point.targets:
+            orders[_joint_name(point), target] = min(orders[name, target] for name in point.difference)
+    return orders
+
+
+def _joint_name(point: Point) -> str:
+    return " - ".join(point.difference) if point.difference else ""

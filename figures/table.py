@@ -1,0 +1,125 @@
+"""The numbers behind a figure: one row for everything that is drawn, written as CSV and read by the drawing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from figures.sampling import Simulated
+from theory.errors import InputError
+
+THEORY, SIMULATION, MARK = "theory", "simulation", "mark"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One drawn value.
+
+    Parameters
+    ----------
+    kind : {"theory", "simulation", "mark"}
+        Part of a curve, a simulated point, or a single value that is marked.
+    quantity : str
+        What is on the vertical axis.
+    training : str
+        The training, or the difference of two.
+    case : str
+        Which of several experiments with that training; empty if there is one.
+    x_name, x
+        What is on the horizontal axis, and its value.
+    mean : float
+        The expectation or its estimate; NaN where it is infinite.
+    stderr : float or None
+        Standard error of a simulated mean.
+    trials : int or None
+        Independent trials behind it.
+    moment_order : float or None
+        Supremum of the finite moment orders of a simulated quantity.
+    source : str
+        Where the value comes from: the law's recursion, the name of a closed formula, or the sampler.
+    """
+
+    kind: str
+    quantity: str
+    training: str
+    case: str
+    x_name: str
+    x: float
+    mean: float
+    stderr: float | None = None
+    trials: int | None = None
+    moment_order: float | None = None
+    source: str = ""
+
+
+class Table:
+    """Rows in the order in which they were added."""
+
+    def __init__(self, rows: list[Row] | None = None) -> None:
+        self.rows = list(rows or [])
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add_curve(self, quantity: str, training: str, x_name: str, x: Any, mean: Any, source: str, case: str = "") -> None:
+        """Add a theory row for every value of ``x``."""
+        for place, value in zip(np.asarray(x).tolist(), np.asarray(mean, dtype=float).tolist(), strict=True):
+            self.rows.append(Row(THEORY, quantity, training, case, x_name, place, value, source=source))
+
+    def add_point(self, quantity: str, training: str, x_name: str, x: float, simulated: Simulated | None, case: str = "") -> None:
+        """Add a simulated value; None, where the variance is infinite, adds nothing."""
+        if simulated is not None:
+            self.rows.append(
+                Row(
+                    SIMULATION, quantity, training, case, x_name, x, simulated.mean, simulated.stderr, simulated.trials,
+                    simulated.moment_order, "simulate",
+                )
+            )  # fmt: skip
+
+    def add_mark(self, quantity: str, training: str, x_name: str, x: float, mean: float, source: str, case: str = "") -> None:
+        """Add a single value that is marked."""
+        self.rows.append(Row(MARK, quantity, training, case, x_name, float(x), float(mean), source=source))
+
+    def select(self, keep: Callable[[Row], bool] | None = None, **values: Any) -> Table:
+        """Return the rows whose fields have the given ``values`` and for which ``keep`` is true."""
+        return Table([row for row in self.rows if all(getattr(row, k) == v for k, v in values.items()) and (keep is None or keep(row))])
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a numeric column; missing entries are NaN."""
+        return np.array([getattr(row, name) for row in self.rows], dtype=float)
+
+    def trials(self) -> int:
+        """Return the number of trials of every simulated point.
+
+        Raises
+        ------
+        InputError
+            If there is none, or if points differ in it, so that no single number describes the figure.
+        """
+        counts = {row.trials for row in self.rows if row.kind == SIMULATION}
+        if len(counts) != 1:
+            raise InputError(
+                f"the simulated points have {sorted(counts)} trials; a caption needs one number, so simulate all with the same"
+            )
+        return counts.pop()
+
+    def csv(self) -> str:
+        """Write the table with a header; floats in full precision, missing entries empty."""
+        text = io.StringIO()
+        names = [field.name for field in fields(Row)]
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_written(getattr(row, name)) for name in names] for row in self.rows)
+        return text.getvalue()
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else repr(float(value)) if isinstance(value, float) else str(value)

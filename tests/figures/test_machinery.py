@@ -1,0 +1,200 @@
+"""Registry, sampler, store of finished figures: on a small figure of the tests' own."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+
+import pytest
+
+import figures
+from figures import output as output_module
+from figures import sampling
+from figures.draw import points
+from figures.make import figure_key, make
+from figures.output import Output
+from figures.registry import Figure, choose, discover
+from figures.sampling import Point, Sampler
+from figures.style import FROZEN
+from figures.table import Table
+from simulate import simulate
+from simulate.runs import RunStore
+from theory import InputError, Isotropic, frozen, initialized, one_block
+
+
+def small_compute(sampler):
+    table = Table()
+    (result,) = sampler.run([Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",))])
+    table.add_point("generalization", "all", "n", 8, result["all", "generalization"])
+    return table
+
+
+def small_draw(table, canvas):
+    points(canvas.subplots(), table, FROZEN)
+
+
+SMALL = Figure("Small.", small_compute, small_draw, lambda table: f"{table.trials()} trials", trials=40, quick_trials=20, size=(3, 2))
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """A finished small figure, and a list of the simulations that run from here on."""
+    output = Output(tmp_path)
+    assert make("small", {"small": SMALL}, output)
+    calls = []
+    monkeypatch.setattr(sampling, "simulate", lambda seq, trials, seed: calls.append(trials) or simulate(seq, trials, seed))
+    return output, calls
+
+
+def test_a_finished_figure_is_kept(drawn):
+    output, calls = drawn
+    before = {path: path.stat().st_mtime_ns for path in output.files("small")}
+    assert not make("small", {"small": SMALL}, output) and calls == []
+    assert {path: path.stat().st_mtime_ns for path in output.files("small")} == before
+
+
+def test_quick_and_other_trials_draw_anew(drawn):
+    output, calls = drawn
+    assert make("small", {"small": SMALL}, output, quick=True) and calls == [20]
+    assert make("small", {"small": SMALL}, output) and calls == [20]  # points of the first run are still there
+    more = Figure("Small.", small_compute, small_draw, SMALL.caption, trials=50, quick_trials=20, size=(3, 2))
+    assert make("small", {"small": more}, output) and calls == [20, 50]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "csv"])
+def test_lost_or_damaged_files_are_written_again_from_stored_points(drawn, suffix):
+    output, calls = drawn
+    path = output.folder / f"small.{suffix}"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert make("small", {"small": SMALL}, output) and path.read_bytes() == whole
+    path.unlink()
+    assert make("small", {"small": SMALL}, output) and path.read_bytes() == whole
+    assert calls == []
+
+
+def test_the_key_depends_on_the_figures_own_code_and_not_on_that_of_others(tmp_path, monkeypatch):
+    import figures.make as make_module
+
+    others = {"one", "two"}
+    for name in (*others, "shared"):
+        (tmp_path / f"{name}.py").write_text("a = 1\n")
+    monkeypatch.setattr(make_module, "__file__", str(tmp_path / "make.py"))
+    before = figure_key("one", others, 10, False)
+    (tmp_path / "two.py").write_text("a = 2\n")
+    assert figure_key("one", others, 10, False) == before
+    (tmp_path / "shared.py").write_text("a = 2\n")
+    changed = figure_key("one", others, 10, False)
+    (tmp_path / "one.py").write_text("a = 2\n")
+    assert (
+        len(
+            {
+                before,
+                changed,
+                figure_key("one", others, 10, False),
+                figure_key("one", others, 11, False),
+                figure_key("one", others, 10, True),
+            }
+        )
+        == 5
+    )
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(drawn, monkeypatch):
+    output, _ = drawn
+    path = output.folder / "small.png"
+    whole = path.read_bytes()
+
+    def fail(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output_module.os, "replace", fail)
+    with pytest.raises(InputError, match=r"cannot write .*small\.png: No space left on device; free space"):
+        output_module._replace(path, b"new")
+    assert path.read_bytes() == whole and not list(output.folder.glob(".*.tmp"))
+
+
+def test_young_temporary_files_may_belong_to_another_run(tmp_path):
+    young, old = tmp_path / ".a.tmp", tmp_path / ".b.tmp"
+    for path in (young, old):
+        path.write_text("")
+    os.utime(old, (0, 0))
+    Output(tmp_path)
+    assert young.exists() and not old.exists()
+
+
+def test_a_new_file_is_a_new_figure(tmp_path, monkeypatch):
+    (tmp_path / "brand_new.py").write_text(
+        textwrap.dedent("""
+            from figures.registry import Figure
+            FIGURE = Figure("New.", None, None, None, trials=1, quick_trials=1)
+        """)
+    )
+    (tmp_path / "no_figure.py").write_text("")
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    names = list(discover())
+    assert "brand_new" in names and "no_figure" not in names and names == sorted(names)
+    assert {"deviation_against_p2", "forgetting_against_p2", "reconstruction_split", "forgetting_against_T"} <= set(names)
+
+
+def test_names_are_chosen_without_repetition_and_case_is_forgiven_in_hints():
+    assert choose([], ["a", "b"]) == ["a", "b"] and choose(["b", "b"], ["a", "b"]) == ["b"]
+    with pytest.raises(InputError, match="did you mean 'forgetting_against_T'"):
+        choose(["FORGETTING_T"], ["forgetting_against_T", "other"])
+    with pytest.raises(InputError, match="there is no figure 'xyz'; choose from a, b"):
+        choose(["xyz"], ["a", "b"])
+
+
+def test_infinite_variance_gives_no_estimate_and_costs_no_simulation(tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling, "simulate", None)
+    (result,) = Sampler("x", 50, RunStore(tmp_path)).run(
+        [Point({"all": one_block(11, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",))]
+    )
+    assert result == {("all", "generalization"): None}
+
+
+def test_a_pair_of_which_one_variance_is_infinite_keeps_the_other(tmp_path):
+    blocks, samples = {"shared": 20, "specific": 11}, (8, 8)
+    truth = {"shared": [Isotropic(1)] * 2, "specific": [Isotropic(1)] * 2}
+    pair = {"frozen": frozen(blocks, samples, 0.1, truth), "initialized": initialized(blocks, samples, 0.1, truth)}
+    (result,) = Sampler("x", 50, RunStore(tmp_path)).run([Point(pair, ("deviation",), ("frozen", "initialized"))])
+    assert result["frozen", "deviation"] is None and result["frozen - initialized", "deviation"] is None
+    assert result["initialized", "deviation"].moment_order == (31 - 8 + 1) / 2
+
+
+def test_estimates_are_those_of_the_simulation_and_points_have_draws_of_their_own(tmp_path):
+    blocks, truth = {"shared": 10, "specific": 30}, {"shared": [Isotropic(1)] * 2, "specific": [Isotropic(1)] * 2}
+    pair = {"frozen": frozen(blocks, (8, 8), 0.1, truth), "initialized": initialized(blocks, (8, 8), 0.1, truth)}
+    point = Point(pair, ("deviation", "forgetting"), ("frozen", "initialized"))
+    first, second = Sampler("x", 50, RunStore(tmp_path)).run([point, point])
+    (elsewhere,) = Sampler("y", 50, RunStore(tmp_path)).run([point])
+    seed = (sampling.crc32(b"x"), 0)
+    runs = {name: simulate(seq, 50, seed) for name, seq in pair.items()}
+    runs["frozen - initialized"] = runs["frozen"] - runs["initialized"]
+    for (name, target), found in first.items():
+        estimate = runs[name].estimate(target)
+        assert (found.mean, found.stderr, found.trials) == (estimate.mean, estimate.stderr, 50)
+    assert len({result["frozen", "deviation"].mean for result in (first, second, elsewhere)}) == 3
+
+
+def test_stored_points_are_read_back_and_damage_is_repaired(tmp_path, monkeypatch):
+    point = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",))
+    first = Sampler("x", 50, RunStore(tmp_path)).run([point])
+    monkeypatch.setattr(sampling, "simulate", None)
+    assert Sampler("x", 50, RunStore(tmp_path)).run([point]) == first
+    monkeypatch.undo()
+    (path,) = tmp_path.glob("*.json")
+    path.write_text(path.read_text()[:-5])
+    with pytest.warns(RuntimeWarning, match="damaged"):
+        assert Sampler("x", 50, RunStore(tmp_path)).run([point]) == first
+
+
+def test_a_difference_of_unknown_trainings_is_refused(tmp_path):
+    point = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), ("all", "none"))
+    with pytest.raises(InputError, match="choose two of all"):
+        Sampler("x", 50, RunStore(tmp_path)).run([point])
+
+
+def test_a_caption_needs_one_number_of_trials():
+    with pytest.raises(InputError, match="one number"):
+        Table().trials()
