@@ -12,9 +12,10 @@ export MPLBACKEND := Agg
 
 figures: verify
 	@$(RUN) -m figures
+	@$(RUN) -m figures.report --verdicts figures/out/verdicts.json
 
 verify: setup
-	@$(RUN) -m simulate verify
+	@$(RUN) -m simulate verify --out figures/out/verdicts.json
 
 test: setup
 	@$(RUN) -m pytest -q -n 2 --dist loadfile

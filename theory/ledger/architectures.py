@@ -153,13 +153,13 @@ OPTION_B = Formula(
 FORMULAS = (HEADS_FROZEN, HEADS_INITIALIZED, PARTIAL, OPTION_A, OPTION_B)
 
 _BASE = {"p": 20, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 0.5, "d_u": 0.6, "c_u": -0.4}
-_ABOVE = {**_BASE, "n_1": 120, "n_2": 130, "sigma_2": 0.3}
+_ABOVE = {**_BASE, "p": 8, "p_1": 12, "p_2": 12, "n_1": 48, "n_2": 52, "sigma_2": 0.3}
 _HEAD_CASES = ({**_BASE, "p_2": 20, "h_22": 0.8}, {**_ABOVE, "h_22": 1.5})
 _MOVED = {"d_q": 1.0, "c_q": -0.3}
 FAMILIES = (
     Family("heads_frozen_forgetting", HEADS_FROZEN, _HEAD_CASES, "zero in every run"),
     Family("heads_initialized_forgetting", HEADS_INITIALIZED, _HEAD_CASES, "both regimes"),
-    Family("partial_freezing_deviation", PARTIAL, tuple({**_BASE, **_MOVED, "m": count} for count in (5, 15)) + ({**_ABOVE, **_MOVED, "d_u": 0.1, "c_u": -0.05, "m": 10},), "m of p"),
+    Family("partial_freezing_deviation", PARTIAL, tuple({**_BASE, **_MOVED, "m": count} for count in (5, 15)) + ({**_ABOVE, **_MOVED, "d_u": 0.1, "c_u": -0.05, "m": 4},), "m of p"),
     Family("transfer_initialized", OPTION_A, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "option A, both regimes"),
     Family("transfer_frozen", OPTION_B, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "option B, both regimes"),
 )

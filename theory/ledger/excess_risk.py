@@ -59,5 +59,5 @@ def _formulas(training: str) -> tuple[Formula, ...]:
 
 
 FORMULAS = _formulas("frozen") + _formulas("initialized")
-_CASES = (DEVIATION_CASES[3], {**DEVIATION_CASES[3], "x_q": 0.0, "sigma_2": 1.0}, {**DEVIATION_CASES[6], "p_2": 36, "n_2": 136, "x_q": 0.1})
+_CASES = (DEVIATION_CASES[3], {**DEVIATION_CASES[3], "x_q": 0.0, "sigma_2": 1.0}, {**DEVIATION_CASES[6], "p_2": 16, "n_2": 56, "x_q": 0.1})
 FAMILIES = tuple(Family(formula.name, formula, _CASES, "p_2 > p_1, extra truth zero and not, both regimes") for formula in FORMULAS)

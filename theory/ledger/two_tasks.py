@@ -106,7 +106,7 @@ DEVIATION_CASES = (
     {**_BASE, "u_11": 0.5, "q_11": 2.0, "d_u": 0.3, "c_u": 0.2, "d_q": 1.5, "c_q": 0.7, "p_2": 45, "x_q": 0.5},
     {**_BASE, "u_11": 1.0, "q_11": 1.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.2, "n_1": 34, "n_2": 14},
     {**_BASE, "u_11": 2.0, "q_11": 1.0, "d_u": 0.5, "c_u": 0.5, "d_q": 0.2, "p": 40, "p_1": 16, "p_2": 40, "n_1": 36, "sigma_1": 0.0, "sigma_2": 0.0},
-    {**_BASE, "u_11": 1.0, "q_11": 0.5, "d_u": 0.2, "c_u": -0.1, "d_q": 0.4, "c_q": 0.1, "n_1": 120, "n_2": 130, "sigma_2": 0.3},
+    {**_BASE, "u_11": 1.0, "q_11": 0.5, "d_u": 0.2, "c_u": -0.1, "d_q": 0.4, "c_q": 0.1, "p": 8, "p_1": 12, "p_2": 12, "n_1": 48, "n_2": 52, "sigma_2": 0.3},
 )
 FAMILIES = (
     Family("frozen_deviation", FROZEN_DEVIATION, DEVIATION_CASES, "splits of the norm, moved truths, p_2 > p_1, no noise, n above d"),

@@ -1,0 +1,60 @@
+"""Who may import whom: the sampler never sees a formula, formulas never see a sample."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORMULAS = ("sympy", "theory.law", "theory.algebra", "theory.projections", "theory.moments", "theory.formula", "theory.formulas", "theory.ledger")
+
+
+def _lint(folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def test_static_contracts_hold():
+    result = _lint(ROOT)
+    assert result.returncode == 0 and "0 broken" in result.stdout, result.stdout + result.stderr
+
+
+def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
+    """The contract can fail: a copy of the project with one forbidden line breaks it."""
+    import shutil
+
+    for folder in ("theory", "simulate", "deep", "figures"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("out", "__pycache__", "gallery"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with open(tmp_path / "simulate" / "sample" / "steps.py", "a", encoding="utf-8") as file:
+        file.write("\nfrom theory.law import expected_errors  # noqa\n")
+    result = _lint(tmp_path)
+    assert result.returncode != 0 and "1 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from simulate import simulate, Simulation, Estimate",
+        "import simulate.sample.direct, simulate.evidence, simulate.runs",
+        "import deep, deep.data, deep.streams",
+        "from theory import Task, TaskSequence, Isotropic, frozen, initialized",
+    ],
+)
+def test_sampling_loads_neither_sympy_nor_the_law(statement):
+    program = f"import sys; {statement}; print([m for m in {FORMULAS!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_a_whole_simulation_loads_neither():
+    program = (
+        "import sys; from simulate import simulate; from theory import one_block;"
+        "simulate(one_block(6, (3, 2), 0.1, gram=[[1, 0], [0, 1]]), 4);"
+        f"print([m for m in {FORMULAS!r} if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr

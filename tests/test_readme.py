@@ -1,0 +1,65 @@
+"""The README keeps its word: its lemma gives its verdict, its snippet its numbers, its commands run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def _run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def _sentences(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if re.match(r"\s*(mylemma:|agree |disagree )", line)]
+
+
+def test_the_lemma_gets_the_verdict_that_is_shown(tmp_path):
+    (tmp_path / "mylemma.py").write_text(SNIPPETS[0], encoding="utf-8")
+    result = _run("-m", "simulate", "check", "mylemma.py", cwd=tmp_path)
+    shown = re.search(r"<!-- verdict:begin -->\n(.*?)<!-- verdict:end -->", README, re.S).group(1)
+    assert result.returncode == 1 and _sentences(result.stdout) == _sentences(shown) != []
+
+
+def test_the_corrected_lemma_agrees(tmp_path):
+    wrong, right = "+ n * sigma**2 / p ", "+ n * sigma**2 / (p - n - 1) "
+    assert wrong in SNIPPETS[0]
+    (tmp_path / "mylemma.py").write_text(SNIPPETS[0].replace(wrong, right), encoding="utf-8")
+    result = _run("-m", "simulate", "check", "mylemma.py", cwd=tmp_path)
+    assert result.returncode == 0 and result.stdout.startswith("mylemma: agree (3 agree of 3 cases)")
+
+
+def test_the_snippet_gives_the_number_that_is_shown():
+    program = SNIPPETS[1] + "\nlaw, sample = expected_errors(seq).deviation(), simulate(seq, trials=20000, seed=1).deviation()"
+    program += "\nprint(law, abs(sample.mean - law) < 5 * sample.stderr)"
+    result = _run("-c", program)
+    assert result.stdout.startswith("1.1209") and result.stdout.strip().endswith("True"), result.stderr
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"^    \.venv/bin/python (-m .*?)(?:\s+#.*)?$", README, re.M))))
+def test_every_command_is_one(line):
+    """Commands run as written, apart from optional parts; those that take long are asked for their help."""
+    words = shlex.split(re.sub(r"\[.*?\]", "", line))
+    if words[1] in ("figures", "simulate", "figures.report"):
+        words = [*words[:2], *(word for word in words[2:3] if word in ("verify", "check")), "--help"]
+    result = _run(*words)
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+def test_every_path_of_the_layout_exists():
+    layout = README[README.index("## Layout") :]
+    for folder in re.findall(r"^    (\w+)/", layout, re.M):
+        assert (ROOT / folder).is_dir()
+    for file in re.findall(r"\((\w+\.py)\)|\((\w+)/\)", layout):
+        assert any((ROOT / folder / (file[0] or file[1])).exists() for folder in ("theory", "simulate"))
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / picture).is_file()
