@@ -1,0 +1,55 @@
+"""Proportional limits and rates, against the formulas at growing dimensions."""
+
+from __future__ import annotations
+
+import pytest
+import sympy
+
+from theory import InputError
+from theory.formulas import FORMULAS
+from theory.ledger import notation as s
+from theory.limits import ABOVE, BELOW, proportional_limit
+
+RATIONAL = [
+    name
+    for name, formula in FORMULAS.items()
+    if not formula.expanded.has(sympy.Sum) and not formula.expanded.has(sympy.sqrt(s.eta)) and name not in ("p2_star", "forgetting_at_p2_star")
+]
+TRUTHS = {"sigma_1": 0.4, "sigma_2": 0.7, "u_11": 1.3, "q_11": 0.8, "d_u": 0.5, "c_u": -0.3, "d_q": 0.9, "c_q": 0.2, "x_q": 0.1, "h_22": 0.6, "s": 0.7,
+          "w_11": 1.1, "d_w": 0.9, "c_w": -0.4, "E_prev": 0.5}  # fmt: skip
+SIZES = {BELOW: {"p": 20, "p_1": 30, "p_2": 35, "n_1": 15, "n_2": 10, "m": 8, "k": 3}, ABOVE: {"p": 8, "p_1": 12, "p_2": 14, "n_1": 40, "n_2": 44, "m": 4, "k": 3}}
+ONE_SIDED = {"v1_reconstruction", "v1_reconstruction_gap", "frozen_forgetting_in_p2", "constraints_forgetting", "constraints_second_error",
+             "initialized_deviation_variance", "fresh_replay_forgetting"}  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [BELOW, ABOVE])
+@pytest.mark.parametrize("name", RATIONAL)
+def test_the_formula_tends_to_its_limit_at_its_rate(name, side):
+    if side == ABOVE and name in ONE_SIDED:
+        pytest.skip("the formula holds below the threshold only")
+    formula = FORMULAS[name]
+    limit, rate = proportional_limit(formula, side).value(**TRUTHS, **SIZES[side])
+
+    def left_over(t: int) -> float:
+        return formula(**TRUTHS, **{key: value * t for key, value in SIZES[side].items()}) - limit - rate / t
+
+    far, farther = left_over(100), left_over(400)
+    assert abs(far) <= 1e-3 * (abs(limit) + abs(rate))
+    assert abs(farther) <= abs(far) / 8 + 1e-9 * (1 + abs(limit))  # order 1/t^2: a sixteenth
+
+
+def test_limit_of_the_initialized_deviation_by_hand():
+    case = {**TRUTHS, **SIZES[BELOW]}
+    p, size, n_1, n_2 = case["p"] + case["p_2"], case["p"] + case["p_1"], case["n_1"], case["n_2"]
+    first = (1 - n_1 / size) * (case["u_11"] + case["q_11"]) + n_1 * case["sigma_1"] ** 2 / (size - n_1)
+    by_hand = (1 - n_2 / p) * first + n_2 / p * (case["d_u"] + case["d_q"]) + n_2 / (p - n_2) * case["sigma_2"] ** 2
+    assert proportional_limit(FORMULAS["initialized_deviation"]).value(**case)[0] == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="side is 'left'"):
+        proportional_limit(FORMULAS["frozen_deviation"], "left")
+    with pytest.raises(InputError, match="sum over tasks"):
+        proportional_limit(FORMULAS["lin_forgetting"])
+    with pytest.raises(InputError, match="not rational"):
+        proportional_limit(FORMULAS["p2_star"])
