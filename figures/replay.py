@@ -1,0 +1,105 @@
+"""Forgetting and generalization against the number of stored samples: hard constraints, and replay from zero."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import simulation_sentence
+from figures.draw import curve, entry, marks, panel_letter, points, star
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FAINT, STEPS
+from figures.table import Table
+from theory.formulas import FORMULAS
+from theory.ledger.replay import constrained
+from theory.ledger.replay import replay as replay_builder
+
+PAIR = {"p": 100, "n_1": 30, "n_2": 30, "sigma_1": 0.3, "sigma_2": 0.3, "w_11": 1.0}
+DISTANCES = (0.0, 0.5, 1.0, 2.0)
+STORED = range(PAIR["n_1"] + 1)
+STORED_SIMULATED = (0, 5, 10, 15, 20, 25, 30)
+STREAM = {"p": 120, "n": 16, "sigma": 0.3, "T": 4}
+COSINES = (1.0, 0.75, 0.5, 0.0)
+KEPT = range(STREAM["n"] + 1)
+KEPT_SIMULATED = (0, 2, 4, 6, 8, 10, 12, 14, 15)
+CONSTRAINTS, FROM_ZERO = "hard constraints", "replay from zero"
+
+
+def stream(cosine: float) -> dict:
+    """Return the parameters of equally distant tasks of length 1."""
+    tasks = STREAM["T"]
+    return {**STREAM, "w": np.ones(tasks), "D": (2 - 2 * cosine) * (1 - np.eye(tasks))}
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for distance in DISTANCES:
+        values = [FORMULAS["constraints_forgetting"](**PAIR, d_w=distance, m=m) for m in STORED]
+        table.add_curve("forgetting", CONSTRAINTS, "m", STORED, values, "constraints_forgetting", f"d_w={distance:g}")
+    for cosine in COSINES:
+        values = [FORMULAS["replay_generalization"](**stream(cosine), k=k) for k in KEPT]
+        table.add_curve("generalization", FROM_ZERO, "k", KEPT, values, "replay_generalization", f"cosine={cosine:g}")
+        joint = FORMULAS["joint_generalization"](**stream(cosine))
+        table.add_mark("generalization", "joint training", "k", STREAM["n"], joint, "joint_generalization", f"cosine={cosine:g}")
+    # One point a curve: all memory sizes are fitted to the same draws.
+    build = replay_builder("zero")
+    curves = [Point({str(m): constrained(**PAIR, d_w=distance, m=m) for m in STORED_SIMULATED}, ("forgetting",)) for distance in DISTANCES]
+    curves += [Point({str(k): build(**stream(cosine), k=k) for k in KEPT_SIMULATED}, ("generalization",)) for cosine in COSINES]
+    results = sampler.run(curves)
+    for distance, result in zip(DISTANCES, results, strict=False):
+        for m in STORED_SIMULATED:
+            table.add_point("forgetting", CONSTRAINTS, "m", m, result[str(m), "forgetting"], f"d_w={distance:g}")
+    for cosine, result in zip(COSINES, results[len(DISTANCES) :], strict=True):
+        for k in KEPT_SIMULATED:
+            table.add_point("generalization", FROM_ZERO, "k", k, result[str(k), "generalization"], f"cosine={cosine:g}")
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, right = canvas.subplots(1, 2)
+    for distance, look in zip(DISTANCES, STEPS, strict=True):
+        rows = table.select(quantity="forgetting", case=f"d_w={distance:g}")
+        curve(left, rows, look)
+        points(left, rows, look)
+    for cosine, look in zip(COSINES, STEPS, strict=True):
+        rows = table.select(quantity="generalization", case=f"cosine={cosine:g}")
+        curve(right, rows, look)
+        points(right, rows, look)
+        marks(right, rows)
+    left.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    right.set_xticks(range(0, STREAM["n"] + 1, 4))
+    left.set(xlabel="$m$, stored samples of task 1", ylabel="average forgetting $F_2$")
+    right.set(xlabel="$k$, stored samples of each earlier task", ylabel="generalization error $G_4$")
+    low, high = left.get_ylim()
+    left.set_ylim(low, high + 0.28 * (high - low))
+    left.legend(
+        handles=[entry(look, f"{d:g}") for d, look in zip(DISTANCES, STEPS, strict=True)], title="$|w_2-w_1|^2$", loc="upper left", ncols=2
+    )
+    low, high = right.get_ylim()
+    right.set_ylim(low, high + 0.28 * (high - low))
+    handles = [entry(look, f"cosine {cosine:g}") for cosine, look in zip(COSINES, STEPS, strict=True)]
+    right.legend(handles=[*handles, star("joint training")], loc="upper right", ncols=2)
+    panel_letter(left, "a", "hard constraints, two tasks")
+    panel_letter(right, "b", "replay from zero, four tasks")
+
+
+def caption(table: Table) -> str:
+    changes = {}
+    for distance in DISTANCES:
+        values = table.select(kind="theory", quantity="forgetting", case=f"d_w={distance:g}").column("mean")
+        changes[distance] = values[-1] - values[0]
+    listed = ", ".join(f"{change:+.3f}".replace("-", "\u2212") for change in changes.values())
+    return (
+        "(a) Task 2 moves only where $m$ stored samples of task 1 stay fitted. Storing all instead of none changes forgetting by "
+        f"{listed} at rising distance: it helps equal tasks and harms distant ones. (b) The least-norm fit from zero of the current "
+        "task's samples and $k$ stored ones of each earlier task; with all of them stored this is joint training (stars). Lines join the "
+        f"exact formulas at whole numbers. {simulation_sentence(table)} The points of a curve share their draws. Experiments: (a) one "
+        f"block, "
+        f"$p={PAIR['p']}$, $n_1=n_2={PAIR['n_1']}$, $\\sigma={PAIR['sigma_1']:g}$, $|w_1|^2=1$; (b) $p={STREAM['p']}$, $n={STREAM['n']}$ a "
+        f"task, "
+        f"$\\sigma={STREAM['sigma']:g}$, truths of length 1 with equal cosines."
+    )
+
+
+FIGURE = Figure("More replay is not always less forgetting.", compute, draw, caption, trials=1200, quick_trials=150, size=(7.6, 3.6))

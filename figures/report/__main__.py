@@ -1,0 +1,44 @@
+"""Command line: ``python -m figures.report [--out DIR] [--verdicts FILE]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from theory.errors import DriftlawError
+
+DEFAULT_OUT = Path(__file__).parent.parent / "out"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write the report: one page with the ledger, the claims, the figures and an explorer; it opens offline."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = DEFAULT_OUT
+    """Folder of the figures; the page goes to report/index.html in there."""
+    verdicts: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """JSON of `python -m simulate verify --json`; without it the page says that nothing was checked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status (0, 2 for an error of the user)."""
+    options = tyro.cli(Options, args=arguments, prog="python -m figures.report")
+    from figures.report.page import write_report
+
+    try:
+        path = write_report(options.out, options.verdicts)
+    except DriftlawError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    here = Path.cwd()
+    print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

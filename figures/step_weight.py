@@ -1,0 +1,124 @@
+"""Everything against the weight lambda of shared steps, from initialized (1) to frozen training (infinity)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import simulation_sentence
+from figures.draw import LEVEL, curve, entry, marks, panel_letter, points, star
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FROZEN, INITIALIZED, PLAIN
+from figures.table import MARK, SIMULATION, THEORY, Table
+from simulate.evidence import upper_quantile
+from theory import TaskSequence, expected_errors, frozen, initialized
+from theory.equivalents import approximate_errors, best_weight
+from theory.optima import CRITERIA
+
+BLOCKS, SAMPLES, SIGMA = {"shared": 30, "specific": 40}, (10, 20), (0.3, 0.5)
+SHARED, SPECIFIC, DISTANCE = 0.1, 2.0, 0.3  # |u_1|^2, |q_1|^2, |q_2 - q_1|^2
+GRAM = {"shared": np.full((2, 2), SHARED), "specific": np.array([[SPECIFIC, SPECIFIC], [SPECIFIC, SPECIFIC + DISTANCE]])}
+WEIGHTS = np.geomspace(1e-2, 1e4, 121)
+SIMULATED = WEIGHTS[[0, 10, 20, 28, 34, 40, 44, 48, 57, 64, 80, 100, 120]]
+FROM = 0.7  # weight from which the panels show what happens near the best one
+TRAINED = "weighted"
+LOOK = PLAIN
+ENDS = {"initialized": INITIALIZED, "frozen": FROZEN}
+LABELS = {"deviation": r"$E\,L_1(\theta_2)$", "forgetting": "$F_2$", "generalization": "$G_2$"}
+END, GAIN = "end", "gain"
+
+
+def sequence(weight: float) -> TaskSequence:
+    """Return the experiment in which a squared shared step of task 2 costs ``weight`` times a specific one."""
+    seq = initialized(BLOCKS, SAMPLES, SIGMA, gram=GRAM)
+    return replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], weights={"shared": float(weight)})))
+
+
+def end(training: str) -> TaskSequence:
+    """Return one of the two ends."""
+    return (frozen if training == "frozen" else initialized)(BLOCKS, SAMPLES, SIGMA, gram=GRAM)
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    laws = [approximate_errors(sequence(weight)) for weight in WEIGHTS]
+    best = {criterion: best_weight(criterion, end("initialized"), bounds=(1e-2, 1e4), points=len(WEIGHTS)) for criterion in CRITERIA}
+    for criterion in CRITERIA:
+        table.add_curve(criterion, TRAINED, "lambda", WEIGHTS, [getattr(law, criterion)() for law in laws], "approximate_errors")
+        table.add_mark(criterion, TRAINED, "lambda", best[criterion].choice, best[criterion].value, "best_weight")
+        for training in ENDS:
+            value = getattr(expected_errors(end(training)), criterion)()
+            table.add_curve(f"{criterion}, {END}", training, "lambda", WEIGHTS[[0, -1]], [value, value], "expected_errors")
+    # All weights of a figure are fitted to the same draws.
+    (result,) = sampler.run([Point({f"{weight:g}": sequence(weight) for weight in SIMULATED}, CRITERIA)])
+    for weight in SIMULATED:
+        for criterion in CRITERIA:
+            table.add_point(criterion, TRAINED, "lambda", weight.item(), result[f"{weight:g}", criterion])
+    pairs = [(criterion, training) for criterion in CRITERIA for training in ENDS]
+    chosen = [Point({training: end(training), "best": sequence(best[c].choice)}, (c,), (training, "best")) for c, training in pairs]
+    for (criterion, training), found in zip(pairs, sampler.run(chosen), strict=True):
+        table.add_point(f"{criterion}, {GAIN}", training, "lambda", best[criterion].choice, found[f"{training} - best", criterion])
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    axes = canvas.subplots(2, 2).ravel()
+    panels = ((CRITERIA[0], 0.0), *((criterion, FROM) for criterion in CRITERIA))
+    for ax, letter, (criterion, least) in zip(axes, "abcd", panels, strict=True):
+        for training, look in ENDS.items():
+            value = table.select(quantity=f"{criterion}, {END}", training=training).rows[0].mean
+            ax.axhline(value, color=look.colour, linestyle=look.line, linewidth=1.2, zorder=1)
+        rows = table.select(lambda row, least=least: row.x >= least, quantity=criterion)
+        curve(ax, rows, LOOK)
+        points(ax, rows, LOOK)
+        marks(ax, rows)
+        ax.set_xscale("log")
+        ax.set_xticks([1e-2, 1, 1e2, 1e4] if ax is axes[0] else [1, 10, 1e2, 1e3, 1e4])
+        ax.set_xticks([], minor=True)
+        ax.set_xlabel(r"weight $\lambda$ of the shared step")
+        panel_letter(ax, letter, f"{criterion}, all weights" if ax is axes[0] else criterion)
+        ax.set_ylabel(LABELS[criterion])
+    ends = [entry(replace(look, marker=""), f"{training} (exact)") for training, look in ENDS.items()]
+    axes[0].legend(handles=[entry(LOOK, "approximate law, simulation"), *ends, star(r"best $\lambda$")], loc="upper right")
+
+
+def gain_sentence(table: Table) -> str:
+    """Say by how much the best weight beats the ends in simulation, on the same draws."""
+    z = upper_quantile((1 - LEVEL) / 2)
+    gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t).rows[0] for t in ENDS}
+    parts = [f"{row.mean:.3f}\u00a0$\\pm$\u00a0{z * row.stderr:.3f} below {training}" for training, row in gains.items()]
+    return f"There the simulated deviation is {' and '.join(parts)} training (paired, 95\u00a0% intervals)."
+
+
+def bias(table: Table) -> float:
+    """Return the largest relative distance of the approximate deviation from the exact ends."""
+    values = table.select(kind=THEORY, quantity="deviation")
+    exact = {t: table.select(kind=THEORY, quantity=f"deviation, {END}", training=t).rows[0].mean for t in ENDS}
+    heavy = values.rows[-1].mean / exact["frozen"] - 1
+    return abs(heavy)
+
+
+def caption(table: Table) -> str:
+    mark = table.select(kind=MARK, quantity="deviation").rows[0]
+    return (
+        "Task 2 takes the step that fits its data and has the least $\\lambda|\\Delta u|^2+|\\Delta q|^2$: $\\lambda=1$ is initialized "
+        "training, "
+        "$\\lambda\\to\\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d) $\\lambda\\geq0.7$ only. Black line: "
+        "deterministic equivalent, "
+        f"an approximation with an error of order 1/dimension, {100 * bias(table):.1f}\u00a0% of the frozen end here. Stars: the best "
+        f"weight of that "
+        f"approximation; for the deviation $\\lambda={mark.x:.1f}$. {gain_sentence(table)} {simulation_sentence(table)} The points share "
+        f"their draws. "
+        f"Experiment: $p={BLOCKS['shared']}$, $p_1=p_2={BLOCKS['specific']}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, "
+        f"$\\sigma_1={SIGMA[0]:g}$, "
+        f"$\\sigma_2={SIGMA[1]:g}$, $|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, "
+        f"$|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$."
+    )
+
+
+FIGURE = Figure(
+    "The weight of shared steps, between both trainings and beyond.", compute, draw, caption, trials=3000, quick_trials=250, size=(7.6, 5.4)
+)

@@ -1,0 +1,111 @@
+"""Forgetting against the length of the last step, an exact parabola, and against the size of the update."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from figures.captions import experiment_sentence, simulation_sentence
+from figures.draw import curve, entry, marks, panel_letter, points, star
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FAINT, FROZEN, INITIALIZED
+from figures.table import MARK, Table
+from theory import TaskSequence, expected_errors
+from theory.formulas import FORMULAS
+from theory.ledger.two_tasks import two_tasks
+
+EXPERIMENT = {
+    "p": 20, "p_1": 30, "p_2": 40, "n_1": 15, "n_2": 18, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.5, "q_11": 2,
+    "d_u": 0, "c_u": 0, "d_q": 0.5, "c_q": 0, "x_q": 0,
+}  # fmt: skip
+TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
+SCALES = np.linspace(-0.4, 1.6, 101)
+SIMULATED = SCALES[[0, 10, 30, 36, 48, 51, 62, 70, 80, 90, 100]]
+QUANTITY = "forgetting"
+SCALE, MAGNITUDE = "scale", "update_magnitude"
+
+
+def sequence(scale: float, training: str) -> TaskSequence:
+    """Return the experiment whose last step has ``scale`` times its full length."""
+    seq = two_tasks(**EXPERIMENT, train_shared=training == "initialized")
+    return replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], scale=float(scale))))
+
+
+def values(scale: float, training: str) -> dict[str, float]:
+    """Return forgetting and update magnitude by the exact law."""
+    law = expected_errors(sequence(scale, training))
+    return {QUANTITY: law.forgetting(), MAGNITUDE: law.update_magnitude[-1]}
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for training in TRAININGS:
+        laws = [values(scale, training) for scale in SCALES.tolist()]
+        forgetting, magnitude = ([law[name] for law in laws] for name in (QUANTITY, MAGNITUDE))
+        table.add_curve(QUANTITY, training, SCALE, SCALES, forgetting, "expected_errors")
+        for name, side in (("s<0", SCALES < 0), ("s>=0", SCALES >= 0)):  # both signs of s give the same magnitude
+            table.add_curve(
+                f"{QUANTITY} by magnitude",
+                training,
+                MAGNITUDE,
+                np.array(magnitude)[side],
+                np.array(forgetting)[side],
+                "expected_errors",
+                name,
+            )
+        best, least = FORMULAS[f"{training}_best_scale"](**EXPERIMENT), FORMULAS[f"{training}_least_forgetting"](**EXPERIMENT)
+        table.add_mark(QUANTITY, training, SCALE, best, least, f"{training}_best_scale, {training}_least_forgetting")
+        table.add_mark(
+            f"{QUANTITY} by magnitude", training, MAGNITUDE, values(best, training)[MAGNITUDE], least, f"{training}_least_forgetting"
+        )
+    places = SIMULATED.tolist()
+    results = sampler.run([Point({t: sequence(scale, t) for t in TRAININGS}, (QUANTITY,)) for scale in places])
+    for scale, result in zip(places, results, strict=True):
+        for training in TRAININGS:
+            simulated = result[training, QUANTITY]
+            table.add_point(QUANTITY, training, SCALE, scale, simulated)
+            table.add_point(
+                f"{QUANTITY} by magnitude",
+                training,
+                MAGNITUDE,
+                float(values(scale, training)[MAGNITUDE]),
+                simulated,
+                "s<0" if scale < 0 else "s>=0",
+            )
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, right = canvas.subplots(1, 2, sharey=True)
+    for ax, quantity in ((left, QUANTITY), (right, f"{QUANTITY} by magnitude")):
+        for training, look in TRAININGS.items():
+            rows = table.select(quantity=quantity, training=training)
+            curve(ax, rows, look)
+            points(ax, rows, look)
+            marks(ax, rows)
+        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    left.set(xlabel="scale $s$ of task 2's step", ylabel="average forgetting $F_2$")
+    left.set_xticks([0, 0.5, 1, 1.5], ["0\nno step", "0.5", "1\nfull step", "1.5"])
+    right.set_xlabel(r"update magnitude $E\,|\theta_2-\theta_1|^2$")
+    handles = [entry(look, f"{training} training") for training, look in TRAININGS.items()]
+    places = [f"{row.x:.2f} ({row.training})" for row in table.select(kind=MARK, quantity=QUANTITY)]
+    left.legend(handles=[*handles, star(f"$s^*=${places[0]},\n{places[1]}")], loc="upper center")
+    panel_letter(left, "a", "a parabola in the scale")
+    panel_letter(right, "b", "along the same steps")
+
+
+def caption(table: Table) -> str:
+    listed = {name: value for name, value in EXPERIMENT.items() if name != "d_u"}
+    return (
+        "(a) Task 2's step is taken $s$ times its length. Curves: exact law, a parabola; stars: its minimum "
+        "$s^*=-E\\langle D,\\theta_1-w_1\\rangle/E|D|^2$ with $D$ the full step, from the closed formulas. (b) The same, against the "
+        "expected "
+        "squared length of the update (exact, for curves and points); the lower branch of each curve has $s>0$. "
+        f"{simulation_sentence(table)} {experiment_sentence(listed)} $u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm."
+    )
+
+
+FIGURE = Figure("An optimal update magnitude.", compute, draw, caption, trials=2000, quick_trials=250, size=(7.6, 3.5))

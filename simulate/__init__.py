@@ -1,0 +1,53 @@
+"""Simulation of continual learning in linear models, and the statistics that compare it with formulas.
+
+Names are loaded on first use: `simulate.simulate` must not load SymPy or any formula, which `simulate.check` needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+_HOME = {
+    "simulate": "simulate.sample.direct",
+    "StandardNormal": "simulate.sample.features",
+    "Gaussian": "simulate.sample.features",
+    "Rademacher": "simulate.sample.features",
+    "StudentT": "simulate.sample.features",
+    "MinNorm": "simulate.sample.solvers",
+    "Ridge": "simulate.sample.solvers",
+    "GradientDescent": "simulate.sample.solvers",
+    "Simulation": "simulate.simulation",
+    "Estimate": "simulate.evidence",
+    "Target": "simulate.targets",
+    "parse_target": "simulate.targets",
+    "hybrid": "simulate.hybrid",
+    "compare_schedules": "simulate.hybrid",
+    "check": "simulate.check",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'simulate' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """Keeps `simulate.check` the function: importing the submodule of that name would otherwise replace it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOME and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

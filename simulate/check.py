@@ -1,0 +1,280 @@
+"""Check formulas against simulation: the only place where a formula meets a sample.
+
+Trials are fixed in advance: a pilot on draws of its own gives the error scale and the variance of every case, the
+number of comparisons gives the simultaneous levels, and both give the trials. Then each case is judged once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from simulate.comparison import Comparison, comparisons
+from simulate.conditions import Conditions
+from simulate.conjecture import Conjecture, conjecture
+from simulate.evidence import Estimate, holm, variance_upper_bound
+from simulate.keys import canonical, sequence_key
+from simulate.planning import Levels, Settings, TrialPlan, plan_trials
+from simulate.sample.direct import simulate
+from simulate.sample.features import StandardNormal
+from simulate.sample.solvers import MIN_NORM
+from simulate.simulation import Simulation
+from simulate.targets import Target
+from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, TailRates, Verdict, standard_score
+from theory.errors import InputError
+from theory.problem import TaskSequence
+
+PILOT, JUDGED = 1, 2  # phases, part of the seed, so that their draws are disjoint
+CHUNK = 2**14  # trials simulated at once; part of what a seed means
+ROUNDING = 1e-10  # error of the sampler's linear algebra, relative to the largest quantity of the experiment
+LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences are rounding
+
+_Experiment = tuple[TaskSequence, Conditions]
+
+
+def check(
+    formula: Any,
+    target: str | Callable[[Simulation], Any] | None = None,
+    build: Callable[..., TaskSequence] | None = None,
+    cases: Iterable[Mapping[str, Any]] | None = None,
+    *,
+    delta: float = 0.02,
+    false_alarm: float = 1e-6,
+    power: float = 0.95,
+    seed: int = 0,
+    pilot_trials: int = 512,
+    max_trials: int = 2**20,
+    expected: str = "agree",
+    exact: bool | None = None,
+    features: Any = StandardNormal(),
+    solver: Any = MIN_NORM,
+    workers: int | None = None,
+    progress: bool = False,
+    name: str | None = None,
+) -> CheckReport:
+    """Judge a formula by simulation: agree, disagree, undecided or not testable.
+
+    Parameters
+    ----------
+    formula : sympy.Expr, callable or theory.Formula
+        An expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
+        `theory.Formula` brings its own target and build.
+    target : str or callable
+        The quantity, such as "deviation", "forgetting" or "error[1,0]" (`simulate.parse_target`), or a function
+        of a `simulate.Simulation` that returns one value for each trial.
+    build : callable
+        Makes a `theory.TaskSequence` of a case's keyword arguments.
+    cases : iterable of mapping, or one mapping
+        Values of all parameters.
+    delta : float
+        Difference that matters, as a share of the case's error scale, E L_i(theta_i) + sigma_i^2 on average over
+        the tasks i that the target looks back on.
+    false_alarm : float
+        Probability of "disagree" anywhere although the formula is right in all cases.
+    power : float
+        Probability that a difference of delta is called "disagree" in its case, and that a formula that is right
+        agrees in all cases.
+    seed : int
+        Equal seeds give equal reports.
+    pilot_trials, max_trials : int
+        Trials of a case's pilot, and the most for its judged sample.
+    expected : {"agree", "disagree"}
+        What the report's exit status counts as success.
+    exact : bool, optional
+        Whether the formula claims to be exact; by default what the status of a `theory.Formula` says, else True.
+    features, solver
+        Law of the features and training rule, as in `simulate.simulate`, or functions that map a case's
+        `TaskSequence` to them. A `theory.Formula` says nothing of others than standard normal features and least
+        steps: there the verdict is "outside assumptions", with the relative difference of simulation and formula. An
+        expression or a function is judged as always.
+    workers : int, optional
+        Threads of the sampler; they do not change the result.
+    progress : bool
+        Whether to show a progress bar, on a terminal only.
+    name : str, optional
+        What to call the formula.
+
+    Returns
+    -------
+    CheckReport
+        Prints as sentences; ``rows()`` for programs, ``verdict`` and ``exit_status`` for scripts.
+
+    Raises
+    ------
+    InputError
+        If a case misses a parameter, has no finite value, or an argument makes no sense.
+
+    Notes
+    -----
+    With K testable cases and z_alpha the normal quantile of 1 - false_alarm / (2 K), a case agrees if
+    ``mean - theory +- z_alpha stderr`` lies inside +-delta, and disagrees if its Holm-adjusted p-value is at most
+    false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
+    """
+    settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials)
+    conditions = Conditions(features, solver)
+    claim = conjecture(formula, target, build, cases, name=name, expected=expected, exact=exact, conditions=conditions)
+    return check_all([claim], settings, workers=workers, progress=progress)[0]
+
+
+def check_all(
+    conjectures: Sequence[Conjecture], settings: Settings = Settings(), *, workers: int | None = None, progress: bool = False
+) -> list[CheckReport]:
+    """Judge several conjectures in one run, whose false-alarm rate and Holm adjustment count all their cases."""
+    names = [claim.name for claim in conjectures]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two conjectures are called {name!r}, so their reports could not be told apart; rename one")
+    prepared = [comparisons(claim) for claim in conjectures]
+    testable = [one for cases in prepared for one in cases if not one.reason]
+    levels = Levels.of(settings, max(len(testable), 1))
+    samples = _sample_all(testable, levels, settings, workers, progress)
+    p_holm = dict(zip(testable, holm([samples[one].p for one in testable]).tolist(), strict=True))
+
+    def verdict(one: Comparison) -> Verdict:
+        return _not_testable(one) if one.reason else _judge(one, samples[one], p_holm[one], levels, settings)
+
+    return [
+        CheckReport(
+            claim.name,
+            tuple(verdict(one) for one in cases),
+            sum((samples[one].tails for one in cases if one in samples), TailRates()),
+            claim.expected,
+            claim.exact,
+        )
+        for claim, cases in zip(conjectures, prepared, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Pilot:
+    """Error scale, rounding error and planned trials of a case."""
+
+    delta: float
+    rounding: float
+    plan: TrialPlan
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The judged sample of a case, compared with theory."""
+
+    pilot: _Pilot
+    estimate: Estimate
+    stderr: float
+    z: float
+    p: float
+    tails: TailRates
+
+
+def _simulations(experiment: _Experiment, settings: Settings, phase: int, trials: int, workers: int | None) -> Iterator[Simulation]:
+    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
+    seq, conditions = experiment
+    stream = (int(settings.seed), phase, crc32(canonical(sequence_key(seq)).encode()))
+    for chunk, first in enumerate(range(0, trials, CHUNK)):
+        seed = (*stream, chunk)
+        yield simulate(seq, min(CHUNK, trials - first), seed, features=conditions.features, solver=conditions.solver, workers=workers)
+
+
+def _per_trial(comparison: Comparison, simulation: Simulation) -> np.ndarray:
+    return simulation.per_trial(str(comparison.target) if isinstance(comparison.target, Target) else comparison.target)
+
+
+def _sample_all(
+    comparisons: list[Comparison], levels: Levels, settings: Settings, workers: int | None, progress: bool
+) -> dict[Comparison, _Sample]:
+    """Judge all comparisons; those of one experiment share its draws (Holm holds under any dependence)."""
+    groups: dict[_Experiment, list[Comparison]] = {}
+    for comparison in comparisons:
+        groups.setdefault((comparison.seq, comparison.conditions), []).append(comparison)
+    pilots = {experiment: _pilots(experiment, group, levels, settings, workers) for experiment, group in groups.items()}
+    trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
+    samples = {}
+    with _bar(sum(trials.values()), progress) as bar:
+        for experiment, group in groups.items():
+            parts: list[list[np.ndarray]] = [[] for _ in group]
+            draws: set = set()
+            for simulation in _simulations(experiment, settings, JUDGED, trials[experiment], workers):
+                for comparison, part in zip(group, parts, strict=True):
+                    part.append(_per_trial(comparison, simulation))
+                draws |= simulation.draws
+                bar.update(simulation.trials)
+            for comparison, pilot, part in zip(group, pilots[experiment], parts, strict=True):
+                values = np.concatenate(part)
+                # one quantity an experiment: those that share draws are no independent evidence on the tails
+                tails = TailRates.measure(values) if comparison is group[0] and not comparison.outside else TailRates()
+                samples[comparison] = _compare(comparison, pilot, Estimate.from_samples(values, draws), tails)
+    return samples
+
+
+def _pilots(experiment: _Experiment, group: list[Comparison], levels: Levels, settings: Settings, workers: int | None) -> list[_Pilot]:
+    """Fix the trials of the comparisons of one experiment from draws that take no part in the verdict."""
+    simulations = list(_simulations(experiment, settings, PILOT, settings.pilot_trials, workers))
+    errors = np.concatenate([simulation.errors_sample for simulation in simulations])
+    steps = np.concatenate([simulation.update_magnitude_sample for simulation in simulations])
+    variances = [float(task.noise) ** 2 for task in experiment[0].tasks]
+    # medians: a later task may have erased errors whose mean is infinite
+    size = max(float(np.median(errors, axis=0).max()), float(np.median(steps, axis=0).max()), *variances)
+    pilots = []
+    for comparison in group:
+        values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
+        scale = float(np.mean([errors[:, i, i].mean() + variances[i] for i in comparison.scale_tasks]))
+        delta = settings.delta * max(scale, LEAST_SCALE * size) or np.finfo(float).tiny
+        pilots.append(_Pilot(delta, ROUNDING * size, plan_trials(variance_upper_bound(values), delta, levels, settings.max_trials)))
+    return pilots
+
+
+def _compare(comparison: Comparison, pilot: _Pilot, estimate: Estimate, tails: TailRates) -> _Sample:
+    stderr = math.hypot(estimate.stderr, pilot.rounding)
+    z, p = standard_score(estimate.mean - comparison.theory, stderr)
+    return _Sample(pilot, estimate, stderr, z, p, tails)
+
+
+def _judge(comparison: Comparison, sample: _Sample, p_holm: float, levels: Levels, settings: Settings) -> Verdict:
+    half_width = levels.z_alpha * sample.stderr
+    inside = abs(sample.estimate.mean - comparison.theory) + half_width <= sample.pilot.delta
+    return Verdict(
+        formula=comparison.claim.name,
+        quantity=comparison.quantity,
+        case=comparison.claim.cases[comparison.index],
+        label=comparison.label,
+        verdict=OUTSIDE if comparison.outside else DISAGREE if p_holm <= settings.false_alarm else AGREE if inside else UNDECIDED,
+        theory=comparison.theory,
+        moment_order=comparison.moment_order,
+        mean=sample.estimate.mean,
+        stderr=sample.stderr,
+        trials=sample.estimate.count,
+        z=sample.z,
+        p_holm=p_holm,
+        delta=sample.pilot.delta,
+        detectable=levels.detectable(sample.stderr),
+        standard_errors=levels.z_alpha + levels.z_power,
+        half_width=half_width,
+        needed=sample.pilot.plan.needed,
+        delta_share=settings.delta,
+        conditions="" if comparison.conditions.usual else str(comparison.conditions),
+    )
+
+
+def _not_testable(comparison: Comparison) -> Verdict:
+    return Verdict(
+        comparison.claim.name,
+        comparison.quantity,
+        comparison.claim.cases[comparison.index],
+        comparison.label,
+        NOT_TESTABLE,
+        comparison.theory,
+        comparison.moment_order,
+        reason=comparison.reason,
+    )
+
+
+def _bar(trials: int, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    # disable=None: shown on a terminal only
+    return tqdm(total=trials, unit="trial", unit_scale=True, disable=None if progress else True, leave=False)

@@ -1,0 +1,286 @@
+"""A conjecture: a formula in any of three forms, and the experiments that it claims to describe.
+
+Knows formulas and builders of experiments, no samples; `simulate.check` brings both together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Integral, Rational, Real
+from typing import Any
+
+import numpy as np
+import sympy
+
+from simulate.conditions import Conditions
+from simulate.wording import describe
+from theory.errors import DomainError, DriftlawError, InputError
+from theory.formula import Formula
+from theory.problem import TaskSequence
+
+EXPECTATIONS = ("agree", "disagree")
+CLAIMS_EXACTNESS = ("exact", "published")  # of Formula.status
+
+
+class NoValue(InputError):
+    """A formula has no finite real value in a case, which is no mistake where the expectation is infinite too."""
+
+
+@dataclass(frozen=True)
+class Conjecture:
+    """What is claimed, of which quantity, in which experiments.
+
+    Parameters
+    ----------
+    name : str
+    target : str or callable
+        The quantity, as `simulate.Simulation.per_trial` takes it.
+    cases : tuple of dict
+        One value for every parameter of formula and builder.
+    formula : callable
+        Maps a case to the formula's value.
+    builder : callable
+        Maps a case to a `theory.TaskSequence`.
+    expected : {"agree", "disagree"}
+    exact : bool
+        Whether the formula claims to be exact, so that a disagreement is a failure.
+    conditions : Conditions
+        Under which the experiments are simulated.
+    assumes_usual : bool
+        Whether the formula is one of the ledger, all of which assume the usual conditions.
+    """
+
+    name: str
+    target: str | Callable
+    cases: tuple[dict[str, Any], ...]
+    formula: Callable[[dict[str, Any]], Any]
+    builder: Callable[[dict[str, Any]], TaskSequence]
+    expected: str = "agree"
+    exact: bool = True
+    conditions: Conditions = Conditions()
+    assumes_usual: bool = False
+
+    def value(self, index: int) -> float:
+        """Compute the formula's value in case ``index``.
+
+        Raises
+        ------
+        DomainError
+            Where the formula says that it has no value.
+        NoValue
+            Where the value is no finite real number; names the case and the value.
+        InputError
+            Where the formula fails otherwise; names the case, the file and the line.
+        """
+        value = self._call("the formula", self.formula, index)
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise NoValue(
+                f"{_place(index, self.cases[index])}: the formula {self.name!r} has the value {value!r}, which is no finite "
+                "real number; correct the formula or leave out the case"
+            )
+        return number
+
+    def sequence(self, index: int) -> TaskSequence:
+        """Build the experiment of case ``index``; errors of the builder name the case."""
+        seq = self._call("build", self.builder, index)
+        if not isinstance(seq, TaskSequence):
+            kind = type(seq).__name__
+            raise InputError(f"{_place(index, self.cases[index])}: build returned a {kind}; it must return a theory.TaskSequence")
+        return seq
+
+    def _call(self, what: str, function: Callable, index: int) -> Any:
+        case = self.cases[index]
+        try:
+            return function(case)
+        except DomainError:
+            raise
+        except DriftlawError as error:
+            raise type(error)(f"{_place(index, case)}: {error}") from error
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise (NoValue if isinstance(error, ArithmeticError) else InputError)(
+                f"{_place(index, case)}: {what} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); "
+                "correct it there"
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Keywords:
+    """Names of the keyword arguments that a function needs and may take; ``everything`` for ``**kwargs``."""
+
+    needed: frozenset[str]
+    optional: frozenset[str] = frozenset()
+    everything: bool = False
+
+    def pick(self, case: Mapping) -> dict[str, Any]:
+        """Return the part of a case that the function takes."""
+        return {key: value for key, value in case.items() if self.everything or key in self.needed | self.optional}
+
+
+def conjecture(
+    formula: Any,
+    target: str | Callable | None = None,
+    build: Callable | None = None,
+    cases: Iterable[Mapping] | None = None,
+    *,
+    name: str | None = None,
+    expected: str = "agree",
+    exact: bool | None = None,
+    conditions: Conditions = Conditions(),
+) -> Conjecture:
+    """Make a `Conjecture` of a SymPy expression, a callable or a `theory.Formula`; see `simulate.check` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If a part is missing, a case lacks a parameter, or a case has a key that nothing reads.
+    """
+    if isinstance(formula, Formula):
+        target, build = target or formula.target, build or formula.build
+    parts = {"target": target, "build": build, "cases": cases}
+    absent = [part for part, value in parts.items() if value is None]
+    if absent:
+        raise InputError(f"{absent[0]} is missing; give {absent[0]}=... (only a theory.Formula brings its own target and build)")
+    if not callable(build):
+        raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
+    if expected not in EXPECTATIONS:
+        raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
+    if exact is None:
+        exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
+    value, reads, default_name = _readable(formula)
+    build_reads = _keywords(build, "build")
+    return Conjecture(
+        name or default_name,
+        target,
+        _checked_cases(cases, reads, build_reads),
+        value,
+        lambda case: build(**build_reads.pick(case)),
+        expected,
+        exact,
+        conditions,
+        isinstance(formula, Formula),
+    )
+
+
+def _readable(formula: Any) -> tuple[Callable[[dict], Any], _Keywords, str]:
+    """Return how to evaluate the formula in a case, what it reads there, and its name."""
+    if isinstance(formula, Formula):
+        reads = _Keywords(frozenset(str(parameter) for parameter in formula.parameters))
+        return lambda case: formula(**reads.pick(case)), reads, formula.name
+    if isinstance(formula, (sympy.Expr, Real)) and not isinstance(formula, bool):
+        expression = sympy.sympify(formula)
+        reads = _Keywords(frozenset(_scalars(expression)) | frozenset(_arrays(expression)))
+        text = str(formula)
+        return lambda case: _substitute(expression, case), reads, text if len(text) <= 40 else "formula"
+    if callable(formula) and not isinstance(formula, sympy.Basic):
+        reads = _keywords(formula, "the formula")
+        name = getattr(formula, "__name__", type(formula).__name__)
+        return lambda case: formula(**reads.pick(case)), reads, "formula" if name == "<lambda>" else name
+    raise InputError(
+        f"the formula is {formula!r} of type {type(formula).__name__}; give a SymPy expression, a function of a case's keyword "
+        "arguments or a theory.Formula (sympy.sympify turns text into an expression)"
+    )
+
+
+def _keywords(function: Callable, what: str) -> _Keywords:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise InputError(f"{what} is {function!r}, whose arguments cannot be read; wrap it in a function with named arguments") from None
+    needed, optional, everything = set(), set(), False
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            everything = everything or parameter.kind == parameter.VAR_KEYWORD
+        elif parameter.kind == parameter.POSITIONAL_ONLY:
+            raise InputError(f"{what} takes {parameter.name!r} by position only; cases are passed as keyword arguments, so name it")
+        else:
+            (needed if parameter.default is parameter.empty else optional).add(parameter.name)
+    return _Keywords(frozenset(needed), frozenset(optional), everything)
+
+
+def _checked_cases(cases: Any, formula: _Keywords, build: _Keywords) -> tuple[dict[str, Any], ...]:
+    """Return the cases as dictionaries after comparing their keys with what formula and builder read."""
+    cases = [cases] if isinstance(cases, Mapping) else list(cases)
+    if not cases:
+        raise InputError("cases is empty; give at least one mapping from parameter to value")
+    for index, case in enumerate(cases):
+        if not isinstance(case, Mapping) or not all(isinstance(key, str) for key in case):
+            raise InputError(f"case {index} is {case!r}; give a mapping from parameter name to value")
+        for what, reads in {"the formula": formula, "build": build}.items():
+            missing = sorted(reads.needed - set(case))
+            if missing:
+                raise InputError(
+                    f"{_place(index, case)}: {what} needs {missing[0]!r}, which the case lacks (it has {', '.join(case) or 'nothing'})"
+                    f"{_nearest(missing[0], case)}; add it to the case or rename it there"
+                )
+        known = formula.needed | formula.optional | build.needed | build.optional
+        unread = [] if formula.everything or build.everything else [key for key in case if key not in known]
+        if unread:
+            hint = _nearest(unread[0], known)
+            raise InputError(f"{_place(index, case)}: neither formula nor build reads {unread[0]!r}{hint}; correct the name or drop it")
+    return tuple(dict(case) for case in cases)
+
+
+def _arrays(expression: sympy.Expr) -> set[str]:
+    return {str(base.label) for base in expression.atoms(sympy.IndexedBase)}
+
+
+def _scalars(expression: sympy.Expr) -> dict[str, list[sympy.Symbol]]:
+    """Free symbols by name; symbols that differ in their assumptions only mean the same parameter."""
+    found: dict[str, list[sympy.Symbol]] = {}
+    for symbol in expression.free_symbols:
+        if symbol.is_Symbol and symbol.name not in _arrays(expression):
+            found.setdefault(symbol.name, []).append(symbol)
+    return found
+
+
+def _substitute(expression: sympy.Expr, case: Mapping) -> Any:
+    """Put the case's values in, exactly; arrays count from 1 in expressions, from 0 in cases."""
+    values = {symbol: _exact_number(case[name], name) for name, symbols in _scalars(expression).items() for symbol in symbols}
+    expanded = expression.xreplace(values).doit()
+    return expanded.xreplace({entry: _entry(entry, case) for entry in expanded.atoms(sympy.Indexed)})
+
+
+def _entry(entry: sympy.Indexed, case: Mapping) -> sympy.Expr:
+    array = np.asarray(case[str(entry.base.label)], dtype=object)
+    index = tuple(int(i) - 1 if i.is_Integer else -1 for i in entry.indices)
+    if len(index) != array.ndim or not all(0 <= i < size for i, size in zip(index, array.shape, strict=True)):
+        raise InputError(
+            f"the formula asks for {entry}, the case's {entry.base.label} has shape {array.shape}; entries count from 1 in expressions"
+        )
+    return _exact_number(array[index], str(entry))
+
+
+def _exact_number(value: Any, name: str) -> sympy.Expr:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, sympy.Expr) and value.is_number:
+        return value
+    if isinstance(value, Integral):
+        return sympy.Integer(int(value))
+    if isinstance(value, (Rational, Fraction)):
+        return sympy.Rational(value.numerator, value.denominator)
+    if isinstance(value, Real) and math.isfinite(value):
+        return sympy.Rational(float(value))
+    raise InputError(
+        f"the symbol {name} of the formula is {value!r} in the case; give a finite number (a formula of vectors can be a function)"
+    )
+
+
+def _place(index: int, case: Mapping) -> str:
+    return f"case {index} ({describe(case)})"
+
+
+def _nearest(name: str, choices: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

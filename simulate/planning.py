@@ -1,0 +1,128 @@
+"""How many trials a check needs: fixed in advance from a pilot, so that looking at the result never decides when to stop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from simulate.evidence import upper_quantile
+from theory.errors import InputError
+
+# Below this many trials the normal approximation is poor at the far tails that small false-alarm rates ask for.
+LEAST_TRIALS = 4096
+BATCH = 256  # trials behind each z-score of the measured tail rate; samples are whole numbers of batches
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a check promises, and what it may cost.
+
+    Parameters
+    ----------
+    delta : float
+        Difference that matters, as a share of the case's error scale.
+    false_alarm : float
+        Probability that any correct formula of the run is called wrong.
+    power : float
+        Probability that a difference of delta is detected in a case, and that correct formulas agree in all cases.
+    seed : int
+        Of all draws.
+    pilot_trials, max_trials : int
+        Trials of each case's pilot, and the most that its judged sample may have.
+    """
+
+    delta: float = 0.02
+    false_alarm: float = 1e-6
+    power: float = 0.95
+    seed: int = 0
+    pilot_trials: int = 512
+    max_trials: int = 2**20
+
+    def __post_init__(self) -> None:
+        shares = {"delta": (self.delta, 0.02), "false_alarm": (self.false_alarm, 1e-6), "power": (self.power, 0.95)}
+        for name, (value, usual) in shares.items():
+            if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < 1:
+                raise InputError(f"{name} is {value!r}; give a number between 0 and 1, such as {usual}")
+        if self.power < 0.5:
+            raise InputError(f"power is {self.power!r}; a check that misses more than half of all mistakes is none, give at least 0.5")
+        counts = {"seed": (self.seed, 0), "pilot_trials": (self.pilot_trials, 64), "max_trials": (self.max_trials, LEAST_TRIALS)}
+        for name, (value, least) in counts.items():
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise InputError(f"{name} is {value!r}; give a whole number of at least {least:,}")
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Normal quantiles of a run of ``cases`` comparisons.
+
+    Parameters
+    ----------
+    cases : int
+        Comparisons among which the false-alarm rate is divided.
+    z_alpha : float
+        Two-sided simultaneous quantile: beyond it a case disagrees, and it is the half-width of agreeing intervals.
+    z_power : float
+        One-sided quantile of the power in one case.
+    z_agree : float
+        Two-sided simultaneous quantile of the power over all cases.
+    """
+
+    cases: int
+    z_alpha: float
+    z_power: float
+    z_agree: float
+
+    @classmethod
+    def of(cls, settings: Settings, cases: int) -> Levels:
+        """Divide false alarms and misses of a run among its comparisons (Bonferroni, which Holm's first step equals)."""
+        miss = 1 - settings.power
+        return cls(
+            cases, upper_quantile(settings.false_alarm / (2 * cases)), upper_quantile(miss), upper_quantile(miss / (2 * cases))
+        )
+
+    def goal(self, delta: float) -> float:
+        """Compute the standard error at which an absolute difference ``delta`` is found and a correct formula agrees.
+
+        Detection needs delta >= (z_alpha + z_power) stderr; agreement in all cases needs
+        delta >= (z_alpha + z_agree) stderr.
+        """
+        return delta / (self.z_alpha + max(self.z_power, self.z_agree))
+
+    def detectable(self, stderr: float) -> float:
+        """Compute the difference that a sample with this standard error detects with the power of one case."""
+        return (self.z_alpha + self.z_power) * stderr
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """Trials that a case needs for its goal, and those that it gets."""
+
+    needed: int
+    trials: int
+
+    @property
+    def capped(self) -> bool:
+        """Whether the limit on trials keeps the case from its goal."""
+        return self.trials < self.needed
+
+
+def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int) -> TrialPlan:
+    """Plan the sample that brings the standard error to its goal.
+
+    Parameters
+    ----------
+    variance : float
+        Upper bound of the variance of one trial.
+    delta : float
+        Absolute difference that matters.
+    levels : Levels
+    max_trials : int
+        The plan is cut to whole batches below it.
+    """
+    needed = _whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), LEAST_TRIALS))
+    return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
+
+
+def _whole_batches(trials: int) -> int:
+    return -(-trials // BATCH) * BATCH

@@ -1,0 +1,112 @@
+"""Atomic store of results, keyed by everything that they depend on.
+
+A record is found again only under the same problem, method, seed, options and code, and it is whole or absent: it is
+written to a temporary file that replaces the old one in a single step, and a checksum shows damage that came later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulate.keys import FORMAT, canonical, digest, json_value
+from theory.errors import InputError
+
+
+class RunStore:
+    """Folder of JSON records, one file for each key; safe with several processes at once.
+
+    Parameters
+    ----------
+    root : path
+        Made if need be.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"cannot write to the folder {self.root}: {reason}; choose another one or change its permissions") from None
+
+    def path(self, key: str) -> Path:
+        """File of a key, whether it exists or not."""
+        if re.fullmatch(r"[\w-]+", key) is None:
+            raise InputError(f"the key is {key!r}; use the text that run_key returns, or letters, digits, '_' and '-'")
+        return self.root / f"{key}.json"
+
+    def get(self, key: str) -> Any | None:
+        """Return the record of ``key``, or None if there is none; a damaged one warns and counts as none."""
+        path = self.path(key)
+        try:
+            stored = json.loads(path.read_bytes())
+            if stored["key"] != key or stored["checksum"] != digest(canonical(stored["record"])):
+                raise ValueError("key or checksum does not match")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}; correct its permissions or choose another folder") from None
+        except (ValueError, KeyError, TypeError) as error:
+            warnings.warn(f"the record {path} is damaged ({error}); it is ignored and computed again", RuntimeWarning, stacklevel=2)
+            return None
+        return stored["record"]
+
+    def put(self, key: str, record: Any) -> Any:
+        """Store a record, replacing an older one in a single step; return it as `get` will.
+
+        Parameters
+        ----------
+        key : str
+            From `simulate.keys.run_key`.
+        record : JSON value
+            Mappings with text keys, sequences, text, whole and finite numbers, NumPy arrays (as lists).
+
+        Raises
+        ------
+        InputError
+            If the record holds anything else, or the file cannot be written.
+        """
+        if record is None:
+            raise InputError("the record is None, which stands for no record; store a value")
+        record = json_value(record, "record")
+        content = json.dumps({"format": FORMAT, "key": key, "checksum": digest(canonical(record)), "record": record}, allow_nan=False)
+        try:
+            self._replace(self.path(key), content.encode())
+        except OSError as error:
+            raise InputError(f"cannot write {self.path(key)}: {error.strerror or error}; free space or choose another folder") from None
+        return record
+
+    def get_or_compute(self, key: str, compute: Callable[[], Any]) -> Any:
+        """Return the record of ``key``, computing and storing it first if it is missing or damaged."""
+        record = self.get(key)
+        return self.put(key, compute()) if record is None else record
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:16]}.", suffix=".tmp", dir=self.root)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        if hasattr(os, "O_DIRECTORY"):  # the new name has to survive a crash as well
+            folder = os.open(self.root, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)

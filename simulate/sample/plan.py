@@ -1,0 +1,194 @@
+"""An experiment as the sampler works it off: plain numbers, blocks by index, routes and memory use settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulate.sample.features import FeatureLaw, StandardNormal
+from simulate.sample.solvers import GradientDescent, MinNorm, Ridge, as_rule
+from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route
+from simulate.sample.truths import BlockTruths, as_float, as_int, block_truths
+from theory.errors import InputError
+from theory.problem import TaskSequence
+
+_FLOAT = 8
+
+# Rows of fewer signs than this are equal, up to a sign, with a probability above 1e-15 for a hundred of them.
+_FEW_SIGNS = 64
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task; blocks are indices into ``Plan.dimensions``.
+
+    Parameters
+    ----------
+    samples, noise
+        Fresh samples and the standard deviation of their noise.
+    used, trained, restarted : tuple of int
+        Blocks that the task uses, those that it trains, and those of the latter that start from zero.
+    scales, weights : tuple of float
+        Of each trained block.
+    memory : tuple of (task, count)
+        Stored samples that touch a trained block; others cannot change the step.
+    kept : int
+        Samples of this task that later tasks have in memory.
+    route : str
+        "gram", "qr" or "svd" (see `simulate.sample.steps`).
+    """
+
+    samples: int
+    noise: float
+    used: tuple[int, ...]
+    trained: tuple[int, ...]
+    restarted: frozenset[int]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    memory: tuple[tuple[int, int], ...]
+    kept: int
+    route: str
+
+    @property
+    def rows(self) -> int:
+        """Rows of the least-squares problem."""
+        return self.samples + sum(count for _, count in self.memory)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole experiment.
+
+    Parameters
+    ----------
+    dimensions : tuple of int
+        Of the blocks.
+    truths : tuple of BlockTruths
+        Of the blocks.
+    tasks : tuple of TaskPlan
+        In the order of training.
+    rule : MinNorm, Ridge or GradientDescent
+        By which a step is found.
+    law : FeatureLaw
+        Of the features.
+    roots, risk_roots : tuple of ndarray or None
+        Square roots of the blocks' covariances (None for the identity), and of the matrices in whose norm errors count.
+    """
+
+    dimensions: tuple[int, ...]
+    truths: tuple[BlockTruths, ...]
+    tasks: tuple[TaskPlan, ...]
+    rule: MinNorm | Ridge | GradientDescent
+    law: FeatureLaw
+    roots: tuple[np.ndarray | None, ...]
+    risk_roots: tuple[np.ndarray | None, ...]
+
+    @property
+    def bytes_per_trial(self) -> int:
+        """Estimate of the working memory that one trial takes at its peak, without its results."""
+        stored = sum(task.kept * (1 + self._width(task.used)) for task in self.tasks)
+        state = 5 * sum(self.dimensions) + 2 * sum(len(truths.users) for truths in self.truths)
+        random = sum(truths.fixed.size for truths in self.truths if truths.random)
+        # differences to truths and what the norm makes of them, or directions while they are drawn
+        largest = max(truths.fixed.size * (1 if root is None else 2) for truths, root in zip(self.truths, self.risk_roots, strict=True))
+        return _FLOAT * (stored + state + random + max(largest, *(self._task_floats(task) for task in self.tasks)))
+
+    def _width(self, blocks: tuple[int, ...]) -> int:
+        return sum(self.dimensions[block] for block in blocks)
+
+    def _task_floats(self, task: TaskPlan) -> int:
+        """Features, the stacked problem if there is memory, and the solver's own arrays."""
+        rows, width = task.rows, self._width(task.trained)
+        small = min(rows, width)
+        if isinstance(self.rule, MinNorm):
+            solver = {"gram": 2 * small * small, "qr": 3 * rows * width + 2 * small * small, "svd": 4 * rows * width + small * small}
+        else:
+            solver = {"gram": rows * width + 2 * small * small}
+        stacked = rows * width if task.memory else 0
+        solving = stacked + solver.get(task.route, 2 * rows * width + small * small + 4 * small)
+        drawing = task.samples * max(self.dimensions[block] for block in task.used) * self.law.spare_arrays
+        return task.samples * self._width(task.used) + max(solving, drawing) + 6 * (rows + task.samples) + 3 * width
+
+
+def make_plan(
+    seq: TaskSequence, solver: str | MinNorm | Ridge | GradientDescent, law: FeatureLaw = StandardNormal(), risk: str = "euclidean"
+) -> Plan:
+    """Return the plan of an experiment whose values are all numbers.
+
+    Raises
+    ------
+    InputError
+        If a value is a symbol or a grid, or a Gram matrix cannot be realised.
+    """
+    if not isinstance(seq, TaskSequence):
+        raise InputError(f"the experiment is a {type(seq).__name__}; give a theory.TaskSequence")
+    if seq.grid_shape:
+        raise InputError(f"the experiment is a grid of shape {seq.grid_shape}; the sampler takes one experiment, so simulate seq.at(index)")
+    names = list(seq.blocks)
+    dimensions = tuple(as_int(seq.blocks[name], f"the dimension of block {name!r}") for name in names)
+    rule = as_rule(solver)
+    roots = law.roots(dict(zip(names, dimensions, strict=True)))
+    tasks = tuple(_task_plan(seq, t, names, dimensions, rule, law, roots) for t in range(len(seq)))
+    risk_roots = roots if risk == "features" else (None,) * len(names)
+    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, rule, law, roots, risk_roots)
+
+
+def _task_plan(
+    seq: TaskSequence, t: int, names: list[str], dimensions: tuple[int, ...], rule: Any, law: FeatureLaw, roots: Sequence[np.ndarray | None]
+) -> TaskPlan:
+    task = seq.tasks[t]
+    trained = [name for name in names if name in task.train]
+    samples = as_int(task.samples, f"samples of task {t}")
+    memory = _counts(seq, t)
+    touching = {s: frozenset(i for i, name in enumerate(trained) if name in seq.tasks[s].truth) for s in memory}
+    memory = {s: count for s, count in memory.items() if count and touching[s]}
+    groups = [(samples, frozenset(range(len(trained))))] + [(count, touching[s]) for s, count in memory.items()]
+    weights = tuple(as_float(task.weight_of(name), f"the weight of block {name!r} in task {t}") for name in trained)
+    if max(weights) > MOST_WEIGHTS * min(weights):
+        raise InputError(
+            f"the weights of task {t} run from {min(weights):.3g} to {max(weights):.3g}; ratios above {MOST_WEIGHTS:.0e} are beyond "
+            "double precision, so leave the heavy blocks out of train (the limit of frozen training) or take a smaller ratio"
+        )
+    return TaskPlan(
+        samples=samples,
+        noise=as_float(task.noise, f"noise of task {t}"),
+        used=tuple(names.index(name) for name in seq.used(t)),
+        trained=tuple(names.index(name) for name in trained),
+        restarted=frozenset(names.index(name) for name in trained if task.starts_from_zero(name)),
+        scales=tuple(as_float(task.scale_of(name), f"the scale of block {name!r} in task {t}") for name in trained),
+        weights=weights,
+        memory=tuple(memory.items()),
+        kept=max((_counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
+        route=_route(rule, law, groups, [(dimensions[names.index(name)], roots[names.index(name)]) for name in trained], weights),
+    )
+
+
+def _route(
+    rule: Any,
+    law: FeatureLaw,
+    groups: list[tuple[int, frozenset[int]]],
+    blocks: list[tuple[int, np.ndarray | None]],
+    weights: Sequence[float],
+) -> str:
+    """Route of a step, where the law of the features may make them rank-deficient or far apart in size."""
+    asked = rule.route if isinstance(rule, MinNorm) else "auto"
+    dimensions = [dimension for dimension, _ in blocks]
+    route = choose_route(asked, groups, dimensions, weights)
+    variances = np.concatenate([np.ones(1), *(_variances(root) for _, root in blocks if root is not None)])
+    few_signs = law.discrete and (len(groups) > 1 or max(groups[0][0], sum(dimensions)) < _FEW_SIGNS)
+    if few_signs or variances.min() == 0:
+        return "svd"
+    return "qr" if route == "gram" and asked == "auto" and variances.max() > FAR_WEIGHTS * variances.min() else route
+
+
+def _variances(root: np.ndarray) -> np.ndarray:
+    """Eigenvalues of a covariance; zero where they are but rounding."""
+    values = (root if root.ndim == 1 else np.linalg.eigvalsh(root)) ** 2
+    return np.where(values > np.finfo(float).eps * len(values) * values.max(), values, 0.0)
+
+
+def _counts(seq: TaskSequence, t: int) -> dict[int, int]:
+    return {s: as_int(count, f"memory of task {s} in task {t}") for s, count in (seq.tasks[t].memory or {}).items()}

@@ -1,0 +1,162 @@
+"""What a simulation found: values of every trial, and estimates with standard errors made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulate.evidence import Estimate, merge_draws
+from simulate.targets import Target, parse_target
+from theory.errors import InputError
+
+_SAMPLES = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Per-trial results of learning a sequence of T tasks, or paired differences of two such results.
+
+    Parameters
+    ----------
+    errors_sample : ndarray, shape (trials, T, T)
+        ``[:, t, i]`` is ``L_i(theta_t)``, the excess risk of task i after task t: the squared distance of
+        estimate and truth over the blocks that task i uses, for later tasks i > t too.
+    step_sizes_sample : ndarray, shape (trials, T)
+        ``|theta_t - start_t|^2`` over the blocks that task t trains.
+    update_magnitude_sample : ndarray, shape (trials, T)
+        ``|theta_t - theta_{t-1}|^2`` over all blocks; differs from the step where a block restarts from zero.
+    draws : frozenset of (seed, first trial, last trial)
+        The random draws behind the trials, both ends included; in the order of the trials only if there is one.
+    experiment : hashable
+        What was simulated; only results of equal experiments merge.
+
+    Notes
+    -----
+    All arrays are read-only float64. Standard errors are those of per-trial values of the quantity itself, so the
+    correlations inside forgetting and generalization count.
+    """
+
+    errors_sample: np.ndarray
+    step_sizes_sample: np.ndarray
+    update_magnitude_sample: np.ndarray
+    draws: frozenset[tuple[Any, int, int]] = frozenset()
+    experiment: Any = None
+
+    def __post_init__(self) -> None:
+        arrays = {name: np.asarray(getattr(self, name), dtype=np.float64).view() for name in _SAMPLES}
+        trials, tasks = arrays["step_sizes_sample"].shape if arrays["step_sizes_sample"].ndim == 2 else (0, 0)
+        expected = dict(zip(_SAMPLES, ((trials, tasks, tasks), (trials, tasks), (trials, tasks)), strict=True))
+        for name, array in arrays.items():
+            if array.shape != expected[name] or not array.size:
+                shapes = {key: value.shape for key, value in arrays.items()}
+                raise InputError(f"the samples have shapes {shapes}; they must be (trials, T, T), (trials, T) and (trials, T), not empty")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "draws", frozenset(self.draws))
+
+    @property
+    def trials(self) -> int:
+        """Number of trials."""
+        return self.errors_sample.shape[0]
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks T."""
+        return self.errors_sample.shape[1]
+
+    @property
+    def errors(self) -> Estimate:
+        """Estimate of E L_i(theta_t), shape (T, T)."""
+        return Estimate.from_samples(self.errors_sample, self.draws)
+
+    @property
+    def step_sizes(self) -> Estimate:
+        """Estimate of E|theta_t - start_t|^2 over the trained blocks, shape (T,)."""
+        return Estimate.from_samples(self.step_sizes_sample, self.draws)
+
+    @property
+    def update_magnitude(self) -> Estimate:
+        """Estimate of E|theta_t - theta_{t-1}|^2 over all blocks, shape (T,)."""
+        return Estimate.from_samples(self.update_magnitude_sample, self.draws)
+
+    def deviation(self, t: int = -1) -> Estimate:
+        """Estimate of E L_{t-1}(theta_t), the deviation from the previous task."""
+        return self.estimate(f"deviation[{t}]")
+
+    def forgetting(self, t: int = -1) -> Estimate:
+        """Estimate of the mean over i < t of E[L_i(theta_t) - L_i(theta_i)]."""
+        return self.estimate(f"forgetting[{t}]")
+
+    def generalization(self, t: int = -1) -> Estimate:
+        """Estimate of the mean over i <= t of E L_i(theta_t)."""
+        return self.estimate(f"generalization[{t}]")
+
+    def estimate(self, target: str | Callable[[Simulation], Any]) -> Estimate:
+        """Return the estimate of a target; see `per_trial` for what a target may be."""
+        return Estimate.from_samples(self.per_trial(target), self.draws)
+
+    def per_trial(self, target: str | Callable[[Simulation], Any]) -> np.ndarray:
+        """Return a target's value in every trial, shape (trials,).
+
+        Parameters
+        ----------
+        target : str or callable
+            A name that `simulate.targets.parse_target` reads, or a function that takes this object and returns
+            one number for each trial.
+
+        Raises
+        ------
+        InputError
+            If the name means nothing here or the function returns another shape or values that are not finite.
+        """
+        if not callable(target):
+            return _values(self, parse_target(target, self.tasks))
+        values = np.asarray(target(self))
+        if values.shape != (self.trials,) or values.dtype.kind not in "iuf":
+            raise InputError(
+                f"the target function returned {values.dtype} of shape {values.shape}; "
+                f"it must return one number for each of the {self.trials} trials"
+            )
+        if not np.all(np.isfinite(values)):
+            bad = int((~np.isfinite(values)).sum())
+            raise InputError(f"the target function returned {bad} values that are not finite; it must be defined in every trial")
+        return values.astype(np.float64)
+
+    def merge(self, other: Simulation) -> Simulation:
+        """Return the trials of both; refuses equal draws and different experiments."""
+        if self.tasks != other.tasks or self.experiment != other.experiment:
+            raise InputError("the two simulations are of different experiments; merge results of one experiment with different seeds")
+        draws = merge_draws(self.draws, other.draws)
+        samples = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in _SAMPLES)
+        return Simulation(*samples, draws, self.experiment)
+
+    def __sub__(self, other: Simulation) -> Simulation:
+        """Return the paired difference: trial by trial on the same draws."""
+        if not isinstance(other, Simulation):
+            return NotImplemented
+        if self.draws != other.draws or self.trials != other.trials or len(self.draws) != 1:
+            raise InputError(
+                f"the simulations are of the draws {sorted(self.draws, key=repr)} and {sorted(other.draws, key=repr)}; "
+                "a paired difference needs the same seed and the same number of trials (subtract first, merge then)"
+            )
+        if self.tasks != other.tasks:
+            raise InputError(f"the simulations have {self.tasks} and {other.tasks} tasks; a paired difference needs the same number")
+        samples = (getattr(self, name) - getattr(other, name) for name in _SAMPLES)
+        return Simulation(*samples, self.draws, ("difference", self.experiment, other.experiment))
+
+
+def _values(simulation: Simulation, target: Target) -> np.ndarray:
+    errors, t = simulation.errors_sample, target.tasks[0]
+    if target.quantity == "error":
+        return errors[:, t, target.tasks[1]]
+    if target.quantity == "deviation":
+        return errors[:, t, t - 1]
+    if target.quantity == "forgetting":
+        before = np.arange(t)
+        return (errors[:, t, :t] - errors[:, before, before]).mean(axis=1)
+    if target.quantity == "generalization":
+        return errors[:, t, : t + 1].mean(axis=1)
+    return (simulation.step_sizes_sample if target.quantity == "step_size" else simulation.update_magnitude_sample)[:, t]

@@ -1,0 +1,299 @@
+"""What a check finds: verdicts on single cases, reports on whole conjectures, and the sentences that say so."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulate.evidence import two_sided_p
+from simulate.planning import BATCH
+from simulate.wording import round_to, round_up, shorten, signed
+
+AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE = "agree", "disagree", "undecided", "not testable"
+OUTSIDE = "outside assumptions"
+HOLDS, FAILS, OPEN = "holds", "fails", "open"  # what is found there
+FINDINGS = {HOLDS: "the law holds within", FAILS: "the law fails by more than", OPEN: "which may be more or less than"}
+TAIL_LIMITS = (1.96, 2.58, 3.29)
+NOMINAL_TAILS = (0.05, 0.01, 0.001)
+FIELDS = ("formula", "case", "quantity", "theory", "mean", "stderr", "trials", "z", "p_holm", "delta", "detectable", "verdict")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one case.
+
+    Parameters
+    ----------
+    formula, quantity : str
+    case : dict
+        Values of the parameters.
+    label : str
+        The case in a few words.
+    verdict : {"agree", "disagree", "undecided", "not testable", "outside assumptions"}
+        The last where the conditions are none that the formula speaks of: it is not judged, only compared.
+    theory : float or None
+        Value of the formula (None only where a case that is not testable has none).
+    mean, stderr, trials, z, p_holm : numbers or None
+        The sample, its distance from theory in standard errors, and Holm's p over the run; None if not testable.
+    delta, detectable : float or None
+        Absolute difference that matters, and the one that would have been detected.
+    standard_errors : float or None
+        ``detectable`` in standard errors.
+    half_width : float or None
+        Of the simultaneous interval.
+    needed : int or None
+        Trials that the plan asked for.
+    moment_order : float
+        Supremum of the finite moment orders of the quantity and of its error scale.
+    reason : str
+        Why a case is not testable.
+    delta_share, conditions
+        ``delta`` as a share of the case's error scale; what the case was simulated under, if not the usual.
+    """
+
+    formula: str
+    quantity: str
+    case: dict[str, Any]
+    label: str
+    verdict: str
+    theory: float | None
+    moment_order: float
+    mean: float | None = None
+    stderr: float | None = None
+    trials: int | None = None
+    z: float | None = None
+    p_holm: float | None = None
+    delta: float | None = None
+    detectable: float | None = None
+    standard_errors: float | None = None
+    half_width: float | None = None
+    needed: int | None = None
+    reason: str = ""
+    delta_share: float | None = None
+    conditions: str = ""
+
+    @property
+    def relative_difference(self) -> tuple[float, float, float] | None:
+        """Simulation minus theory as a share of the error scale, and the ends of its simultaneous interval."""
+        if self.mean is None:
+            return None
+        share = self.delta_share / self.delta
+        return tuple((self.mean - self.theory + end) * share for end in (0.0, -self.half_width, self.half_width))
+
+    @property
+    def finding(self) -> str | None:
+        """Outside the assumptions: whether the law still "holds" within delta, "fails" by more, or neither is shown ("open")."""
+        if self.verdict != OUTSIDE:
+            return None
+        _, low, high = self.relative_difference
+        fails = low > self.delta_share or high < -self.delta_share
+        return HOLDS if max(-low, high) <= self.delta_share else FAILS if fails else OPEN
+
+    @property
+    def sentence(self) -> str:
+        """What was compared, what came out, and how small a mistake would have been seen."""
+        name = self.formula.replace("_", " ") if self.formula.isidentifier() else self.formula
+        start = f"{name}, {self.label}: "
+        if self.verdict == NOT_TESTABLE:
+            return f"{start}not testable: {self.reason}"
+        theory, mean, stderr = round_to(self.stderr, self.theory, self.mean, self.stderr)
+        start += f"theory {theory}, simulation {mean} +- {stderr} ({self.trials:,} trials, z={signed(self.z)})"
+        return f"{start}; {self._consequence()}"
+
+    @property
+    def remedy(self) -> str:
+        """What would decide an undecided case."""
+        if self.trials < self.needed:
+            return f"the plan asks for {self.needed:,} trials: raise max_trials or delta"
+        return "the difference is close to delta: take another seed, or raise power or delta"
+
+    def _consequence(self) -> str:
+        if self.verdict == OUTSIDE:
+            share, low, high = (f"{100 * value:+.1f} %" for value in self.relative_difference)
+            what = f"{FINDINGS[self.finding]} {100 * self.delta_share:g} %"
+            tail = "" if self.moment_order > 4 else f"; moments below order {self.moment_order:g} only, so the interval is rough"
+            return f"under {self.conditions} it is {share} of the error scale from theory ({low} to {high}); {what}{tail}"
+        difference = self.theory - self.mean
+        difference_text, delta = round_to(self.stderr, difference, self.delta)
+        if self.verdict == DISAGREE:
+            place = "still within" if abs(difference) <= self.delta else "beyond"
+            high = "too high" if difference > 0 else "too low"
+            p_holm = f"= {self.p_holm:.2g}" if self.p_holm else "< 1e-300"
+            return f"theory is {difference_text.lstrip('-')} {high} (Holm p {p_holm}), {place} delta = {delta}"
+        if self.verdict == UNDECIDED:
+            low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
+            return f"theory may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}"
+        return f"a difference above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
+
+    def row(self) -> dict[str, Any]:
+        """Return the verdict for a program: plain values, null for what does not exist."""
+        values = {field: _plain(getattr(self, field)) for field in FIELDS}
+        outside = {"conditions": self.conditions or None, "finding": self.finding, "relative_difference": self.relative_difference}
+        order = self.moment_order if math.isfinite(self.moment_order) else None
+        reason = self.reason or None
+        return {**values, "trials_needed": self.needed, "moment_order": order, "reason": reason, "sentence": self.sentence, **outside}
+
+
+@dataclass(frozen=True)
+class TailRates:
+    """How often z-scores of batches of `BATCH` trials lie beyond 1.96, 2.58 and 3.29, pooled over judged cases.
+
+    Parameters
+    ----------
+    batches : int
+    beyond : tuple of int
+        Batches with larger |z|, for each limit.
+    """
+
+    batches: int = 0
+    beyond: tuple[int, ...] = (0,) * len(TAIL_LIMITS)
+
+    @classmethod
+    def measure(cls, values: np.ndarray) -> TailRates:
+        """Split one case's sample in batches and count their studentised distances from the sample's mean."""
+        batches = len(values) // BATCH
+        if batches < 2:
+            return cls()
+        values = values[: batches * BATCH].reshape(batches, BATCH)
+        stderr = values.std(axis=1, ddof=1) / math.sqrt(BATCH)
+        # the sample's mean stands in for the expectation, and holds a share 1/batches of each batch
+        distance = (values.mean(axis=1) - values.mean()) / math.sqrt(1 - 1 / batches)
+        moved = stderr > 1e-12 * np.abs(values).max(axis=1)
+        z = np.abs(distance[moved] / stderr[moved])
+        return cls(len(z), tuple(int(np.sum(z > limit)) for limit in TAIL_LIMITS))
+
+    def __add__(self, other: TailRates) -> TailRates:
+        return TailRates(self.batches + other.batches, tuple(a + b for a, b in zip(self.beyond, other.beyond, strict=True)))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return measured and nominal rate for every limit, with the binomial standard error of the nominal one."""
+        return [
+            {
+                "beyond": limit,
+                "nominal": nominal,
+                "rate": count / self.batches if self.batches else None,
+                "stderr": math.sqrt(nominal * (1 - nominal) / self.batches) if self.batches else None,
+                "count": count,
+                "batches": self.batches,
+                "trials_per_batch": BATCH,
+            }
+            for limit, nominal, count in zip(TAIL_LIMITS, NOMINAL_TAILS, self.beyond, strict=True)
+        ]
+
+    def __str__(self) -> str:
+        if not self.batches:
+            return "tail rate: no batches to measure it"
+        parts = [f"|z| > {row['beyond']}: {row['rate']:.4f} (nominal {row['nominal']} +- {row['stderr']:.4f})" for row in self.rows()]
+        return f"tail rate of {self.batches:,} batches of {BATCH} trials: " + ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Outcome of a conjecture over all its cases.
+
+    Parameters
+    ----------
+    formula : str
+    verdicts : tuple of Verdict
+        One for each case.
+    tail_rates : TailRates
+        Of the judged samples, without those whose draws another comparison of the run has counted.
+    expected : {"agree", "disagree"}
+    exact : bool
+        Whether the formula claims to be exact.
+    """
+
+    formula: str
+    verdicts: tuple[Verdict, ...]
+    tail_rates: TailRates
+    expected: str = AGREE
+    exact: bool = True
+
+    def count(self, verdict: str) -> int:
+        """Return the number of cases with this verdict."""
+        return sum(one.verdict == verdict for one in self.verdicts)
+
+    @property
+    def verdict(self) -> str:
+        """Disagree if any case does; agree if all testable ones do; not testable if none is; else undecided.
+
+        Outside the formula's assumptions it is neither right nor wrong, whatever the cases show.
+        """
+        if self.count(OUTSIDE):
+            return OUTSIDE
+        if self.count(DISAGREE):
+            return DISAGREE
+        if self.count(NOT_TESTABLE) == len(self.verdicts):
+            return NOT_TESTABLE
+        return UNDECIDED if self.count(UNDECIDED) else AGREE
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one; undecided and not testable never are."""
+        return self.verdict == self.expected
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a formula that claims to be exact disagrees, or one that is expected to disagree agrees; else 0.
+
+        Undecided and not testable give 0 and a `warning`: nothing was shown to be wrong. A stricter caller asks
+        `as_expected`, as ``python -m simulate verify`` does.
+        """
+        if self.expected == DISAGREE:
+            return int(self.verdict == AGREE)
+        return int(self.verdict == DISAGREE and self.exact)
+
+    @property
+    def warning(self) -> str:
+        """What a reader must not overlook, or an empty string."""
+        if self.verdict == UNDECIDED:
+            open_cases = [one for one in self.verdicts if one.verdict == UNDECIDED]
+            return f"{self.formula} is undecided, which is no agreement; {max(open_cases, key=lambda one: one.needed).remedy}"
+        if self.verdict == NOT_TESTABLE:
+            return f"{self.formula} was not tested: no case is testable; move the cases away from interpolation thresholds"
+        if self.verdict == AGREE and self.expected == DISAGREE:
+            return f"{self.formula} agrees although it is expected to disagree"
+        if self.verdict == DISAGREE and self.expected == AGREE and not self.exact:
+            return f"{self.formula} disagrees; it does not claim to be exact, so this is no failure"
+        return ""
+
+    @property
+    def summary(self) -> str:
+        """The verdict with the number of cases behind it."""
+        shares = [f"{self.count(kind)} {kind}" for kind in (AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE) if self.count(kind)]
+        found = [one.finding for one in self.verdicts]
+        shares = [f"{kind} in {found.count(kind)}" for kind in (HOLDS, FAILS, OPEN) if kind in found] or shares
+        expectation = "" if self.expected == AGREE else ", as expected" if self.as_expected else f", expected {self.expected}"
+        return f"{self.formula}: {self.verdict}{expectation} ({', '.join(shares)} of {len(self.verdicts)} cases)"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the verdicts for a program."""
+        return [one.row() for one in self.verdicts]
+
+    @property
+    def text(self) -> str:
+        """The summary, and a line for every case."""
+        return "\n".join([self.summary, *(f"  {one.verdict:<12}  {one.sentence}" for one in self.verdicts)])
+
+    def __str__(self) -> str:
+        return self.text + (f"\n  {self.tail_rates}" if self.tail_rates.batches else "")
+
+
+def standard_score(difference: float, stderr: float) -> tuple[float, float]:
+    """Compute z and its two-sided p; a difference without any error is 0 or as far out as floats go."""
+    z = difference / stderr if stderr > 0 else math.copysign(1e300, difference) if difference else 0.0
+    return z, two_sided_p(z)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON holds: numbers and text as they are, arrays in a word, nothing infinite."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else shorten(value)

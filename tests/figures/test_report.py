@@ -1,0 +1,273 @@
+"""The report's page: what it says, that it needs nothing from outside, that it is built well, and its command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from figures.make import figure_key
+from figures.output import Output
+from figures.registry import discover
+from figures.report import verdicts
+from figures.report.__main__ import main
+from figures.report.entries import anchor, slot_anchor
+from figures.report.page import HERE, build
+from figures.report.pictures import data_uri, find_pictures, without_caption
+from simulate.__main__ import main as check
+from theory.claims import CLAIMS, judge
+from theory.errors import InputError
+from theory.formulas import FORMULAS, SLOTS
+
+ROOT = Path(__file__).resolve().parents[2]
+VOID = {"meta", "link", "input", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Elements with attributes and texts; notes tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.unmatched: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self._articles: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "article":
+            self._articles.append(dict(attrs)["id"])
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unmatched.append(tag)
+        if tag == "article":
+            self._articles.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._articles:
+            self.texts.setdefault(self._articles[-1], []).append(data)
+
+    def article(self, name: str) -> str:
+        return " ".join("".join(self.texts[name]).split())
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Page(report.text)
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """Verdicts on two families, as the check writes them; one of them is expected to disagree."""
+    path = tmp_path_factory.mktemp("check") / "verdicts.json"
+    with path.open("w") as file, redirect_stdout(file):
+        assert check(["verify", "heads_frozen_forgetting", "v1_off_condition", "--json", "--workers", "1"]) == 0
+    return path
+
+
+def test_every_formula_is_there_with_status_domain_and_source(page):
+    for name, formula in FORMULAS.items():
+        text = page.article(anchor(name))
+        assert f"{name} {formula.status}" in text
+        for word in ("Finite where", "Source", "Assumptions and parameters", "Python", "LaTeX", "Mathematica", *formula.parameters):
+            assert word in text, (name, word)
+        assert page.article(anchor(name)).count("not checked in this run") + text.count("no cases to simulate") == 1
+
+
+def test_every_slot_says_what_was_seen(page):
+    for slot in SLOTS.values():
+        text = page.article(slot_anchor(slot.name))
+        assert ("Text not seen; no expression is attached." in text) == (slot.knowledge == "not seen")
+        assert all(name in text for name in slot.related)
+
+
+def test_every_claim_has_its_computed_verdict(page):
+    for name in CLAIMS:
+        found, text = judge(name), page.article(f"claim-{name}")
+        assert found.verdict in text and "Holds under" in text and "Fails in" in text
+        assert text.count("The words are ours; the text behind them was not seen.") == (not CLAIMS[name].text_seen)
+        numbers = [size for size in found.effect.values() if isinstance(size, float)]
+        assert all(f"{size:.4g}".replace("-", "−") in text for size in numbers)
+
+
+def test_figures_are_inside_the_page_with_captions_and_their_formulas(page, report):
+    pictures = {picture.name: picture for picture in find_pictures(report.folder)}
+    assert list(pictures) == ["reconstruction_split", "my_own_picture"]
+    split = pictures["reconstruction_split"]
+    assert [image["src"] for image in page.all("img")] == [picture.uri for picture in pictures.values()]
+    assert split.uri.startswith("data:image/svg+xml;base64,") and pictures["my_own_picture"].uri.startswith("data:image/png;base64,")
+    assert "means of 300 independent trials" in split.text and "means of 300 independent trials" in split.alternative
+    assert "v1_reconstruction" in split.formulas
+    entry = re.search(r'<article class="entry" id="formula-v1_reconstruction">.*?</article>', report.text)[0]
+    assert "figure-reconstruction_split" in entry
+    assert split.state == "Drawn by another version of the code than the one that wrote this page."
+
+
+@pytest.mark.parametrize(("quick", "words"), [(True, "Drawn with fewer trials (--quick)."), (False, "")])
+def test_a_finished_figure_is_known_as_such(quick, words, report, tmp_path):
+    folder, name, known = report.fill(tmp_path / "out"), "reconstruction_split", discover()
+    output = Output(folder)
+    for path in output.files(name):
+        path.touch()
+    key = figure_key(name, set(known), known[name].quick_trials if quick else known[name].trials, quick)
+    output.finished.put(key, {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in output.files(name)})
+    assert find_pictures(folder)[0].state == words
+    (folder / f"{name}.svg").write_text("<svg/>")
+    assert find_pictures(folder)[0].state.startswith("Drawn by another version")
+
+
+def test_the_caption_is_cut_off_a_picture_and_nothing_else():
+    svg = '<svg width="504pt" height="487.68pt" viewBox="0 0 504 487.68"><path/></svg>'
+    assert without_caption(svg, (7.0, 5.0)) == '<svg width="504pt" height="360pt" viewBox="0 0 504 360"><path/></svg>'
+    assert without_caption(svg, (6.0, 5.0)) == svg
+    assert without_caption(svg, (7.0, 7.0)) == svg
+
+
+def test_nothing_is_loaded_from_outside(page, report):
+    sources = [attributes["src"] for _, attributes in page.elements if "src" in attributes]
+    assert sources and all(source.startswith("data:") for source in sources)
+    assert [attributes["href"] for attributes in page.all("link")] == ["data:,"]
+    outward = {attributes["href"] for attributes in page.all("a") if not attributes["href"].startswith("#")}
+    assert outward and all(re.fullmatch(r"https://arxiv\.org/abs/[\d.]+", address) for address in outward)
+    style, script = report.text[report.text.index("<style>") : report.text.index("</style>")], report.text[report.text.rindex("<script>") :]
+    assert "url(" not in style and "@import" not in style
+    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import)\b", script)
+    policy = next(attributes["content"] for attributes in page.all("meta") if attributes.get("http-equiv") == "Content-Security-Policy")
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def test_the_page_is_well_built(page):
+    assert page.unmatched == [] and page.open == []
+    assert page.all("html")[0]["lang"] == "en"
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"][1:] for attributes in page.all("a") if attributes["href"].startswith("#")]
+    assert len(links) > len(FORMULAS) and set(links) <= set(ids)
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert all(image["alt"] for image in page.all("img"))
+    assert next(element for element in page.elements if element[0] in ("a", "header")) == ("a", {"class": "skip", "href": "#explorer"})
+
+
+def test_every_control_has_a_label(page):
+    labelled = {attributes["for"] for attributes in page.all("label") if "for" in attributes}
+    controls = page.all("input")
+    assert len(controls) == 26 and all(control["aria-label"] for control in controls)
+    assert {control["id"] for control in controls if control["type"] == "range"} == labelled
+    assert len(page.all("select")) == 3 and len([label for label in page.all("label") if label.get("class") == "menu"]) == 3
+
+
+def test_text_has_contrast_in_both_schemes():
+    style = (HERE / "style.css").read_text()
+    light, dark = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL))
+    for scheme in (light, dark):
+        for words in ("ink", "quiet", "accent", "good", "bad", "warn"):
+            for ground in ("paper", "raised"):
+                assert contrast(scheme[words], scheme[ground]) >= 4.5, (words, ground)
+        for line in ("frozen", "initialized", "from-zero"):
+            assert contrast(scheme[line], scheme["paper"]) >= 3
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_verdicts_of_the_check_are_shown(checked):
+    run = verdicts.read_verdicts(checked)
+    shown = Page(build([], run))
+    heads = shown.article("formula-heads_frozen_forgetting")
+    assert "heads_frozen_forgetting exact ✓ agree" in heads and "Check against simulation: 2 cases" in heads and "simulation 0" in heads
+    assert "reconstructed ✓ disagree, as expected" in shown.article("formula-v1_reconstruction")
+    assert "not checked in this run" in shown.article("formula-frozen_deviation")
+
+
+def test_an_unexpected_verdict_stands_out(checked, tmp_path):
+    content = json.loads(checked.read_text())
+    content["families"][0]["verdict"] = "undecided"
+    (tmp_path / "v.json").write_text(json.dumps(content))
+    run = verdicts.read_verdicts(tmp_path / "v.json")
+    assert "✗ undecided" in verdicts.chip(run, FORMULAS["heads_frozen_forgetting"])
+    assert "not as expected: heads_frozen_forgetting" in verdicts.overview(run)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read the verdicts"),
+        ("{", "holds no JSON"),
+        ('{"schema": 99}', "no result of the check in schema 1"),
+        ("[]", "no result of the check in schema 1"),
+        ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
+        ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
+    ],
+)
+def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsys):
+    path = tmp_path / "verdicts.json"
+    if content is not None:
+        path.write_text(content)
+    assert main(["--out", str(tmp_path), "--verdicts", str(path)]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("error: ") and message in complaint and "python -m simulate verify --json" in complaint
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_table_that_does_not_fit_is_an_error(tmp_path):
+    (tmp_path / "reconstruction_split.svg").write_text("<svg/>")
+    with pytest.raises(InputError, match="is missing.*python -m figures reconstruction_split"):
+        find_pictures(tmp_path)
+    (tmp_path / "reconstruction_split.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="has the columns"):
+        find_pictures(tmp_path)
+
+
+@pytest.mark.parametrize("in_the_way", ["report", "report/index.html/folder"])
+def test_an_unwritable_place_is_an_error(in_the_way, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("figures.report.page.build", lambda pictures, run: "page")
+    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / in_the_way).write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["--out", str(tmp_path)]) == 2
+    assert "error: cannot write" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_process_writes_the_same_bytes(report, tmp_path):
+    out = tmp_path / "out"
+    report.fill(out)
+    done = subprocess.run(
+        [sys.executable, "-m", "figures.report", "--out", "out"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {Path('out', 'report', 'index.html')}\n", "")
+    assert (out / "report" / "index.html").read_bytes() == report.path.read_bytes()
+    assert [path.name for path in (out / "report").iterdir()] == ["index.html"]
+
+
+def test_data_uris_hold_the_picture():
+    assert data_uri(b"abc", "png") == "data:image/png;base64,YWJj"

@@ -1,0 +1,485 @@
+"""Verdicts: planted mistakes are caught, right formulas agree, and the promised error rates hold."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from fractions import Fraction
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+import sympy
+
+from simulate import check
+from simulate.comparison import comparisons
+from simulate.conjecture import conjecture
+from simulate.evidence import holm, two_sided_p
+from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
+from simulate.simulation import Simulation
+from simulate.verdicts import FIELDS, CheckReport, TailRates, Verdict
+from simulate.wording import case_labels, round_to, round_up
+from theory import Isotropic, Task, TaskSequence, frozen, one_block
+from theory.errors import DomainError, InputError
+from theory.formula import Condition, Formula
+from theory.formulas import FORMULAS
+
+check_module = importlib.import_module("simulate.check")
+
+p, n, s = sympy.symbols("p n s", positive=True)
+RIGHT = 1 - n / p + n * s**2 / (p - n - 1)  # E L_0(theta_0) of one block with |w| = 1
+TWO_TASKS = {"p": 20, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 0.0} | dict.fromkeys(
+    ("d_u", "c_u", "d_q"), 0.0
+)
+CASES = [{"p": 30, "n": 8, "s": 0.4}, {"p": 24, "n": 14, "s": 0.5}]
+
+
+def one_task(p, n, s):
+    return one_block(p, (n,), s, truth=[Isotropic(1)])
+
+
+def judge(formula, cases=CASES, target="error[0,0]", build=one_task, **options):
+    return check(formula, target, build, cases, **options)
+
+
+# The real sampler with fixed seeds. A right formula is called wrong with probability 1e-6 and fails to agree with .05;
+# every planted mistake is at least 1.14 delta in each case and so is missed with probability below 1e-3.
+
+
+def test_a_right_formula_agrees():
+    report = judge(RIGHT)
+    assert [one.verdict for one in report.verdicts] == ["agree", "agree"] and report.verdict == "agree"
+    assert report.exit_status == 0 and report.as_expected and not report.warning
+    for one in report.verdicts:
+        assert abs(one.z) < 4.9 and one.trials >= LEAST_TRIALS and one.trials % BATCH == 0
+        assert one.detectable < one.delta
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cases"),
+    [
+        (sympy.Rational(103, 100) * RIGHT, CASES),
+        (1 - n / p - n * s**2 / (p - n - 1), CASES),
+        (1 + n / p + n * s**2 / (p - n - 1), CASES),
+        (1 - n / p, CASES),
+        (1 - n / p + n * s / (p - n - 1), CASES),
+        (1 - n / p + n * s**2 / (p - n), CASES[1:]),
+    ],
+    ids=["3 % too high", "sign of the noise", "sign of the projection", "noise dropped", "noise not squared", "pole moved by one"],
+)
+def test_planted_mistakes_are_caught(wrong, cases):
+    report = judge(wrong, cases)
+    assert report.verdict == "disagree" and report.exit_status == 1
+    assert all(one.verdict == "disagree" and "beyond delta" in one.sentence for one in report.verdicts)
+    assert all((one.z < 0) == (one.theory > one.mean) for one in report.verdicts)
+
+
+def test_callables_and_formulas_are_checked_alike():
+    def right(p, n, s=0.4):
+        return 1 - n / p + n * s**2 / (p - n - 1)
+
+    by_expression, by_function = judge(RIGHT, name="same"), judge(right, name="same")
+    assert [one.mean for one in by_expression.verdicts] == [one.mean for one in by_function.verdicts]
+    assert by_function.verdict == "agree" and judge(right).formula == "right" and judge(lambda **case: right(**case)).formula == "formula"
+
+
+def test_the_status_of_a_formula_says_whether_it_must_agree():
+    assert check(FORMULAS["frozen_deviation"], cases=TWO_TASKS).verdict == "agree"
+    reconstruction = check(FORMULAS["v1_reconstruction"], cases=TWO_TASKS)
+    assert reconstruction.verdict == "disagree" and not reconstruction.exact
+    assert reconstruction.exit_status == 0 and "does not claim to be exact" in reconstruction.warning
+    assert check(FORMULAS["v1_reconstruction"], cases=TWO_TASKS, exact=True).exit_status == 1
+    assert check(FORMULAS["v1_reconstruction"], cases=TWO_TASKS, expected="disagree").exit_status == 0
+    agrees = check(FORMULAS["frozen_deviation"], cases=TWO_TASKS, expected="disagree")
+    assert agrees.exit_status == 1 and "expected to disagree" in agrees.warning
+
+
+def test_lists_in_expressions_count_from_one():
+    w, k, T = sympy.IndexedBase("w"), sympy.Symbol("k", integer=True), sympy.Symbol("T", integer=True)
+    expression = sympy.Sum(w[k] ** 2, (k, 1, T))
+    claim = conjecture(expression, "error[0,0]", lambda w, T: one_task(30, 8, 0.4), [{"w": [1, Fraction(1, 2), 0.25], "T": 3}])
+    assert claim.value(0) == 1.3125
+    cancelling = conjecture(sympy.sqrt(p**2 + 1) - p, "error[0,0]", lambda p: None, {"p": 10.0**12})
+    assert cancelling.value(0) == pytest.approx(5e-13, rel=1e-12, abs=0)
+    with pytest.raises(InputError, match=r"asks for w\[4\].*shape \(3,\)"):
+        conjecture(expression, "error[0,0]", lambda w, T: None, [{"w": [1, 2, 3], "T": 4}]).value(0)
+
+
+def test_a_target_may_be_a_function():
+    def both(sim):
+        return sim.errors_sample[:, 0, 0] + sim.step_sizes_sample[:, 0]
+
+    step = n / p + n * s**2 / (p - n - 1)
+    assert judge(RIGHT + step, target=both).verdict == "agree"
+    assert judge(RIGHT, target=both).verdict == "disagree"
+    assert judge(RIGHT, target=both).verdicts[0].quantity == "both"
+
+
+@pytest.mark.parametrize(("quantity", "value"), [("step_size[0]", n / p + n * s**2 / (p - n - 1)), ("generalization", RIGHT)])
+def test_other_targets(quantity, value):
+    assert judge(value, target=quantity).verdict == "agree"
+    assert judge(value * 2, target=quantity).verdict == "disagree"
+
+
+def test_near_the_threshold_nothing_is_testable():
+    cases = [{"p": 30, "n": count, "s": 0.4} for count in (22, 23, 29, 30, 31, 37, 38)]
+    report = judge(lambda p, n, s: 1 - n / p + n * s**2 / (p - n - 1) if n < p else p * s**2 / (n - p - 1), cases)
+    found = dict(zip((22, 23, 29, 30, 31, 37, 38), report.verdicts, strict=True))
+    assert [count for count, one in found.items() if one.verdict == "not testable"] == [23, 29, 30, 31, 37]
+    assert "below order 4 exist" in found[23].sentence and "|n - d| = 7" in found[23].sentence and "at 8 or more" in found[23].sentence
+    assert found[29].theory is None and found[23].theory == pytest.approx(1 - 23 / 30 + 23 * 0.16 / 6)  # 29 divides by zero
+    assert report.verdict == "agree" and "5 not testable" in report.summary
+    with pytest.raises(InputError, match="IndexError"):  # a mistake in the formula is one here too
+        judge(lambda p, n, s: [][n], cases[2:3])
+    alone = judge(RIGHT, cases[2:3])
+    assert alone.verdict == "not testable" and alone.exit_status == 0 and not alone.as_expected and "no case is testable" in alone.warning
+
+
+def test_without_noise_the_threshold_is_testable():
+    assert judge(1 - n / p, [{"p": 30, "n": 23, "s": 0}]).verdict == "agree"
+    exact = judge(0, [{"p": 30, "n": 60, "s": 0}])  # determined without noise: the error is rounding only
+    assert exact.verdict == "agree" and exact.verdicts[0].stderr < 1e-9
+    assert judge(1e-3, [{"p": 30, "n": 60, "s": 0}]).verdict == "disagree"
+
+
+def test_the_scale_needs_moments_too():
+    """L_0(theta_1) has light tails once task 1 erased the past, but E L_0(theta_0), its scale, is infinite."""
+    tasks = [Task(samples, 0.3, {"b": Isotropic(1, "w")}, ("b",)) for samples in (20, 60)]
+    report = check(20 * 0.09 / 39, "deviation", lambda x: TaskSequence({"b": 20}, tasks), {"x": 0})
+    assert report.verdict == "not testable" and "task 0 fits 20 samples" in report.verdicts[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("target", "tasks", "order"),
+    [
+        ("deviation", [1], 10.5),
+        ("deviation[1]", [0], 6.0),
+        ("error[2,1]", [1], 10.5),
+        ("error[0,2]", [2], 6.0),
+        ("forgetting", [0, 1], 6.0),
+        ("forgetting[1]", [0], 6.0),
+        ("generalization[1]", [0, 1], 6.0),
+        ("step_size[1]", [1], 6.0),
+        ("step_size[2]", [2], 10.5),
+        ("update_magnitude", [2], 10.5),
+        (lambda sim: sim.errors_sample[:, 0, 0], [0, 1, 2], 6.0),
+    ],
+)
+def test_scale_and_moment_order_of_every_target(target, tasks, order):
+    """Task 0 fits 19 samples with 30 parameters (order 6); the full steps on 50 samples (order 10.5) erase it."""
+    seq = one_block(30, (19, 50, 50), 0.3, truth=[Isotropic(1)] * 3)
+    (one,) = comparisons(conjecture(1, target, lambda x: seq, {"x": 0}))
+    assert (list(one.scale_tasks), one.moment_order) == (tasks, order)
+
+
+def test_outside_the_formulas_domain_is_not_testable():
+    domain = (Condition(n < p - 1, "E tr (A'A)^-1 is finite"),)
+    meanings = dict.fromkeys("pns", "a number")
+    ours = Formula("one_task", "", RIGHT, meanings, "", "exact", "error[0,0]", one_task, domain=domain)
+    (one,) = check(ours, cases={"p": 30, "n": 45, "s": 0.4}).verdicts
+    assert one.verdict == "not testable" and "needs n < p - 1" in one.sentence and one.theory is None
+    assert check(ours, cases=CASES[:1]).verdict == "agree"
+
+    def picky(p, n, s):
+        raise DomainError("needs n > 100; here n = 8")
+
+    assert "needs n > 100" in judge(picky, CASES[:1]).verdicts[0].sentence
+
+
+def test_too_few_trials_leave_a_case_undecided():
+    hard = [{"p": 30, "n": 21, "s": 0.5}]
+    report = judge(RIGHT, hard, max_trials=LEAST_TRIALS)
+    (one,) = report.verdicts
+    assert one.verdict == "undecided" and one.trials == LEAST_TRIALS < one.needed
+    assert f"{one.needed:,} trials" in one.sentence and "raise max_trials" in one.sentence and "raise max_trials" in report.warning
+    assert report.exit_status == 0 and not report.as_expected
+    assert judge(RIGHT, hard).verdict == "agree"
+    assert judge(2 * RIGHT, hard, max_trials=LEAST_TRIALS).verdict == "disagree"  # a large mistake shows all the same
+
+
+def test_disagreement_takes_precedence_within_delta(monkeypatch):
+    monkeypatch.setattr(check_module, "simulate", lambda *args, **kw: stand_in(*args, spread=0.01, **kw))
+    (one,) = judge(1.01, quiet(1)).verdicts
+    assert one.half_width + 0.01 < one.delta and one.verdict == "disagree"
+    assert "too high" in one.sentence and "still within delta" in one.sentence
+
+
+def test_reports_repeat_and_depend_on_the_seed_and_conjectures_on_one_experiment_share_draws():
+    first = judge(RIGHT, CASES[:1])
+    assert [vars(one) for one in first.verdicts] == [vars(one) for one in judge(RIGHT, CASES[:1], workers=1).verdicts]
+    assert first.verdicts[0].mean != judge(RIGHT, CASES[:1], seed=1).verdicts[0].mean
+    assert first.verdicts[0].mean == judge(RIGHT, CASES[:1], name="other").verdicts[0].mean
+
+
+def test_cases_phases_and_chunks_have_disjoint_draws(monkeypatch):
+    seeds = []
+
+    def spy(seq, trials, seed, **options):
+        seeds.append(seed)
+        return stand_in(seq, trials, seed)
+
+    monkeypatch.setattr(check_module, "simulate", spy)
+    monkeypatch.setattr(check_module, "CHUNK", 1024)
+    report = judge(1, quiet(3))
+    assert len(seeds) == len(set(seeds)) == 3 + sum(math.ceil(one.trials / 1024) for one in report.verdicts)
+
+
+def test_rows_are_json():
+    rows = judge(RIGHT, [*CASES, {"p": 30, "n": 29, "s": 0.4}]).rows()
+    decoded = json.loads(json.dumps(rows, allow_nan=False))
+    assert all(set(FIELDS) <= set(row) for row in decoded)
+    assert decoded[0]["case"] == CASES[0] and decoded[0]["quantity"] == "error[0,0]" and decoded[0]["verdict"] == "agree"
+    assert decoded[2]["verdict"] == "not testable" and decoded[2]["mean"] is None and decoded[2]["reason"]
+    vectors = {"u": np.ones(12), "k": np.int64(3), "x": sympy.Rational(1, 3), "y": math.inf}
+    case = Verdict("f", "q", vectors, "l", "not testable", None, math.inf).row()["case"]
+    assert case == {"u": "array(12,)", "k": 3, "x": "1/3", "y": None}
+
+
+# Errors: what, value, why, remedy.
+
+
+@pytest.mark.parametrize(
+    ("formula", "changes", "message"),
+    [
+        (RIGHT, {"cases": [{"p": 30, "n": 8, "S": 1}]}, r"case 0 \(p=30, n=8, S=1\): the formula needs 's'.*it has p, n, S"),
+        (RIGHT, {"cases": [{"p": 30, "n": 8, "sd": 1}]}, "the formula needs 's'.*did you mean 'sd'"),
+        (p, {"cases": [*CASES, {"p": 30, "n": 8}]}, "case 2 .*build needs 's'"),
+        (RIGHT, {"cases": [{**CASES[0], "extra": 1}]}, "neither formula nor build reads 'extra'"),
+        (RIGHT, {"cases": []}, "cases is empty"),
+        (RIGHT, {"cases": [3]}, "case 0 is 3"),
+        (p, {"cases": [{"p": np.ones(3)}], "build": lambda p: one_task(30, 8, 0.1)}, r"case 0 \(p=array\(3,\)\): the symbol p"),
+        (1 / (p - 30), {}, r"case 0 \(p=30, n=8, s=0.4\).*zoo.*no finite real number"),
+        (sympy.sqrt(n - p), {}, r"sqrt\(22\)\*I.*no finite real number"),
+        (lambda p, n, s: float("nan"), {}, "nan"),
+        (lambda p, n, s: "much", {}, "'much'"),
+        (lambda p, n, s: 1 / (p - 30), {}, r"ZeroDivisionError.*test_check.py, line \d+"),
+        (lambda p, n, s: [][n], {}, r"the formula raised IndexError.*test_check.py, line \d+"),
+        (RIGHT, {"build": lambda p, n, s: "a sequence"}, "build returned a str"),
+        (RIGHT, {"build": lambda p, n, s: one_block(p, (n,), -s, truth=[Isotropic(1)])}, "case 0 .*noise is -0.4"),
+        (RIGHT, {"build": 3}, "build is 3"),
+        (RIGHT, {"build": None}, "build is missing"),
+        (RIGHT, {"target": None}, "target is missing"),
+        (RIGHT, {"target": "deviatoin"}, "did you mean 'deviation'"),
+        (RIGHT, {"expected": "yes"}, "expected is 'yes'"),
+        (RIGHT, {"delta": 0}, "delta is 0"),
+        (RIGHT, {"delta": 2}, "delta is 2"),
+        (RIGHT, {"power": 0.3}, "power is 0.3"),
+        (RIGHT, {"false_alarm": 1.0}, "false_alarm is 1.0"),
+        (RIGHT, {"seed": -1}, "seed is -1"),
+        (RIGHT, {"pilot_trials": 3}, "pilot_trials is 3"),
+        (RIGHT, {"max_trials": 100}, "at least 4,096"),
+        (sympy.Eq(p, n), {}, "give a SymPy expression"),
+        ("1 - n/p", {}, "sympify turns text"),
+        (FORMULAS["p2_star"], {"target": None, "build": None}, "target is missing"),
+        (FORMULAS["frozen_deviation"], {"target": None, "build": None, "cases": [{"p": 1}]}, "the formula needs"),
+    ],
+)
+def test_errors_name_the_mistake(formula, changes, message):
+    with pytest.raises(InputError, match=message):
+        check(formula, **{"target": "error[0,0]", "build": one_task, "cases": CASES, **changes})
+
+
+def test_two_conjectures_of_one_name_are_refused():
+    claim = conjecture(RIGHT, "error[0,0]", one_task, CASES)
+    with pytest.raises(InputError, match="two conjectures are called"):
+        check_module.check_all([claim, claim], Settings())
+
+
+# The statistics, on a stand-in for the sampler that draws the errors themselves: mean 1 by construction.
+
+
+def stand_in(seq, trials, seed, spread=0.3, draw=np.random.Generator.standard_normal, **_):
+    generator = np.random.default_rng(np.random.SeedSequence(list(seed)))
+    values = 1 + spread * draw(generator, trials)
+    return Simulation(values[:, None, None], values[:, None], values[:, None], frozenset({(seed, 0, trials - 1)}), seq)
+
+
+def skewed(generator, trials):
+    return (generator.gamma(4.0, size=trials) - 4) / 2
+
+
+def quiet(cases):
+    """Different experiments, so that their draws differ; beyond that the stand-in ignores them. Their error scale is 1."""
+    return [{"p": 30 + k, "n": 8, "s": 0.0} for k in range(cases)]
+
+
+def test_z_scores_are_calibrated(monkeypatch):
+    """2,000 z-scores of skewed draws: tail rates within binomial limits at a false-alarm rate of 1e-6 each.
+
+    Standard errors 15 % too small (20 % too large) move the count beyond 1.96 from 100 to 191 (37); limits 48 away
+    from 100 catch either with probability above .99.
+    """
+    monkeypatch.setattr(check_module, "simulate", lambda *args, **kw: stand_in(*args, draw=skewed, **kw))
+    reports = [judge(1, quiet(500), seed=seed, max_trials=LEAST_TRIALS) for seed in range(4)]
+    z = np.abs([one.z for report in reports for one in report.verdicts])
+    assert len(z) == 2000
+    assert abs(np.sum(z > 1.96) - 100) <= 48
+    assert np.sum(z > 2.58) <= 42 and np.sum(z > 3.29) <= 13
+    assert not any(report.count("disagree") for report in reports)
+    tails = sum((report.tail_rates for report in reports), TailRates())
+    assert tails.batches == 2000 * LEAST_TRIALS // BATCH
+    for row in tails.rows():  # skewness leaves the batches' rates a little above nominal
+        assert 0.9 * row["nominal"] < row["rate"] < 2.5 * row["nominal"]
+
+
+@pytest.mark.parametrize(("difference", "least"), [(0.02, 0.95), (-0.02, 0.95), (0.005, 0.0)])
+def test_a_difference_of_delta_is_detected(monkeypatch, difference, least):
+    """100 runs of three cases: at least 95 % detected, less 4.9 binomial deviations (false-alarm rate 1e-6).
+
+    A plan for z_alpha alone detects half and is caught with certainty. A quarter of delta is mostly missed, so the
+    trials are no more than delta asks for.
+    """
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+    verdicts = [one for seed in range(100) for one in judge(1 + difference, quiet(3), seed=seed).verdicts]
+    detected = np.mean([one.verdict == "disagree" for one in verdicts])
+    if least:
+        assert detected > least - 4.9 * math.sqrt(least * (1 - least) / len(verdicts))
+        assert sum(one.verdict == "agree" for one in verdicts) == 0
+    else:
+        assert detected < 0.5
+
+
+def test_right_formulas_agree_in_all_cases_together(monkeypatch):
+    """100 runs of 20 cases: all agree in at least 95 %, less 4.9 deviations (1e-6); a plan for z_power agrees in about a quarter."""
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+    agreed = [judge(1, quiet(20), seed=seed).verdict == "agree" for seed in range(100)]
+    assert np.mean(agreed) > 0.95 - 4.9 * math.sqrt(0.95 * 0.05 / 100)
+
+
+def test_trials_are_neither_short_nor_wasted(monkeypatch):
+    """The plan is (sd (z_alpha + z_agree) / delta)^2 trials, with a margin for the pilot's variance below one half."""
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+    verdicts = judge(1, quiet(50)).verdicts
+    z_alpha, z_agree = (-NormalDist().inv_cdf(tail / 100) for tail in (1e-6, 0.05))  # 50 two-sided comparisons
+    ratio = np.array([one.trials for one in verdicts]) / (0.3 * (z_alpha + z_agree) / 0.02) ** 2
+    assert np.mean(ratio >= 1) > 0.9 and ratio.max() < 1.5
+
+
+def test_levels():
+    levels = Levels.of(Settings(), 1000)
+    assert levels.z_alpha + levels.z_power == pytest.approx(7.75, abs=0.03)  # 7.7 standard errors for 1,000 comparisons
+    assert levels.goal(0.02) == pytest.approx(0.02 / (levels.z_alpha + levels.z_agree))
+    assert levels.detectable(2.0) == pytest.approx(2 * (levels.z_alpha + levels.z_power))
+    plan = plan_trials(0.09, 0.02, levels, 2**20)
+    assert plan.trials % BATCH == 0 and not plan.capped and 0.3 / math.sqrt(plan.trials) <= levels.goal(0.02)
+    assert plan_trials(0.0, 0.02, levels, 2**20).trials == LEAST_TRIALS
+    assert plan_trials(9.0, 0.02, levels, 5000).trials == 4864 and plan_trials(9.0, 0.02, levels, 5000).capped
+
+
+def test_tail_rates_by_hand():
+    batch = np.concatenate([np.full(BATCH // 2, -1.0), np.full(BATCH // 2, 1.0)])  # standard error 1.002 / 16
+    values = np.concatenate([batch + 0.2, batch - 0.2, batch, batch])
+    tails = TailRates.measure(values)  # z = .2 / (1.002 / 16) / sqrt(3/4) = 3.69, twice
+    assert (tails.batches, tails.beyond) == (4, (2, 2, 2))
+    assert TailRates.measure(values * 1e3 + 5).beyond == (2, 2, 2)
+    assert (tails + TailRates(6, (1, 0, 0))).rows()[0]["rate"] == pytest.approx(0.3)
+    assert TailRates.measure(values[:300]) == TailRates() and "no batches" in str(TailRates())
+    assert TailRates.measure(np.ones(1024)).batches == 0
+    heavy = TailRates.measure(np.random.default_rng(0).standard_normal(BATCH * 500) ** 8)
+    assert heavy.beyond[0] / heavy.batches > 0.1  # where moments are missing the rate shows it
+    assert "nominal 0.05 +-" in str(heavy)
+
+
+# Wording.
+
+
+def _verdict(verdict, **changes):
+    values = {
+        "theory": 1.12093, "mean": 1.12151, "stderr": 0.00112, "trials": 16384, "z": 0.52, "p_holm": 1.0, "delta": 0.024,
+        "detectable": 0.00862, "standard_errors": 7.7, "half_width": 0.0067, "needed": 16384,
+    }  # fmt: skip
+    return Verdict("frozen_deviation", "deviation[1]", {"n": 20, "p": 60}, "n=20 p=60", verdict, moment_order=20.0, **{**values, **changes})
+
+
+def test_sentence_of_agreement():
+    assert _verdict("agree").sentence == (
+        "frozen deviation, n=20 p=60: theory 1.1209, simulation 1.1215 +- 0.0011 (16,384 trials, z=+0.5); "
+        "a difference above 0.0087 would have been detected (7.7 SE)"
+    )
+
+
+def test_sentence_of_disagreement():
+    low, high = _verdict("disagree", theory=1.1, z=19.2, p_holm=3e-80), _verdict("disagree", theory=1.2, z=-70.0, p_holm=0.0)
+    assert low.sentence.endswith("theory is 0.0215 too low (Holm p = 3e-80), still within delta = 0.0240")
+    assert high.sentence.endswith("theory is 0.0785 too high (Holm p < 1e-300), beyond delta = 0.0240")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected", "verdict", "status"),
+    [
+        (["agree", "agree"], "agree", "agree", 0),
+        (["agree", "not testable"], "agree", "agree", 0),
+        (["agree", "undecided"], "agree", "undecided", 0),
+        (["agree", "undecided", "disagree"], "agree", "disagree", 1),
+        (["not testable"], "agree", "not testable", 0),
+        (["agree", "disagree"], "disagree", "disagree", 0),
+        (["agree"], "disagree", "agree", 1),
+        (["undecided"], "disagree", "undecided", 0),
+    ],
+)
+def test_family_verdict_and_exit_status(kinds, expected, verdict, status):
+    report = CheckReport("f", tuple(_verdict(kind) for kind in kinds), TailRates(), expected)
+    assert (report.verdict, report.exit_status, report.as_expected) == (verdict, status, verdict == expected)
+    if verdict == "disagree":
+        assert CheckReport("f", report.verdicts, TailRates(), expected, exact=False).exit_status == 0
+    assert bool(report.warning) == (verdict in ("undecided", "not testable") or (verdict, expected) == ("agree", "disagree"))
+    assert report.summary.startswith(f"f: {verdict}") and str(report).count("\n") == len(kinds)
+
+
+def test_labels_show_what_varies():
+    assert case_labels([{"n": 1, "p": 9, "x": 0.25}, {"n": 2, "p": 9, "x": 0.5}]) == ["n=1 x=0.25", "n=2 x=0.5"]
+    assert case_labels([{"n": 1, "p": Fraction(1, 3)}]) == ["n=1 p=1/3"]
+    assert case_labels([{"u": np.ones(3)}, {"u": np.zeros(3)}]) == ["case 0", "case 1"]
+    assert case_labels([{"u": [1, 2], "n": 1}, {"u": [[1], [2, 3], 4], "n": 1}]) == ["case 0", "case 1"]
+    assert case_labels([{"u": np.ones((2, 3)), "n": np.int64(3), "x": np.float32(0.5)}]) == ["u=array(2, 3) n=3 x=0.5"]
+
+
+def test_rounding_shows_digits_that_mean_something():
+    assert round_to(0.00112, 1.12093, 0.00112) == ["1.1209", "0.0011"]
+    assert round_to(0.0996, 1.25) == ["1.250"] and round_to(123.0, 45678.0, 123.0) == ["45680", "120"]
+    assert round_to(0.0, 1.5) == ["1.5"] and round_to(1e-13, 1.5) == ["1.5"]
+    assert (round_up(0.00862), round_up(0.0100001), round_up(12.1), round_up(0.0)) == ("0.0087", "0.011", "13", "0")
+
+
+def test_several_conjectures_share_one_error_rate(monkeypatch):
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+    claims = [conjecture(value, "error[0,0]", one_task, quiet(2), name=f"claim {value}") for value in (1, 1.1)]
+    reports = check_module.check_all(claims, Settings())
+    assert [report.verdict for report in reports] == ["agree", "disagree"]
+    assert [one.mean for one in reports[0].verdicts] == [one.mean for one in reports[1].verdicts]  # one experiment, one sample
+    trials = sum(one.trials for one in reports[0].verdicts)
+    assert [report.tail_rates.batches for report in reports] == [trials // BATCH, 0]  # counted once
+    levels = Levels.of(Settings(), 4)
+    assert {one.standard_errors for report in reports for one in report.verdicts} == {levels.z_alpha + levels.z_power}
+    verdicts = [one for report in reports for one in report.verdicts]
+    np.testing.assert_allclose([one.p_holm for one in verdicts], holm([two_sided_p(one.z) for one in verdicts]))
+    assert any(one.p_holm > 1.01 * two_sided_p(one.z) for one in reports[0].verdicts)
+
+
+def test_targets_on_one_experiment_all_get_their_trials(monkeypatch):
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+
+    def wide(sim):
+        return 1 + 2 * (sim.errors_sample[:, 0, 0] - 1)
+
+    claims = [conjecture(1, target, one_task, quiet(2), name=str(target)) for target in ("error[0,0]", wide)]
+    narrow, broad = check_module.check_all(claims, Settings())
+    for one, other in zip(narrow.verdicts, broad.verdicts, strict=True):
+        assert one.trials == other.trials == other.needed > 3 * one.needed
+
+
+def test_frozen_training_of_vectors():
+    """A whole lemma with vectors, as a newcomer writes it: frozen training leaves the shared block alone."""
+    u, q = np.eye(12)[0], np.eye(20)[0]
+
+    def build(n_2, q_2):
+        return frozen({"shared": 12, "specific": 20}, (10, n_2), 0.0, truth={"shared": [u, u], "specific": [q, q_2]})
+
+    def nothing_to_learn(n_2, q_2):
+        return (1 - 10 / 32) * 2
+
+    cases = [{"n_2": 0, "q_2": 0 * q}, {"n_2": 12, "q_2": 0 * q}]
+    report = check(nothing_to_learn, "deviation", build, cases, delta=0.05)
+    assert [one.verdict for one in report.verdicts] == ["agree", "disagree"]
+    assert report.verdicts[1].label == "n_2=12"

@@ -1,0 +1,203 @@
+"""The command line as users run it: exit statuses, JSON, messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sympy
+
+import theory.formulas
+from simulate.__main__ import main
+from simulate.verdicts import FIELDS
+from theory import Isotropic, one_block
+from theory.formula import Condition, Family, Formula
+
+ROOT = Path(__file__).resolve().parents[2]
+LEMMA = """
+from sympy import symbols
+from theory import Isotropic, one_block
+
+p, n, sigma = symbols("p n sigma")
+formula = 1 - n / p + n * sigma**2 / (p - n - 1)
+target = "error[0,0]"
+
+def build(p, n, sigma):
+    return one_block(p, (n,), sigma, truth=[Isotropic(1)])
+
+cases = [{"p": 30, "n": n, "sigma": 0.4} for n in (8, 12)]
+"""
+
+
+def run(*arguments, cwd=ROOT):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "simulate", *map(str, arguments)]
+    return subprocess.run(command, check=False, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def lemma(tmp_path):
+    def write(old="", new="", name="mylemma.py"):
+        assert old in LEMMA
+        path = tmp_path / name
+        path.write_text(LEMMA.replace(old, new) if old else LEMMA + new)
+        return path
+
+    return write
+
+
+def test_a_right_lemma_agrees_from_any_folder(lemma, tmp_path):
+    lemma()
+    done = run("check", "mylemma.py", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("mylemma: agree (2 agree of 2 cases)\n")
+    assert "mylemma, n=8: theory 0.79" in done.stdout and "would have been detected" in done.stdout
+    assert "nominal 0.05" in done.stdout and "false-alarm rate of 1e-06" in done.stdout
+
+
+def test_a_wrong_lemma_is_caught_and_json_says_so(lemma):
+    done = run("check", lemma("(p - n - 1)", "(p - n + 9)"), "--json", "--delta", "0.03", "--seed", "4")
+    assert done.returncode == 1 and done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["exit_status"] == 1 and found["settings"]["delta"] == 0.03 and found["settings"]["seed"] == 4
+    (family,) = found["families"]
+    assert (family["formula"], family["verdict"], family["expected"]) == ("mylemma", "disagree", "agree")
+    assert all(set(FIELDS) < set(row) for row in found["rows"]) and len(found["rows"]) == 2
+    assert found["rows"][1]["verdict"] == "disagree" and found["rows"][1]["case"] == {"p": 30, "n": 12, "sigma": 0.4}
+    assert [(rate["beyond"], rate["nominal"]) for rate in found["tail_rates"]] == [(1.96, 0.05), (2.58, 0.01), (3.29, 0.001)]
+
+
+def test_verify_runs_named_families():
+    done = run("verify", "forgetting_at_p2_star", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and [(family["verdict"], family["exact"]) for family in found["families"]] == [("agree", True)]
+    assert {row["formula"] for row in found["rows"]} == {"forgetting_at_p2_star"}
+
+
+def test_mistakes_in_the_call_exit_with_2(tmp_path):
+    unknown = run("verify", "frozen_deviatio")
+    assert unknown.returncode == 2 and unknown.stdout == ""
+    assert unknown.stderr.startswith("error: there is no family 'frozen_deviatio'; did you mean 'frozen_deviation'?")
+    assert run().returncode == 2
+    usage = run("check")
+    assert usage.returncode == 2 and "FILE" in usage.stderr and "Traceback" not in usage.stderr
+
+
+def test_help_names_commands_and_exit_statuses():
+    done = run("--help")
+    assert done.returncode == 0 and "check" in done.stdout and "verify" in done.stdout and "Exit status" in done.stdout
+    done = run("check", "--help")
+    words = ("FILE", "--json", "--delta", "--seed", "formula", "target", "build", "cases")
+    assert done.returncode == 0 and all(word in done.stdout for word in words)
+
+
+# In this process, to save the start of Python: what the functions behind the command print and return.
+
+
+def outcome(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("target =", "taget =", "does not define 'target' (it must define formula, cases, target, build); is it 'taget'?"),
+        ("cases =", "x =", "does not define 'cases'"),
+        ("def build", "def make", "does not define 'build'"),
+        ('symbols("p n sigma")', 'symbols("p n")', "mylemma.py, line 5: ValueError: not enough values"),
+        ("formula =", "formula = 1 / 0 #", "mylemma.py, line 6: ZeroDivisionError"),
+        ("formula =", "formula = = ", "mylemma.py, line 6: SyntaxError"),
+        ("from sympy", "from sumpy", "mylemma.py, line 2: ModuleNotFoundError: No module named 'sumpy'"),
+        ("def build", "one_block(30, (8,), -1, truth=[Isotropic(1)])\ndef build", "mylemma.py, line 9: noise is -1"),
+        ("def build", "exit(3)\ndef build", "mylemma.py, line 9: SystemExit: 3"),
+        ('"sigma": 0.4', '"sigm": 0.4', "case 0 (p=30, n=8, sigm=0.4): the formula needs 'sigma'"),
+        ("return one_block", "return [][1]\n    one_block", "build raised IndexError: list index out of range"),
+        ("return one_block", "return [][1]\n    one_block", "mylemma.py, line 10)"),
+        ("def build(p,", "def build(p: Dimension,", "mylemma.py, line 9: NameError: name 'Dimension' is not defined"),
+        ('target = "error[0,0]"', 'target = "erorr[0,0]"', "did you mean 'error'?"),
+        ('target = "error[0,0]"', 'target = "error[0,0]"\ndelta = 7', "delta is 7"),
+        ('target = "error[0,0]"', 'target = "error[0,0]"\nexpected = "no"', "expected is 'no'"),
+    ],
+)
+def test_mistakes_in_the_file_name_the_line(capsys, lemma, old, new, message):
+    status, out, err = outcome(capsys, "check", lemma(old, new))
+    assert status == 2 and out == "" and err.startswith("error: ") and message in err and "Traceback" not in err
+
+
+def test_missing_files(capsys, tmp_path):
+    for path in (tmp_path / "none.py", tmp_path):
+        status, out, err = outcome(capsys, "check", path)
+        assert status == 2 and out == "" and err.startswith(f"error: cannot read {path}: ")
+
+
+def test_options_in_the_file_and_before_it(capsys, lemma):
+    path = lemma('target = "error[0,0]"', 'target = "error[0,0]"\ndelta = 0.05\nexpected = "disagree"\nname = "mine"')
+    status, out, err = outcome(capsys, "check", path, "--json")
+    found = json.loads(out)
+    assert status == found["exit_status"] == 1  # it agrees, yet the file expects it not to
+    assert found["settings"]["delta"] == 0.05 and found["rows"][0]["formula"] == "mine" and "expected to disagree" in err
+    assert json.loads(outcome(capsys, "check", path, "--json", "--delta", "0.03")[1])["settings"]["delta"] == 0.03
+
+
+def test_undecided_warns_and_near_the_threshold_is_not_tested(capsys, lemma):
+    status, out, err = outcome(capsys, "check", lemma("(8, 12)", "(21,)"), "--max-trials", 4096)
+    assert status == 0 and out.startswith("mylemma: undecided")
+    assert err.startswith("warning: mylemma is undecided") and "raise max_trials" in err
+    status, out, err = outcome(capsys, "check", lemma("(8, 12)", "(29,)"), "--json")
+    (row,) = json.loads(out)["rows"]
+    assert status == 0 and row["verdict"] == "not testable" and row["theory"] is None and row["z"] is None and "was not tested" in err
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected", "status", "message"),
+    [
+        (8, "agree", 0, ""),
+        (8, "disagree", 1, "failed: ours agrees although it is expected to disagree"),
+        (21, "agree", 1, "failed: ours is undecided, which is no agreement; the plan asks for"),
+        (29, "agree", 1, "failed: ours was not tested"),
+    ],
+)
+def test_verify_accepts_nothing_but_the_expected_verdict(capsys, monkeypatch, samples, expected, status, message):
+    p, n = sympy.symbols("p n")
+    rule = Formula(
+        "rule", "", 1 - n / p + n * sympy.Rational(4, 25) / (p - n - 1), {"p": "", "n": ""}, "", "reconstructed", "error[0,0]",
+        lambda p, n: one_block(p, (n,), 0.4, truth=[Isotropic(1)]), domain=(Condition(n < p - 1, "finite"),),
+    )  # fmt: skip
+    monkeypatch.setattr(theory.formulas, "FAMILIES", {"ours": Family("ours", rule, ({"p": 30, "n": samples},), "", expected)})
+    found, out, err = outcome(capsys, "verify", "--max-trials", 4096)
+    assert found == status and out.startswith("ours: ") and message in err and bool(err) == bool(status)
+
+
+def test_a_formula_brings_its_own_target_and_build(capsys, tmp_path):
+    path = tmp_path / "ours.py"
+    path.write_text(
+        "from theory.formulas import FAMILIES\n"
+        "family = FAMILIES['forgetting_at_p2_star']\n"
+        "formula, cases = family.formula, family.cases[:1]\n"
+    )
+    status, out, _ = outcome(capsys, "check", path)
+    assert status == 0 and out.startswith("forgetting_at_p2_star: agree (1 agree of 1 cases)")
+
+
+def test_the_file_may_import_its_neighbours_and_use_dataclasses(capsys, lemma, tmp_path):
+    (tmp_path / "neighbour_of_lemma.py").write_text("COUNT = 8\n")
+    imports = "from dataclasses import dataclass\nfrom neighbour_of_lemma import COUNT\n"
+    path = lemma("cases = ", imports + "@dataclass\nclass A:\n    x: 'int' = COUNT\ncases = ")  # text annotations need sys.modules
+    assert outcome(capsys, "check", path)[0] == 0
+
+
+def test_an_interrupt_says_so(capsys, lemma, monkeypatch):
+    import simulate.lemma
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate.lemma, "load_lemma", interrupted)
+    status, out, err = outcome(capsys, "check", lemma())
+    assert status == 130 and out == "" and "interrupted" in err

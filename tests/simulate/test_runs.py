@@ -1,0 +1,225 @@
+"""The store: whole records or none, found under equal keys only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy
+
+from simulate.keys import code_fingerprint, run_key, sequence_key
+from simulate.runs import RunStore
+from theory import Isotropic, Task, TaskSequence, frozen, one_block
+from theory.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = {"mean": [1.5, 2.0], "note": "naïve", "count": 3, "nothing": None, "yes": True}
+
+
+def fail():
+    raise AssertionError("computed although the record was there")
+
+
+def test_a_record_comes_back_as_it_went_in(tmp_path):
+    store = RunStore(tmp_path / "new" / "folder")
+    assert store.get("k") is None
+    assert store.put("k", RECORD) == store.get("k") == RECORD
+    assert RunStore(tmp_path / "new" / "folder").get("k") == RECORD
+    assert store.put("k", {"mean": 2}) == store.get("k") == {"mean": 2}
+    assert [path.name for path in store.root.iterdir()] == ["k.json"]
+
+
+def test_get_or_compute_computes_once_and_returns_what_get_returns(tmp_path):
+    store = RunStore(tmp_path)
+    record = {"a": np.array([[1.0, 2.0]]), "b": (np.float64(0.1), np.int64(3), np.bool_(True)), "c": Fraction(1, 3)}
+    first = store.get_or_compute("k", lambda: record)
+    assert first == store.get_or_compute("k", fail) == {"a": [[1.0, 2.0]], "b": [0.1, 3, True], "c": "1/3"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: text.replace("1.5", "1.6"),
+        lambda text: text.replace('"k"', '"other"'),
+        lambda text: "[1, 2]",
+        lambda text: text.replace("1.5", "NaN"),
+        lambda text: json.dumps({"key": "k", "record": RECORD}),
+        lambda text: "\udcff\udcfe",
+    ],
+    ids=["truncated", "empty", "altered", "of another key", "other JSON", "not finite", "without checksum", "binary"],
+)
+def test_damaged_records_are_computed_again(tmp_path, damage):
+    store = RunStore(tmp_path)
+    store.put("k", RECORD)
+    store.path("k").write_bytes(damage(store.path("k").read_text()).encode(errors="surrogateescape"))
+    with pytest.warns(RuntimeWarning, match="damaged"):
+        assert store.get("k") is None
+    with pytest.warns(RuntimeWarning, match="k.json is damaged"):
+        assert store.get_or_compute("k", lambda: {"fresh": 1}) == {"fresh": 1}
+    assert store.get("k") == {"fresh": 1}
+
+
+def test_a_failed_computation_or_write_leaves_the_old_record(tmp_path, monkeypatch):
+    store = RunStore(tmp_path)
+    store.put("k", RECORD)
+    with pytest.raises(ZeroDivisionError):
+        store.get_or_compute("new", lambda: 1 / 0)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match="cannot write .*k.json: No space left.*free space"):
+        store.put("k", {"mean": 2})
+    assert store.get("k") == RECORD
+    assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
+
+
+def test_a_killed_writer_leaves_whole_records_only(tmp_path):
+    """A process that writes large records without end is killed at once; whatever is there afterwards is whole."""
+    code = """
+import itertools, sys
+from simulate.runs import RunStore
+store = RunStore(sys.argv[1])
+for i in itertools.count():
+    store.put(f"k{i % 5}", {"values": [i] * 20000})
+"""
+    writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    store = RunStore(tmp_path)
+    deadline = time.monotonic() + 20
+    while len(list(tmp_path.glob("k*.json"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for _ in range(50):  # a reader beside the writer never sees half a record either (a warning would be an error here)
+        assert len(set(store.get("k0")["values"])) == 1
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert all(len(store.get(f"k{i}")["values"]) == 20000 for i in range(5))
+    assert store.put("k0", RECORD) == store.get("k0")
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"x": float("nan")}, r"record\['x'\] is nan"),
+        ({"x": [1, float("inf")]}, r"record\['x'\]\[1\] is inf"),
+        ({"x": object()}, "which JSON cannot hold"),
+        ({1: 2}, "not all of them text"),
+        (None, "record is None"),
+    ],
+)
+def test_records_that_json_cannot_hold_are_refused(tmp_path, record, message):
+    with pytest.raises(InputError, match=message):
+        RunStore(tmp_path).put("k", record)
+    assert not list(tmp_path.iterdir())
+
+
+def test_unusable_folders_and_keys(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/driftlaw"):
+        with pytest.raises(InputError, match="cannot write to the folder .*choose another"):
+            RunStore(folder)
+    with pytest.raises(InputError, match="the key is '../k'"):
+        RunStore(tmp_path).get("../k")
+    (tmp_path / "k.json").mkdir()
+    with pytest.raises(InputError, match="cannot read"):
+        RunStore(tmp_path).get("k")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="cannot write to the folder"):
+        RunStore(tmp_path)
+
+
+def test_keys_depend_on_content_only():
+    description = {"problem": {"p": 3, "n": (1, 2)}, "method": "frozen", "seed": 1, "share": Fraction(1, 3), "rate": 0.1}
+    key = run_key(description, "code")
+    assert key == run_key(dict(reversed(description.items())), "code") == run_key({**description, "problem": {"n": [1, 2], "p": 3}}, "code")
+    others = [{**description, "seed": 2}, {**description, "rate": 0.1 + 1e-16}, {**description, "more": None}, {**description, "seed": "1"}]
+    assert len({key, run_key(description, "code 2"), *(run_key(other, "code") for other in others)}) == 6
+    with pytest.raises(InputError, match=r"description\['rate'\] is nan"):
+        run_key({"rate": float("nan")}, "code")
+
+
+def test_code_fingerprint_sees_contents_and_names(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder / "pkg" / "sub").mkdir(parents=True)
+        (tmp_path / folder / "pkg" / "a.py").write_text("x = 1\n")
+        (tmp_path / folder / "pkg" / "sub" / "b.py").write_text("y = 1\n")
+    one, two = tmp_path / "one" / "pkg", tmp_path / "two" / "pkg"
+    before = code_fingerprint([one])
+    assert before == code_fingerprint([two])
+    (two / "notes.txt").write_text("no code")
+    assert before == code_fingerprint([two])
+    (two / "sub" / "b.py").write_text("y = 2\n")
+    assert before != code_fingerprint([two])
+    (two / "sub" / "b.py").write_text("y = 1\n")
+    (two / "sub" / "b.py").rename(two / "sub" / "c.py")
+    assert before != code_fingerprint([two])
+    assert code_fingerprint([one / "a.py"]) != code_fingerprint([one / "a.py", one / "sub" / "b.py"])
+    for missing in ([tmp_path / "none.py"], [tmp_path / "empty"], []):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(InputError, match="source"):
+            code_fingerprint(missing)
+
+
+def sequence(**changes):
+    settings = {"samples": 8, "noise": 0.3, "truth": {"a": np.arange(5.0), "b": Isotropic(1)}, "train": ("a", "b")}
+    return TaskSequence({"a": 5, "b": 20}, [Task(**settings), Task(**{**settings, **changes})])
+
+
+def test_sequence_key_tells_experiments_apart():
+    keys = [
+        sequence(),
+        sequence(samples=9),
+        sequence(noise=0.4),
+        sequence(truth={"a": np.arange(5.0) + 1e-9, "b": Isotropic(1)}),
+        sequence(truth={"a": np.arange(5.0), "b": Isotropic(2)}),
+        sequence(truth={"a": np.arange(5.0), "b": Isotropic(1, "w")}),
+        sequence(train=("b",)),
+        sequence(start="zero"),
+        sequence(start={"a": "zero"}),
+        sequence(scale=0.5),
+        sequence(scale={"a": 0.5}),
+        sequence(weights={"a": 3}),
+        sequence(memory={0: 3}),
+        TaskSequence({"b": 20, "a": 5}, sequence().tasks),
+        TaskSequence({"a": 5, "b": 20}, sequence().tasks[:1]),
+        *(one_block(9, (3, 3), 0.1, gram=[[1, x], [x, 1]]) for x in (0, 0.5)),
+    ]
+    written = [json.dumps(sequence_key(seq)) for seq in keys]
+    assert len(set(written)) == len(written)
+
+
+def test_sequence_key_is_the_same_however_numbers_are_written():
+    exact = frozen({"shared": 4, "specific": 6}, (3, 2), Fraction(1, 2), gram={"shared": [[1, 0], [0, 1]], "specific": [[1, 0], [0, 1]]})
+    floats = frozen({"shared": 4, "specific": 6}, (3, 2), 0.5, gram={"shared": np.eye(2), "specific": np.eye(2)})
+    assert sequence_key(exact) == sequence_key(floats) == json.loads(json.dumps(sequence_key(exact)))
+    code = (
+        "import json, numpy as np; from simulate.keys import sequence_key; from theory import frozen; "
+        "gram = {'shared': np.eye(2), 'specific': np.eye(2)}; "
+        "print(json.dumps(sequence_key(frozen({'shared': 4, 'specific': 6}, (3, 2), 0.5, gram=gram))))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert json.loads(other) == sequence_key(exact)
+
+
+@pytest.mark.parametrize(
+    "seq",
+    [
+        one_block(sympy.Symbol("p", positive=True, integer=True), (3,), 0.1, gram=[[1]]),
+        one_block(9, (3,), 0.1, gram=[[sympy.Symbol("g")]]),
+        one_block(np.array([9, 10]), (3,), 0.1, truth=[Isotropic(1)]),
+    ],
+    ids=["symbol", "symbolic gram", "grid"],
+)
+def test_sequence_key_refuses_what_cannot_run(seq):
+    with pytest.raises(InputError, match="the experiment holds"):
+        sequence_key(seq)

@@ -1,0 +1,160 @@
+"""The direct sampler against a plain loop over trials, and what its solutions have to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sampler_reference import CASES, RANDOM_CASES, SAMPLES, naive_data, naive_trial, random_sequence, same_bits, vectors, with_memory
+
+from simulate import simulate
+from simulate.sample import steps
+from simulate.sample.learner import Learner
+from simulate.sample.plan import make_plan
+from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
+from theory import Task, TaskSequence, one_block, one_head_per_task
+
+
+def assert_like_naive(seq, seed, trials, solver="auto", tolerance=1e-9):
+    found = simulate(seq, max(trials) + 1, seed, solver=solver)
+    for trial in trials:
+        expected = naive_trial(seq, seed, trial)
+        for name, value in zip(SAMPLES, expected, strict=False):
+            near = {"rtol": tolerance, "atol": tolerance * (1 + value.max())}
+            np.testing.assert_allclose(getattr(found, name)[trial], value, **near, err_msg=f"{name} of trial {trial}")
+
+
+@pytest.mark.parametrize("solver", ["auto", "gram", "qr"])
+@pytest.mark.parametrize("case", range(RANDOM_CASES))
+def test_random_sequences_like_a_plain_loop(case, solver):
+    rng = np.random.default_rng(case)
+    assert_like_naive(random_sequence(rng), case, (0, 1), solver, 1e-6 if solver == "gram" else 1e-8)
+
+
+def test_the_random_sequences_have_all_kinds_of_steps():
+    tasks = [task for case in range(RANDOM_CASES) for task in make_plan(random_sequence(np.random.default_rng(case)), "auto").tasks]
+    assert all(sum(task.route == route for task in tasks) >= 8 for route in steps.SOLVERS[1:] + ("svd",))
+    assert sum(not task.rows for task in tasks) >= 3 and sum(bool(task.memory) for task in tasks) >= 30
+
+
+@pytest.mark.parametrize("solver", ["auto", "gram", "qr"])
+@pytest.mark.parametrize("name", CASES)
+def test_named_cases_like_a_plain_loop(name, solver):
+    assert_like_naive(CASES[name], 3, (0, 1, TRIALS_PER_BLOCK, TRIALS_PER_BLOCK + 5), solver, 1e-6 if name == "at the threshold" else 1e-10)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "at the threshold"])
+def test_gram_and_qr_agree_to_rounding(name):
+    gram, qr = (simulate(CASES[name], 50, 1, solver=solver) for solver in ("gram", "qr"))
+    for sample in SAMPLES:
+        np.testing.assert_allclose(getattr(gram, sample), getattr(qr, sample), rtol=1e-8, atol=1e-10)
+
+
+def test_auto_takes_gram_away_from_the_threshold_and_qr_near_it():
+    def route(n, **task):
+        seq = TaskSequence({"a": 20, "b": 20}, [Task(n, 1, {"a": np.ones(20), "b": np.ones(20)}, ("a", "b"), **task)])
+        return make_plan(seq, "auto").tasks[0].route
+
+    assert [route(n) for n in (32, 33, 40, 47, 48)] == ["gram", "qr", "qr", "qr", "gram"]
+    assert [route(20, weights={"a": w}) for w in (1e5, 1e7)] == ["gram", "qr"]
+    assert [make_plan(CASES[name], "auto").tasks[2].route for name in ("replay with heads", "too much replay with heads")] == ["qr", "svd"]
+
+
+@pytest.mark.parametrize("solver", ["auto", "gram", "qr"])
+def test_far_weights_still_fit_the_data(solver):
+    """30 rows and 24 light columns: the heavy block has to fit the rest, at a ratio of 1e5."""
+    seq = with_memory(CASES["initialized"], 1, None, samples=30, weights={"shared": 1e5})
+    assert_like_naive(seq, 0, (0,), solver, 1e-8)
+
+
+# --- what the solution is
+
+
+@pytest.mark.parametrize("solver", ["gram", "qr"])
+@pytest.mark.parametrize("name", ["frozen", "initialized", "heads", "replay", "replay with heads", "weights"])
+def test_full_wide_steps_fit_fresh_and_stored_samples(name, solver):
+    seq, trials = CASES[name], 3
+    learner = Learner(make_plan(seq, solver), Streams(4, 0), trials)
+    learner.run(np.zeros((trials, len(seq), len(seq))), np.zeros((trials, len(seq))), np.zeros((trials, len(seq))))
+    last = len(seq) - 1
+    for trial in range(trials):
+        theta = np.concatenate([block[trial] for block in learner.theta])
+        np.testing.assert_allclose(theta, naive_trial(seq, 4, trial)[3], atol=1e-10)
+        data = naive_data(seq, 4, trial)
+        for s, count in {last: seq.tasks[last].samples, **(seq.tasks[last].memory or {})}.items():
+            np.testing.assert_allclose(data[s][1][:count] - data[s][0][:count] @ theta, 0, atol=1e-10)
+
+
+def descend(x, y, start, roots, rounds):
+    """Full-batch gradient descent on |y - x theta|^2 / 2 in the coordinates theta / roots."""
+    scaled, v = x * roots, start / roots
+    rate = 1 / np.linalg.eigvalsh(scaled.T @ scaled)[-1]
+    for _ in range(rounds):
+        v -= rate * scaled.T @ (scaled @ v - y)
+    return v * roots
+
+
+@pytest.mark.parametrize("weights", [None, {"a": 4.0, "b": 0.5}])
+@pytest.mark.parametrize("samples", [4, 30])
+def test_gradient_descent_ends_at_the_same_errors(samples, weights):
+    """Gradient descent from the previous estimate, in scaled coordinates where the blocks are weighted."""
+    rng = np.random.default_rng(2)
+    truth = [{"a": rng.standard_normal(5), "b": rng.standard_normal(6)} for _ in range(2)]
+    seq = TaskSequence({"a": 5, "b": 6}, [Task(samples, 0.4, w, ("a", "b"), weights=weights) for w in truth])
+    found = simulate(seq, 1, 7)
+    roots = np.repeat([(weights or {}).get(block, 1.0) ** -0.5 for block in "ab"], [5, 6])
+    theta, data = np.zeros(11), naive_data(seq, 7, 0)
+    for t, (x, y, _) in enumerate(data):
+        theta = descend(x, y, theta, roots, 4000)
+        np.testing.assert_allclose(found.errors_sample[0, t], [np.sum((theta - w) ** 2) for _, _, w in data], rtol=1e-9)
+
+
+def test_deficient_steps_are_the_least_among_the_best():
+    """Two stored rows too many for the block that they share: the step is the weighted pseudo-inverse's."""
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((2, 9, 3)), rng.standard_normal((2, 9, 8))]
+    parts[1][:, 4:] = 0
+    residual, weights = rng.standard_normal((2, 9)), (2.0, 0.3)
+    assert steps.choose_route("auto", [(4, frozenset({0, 1})), (5, frozenset({0}))], (3, 8), weights) == "svd"
+    found = np.concatenate(steps.least_step(parts, residual, weights, "svd"), axis=1)
+    roots = np.repeat([weight**-0.5 for weight in weights], (3, 8))
+    for trial in range(2):
+        a = np.concatenate([part[trial] for part in parts], axis=1)
+        np.testing.assert_allclose(found[trial], roots * (np.linalg.pinv(a * roots) @ residual[trial]), atol=1e-12)
+
+
+def test_rank_slack_is_negative_exactly_where_rank_is_lost():
+    rng, lost = np.random.default_rng(1), 0
+    for _ in range(400):
+        dimensions = rng.integers(1, 5, size=rng.integers(1, 4))
+        touched = [np.flatnonzero(rng.random(len(dimensions)) < 0.6).tolist() for _ in range(rng.integers(1, 4))]
+        groups = [(int(rng.integers(0, 6)), frozenset(blocks)) for blocks in touched]
+        groups = [(rows, support) for rows, support in groups if support] or [(3, frozenset({0}))]
+        rows_per_block = [[block in support for block in range(len(dimensions))] for rows, support in groups for _ in range(rows)]
+        pattern = np.repeat(np.reshape(rows_per_block, (-1, len(dimensions))), dimensions, axis=1)
+        if not len(pattern):
+            continue
+        deficient = np.linalg.matrix_rank(pattern * rng.standard_normal(pattern.shape)) < min(pattern.shape)
+        assert (steps.rank_slack(groups, dimensions.tolist()) < 0) == deficient, (groups, dimensions)
+        lost += deficient
+    assert 40 < lost < 360  # both answers were asked for
+
+
+def test_frozen_heads_forget_nothing_in_any_trial():
+    rng = np.random.default_rng(3)
+    seq = one_head_per_task(8, (9, 9, 9), (5, 4, 4), 0.3, {"shared": vectors(rng, 8, 3), "head": vectors(rng, 9, 3)}, train_shared=False)
+    errors = simulate(seq, 30).errors_sample
+    assert all(np.array_equal(errors[:, t, i], errors[:, i, i]) for i in range(3) for t in range(i, 3))
+
+
+def test_a_block_that_no_task_uses_changes_nothing():
+    task = Task(5, 0.1, {"a": np.ones(8)}, ("a",))
+    alone = simulate(TaskSequence({"a": 8}, [task]), 10)
+    assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task]), 10))
+    assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task], {"idle": [[1.0]]}), 10))
+
+
+def test_mean_error_of_one_task_without_noise():
+    """E|theta - w|^2 = (1 - n/d)|w|^2; false-alarm rate 6e-7 (|z| < 5), an error of 1.2 % of the value is 7 SE."""
+    found = simulate(one_block(20, (8,), 0, [np.ones(20)]), 20000, 5).errors
+    assert abs(found.mean[0, 0] - 12) < 5 * found.stderr[0, 0]
+    assert found.stderr[0, 0] < 0.0215

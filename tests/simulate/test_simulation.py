@@ -1,0 +1,247 @@
+"""Results of a simulation: definitions of the quantities, their names, merging and paired differences."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import simulate
+from simulate import Simulation, Target, parse_target
+from theory import InputError, initialized, one_block
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
+    rng = np.random.default_rng(seed)
+    samples = (rng.random(shape) for shape in ((trials, tasks, tasks), (trials, tasks), (trials, tasks)))
+    return Simulation(*samples, frozenset(draws), experiment)
+
+
+# Every quantity written out for T = 3 from errors e, step sizes s and update magnitudes u of one trial.
+WRITTEN_OUT = {
+    "deviation": lambda e, s, u: e[2, 1],
+    "deviation[1]": lambda e, s, u: e[1, 0],
+    "deviation[-2]": lambda e, s, u: e[1, 0],
+    "forgetting": lambda e, s, u: ((e[2, 0] - e[0, 0]) + (e[2, 1] - e[1, 1])) / 2,
+    "forgetting[1]": lambda e, s, u: e[1, 0] - e[0, 0],
+    "generalization": lambda e, s, u: (e[2, 0] + e[2, 1] + e[2, 2]) / 3,
+    "generalization[1]": lambda e, s, u: (e[1, 0] + e[1, 1]) / 2,
+    "generalization[0]": lambda e, s, u: e[0, 0],
+    "error[0,2]": lambda e, s, u: e[0, 2],
+    " error[ -1 , 0 ] ": lambda e, s, u: e[2, 0],
+    "step_size": lambda e, s, u: s[2],
+    "step_size[0]": lambda e, s, u: s[0],
+    "update_magnitude[1]": lambda e, s, u: u[1],
+}
+
+
+@pytest.mark.parametrize("target", WRITTEN_OUT)
+def test_targets_are_what_they_are_called(target):
+    found = made_up()
+    by_trial = zip(found.errors_sample, found.step_sizes_sample, found.update_magnitude_sample, strict=True)
+    expected = [WRITTEN_OUT[target](*trial) for trial in by_trial]
+    np.testing.assert_allclose(found.per_trial(target), expected, rtol=1e-14)
+    estimate = found.estimate(target)
+    assert estimate.mean == pytest.approx(np.mean(expected), rel=1e-13) and estimate.count == 50
+    assert estimate.stderr == pytest.approx(np.std(expected, ddof=1) / 50**0.5, rel=1e-12)
+    assert estimate.draws == found.draws
+
+
+def test_methods_are_the_targets():
+    found = made_up()
+    for name in ("deviation", "forgetting", "generalization"):
+        for t in (1, 2, -1):
+            left, right = getattr(found, name)(t), found.estimate(f"{name}[{t}]")
+            assert (left.mean, left.stderr) == (right.mean, right.stderr)
+        assert getattr(found, name)().mean == found.estimate(name).mean
+    np.testing.assert_allclose(found.errors.mean, found.errors_sample.mean(axis=0))
+    np.testing.assert_allclose(found.errors.stderr[2, 1], found.estimate("error[2,1]").stderr)
+    assert found.errors.draws == found.step_sizes.draws == found.update_magnitude.draws == found.forgetting().draws == {(1, 0, 49)}
+    assert found.step_sizes.mean[1] == pytest.approx(found.estimate("step_size[1]").mean)
+    assert found.update_magnitude.mean[1] == pytest.approx(found.estimate("update_magnitude[1]").mean)
+
+
+def test_standard_error_of_forgetting_counts_correlations():
+    """Errors before and after a task move together: adding variances would overstate the error."""
+    seq = one_block(30, (10, 5), 0.1, [np.ones(30)] * 2)
+    found = simulate.simulate(seq, 400, 3)
+    independent = np.hypot(found.errors.stderr[1, 0], found.errors.stderr[0, 0])
+    assert found.forgetting().stderr < 0.8 * independent
+
+
+def test_targets_of_a_law_read_the_same_entries():
+    found = made_up()
+    mean = SimpleNamespace(
+        errors=found.errors.mean,
+        step_sizes=found.step_sizes.mean,
+        update_magnitude=found.update_magnitude.mean,
+        **{name: lambda t, name=name: getattr(found, name)(t).mean for name in ("deviation", "forgetting", "generalization")},
+    )
+    for target in WRITTEN_OUT:
+        assert parse_target(target, 3).of(mean) == pytest.approx(found.estimate(target).mean, rel=1e-13), target
+
+
+def test_targets_print_as_they_are_read():
+    assert [str(parse_target(text, 3)) for text in ("deviation", "error[-1,0]")] == ["deviation[2]", "error[2,0]"]
+    assert parse_target("error[2,0]", 3) == Target("error", (2, 0))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("forgeting", "no target 'forgeting'; did you mean 'forgetting'"),
+        ("errors[1,0]", "no target 'errors'; did you mean 'error'"),
+        ("zzz", r"no target 'zzz'; choose 'deviation\[t\]'"),
+        ("error", r"names 0 tasks; write it as error\[t,i\]"),
+        ("error[1]", r"names 1 tasks; write it as error\[t,i\]"),
+        ("deviation[1,0]", r"names 2 tasks; write it as deviation\[t\]"),
+        ("deviation[]", "has '' for a task"),
+        ("deviation[x]", "has 'x' for a task"),
+        ("deviation[3]", "asks for task 3; the sequence has tasks 0 to 2"),
+        ("error[0,-4]", "asks for task -4"),
+        ("deviation[0]", "no earlier task"),
+        ("forgetting[-3]", "no earlier task"),
+        ("deviation[1", "the target is 'deviation\\[1'"),
+        (3, "the target is 3"),
+        (lambda s: s.errors_sample, r"returned float64 of shape \(50, 3, 3\); it must return one number for each of the 50 trials"),
+        (lambda s: 1.0, r"shape \(\)"),
+        (lambda s: ["a"] * 50, "returned <U1"),
+        (lambda s: np.full(50, np.nan), "50 values that are not finite"),
+    ],
+)
+def test_bad_targets_are_refused(target, message):
+    with pytest.raises(InputError, match=message):
+        made_up().per_trial(target)
+
+
+def test_one_task_has_no_forgetting():
+    found = simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 4)
+    for target in ("deviation", "forgetting"):
+        with pytest.raises(InputError, match="no earlier task .the sequence has 1."):
+            found.estimate(target)
+
+
+def test_a_function_is_a_target():
+    found = made_up()
+    np.testing.assert_array_equal(found.per_trial(lambda s: s.errors_sample[:, 2, 0]), found.per_trial("error[2,0]"))
+    assert found.per_trial(lambda s: np.arange(50)).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((5, 2, 2), (5, 2), (5, 3)),
+        ((5, 2, 3), (5, 2), (5, 2)),
+        ((4, 2, 2), (5, 2), (5, 2)),
+        ((0, 2, 2), (0, 2), (0, 2)),
+        ((5, 2, 2), (5,), (5, 2)),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused(shapes):
+    with pytest.raises(InputError, match=r"the samples have shapes .*\(trials, T, T\)"):
+        Simulation(*(np.zeros(shape) for shape in shapes))
+
+
+def test_samples_are_read_only():
+    found = made_up()
+    for array in (found.errors_sample, found.step_sizes_sample, found.update_magnitude_sample):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert (found.trials, found.tasks) == (50, 3)
+
+
+def test_pickling_keeps_everything():
+    seq = one_block(6, (2, 3), 0.1, [np.ones(6)] * 2)
+    found = simulate.simulate(seq, 5, (1, 2))
+    again = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(again.errors_sample, found.errors_sample)
+    assert again.draws == found.draws == {((1, 2), 0, 4)} and again.experiment == seq
+
+
+# --- merging and differences
+
+
+SEQ = initialized({"a": 5, "b": 4}, (3, 2), 0.3, {"a": [np.ones(5)] * 2, "b": [np.ones(4), -np.ones(4)]})
+OTHER = initialized({"a": 5, "b": 4}, (3, 2), 0.3, {"a": [np.ones(5)] * 2, "b": [np.ones(4), -np.ones(4)]}, start="zero")
+
+
+def test_merging_pools_the_trials():
+    one, two = simulate.simulate(SEQ, 30, 1), simulate.simulate(SEQ, 20, (1, 5))
+    both = one.merge(two)
+    assert both.trials == 50 and both.draws == {(1, 0, 29), ((1, 5), 0, 19)} and both.experiment == SEQ
+    for name in ("errors_sample", "step_sizes_sample", "update_magnitude_sample"):
+        assert np.array_equal(getattr(both, name), np.concatenate([getattr(one, name), getattr(two, name)]))
+    merged = one.deviation().merge(two.deviation())
+    assert merged.mean == pytest.approx(both.deviation().mean) and merged.stderr == pytest.approx(both.deviation().stderr)
+    with pytest.raises(InputError, match="trials 0 to 9 of seed 1 "):
+        both.merge(simulate.simulate(SEQ, 10, 1))
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 49), (49, 60), (20, 30)])
+def test_merging_refuses_overlapping_draws(first, last):
+    with pytest.raises(InputError, match=f"trials {first} to {min(last, 49)} of seed 1 "):
+        made_up().merge(made_up(draws=((1, first, last),)))
+
+
+def test_merging_takes_what_does_not_overlap():
+    assert made_up().merge(made_up(draws=((1, 50, 99),))).trials == made_up().merge(made_up(draws=((2, 0, 49),))).trials == 100
+
+
+def test_merging_refuses_other_experiments():
+    for other in (simulate.simulate(OTHER, 5, 2), simulate.simulate(SEQ, 5, 2) - simulate.simulate(OTHER, 5, 2)):
+        with pytest.raises(InputError, match="different experiments"):
+            simulate.simulate(SEQ, 5, 1).merge(other)
+
+
+def test_differences_are_taken_trial_by_trial():
+    one, two = simulate.simulate(SEQ, 40, 1), simulate.simulate(OTHER, 40, 1)
+    difference = one - two
+    assert np.array_equal(difference.errors_sample, one.errors_sample - two.errors_sample)
+    assert np.array_equal(difference.update_magnitude_sample, one.update_magnitude_sample - two.update_magnitude_sample)
+    for target in ("deviation", "forgetting", "generalization", "step_size"):
+        np.testing.assert_allclose(difference.per_trial(target), one.per_trial(target) - two.per_trial(target), atol=1e-14)
+    assert difference.draws == one.draws
+    more = simulate.simulate(SEQ, 30, 2) - simulate.simulate(OTHER, 30, 2)
+    assert difference.merge(more).trials == 70
+
+
+def test_differences_refuse_other_draws():
+    one = simulate.simulate(SEQ, 20, 1)
+    merged = one.merge(simulate.simulate(SEQ, 20, 2))
+    for left, right in ((one, simulate.simulate(OTHER, 20, 2)), (one, simulate.simulate(OTHER, 19, 1)), (merged, merged), (one, merged)):
+        with pytest.raises(InputError, match="a paired difference needs the same seed and the same number of trials"):
+            left - right
+    with pytest.raises(InputError, match="2 and 1 tasks"):
+        one - simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 20, 1)
+    with pytest.raises(TypeError):
+        one - 3.0
+
+
+# --- the package
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="no attribute 'simulator'; it offers .*simulate"):
+        simulate.simulator
+    assert {"simulate", "check", "Simulation", "Estimate"} <= set(dir(simulate))
+
+
+def test_importing_a_submodule_does_not_hide_the_function_of_its_name():
+    """`import simulate.check` binds the module to the package; `from simulate import check` has to stay a function."""
+    code = (
+        "import types, simulate\n"
+        "module = types.ModuleType('simulate.check'); module.check = print\n"
+        "simulate.check = module\n"
+        "from simulate import check\n"
+        "import simulate.sample\n"
+        "print(check is print, type(simulate.sample).__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (run.stdout.split(), run.stderr) == (["True", "module"], "")

@@ -1,0 +1,180 @@
+"""Training rules: like the same rule written out trial by trial, their limits, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sampler_reference import CASES, SAMPLES, naive_trial, normal_features, same_bits
+from test_reproducibility import traced_peak
+
+from simulate import GradientDescent, MinNorm, Rademacher, Ridge, simulate
+from simulate.sample.plan import make_plan
+from simulate.sample.steps import SOLVERS
+from simulate.sample.streams import TRIALS_PER_BLOCK
+from theory import InputError, Task, TaskSequence, one_block
+
+
+def ridge_step(lam):
+    def step(a, residual):
+        d = a.shape[1]
+        return np.linalg.lstsq(np.vstack([a, lam**0.5 * np.eye(d)]), np.concatenate([residual, np.zeros(d)]), rcond=None)[0]
+
+    return step
+
+
+def descent_step(steps, rate):
+    def step(a, residual):
+        moved = np.zeros(a.shape[1])
+        for _ in range(steps):
+            moved -= rate * a.T @ (a @ moved - residual) / len(residual)
+        return moved
+
+    return step
+
+
+RULES = {
+    "ridge": (Ridge(2.5), ridge_step(2.5)),
+    "strong ridge": (Ridge(1e4), ridge_step(1e4)),
+    "one step": (GradientDescent(1, 0.1), descent_step(1, 0.1)),
+    "few steps": (GradientDescent(7, 0.05), descent_step(7, 0.05)),
+    "many steps": (GradientDescent(400, 0.02), descent_step(400, 0.02)),
+}
+
+
+NAMES = ["frozen", "from zero", "tall", "at the threshold", "heads", "replay with heads", "too much replay with heads"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", [*NAMES, "partial steps", "no samples, restarted"])
+def test_rules_like_a_plain_loop(name, rule):
+    seq, (solver, solve) = CASES[name], RULES[rule]
+    found = simulate(seq, TRIALS_PER_BLOCK + 6, 3, solver=solver)
+    for trial in (0, 1, TRIALS_PER_BLOCK + 5):
+        for sample, value in zip(SAMPLES, naive_trial(seq, 3, trial, solve=solve), strict=False):
+            np.testing.assert_allclose(getattr(found, sample)[trial], value, rtol=1e-9, atol=1e-9 * (1 + value.max()))
+
+
+SLOWER = {"ridge": RULES["ridge"], "descent": (GradientDescent(30, 0.01), descent_step(30, 0.01))}  # a light block is steeper
+
+
+@pytest.mark.parametrize("solver", SLOWER.values(), ids=SLOWER)
+def test_weights_penalise_and_slow_their_blocks(solver):
+    """In the coordinates sqrt(lambda_b) theta_b, which the plain loop uses, both are the plain rule."""
+    seq = CASES["weights"]
+    found = simulate(seq, 2, 1, solver=solver[0])
+    np.testing.assert_allclose(found.errors_sample[1], naive_trial(seq, 1, 1, solve=solver[1])[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["frozen", "from zero", "tall", "heads", "replay with heads", "weights"])
+def test_limits_are_the_least_step(name):
+    """lam to 0 and steps to infinity, to the errors that are left there; neither at lam = 1 or after 10 steps."""
+    seq = CASES[name]
+    least = simulate(seq, 20, 1).errors_sample
+    size = least.max()
+    for solver in (Ridge(1e-10), GradientDescent(10**8, 0.01)):
+        np.testing.assert_allclose(simulate(seq, 20, 1, solver=solver).errors_sample, least, atol=1e-6 * size)
+    for solver in (Ridge(1.0), GradientDescent(10, 0.01)):
+        assert np.abs(simulate(seq, 20, 1, solver=solver).errors_sample - least).max() > 0.01 * size
+
+
+def test_strong_ridge_and_a_small_rate_do_not_move():
+    seq = CASES["frozen"]
+    for solver in (Ridge(1e12), GradientDescent(1, 1e-12)):
+        assert simulate(seq, 10, 1, solver=solver).update_magnitude_sample.max() < 1e-15
+
+
+def test_ridge_and_descent_find_the_same_at_every_route():
+    """Normal equations far from the threshold, singular values near it: one more parameter does not change the method's answer."""
+    for d in (18, 19, 17):
+        seq = one_block(d, (10, 26, 9), 0.2, list(np.random.default_rng(d).standard_normal((3, d))))
+        assert {task.route for task in make_plan(seq, Ridge(1)).tasks} >= {"gram"}
+        for solver, solve in RULES.values():
+            found = simulate(seq, 1, 2, solver=solver)
+            np.testing.assert_allclose(found.errors_sample[0], naive_trial(seq, 2, 0, solve=solve)[0], rtol=1e-9)
+
+
+def test_one_gradient_step_from_zero_has_its_expectation():
+    """E|theta - w|^2 = |w|^2 (1 - 2 eta + eta^2 (n + d + 1)/n) + eta^2 d sigma^2/n.
+
+    |z| < 5 has a false-alarm rate of 6e-7; a loss divided by n - 1 or by 1 instead of 2 differs by more than 20 SE.
+    """
+    d, n, rate, noise = 12, 8, 0.2, 0.5
+    found = simulate(one_block(d, (n,), noise, [np.full(d, 0.5)]), 20000, 4, solver=GradientDescent(1, rate)).errors
+    expected = 3.0 * (1 - 2 * rate + rate**2 * (n + d + 1) / n) + rate**2 * d * noise**2 / n
+    assert abs(found.mean[0, 0] - expected) < 5 * found.stderr[0, 0] and found.stderr[0, 0] < 0.01
+
+
+def test_gradient_descent_contracts_beyond_one_over_the_curvature():
+    """Rates between 1 and 2 over the curvature overshoot and still converge."""
+    seq = one_block(3, (12,), 0.1, [np.ones(3)])
+    rates = [2 / np.linalg.eigvalsh(a.T @ a / 12)[-1] for a in (normal_features(6, trial, 12, 3, 0, 0) for trial in range(20))]
+    fast = GradientDescent(3, 0.99 * min(rates))
+    found = simulate(seq, 20, 6, solver=fast)
+    slowest = int(np.argmin(rates))
+    expected = naive_trial(seq, 6, slowest, solve=descent_step(3, fast.rate))[0]
+    np.testing.assert_allclose(found.errors_sample[slowest], expected, rtol=1e-10)
+    np.testing.assert_allclose(
+        simulate(seq, 20, 6, solver=GradientDescent(5000, fast.rate)).errors_sample, simulate(seq, 20, 6).errors_sample, atol=1e-9
+    )
+
+
+def test_divergence_names_the_rate_and_the_largest_admissible_one():
+    """The limit is that of all trials and tasks, whatever the batches: just below it runs, just above it is refused."""
+    seq, trials = one_block(6, (4, 9), 0.1, list(np.ones((2, 6)))), 150
+    features = [normal_features(2, trial, n, 6, t, 0) for n, t in ((4, 0), (9, 1)) for trial in range(trials)]
+    limit = 2 / max(np.linalg.eigvalsh(a.T @ a / len(a))[-1] for a in features)
+    shown = f"{np.floor(limit * 1000) / 1000:g}"
+    message = rf"the rate {1.001 * limit:g} is above 2 / lambda_max.*largest admissible rate for these trials is {shown}$"
+    for options in ({}, {"workers": 1, "memory_limit": 40000}):
+        with pytest.raises(InputError, match=message):
+            simulate(seq, trials, 2, solver=GradientDescent(3, 1.001 * limit), **options)
+    assert np.isfinite(simulate(seq, trials, 2, solver=GradientDescent(10**6, 0.999 * limit)).errors_sample).all()
+
+
+def test_rules_do_not_depend_on_memory_or_workers():
+    seq = CASES["replay"]
+    for solver in (Ridge(1.0), GradientDescent(20, 0.05)):
+        need = make_plan(seq, solver).bytes_per_trial
+        whole = simulate(seq, 150, 2, solver=solver, workers=1)
+        assert same_bits(whole, simulate(seq, 150, 2, solver=solver, memory_limit=7 * need, workers=2))
+        assert same_bits(whole, simulate(seq, 65, 2, solver=solver), 65)
+
+
+@pytest.mark.parametrize("name", ["frozen", "tall", "replay with heads", "too much replay with heads", "much replay"])
+def test_bytes_per_trial_is_honest(name):
+    plan = make_plan(CASES[name], Ridge(1.0))
+    per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
+    assert per_trial < plan.bytes_per_trial < 2 * per_trial
+
+
+def test_data_stay_paired_with_the_least_step():
+    seq = CASES["frozen"]
+    ridge, least = simulate(seq, 500, 1, solver=Ridge(1.0)), simulate(seq, 500, 1)
+    assert (ridge - least).deviation().stderr < 0.6 * np.hypot(ridge.deviation().stderr, least.deviation().stderr)
+
+
+def test_rules_work_on_signs_that_repeat():
+    seq = TaskSequence({"a": 2}, [Task(3, 0.4, {"a": np.ones(2)}, ("a",))] * 2)
+    assert np.isfinite(simulate(seq, 200, 1, features=Rademacher(), solver=GradientDescent(10**9, 0.1)).errors_sample).all()
+
+
+REFUSED = {
+    "no penalty": (lambda: Ridge(0), "penalty lam is 0; .*above 0 .*min_norm"),
+    "negative penalty": (lambda: Ridge(-1.0), "penalty lam is -1"),
+    "infinite penalty": (lambda: Ridge(np.inf), "penalty lam is inf"),
+    "penalty of text": (lambda: Ridge("1"), "penalty lam is '1'"),
+    "no steps": (lambda: GradientDescent(0, 0.1), "number of gradient steps is 0; give a whole number"),
+    "half a step": (lambda: GradientDescent(2.5, 0.1), "number of gradient steps is 2.5"),
+    "no rate": (lambda: GradientDescent(3, 0), "rate of gradient descent is 0"),
+    "rate nan": (lambda: GradientDescent(3, float("nan")), "rate of gradient descent is nan"),
+    "route": (lambda: MinNorm("svd"), "no solver 'svd'"),
+    "name": (lambda: simulate(CASES["frozen"], 2, solver="min-norm"), f"did you mean 'min_norm'.*{SOLVERS[0]}.*Ridge.lam. or Grad"),
+    "class": (lambda: simulate(CASES["frozen"], 2, solver=Ridge), "no solver <class"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_name_the_value_and_the_remedy(name):
+    act, message = REFUSED[name]
+    with pytest.raises(InputError, match=message):
+        act()
