@@ -92,6 +92,12 @@ class ExactAlgebra:
         """Zero coefficients of the truths in an expected estimate, shape (T,): they depend on no atom."""
         return np.full((tasks,), self._zero, dtype=object)
 
+    def vanishes(self, value: np.ndarray) -> bool:
+        """Whether a value is zero once the atoms' values are put in, where equal atoms may cancel."""
+        if not self.symbolic:
+            return bool(np.all(value == 0))
+        return self.finish(value)[()].expand() == 0
+
     def finish(self, array: np.ndarray) -> np.ndarray:
         """Put the atoms' values in; returns fractions or SymPy expressions."""
         if not self.symbolic:
@@ -110,13 +116,13 @@ def algebra_of(seq: TaskSequence) -> FloatAlgebra | ExactAlgebra:
     numbers = seq.values() + [entry for matrix in seq.gram.values() for entry in _sample(matrix)]
     numbers += [entry for task in seq.tasks for truth in task.truth.values() if isinstance(truth, FrozenArray) for entry in _sample(truth)]
     symbolic = [value for value in numbers if is_symbolic(value)]
-    floating = [value for value in numbers if is_grid(value) or isinstance(value, float)]
+    floating = [value for value in numbers if isinstance(value, float)]
     if not symbolic:
         return FloatAlgebra(seq) if floating or seq.grid_shape else ExactAlgebra(seq, symbolic=False)
-    if floating:
-        kind = "the grid" if is_grid(floating[0]) else "the float"
+    if floating or seq.grid_shape:
+        kind = f"the float {floating[0]!r}" if floating else f"a grid of shape {seq.grid_shape}"
         raise InputError(
-            f"the experiment mixes the symbol {symbolic[0]} with {kind} {floating[0]!r}; write floats as fractions "
+            f"the experiment mixes the symbol {symbolic[0]} with {kind}; write floats as fractions "
             "(Fraction, sympy.Rational), or put numbers in place of the symbols"
         )
     return ExactAlgebra(seq, symbolic=True)
@@ -172,7 +178,7 @@ def _field(seq: TaskSequence):
     for task in seq.tasks:
         coefficients += [task.samples, *(task.scale_of(block) for block in task.train), *(task.memory or {}).values()]
     expressions = [sympify(value) for value in coefficients]
-    if not any(expression.free_symbols for expression in expressions):
+    if all(expression.is_Rational for expression in expressions):
         return Fraction
     field, elements = sfield(expressions)
     known = dict(zip(expressions, elements))

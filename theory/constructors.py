@@ -226,7 +226,7 @@ def expanding(
             grams["extra"] = [[0, 0], [0, (gram or {}).get("extra", 0)]]
         if norm == "padded":
             vector = not isinstance(second["extra"], (str, Isotropic))
-            first["extra"] = np.zeros(extra) if vector else Isotropic(0) if isinstance(second["extra"], Isotropic) else "nothing"
+            first["extra"] = [0] * extra if vector else Isotropic(0) if isinstance(second["extra"], Isotropic) else "nothing"
     tasks = [
         Task(samples[0], _per_task(noise, 0, 2), first, tuple(both)),
         Task(samples[1], _per_task(noise, 1, 2), second, (("shared",) if train_shared else ()) + later),

@@ -142,7 +142,31 @@ class Formula:
                 near = difflib.get_close_matches(name, case, n=1)
                 hint = f" (is it {near[0]!r}?)" if near else ""
                 raise InputError(f"formula {self.name} needs the parameter {name!r} ({self.parameters[name]}); the case has {sorted(case)}{hint}")
-        return {name: case[name] for name in self.parameters}
+        values = {name: case[name] for name in self.parameters}
+        for name, argument in zip(self.parameters, self._arguments, strict=True):
+            self._require_meaningful(name, argument, values[name])
+        tasks = values.get("T")
+        for name, value in values.items():
+            if tasks is not None and np.ndim(value) and len(value) != tasks:
+                raise InputError(f"formula {self.name}: {name} has {len(value)} entries for T = {tasks} tasks; make them equal")
+        return values
+
+    def _require_meaningful(self, name: str, argument: Any, value: Any) -> None:
+        """Refuse what the parameter cannot be: text, NaN, a fraction of a sample, a negative length."""
+        try:
+            numbers = np.asarray(value, dtype=float)
+            if isinstance(value, str):
+                raise TypeError
+        except (TypeError, ValueError):
+            raise InputError(f"formula {self.name}: {name} is {value!r}; give a number ({self.parameters[name]})") from None
+        if not np.all(np.isfinite(numbers)):
+            raise InputError(f"formula {self.name}: {name} is {value!r}; give finite numbers ({self.parameters[name]})")
+        if isinstance(argument, IndexedBase):
+            return
+        whole, least = argument.is_integer, 1 if argument.is_integer and argument.is_positive else 0 if argument.is_nonnegative else -np.inf
+        if (whole and numbers != np.floor(numbers)) or numbers < least:
+            wanted = "a whole number" if whole else "a number"
+            raise InputError(f"formula {self.name}: {name} is {value!r}; give {wanted} of at least {least} ({self.parameters[name]})")
 
     def _require_domain(self, values: Mapping[str, Any]) -> None:
         scalars = {name: _plain_number(value) for name, value in values.items() if np.ndim(value) == 0}

@@ -9,6 +9,7 @@ trained. Source: the project's derivation, stated in the README; single block: L
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +134,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
 
 
 def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:
-    regimes = (regime,) * tasks if isinstance(regime, str) else tuple(regime)
+    regimes = (regime,) * tasks if isinstance(regime, str) else tuple(regime) if isinstance(regime, Iterable) else ()
     if len(regimes) != tasks or not set(regimes) <= {OVER, UNDER}:
         raise InputError(f"regime is {regime!r}; choose {OVER!r} or {UNDER!r}, or give one of them for each of the {tasks} tasks")
     return regimes
@@ -143,7 +144,7 @@ class StepGeometry:
     """Sample count, trained dimension and side of the threshold of one step, in the algebra of the run."""
 
     def __init__(self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str) -> None:
-        self.t, self.rows, self.dimension, self.outside = t, rows, dimension, outside
+        self.t, self.rows, self.dimension, self.outside, self.algebra = t, rows, dimension, outside, algebra
         self.n, self.d = algebra.lift(rows), algebra.lift(dimension)
         self.exact, self.condition = algebra.exact, None
         if not algebra.exact:
@@ -165,6 +166,11 @@ class StepGeometry:
         self.condition = (gap > 1) if over else (gap < -1)
         if self.condition == True:  # noqa: E712 - a SymPy relation that the symbols' assumptions settle
             self.condition = None
+        if self.condition == False:  # noqa: E712
+            raise DomainError(
+                f"task {self.t}: n = {self.rows} samples and d = {self.dimension} trained parameters cannot be {regime} under the symbols' "
+                "assumptions; choose the other regime for this task, or change the assumptions"
+            )
         return over, False
 
     def moments(self) -> StepMoments:
@@ -179,7 +185,7 @@ class StepGeometry:
         quiet = variance == 0
         if self.exact:
             if self.pole:
-                if not np.all(quiet):
+                if not self.algebra.vanishes(variance):
                     self._refuse(self.rows, self.dimension)
                 return variance
             return variance * moments.k

@@ -154,6 +154,10 @@ class TaskSequence:
         if not isinstance(self.blocks, Mapping) or not self.blocks:
             raise InputError(f"blocks is {self.blocks!r}; give a mapping from block name to dimension")
         blocks = FrozenMapping({_name(b): whole_number(d, f"the dimension of block {b!r}", 1) for b, d in self.blocks.items()})
+        if not isinstance(self.tasks, Iterable):
+            raise InputError(f"tasks is a {type(self.tasks).__name__}; give a list of Task, one entry for a single task")
+        if self.gram is not None and not isinstance(self.gram, Mapping):
+            raise InputError(f"gram is a {type(self.gram).__name__}; give a mapping from block name to its (T, T) inner products")
         tasks = tuple(self.tasks)
         if not tasks or not all(isinstance(task, Task) for task in tasks):
             raise InputError(f"tasks holds {len(tasks)} objects of types {sorted({type(t).__name__ for t in tasks})}; give at least one Task")
@@ -249,7 +253,10 @@ def _truth(block: str, value: Any) -> Any:
     value = value.values if isinstance(value, FrozenArray) else value
     if isinstance(value, (int, float, Fraction)) or is_symbolic(value) or not isinstance(value, Iterable):
         raise InputError(f"the truth of block {block!r} is {value!r}; give a vector, a name (with gram=...) or Isotropic(norm)")
-    vector = FrozenArray(value)
+    try:
+        vector = FrozenArray(value)
+    except ValueError:
+        raise InputError(f"the truth of block {block!r} is ragged; give a vector of shape (dimension,)") from None
     if len(vector.shape) != 1:
         raise InputError(f"the truth of block {block!r} has shape {vector.shape}; give a vector of shape (dimension,)")
     if vector.values.dtype != object:
@@ -340,11 +347,13 @@ def _gram(block: str, matrix: Any, tasks: int) -> FrozenArray:
             raise InputError(f"{what} holds NaN or infinity; give finite inner products")
         result = FrozenArray(matrix)
     else:
+        if not isinstance(matrix, Iterable) or not all(isinstance(row, Iterable) for row in matrix):
+            raise InputError(f"{what} is {matrix!r}; give {tasks} rows of {tasks} inner products")
         rows = [list(row) for row in matrix]
         shape = (len(rows), *{len(row) for row in rows})
         if shape == (tasks, tasks):
             entries = [number(entry, f"an entry of {what}") for row in rows for entry in row]
-            plain = all(isinstance(entry, (int, float)) for entry in entries)
+            plain = all(isinstance(entry, float) or (isinstance(entry, int) and abs(entry) < 2**63) for entry in entries)
             boxed = np.array(entries, dtype=float if any(isinstance(e, float) for e in entries) else int) if plain else _boxed(entries)
             result = FrozenArray(boxed.reshape(tasks, tasks))
     if len(shape) < 2 or shape[-2:] != (tasks, tasks):
@@ -367,7 +376,8 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
         if earlier >= t:
             raise InputError(f"task {t} has memory of task {earlier}; memory holds earlier tasks only (tasks count from 0)")
         available = seq.tasks[earlier].samples
-        if not is_symbolic(count) and not is_symbolic(available) and np.any(np.asarray(available) < count):
+        symbolic = is_symbolic(count) or is_symbolic(available)
+        if (available - count).is_negative is True if symbolic else np.any(np.asarray(available) < count):
             raise InputError(f"task {t} stores {count} samples of task {earlier}, which has {available!r}; store at most that many")
 
 

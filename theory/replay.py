@@ -25,7 +25,7 @@ from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import DomainError, NoClosedForm
 from theory.law import Law, StepGeometry
 from theory.problem import TaskSequence
-from theory.values import is_symbolic
+from theory.values import is_grid, is_symbolic
 
 
 def replay_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside: str, regimes: tuple[str, ...]) -> Law:
@@ -109,16 +109,20 @@ class _Replay:
         noise = geometry.noise_part(moments, self.algebra.noise_variance[t])
         step = self.error[..., t] * moments.m + noise
         m = moments.m if geometry.exact else np.asarray(moments.m)[..., None]
-        self.error = self.distance[..., t, :] * m + self.error * (1 - m) + noise[..., None]
+        kept = self.error * (1 - m) if geometry.exact else np.where(m == 1, 0.0, self.error * (1 - m))  # nothing is kept of a blank
+        self.error = self.distance[..., t, :] * m + kept + noise[..., None]
         if np.any(geometry.n != 0):
-            self.least_norm = self.least_norm and not self.fitted
-            self.fitted = {t: task.samples} if np.all(geometry.over) else {}
+            over = bool(np.all(geometry.over))
+            self.least_norm = self.least_norm and not self.fitted and over
+            self.fitted = {t: _plain_count(task.samples)} if over else {}
         return step
 
     def _fit_with_memory(self, t: int, stored: dict[int, Any], restart: bool) -> Any:
-        own = self.seq.tasks[t].samples
+        own = _plain_count(self.seq.tasks[t].samples)
         if not restart:
             self._require_fitted(t, stored)
+            if np.all(own == 0):  # every row is fitted already
+                return self.algebra.zeros()
         rows = {**stored, t: own}
         kept = {} if restart else stored
         inside, inside_kept = self._inside(t, rows), self._inside(t, kept)
@@ -131,8 +135,8 @@ class _Replay:
         self.fitted = rows
         if restart:
             return self.error[..., -1]
-        spread = (total - m) / (self.p - total - 1)
-        return (before[..., t] - inside_kept[..., t]) * fresh + (self.algebra.noise_variance[t] + inside_kept[..., t]) * spread
+        noise = (self.algebra.noise_variance[t] + inside_kept[..., t]) * (total - m)
+        return (before[..., t] - inside_kept[..., t]) * fresh + self._spread(t, noise, sum(rows.values()))
 
     def _inside(self, t: int, rows: dict[int, Any]) -> np.ndarray:
         """R_i for every target, shape (..., T + 1)."""
@@ -182,7 +186,7 @@ class _Replay:
             if is_symbolic(available - count):
                 if not self._certainly_at_most(count, available) and (count <= available) not in self.conditions:
                     self.conditions.append(count <= available)
-            elif count > available:
+            elif np.any(count > available):
                 raise NoClosedForm(
                     f"task {t} stores {count} samples of task {s}, of which the estimate before it fits {available}: the law needs stored "
                     "samples that the previous estimate still fits. Carry them through every task between, start from zero, or simulate it"
@@ -191,7 +195,7 @@ class _Replay:
     @staticmethod
     def _certainly_at_most(count: Any, bound: Any) -> bool:
         gap = bound - count
-        return gap.is_nonnegative is True if is_symbolic(gap) else gap >= 0
+        return gap.is_nonnegative is True if is_symbolic(gap) else bool(np.all(gap >= 0))
 
     def _restart_update(self, t: int, stored: dict[int, Any], previous: np.ndarray, previous_fit: dict[int, Any], was_least: bool) -> Any:
         """E |theta_t - theta_{t-1}|^2 of a start from zero."""
@@ -206,6 +210,11 @@ class _Replay:
             return square - previous_square  # theta_{t-1} is the projection of theta_t on its own data
         self.unknown_updates.append(t)
         return self.algebra.zeros()
+
+
+def _plain_count(count: Any) -> Any:
+    """A number of samples for arithmetic: grids as arrays."""
+    return count.values if is_grid(count) else count
 
 
 def _last_axis(value: Any) -> Any:

@@ -30,7 +30,7 @@ class FrozenArray:
 
     def __init__(self, values: Any) -> None:
         array = np.array(values)
-        if array.dtype.kind not in "iuf":
+        if array.dtype.kind not in "iuf" or (array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63):
             array = np.array(values, dtype=object)
         elif array.dtype.kind == "f":
             array = array.astype(np.float64)
@@ -166,7 +166,7 @@ def _plain_if_rational(value: Any, what: str) -> Any:
         return int(fraction) if fraction.denominator == 1 else fraction
     if getattr(value, "is_Float", False):
         return number(float(value), what)
-    if value.is_finite is False or value.is_extended_real is False:
+    if value.is_finite is False or value.is_extended_real is False or (value.is_number and not value.is_finite):
         raise InputError(f"{what} is {value}; give a finite real expression")
     return value
 

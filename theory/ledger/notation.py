@@ -90,10 +90,12 @@ def below_threshold(samples: sympy.Expr, dimension: sympy.Expr, task: int) -> tu
     return finite, Condition(samples <= dimension - 8, f"moments of task {task} beyond the fourth exist")
 
 
+_CONTAINED = Condition(p_2 >= p_1, "task 2's specific parameters contain task 1's")
 _FIRST, _FROZEN, _FULL = off_threshold(n_1, N, 1), off_threshold(n_2, p_2, 2), off_threshold(n_2, p + p_2, 2)
-FROZEN_DOMAIN, FROZEN_NORMAL = ((_FIRST[i], _FROZEN[i]) for i in (0, 1))
-FULL_DOMAIN, FULL_NORMAL = ((_FIRST[i], _FULL[i]) for i in (0, 1))
-FROZEN_OVER_DOMAIN, FROZEN_OVER_NORMAL = ((_FIRST[i], below_threshold(n_2, p_2, 2)[i]) for i in (0, 1))
+HEAD_DOMAIN, FROZEN_NORMAL = ((_FIRST[i], _FROZEN[i]) for i in (0, 1))
+BOTH_DOMAIN, FULL_NORMAL = ((_FIRST[i], _FULL[i]) for i in (0, 1))
+OVER_DOMAIN, FROZEN_OVER_NORMAL = ((_FIRST[i], below_threshold(n_2, p_2, 2)[i]) for i in (0, 1))
+FROZEN_DOMAIN, FULL_DOMAIN, FROZEN_OVER_DOMAIN = (domain + (_CONTAINED,) for domain in (HEAD_DOMAIN, BOTH_DOMAIN, OVER_DOMAIN))
 
 
 def needed(terms: tuple, expression: sympy.Expr, conditions: tuple[Condition, ...]) -> tuple:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy
 
 from theory.constructors import one_block
-from theory.formula import Family, Formula
+from theory.formula import Condition, Family, Formula
 from theory.ledger.notation import below_threshold
 from theory.problem import TaskSequence
 
@@ -33,9 +34,13 @@ SOURCE = "Lin, Ju, Liang, Shroff, arXiv 2302.05836, Theorem 4.1"
 
 def equal_tasks(*, p: int, n: int, sigma: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
     """Build T = len(w) tasks of n samples with squared lengths ``w`` and squared distances ``D`` of their truths."""
-    squares, distances = np.asarray(w, dtype=float), np.asarray(D, dtype=float)
-    gram = (squares[:, None] + squares[None, :] - distances) / 2
-    return one_block(p, (n,) * len(squares), sigma, gram=gram)
+    return one_block(p, (n,) * len(w), sigma, gram=inner_products(w, D))
+
+
+def inner_products(w: Any, D: Any) -> list[list[Any]]:
+    """Gram matrix of vectors with squared lengths ``w`` and squared distances ``D``; fractions stay fractions."""
+    half = [[w[a] + w[b] - D[a][b] for b in range(len(w))] for a in range(len(w))]
+    return [[entry / 2 if isinstance(entry, float) else Fraction(entry) / 2 for entry in row] for row in half]
 
 
 _FINITE, _NORMAL = below_threshold(n, p, 1)
@@ -59,7 +64,7 @@ FORGETTING = Formula(
         (i, 1, T - 1),
     ) / (T - 1),
     target="forgetting",
-    **_COMMON,
+    **{**_COMMON, "domain": (_FINITE, Condition(T >= 2, "forgetting needs an earlier task"))},
 )  # fmt: skip
 
 GENERALIZATION = Formula(

@@ -20,7 +20,7 @@ RECONSTRUCTION = Formula(
     statement="If |u_1|^2 : |q_1|^2 = p : p_1 (or on average over a rotation-invariant truth) and u_2 = u_1, the frozen deviation is "
     "v_1 E_1 + (1 - r_A)|q_2 - q_1|^2 + k_A sigma_2^2. v_1, r and r_A are published; this form around them is reconstructed.",
     expression=s.v_1 * s.E_1 + (1 - s.r_A) * s.d_q + s.k_A * s.sigma_2**2,
-    intermediates=s.TASK_1 + s.ERROR_1 + s.FROZEN_STEP + ((s.v_1, V_1),),
+    intermediates=s.needed(s.TASK_1 + s.ERROR_1 + s.FROZEN_STEP + ((s.v_1, V_1),), s.v_1 + s.E_1 + s.r_A + s.k_A, s.FROZEN_OVER_DOMAIN),
     parameters=s.meanings(*DIMENSIONS, "u_11", "q_11", "d_q"),
     target="deviation",
     build=two_tasks,
@@ -32,11 +32,12 @@ RECONSTRUCTION = Formula(
     assumptions=PAPER_SETTING + ("u_2 = u_1",),
 )
 
+_GAP = (s.r - s.beta * s.N) * (s.u_11 - s.p * s.w_11 / s.N) * (1 + s.k_A - s.r_A)
 RECONSTRUCTION_GAP = Formula(
     name="v1_reconstruction_gap",
     statement="Exact frozen deviation minus the reconstruction around v_1 (u_2 = u_1); zero if and only if |u_1|^2 : |q_1|^2 = p : p_1.",
-    expression=(s.r - s.beta * s.N) * (s.u_11 - s.p * s.w_11 / s.N) * (1 + s.k_A - s.r_A),
-    intermediates=s.TASK_1 + s.FROZEN_STEP,
+    expression=_GAP,
+    intermediates=s.needed(s.TASK_1 + s.FROZEN_STEP, _GAP, s.FROZEN_OVER_DOMAIN),
     parameters=s.meanings(*(name for name in DIMENSIONS if not name.startswith("sigma")), "u_11", "q_11"),
     domain=s.FROZEN_OVER_DOMAIN,
     normal_domain=s.FROZEN_OVER_NORMAL,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import sympy
 
 from theory.formula import Condition, Family, Formula
 from theory.ledger import notation as s
-from theory.ledger.one_block import D, T, _case, i, j, n, p, sigma, w
+from theory.ledger.one_block import D, T, _case, i, inner_products, j, n, p, sigma, w
 from theory.problem import Task, TaskSequence
 
 k, m = sympy.symbols("k m", nonnegative=True, integer=True)
@@ -35,13 +34,11 @@ def replay(start: str) -> Any:
     """Return the builder of T tasks that fit k stored samples of each earlier task along with their own n."""
 
     def build(*, p: int, n: int, k: int, sigma: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
-        squares, distances = np.asarray(w, dtype=float), np.asarray(D, dtype=float)
-        gram = (squares[:, None] + squares[None, :] - distances) / 2
         tasks = [
             Task(n, sigma, {"shared": f"w_{t}"}, ("shared",), start=start, memory={earlier: k for earlier in range(t)})
-            for t in range(len(squares))
+            for t in range(len(w))
         ]
-        return TaskSequence({"shared": p}, tasks, {"shared": gram})
+        return TaskSequence({"shared": p}, tasks, {"shared": inner_products(w, D)})
 
     return build
 

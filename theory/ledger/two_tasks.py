@@ -85,7 +85,7 @@ INITIALIZED_DEVIATION = Formula(
     statement="Deviation from task 1's parameters after initialized training on task 2: the surviving error of task 1, the "
     "distance of the truths, and amplified noise.",
     expression=s.r_B * s.E_1 + (1 - s.r_B) * (s.d_u + s.d_q) + s.k_B * s.sigma_2**2,
-    intermediates=s.TASK_1 + s.ERROR_1 + s.FULL_STEP,
+    intermediates=s.needed(s.TASK_1 + s.ERROR_1 + s.FULL_STEP, s.E_1 + s.r_B + s.k_B, s.FULL_DOMAIN),
     parameters=s.meanings(*DIMENSIONS, "u_11", "q_11", "d_u", "d_q"),
     target="deviation",
     build=initialized_two_tasks,

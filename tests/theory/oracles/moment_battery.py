@@ -1,0 +1,99 @@
+"""Checks of moment orders against cases worked out by hand, to be used on the code and on its mutants; see `law_battery`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import sympy
+from law_battery import HALF, refused, require
+
+from theory.constructors import frozen, one_block
+from theory.errors import InputError
+from theory.problem import Task, TaskSequence
+
+INF = math.inf
+EYE = {"shared": np.eye(2), "specific": np.eye(2)}
+
+
+@lru_cache(maxsize=None)
+def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
+    """Orders of errors, steps and updates worked out by hand; the reasons stand in test_moments.py."""
+    several = TaskSequence(
+        {"a": 7, "b": 3},
+        [
+            Task(5, 0.5, {"a": "u"}, ("a",)),
+            Task(1, 0.5, {"b": "v"}, ("b",)),
+            Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start={"b": "zero"}),
+            Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start="zero"),
+        ],
+        {"a": np.ones((4, 4)), "b": np.ones((4, 4))},
+    )
+    partial = one_block(10, (8, 20), 0.5, gram=np.eye(2))
+    stored = TaskSequence({"a": 10}, [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})], {"a": np.eye(2)})
+    erased = TaskSequence({"a": 10}, [Task(8, 0.5, {"a": "u"}, ("a",)), Task(15, 0.5, {"a": "v"}, ("a",), memory={0: 5})], {"a": np.eye(2)})
+    weighted = TaskSequence({"a": 5, "b": 5}, [Task(4, 0.0, {"a": "u", "b": "v"}, ("a", "b"), weights={"a": 2.0})], {"a": [[1.0]], "b": [[1.0]]})
+    known = {"shared": np.ones((2, 2)), "specific": np.eye(2)}
+    ones = {block: np.ones((3, 3)) for block in "abc"}
+    heads = TaskSequence({"a": 30, "b": 4, "c": 12}, [Task(n, 0.5, {b: b}, (b,)) for n, b in ((10, "a"), (2, "b"), (3, "c"))], ones)
+    restarted = TaskSequence(
+        {"a": 7, "b": 3},
+        [Task(5, 0.5, {"a": "a"}, ("a",)), Task(20, 0.5, {"b": "b"}, ("b",)), Task(2, 0.5, {"a": "a", "b": "b"}, ("b", "a"), start="zero")],
+        {block: ones[block] for block in "ab"},
+    )
+    two_noises = TaskSequence(
+        {"a": 7, "b": 3, "c": 40},
+        [Task(5, 0.5, {"a": "a"}, ("a",)), Task(20, 0.5, {"b": "b"}, ("b",)), Task(20, 0.5, {"a": "a", "b": "b", "c": "c"}, ("c",))],
+        ones,
+    )
+    return (
+        (heads, [[10.5, INF, INF], [10.5, 1.5, INF], [10.5, 1.5, 5.0]], [10.5, 1.5, 5.0], [10.5, 1.5, 5.0]),
+        (restarted, [[1.5, INF, 1.5], [1.5, 9.0, 1.5], [4.5] * 3], [1.5, 9.0, 4.5], [1.5, 9.0, 1.5]),
+        (two_noises, [[1.5, INF, 1.5], [1.5, 9.0, 1.5], [1.5, 9.0, 1.5]], [1.5, 9.0, 1.5], [1.5, 9.0, 1.5]),
+        (one_block(10, (6, 2, 8), 0.5, gram=np.eye(3)), [[2.5] * 3, [2.5] * 3, [1.5] * 3], [2.5, 2.5, 1.5], [2.5, 2.5, 1.5]),
+        (one_block(10, (8, 20), 0.5, gram=np.eye(2)), [[1.5] * 2, [5.5] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (one_block(10, (8, 10), (0.5, 0.0), gram=np.eye(2)), [[1.5] * 2, [INF] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (one_block(10, (8, 9), (HALF, 0), gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (one_block(10, (8, 10), 0.5, gram=np.eye(2)), [[1.5] * 2, [0.5] * 2], [1.5, 0.5], [1.5, 0.5]),
+        (one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero"), [[1.5] * 2, [4.5] * 2], [1.5, 4.5], [1.5, 1.5]),
+        (one_block(10, (8, 0), 0.5, gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, 1.5]),
+        (one_block(1, (0, 1), 0.0, gram=np.eye(2)), [[INF] * 2, [INF] * 2], [INF, INF], [INF, INF]),
+        (replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], scale=0.5)]), [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE), [[3.5] * 2, [3.5] * 2], [3.5, 3.5], [3.5, 3.5]),
+        (frozen({"shared": 40, "specific": 60}, (94, 90), 0.5, gram=EYE), [[3.5] * 2, [3.5] * 2], [3.5, 3.5], [3.5, 3.5]),
+        (frozen({"shared": 40, "specific": 60}, (30, 57), 0.0, gram=EYE), [[INF] * 2, [2.0] * 2], [INF, 2.0], [INF, 2.0]),
+        (frozen({"shared": 4, "specific": 6}, (12, 5), 0.0, gram=known), [[INF] * 2, [INF] * 2], [INF, INF], [INF, INF]),
+        (several, [[1.5, INF, 1.5, 1.5], *[[1.5] * 4] * 2, [4.5] * 4], [1.5, 1.5, 1.5, 4.5], [1.5, 1.5, 1.5, 1.5]),
+        (stored, [[3.5] * 2, [2.5] * 2], [3.5, 2.5], [3.5, 2.5]),
+        (erased, [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (weighted, [[3.5]], [3.5], [3.5]),
+    )
+
+
+def check_moment_orders(world) -> None:
+    for seq, errors, steps, updates in hand_made():
+        made = world.moment_orders(seq)
+        require(made.errors.tolist() == errors and made.step_sizes.tolist() == steps and made.update_magnitude.tolist() == updates)
+        tasks = len(seq)
+        for t in range(-tasks, tasks):
+            at = t % tasks
+            require(made.generalization(t) == min(errors[at][: at + 1]) and made.error(t, -1) == errors[at][-1] and made.error(0, t) == errors[0][at])
+            if at:
+                require(made.deviation(t) == errors[at][at - 1])
+                require(made.forgetting(t) == min(min(errors[at][i], errors[i][i]) for i in range(at)))
+        require(made.generalization() == min(errors[-1]))
+        if tasks > 1:
+            require(made.deviation() == made.deviation(tasks - 1) and made.forgetting() == made.forgetting(tasks - 1))
+        for ask, first in ((made.deviation, 1), (made.forgetting, 1), (made.generalization, 0), (lambda t: made.error(t, 0), 0), (lambda t: made.error(0, t), 0)):
+            for t in (tasks, -tasks - 1, *([0] if first else [])):
+                refused(InputError, f"t runs from {first} to {tasks - 1}", ask, t)
+
+
+def check_moment_orders_of_open_experiments(world) -> None:
+    for samples, noise in ((np.array([2, 3]), 0.5), (sympy.Symbol("n", integer=True, positive=True), HALF), (2, sympy.Symbol("s", positive=True))):
+        refused(InputError, "moment orders need one numeric experiment", world.moment_orders, one_block(10, (samples,), noise, gram=[[1]]))
+
+
+MOMENT_CHECKS = (check_moment_orders, check_moment_orders_of_open_experiments)

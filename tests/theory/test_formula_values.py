@@ -1,0 +1,172 @@
+"""Formulas as values: shown in two lines, defined in order, evaluated, refused in words, found by name."""
+
+from __future__ import annotations
+
+import math
+import random
+from fractions import Fraction as F
+
+import pytest
+import sympy
+from exact_values import evaluate, formula_value
+from formula_points import cases, in_floats, law_of, stream_case
+
+from theory import DomainError, Formula, InputError
+from theory.formula import Condition
+from theory.formulas import FORMULAS, find
+
+EVERY = pytest.mark.parametrize("name", FORMULAS)
+TWO_TASKS = {
+    "p": 40, "p_1": 60, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_1": 0.3, "sigma_2": 0.5,
+    "u_11": 1.0, "q_11": 0.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.0, "c_q": 0.0, "x_q": 0.0,
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- as shown
+
+
+@EVERY
+def test_shown_in_two_lines(name):
+    """Fewer than 40 operations in the expression and in each named part; every name is explained; no floats."""
+    formula = FORMULAS[name]
+    for expression in (formula.expression, *(definition for _, definition in formula.intermediates)):
+        assert expression.count_ops() < 40 and not expression.atoms(sympy.Float)
+    assert formula.statement.endswith(".") and formula.source and all(formula.parameters.values()) and formula.name == name
+    assert len({symbol for symbol, _ in formula.intermediates}) == len(formula.intermediates)
+
+
+@EVERY
+def test_parts_are_defined_in_order(name):
+    formula = FORMULAS[name]
+    known = {*formula.parameters, *("ijk" if "T" in formula.parameters else "")}
+    for symbol, definition in (*formula.intermediates, (sympy.Symbol("value"), formula.expression)):
+        names = {str(part.base.label) if isinstance(part, sympy.Indexed) else str(part) for part in definition.free_symbols}
+        missing = names - known
+        assert not missing or (name == "v1_reconstruction_gap" and missing == {"sigma_1"}), missing  # the known mistake below
+        known.add(symbol.name)
+
+
+@pytest.mark.parametrize("name", ["frozen_deviation", "replay_generalization", "lin_forgetting", "initialized_deviation_variance"])
+def test_named_parts_have_values(name):
+    formula = FORMULAS[name]
+    case = cases(formula, 1, seed=2)[0]
+    parts = formula.intermediate_values(**case)
+    assert list(parts) == [symbol.name for symbol, _ in formula.intermediates]
+    for symbol, definition in formula.intermediates:
+        exact = formula_value(formula, case, expression=sympy.Symbol(symbol.name))
+        assert math.isclose(parts[symbol.name], exact, rel_tol=1e-9, abs_tol=1e-12) and definition is not None
+
+
+# ---------------------------------------------------------------- refused in words
+
+
+@EVERY
+def test_a_missing_parameter_is_named(name):
+    formula = FORMULAS[name]
+    case = cases(formula, 1, seed=4)[0]
+    for parameter in formula.parameters:
+        rest = {key: entry for key, entry in case.items() if key != parameter}
+        with pytest.raises(InputError) as caught:
+            formula(**rest)
+        assert f"formula {name} needs the parameter {parameter!r} ({formula.parameters[parameter]})" in str(caught.value)
+
+
+def test_a_misspelt_parameter_gets_a_hint():
+    case = {key: entry for key, entry in TWO_TASKS.items() if key != "sigma_1"}
+    with pytest.raises(InputError, match="needs the parameter 'sigma_1' .*is it 'sigma1'"):
+        FORMULAS["frozen_deviation"](**case, sigma1=0.3)
+
+
+def test_more_keys_than_parameters_are_fine():
+    assert FORMULAS["frozen_deviation"](**TWO_TASKS, colour="red") == FORMULAS["frozen_deviation"](**TWO_TASKS)
+
+
+def test_the_failed_inequality_and_its_values_are_named():
+    with pytest.raises(DomainError) as caught:
+        FORMULAS["v1_reconstruction"](**{**TWO_TASKS, "n_2": 59})
+    assert "formula v1_reconstruction needs n_2 < p_2 - 1 (E tr (A'A)^-1 of task 2 is finite" in str(caught.value)
+    assert "here n_2 = 59, p_2 = 60" in str(caught.value)
+
+
+def formula(**changes) -> Formula:
+    x = sympy.Symbol("x", positive=True)
+    settings = {"name": "f", "statement": "x.", "expression": 2 * x, "parameters": {"x": "a number"}, "source": "test", "status": "exact"}
+    return Formula(**{**settings, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"status": "proved"}, "formula f: status is 'proved'; choose one of exact, published, reconstructed, approximate"),
+        ({"expression": 0.5 * sympy.Symbol("x")}, "formula f holds the float 0.5"),
+        ({"intermediates": ((sympy.Symbol("x", positive=True), sympy.Float(0.25)),)}, "formula f holds the float"),
+        ({"parameters": {}}, "formula f uses ['x'], which parameters does not explain"),
+        ({"intermediates": ((sympy.Symbol("x", positive=True), sympy.Symbol("y")),)}, "formula f uses ['y']"),
+    ],
+)
+def test_formulas_that_cannot_be_meant(changes, words):
+    with pytest.raises(InputError) as caught:
+        formula(**changes)
+    assert words in str(caught.value)
+
+
+def test_intermediates_may_build_on_one_another():
+    x, a, b = sympy.symbols("x a b", positive=True)
+    made = formula(expression=b + 1, intermediates=((a, x**2), (b, 3 * a)), domain=(Condition(b > 3, "test"),))
+    assert made(x=2) == 13 and made.expanded == 3 * x**2 + 1 and made.intermediate_values(x=2) == {"a": 4, "b": 12}
+    with pytest.raises(DomainError, match=r"formula f needs b > 3 \(test\); here x = 1"):
+        made(x=1)
+
+
+def test_arrays_count_from_one_in_formulas_and_from_zero_in_cases():
+    w, T, i = sympy.IndexedBase("w"), sympy.Symbol("T", positive=True, integer=True), sympy.Symbol("i", integer=True)
+    made = formula(expression=sympy.Sum(i * w[i], (i, 1, T)), parameters={"w": "list of lengths", "T": "number of tasks"})
+    assert made(w=[5, 7], T=2) == 19 and evaluate(made.expanded, {"w": [5, 7], "T": 2}) == 19
+
+
+def test_an_equation_holds_up_to_rounding():
+    x, y = sympy.symbols("x y")
+    equation = Condition(sympy.Eq(x, y), "test")
+    assert equation.holds({x: 0.1 + 0.2, y: 0.3}) and not equation.holds({x: 0.3001, y: 0.3}) and equation.holds({x: 0, y: 0})
+
+
+def test_names_are_found_with_their_nearest_match():
+    assert find("Frozen_Deviation") is FORMULAS["frozen_deviation"] and find("lemma 4.2") is not None
+    with pytest.raises(InputError, match="there is no formula or slot 'frozen_deviatoin'; did you mean 'frozen_deviation'"):
+        find("frozen_deviatoin")
+
+
+# ---------------------------------------------------------------- once mistaken
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("frozen_deviation", {"sigma_1": float("nan")}),
+        ("frozen_deviation", {"sigma_1": float("inf")}),
+        ("frozen_deviation", {"sigma_1": -0.3}),
+        ("frozen_deviation", {"sigma_1": "0.3"}),
+        ("frozen_deviation", {"n_1": -3}),
+        ("frozen_deviation", {"n_2": 20.5}),
+        ("frozen_deviation", {"p_2": 50}),
+    ],
+)
+def test_cases_that_cannot_be_meant(name, change):
+    with pytest.raises((InputError, DomainError)):
+        FORMULAS[name](**{**TWO_TASKS, **change})
+
+
+@pytest.mark.parametrize("T", [1, 4])
+def test_a_number_of_tasks_that_does_not_fit_its_lists(T):
+    with pytest.raises((InputError, DomainError)):
+        FORMULAS["lin_forgetting"](**{**in_floats(stream_case(random.Random(0), 3)), "T": T})
+
+
+def test_named_parts_of_the_gap():
+    assert FORMULAS["v1_reconstruction_gap"].intermediate_values(**TWO_TASKS)
+
+
+@pytest.mark.parametrize("name", ["lin_forgetting", "replay_generalization"])
+def test_streams_are_built_in_exact_numbers(name):
+    case = stream_case(random.Random(0), 3)
+    assert isinstance(law_of(FORMULAS[name].build(**case)).generalization(), F)

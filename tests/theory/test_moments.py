@@ -1,0 +1,242 @@
+"""Which moments exist, by cases worked out by hand, and the moments of projections against Haar integrals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction as F
+
+import numpy as np
+import pytest
+import sympy
+from haar_moments import expected_noise_step, projection_moment
+from hypothesis import given
+from strategies import sequences
+
+from theory import DomainError, InputError, Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, moment_orders, one_block
+from theory.projections import exact_step_moments, float_step_moments
+
+INF = math.inf
+EYE = {"shared": np.eye(2), "specific": np.eye(2)}
+
+
+def orders(dimension, *samples, noise=0.5, **settings) -> np.ndarray:
+    gram = np.eye(len(samples))
+    return moment_orders(one_block(dimension, samples, noise, gram=gram, **settings)).errors
+
+
+# ---------------------------------------------------------------- one step
+
+
+@pytest.mark.parametrize("gap, order", [(0, 0.5), (1, 1), (2, 1.5), (3, 2), (4, 2.5), (8, 4.5)])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_order_of_one_noisy_step(gap, order, side):
+    """|g|^2 = f chi^2 / chi^2_{gap+1}: moments below (gap + 1) / 2 exist."""
+    made = moment_orders(one_block(10, (10 + side * gap,), 0.5, gram=[[1.0]]))
+    assert made.errors[0, 0] == made.step_sizes[0] == made.update_magnitude[0] == order
+    assert made.generalization() == made.error(0, 0) == order
+
+
+@pytest.mark.parametrize("samples", [5, 9, 10, 11, 15])
+def test_without_noise_all_moments_exist(samples):
+    assert orders(10, samples, noise=0.0)[0, 0] == INF
+
+
+def test_without_samples_all_moments_exist():
+    made = moment_orders(one_block(1, (0,), 0.5, gram=[[1.0]]))
+    assert made.errors[0, 0] == made.step_sizes[0] == made.update_magnitude[0] == INF
+
+
+# ---------------------------------------------------------------- sequences, one block
+
+
+def test_the_smallest_gap_so_far_counts():
+    """Gaps 4, 8, 2: a step that fits n < d samples keeps part of the past."""
+    made = moment_orders(one_block(10, (6, 2, 8), 0.5, gram=np.eye(3)))
+    assert made.errors.tolist() == [[2.5] * 3, [2.5] * 3, [1.5] * 3] and made.step_sizes.tolist() == [2.5, 2.5, 1.5]
+    assert (made.deviation(), made.deviation(1), made.forgetting(1), made.forgetting()) == (1.5, 2.5, 2.5, 1.5)
+    assert (made.generalization(), made.generalization(0)) == (1.5, 2.5)
+
+
+def test_enough_samples_erase_the_past():
+    """Gap 2 above, then gap 20 - 10: the estimate forgets task 0's tail, the step to it does not."""
+    made = moment_orders(one_block(10, (8, 20), 0.5, gram=np.eye(2)))
+    assert made.errors.tolist() == [[1.5, 1.5], [5.5, 5.5]] and made.step_sizes.tolist() == [1.5, 1.5]
+    assert made.deviation() == 5.5 and made.forgetting() == 1.5 and made.generalization() == 5.5
+
+
+def test_exactly_d_samples_erase_the_past_too():
+    assert orders(10, 8, 10)[1, 0] == 0.5
+    assert moment_orders(one_block(10, (8, 10), (0.5, 0.0), gram=np.eye(2))).errors[1].tolist() == [INF, INF]
+    assert moment_orders(one_block(10, (8, 9), (0.5, 0.0), gram=np.eye(2))).errors[1].tolist() == [1.5, 1.5]
+
+
+def test_partial_steps_keep_the_past():
+    seq = one_block(10, (8, 20), 0.5, gram=np.eye(2))
+    seq = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], scale=0.5)])
+    assert moment_orders(seq).errors[1].tolist() == [1.5, 1.5]
+
+
+def test_a_start_from_zero_forgets_the_past_but_the_update_does_not():
+    made = moment_orders(one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero"))
+    assert made.errors[1].tolist() == [4.5, 4.5] and made.step_sizes[1] == 4.5 and made.update_magnitude[1] == 1.5
+
+
+def test_a_task_without_samples_keeps_the_orders():
+    made = moment_orders(one_block(10, (8, 0), 0.5, gram=np.eye(2)))
+    assert made.errors[1].tolist() == [1.5, 1.5] and made.step_sizes[1] == INF
+
+
+# ---------------------------------------------------------------- several blocks
+
+
+def test_frozen_noise_inherits_its_order():
+    """Task 0: 100 parameters, 94 samples, order 3.5. Task 1: gap 40 on the specific block, but shared's error is its noise."""
+    seq = frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE)
+    made = moment_orders(seq)
+    assert made.errors.tolist() == [[3.5, 3.5], [3.5, 3.5]] and made.step_sizes.tolist() == [3.5, 3.5]
+    near = moment_orders(frozen({"shared": 40, "specific": 60}, (30, 57), 0.5, gram=EYE))
+    assert near.errors.tolist() == [[35.5, 35.5], [2.0, 2.0]]
+    many = moment_orders(frozen({"shared": 40, "specific": 60}, (94, 90), 0.5, gram=EYE))
+    assert many.errors[1].tolist() == [3.5, 3.5]  # the specific block forgets its own past, not the noise from shared
+
+
+def test_frozen_errors_are_noise_even_without_label_noise():
+    made = moment_orders(frozen({"shared": 40, "specific": 60}, (30, 57), 0.0, gram=EYE))
+    assert made.errors.tolist() == [[INF, INF], [2.0, 2.0]]
+
+
+def test_a_frozen_block_that_is_right_makes_no_noise():
+    known = frozen({"shared": 4, "specific": 6}, (12, 5), 0.0, gram={"shared": np.ones((2, 2)), "specific": np.eye(2)})
+    assert moment_orders(known).errors.tolist() == [[INF, INF], [INF, INF]]
+
+
+def test_a_task_counts_its_own_blocks_only():
+    """Task 1 trains its head near the threshold; task 0's blocks keep the order of task 0."""
+    tasks = [Task(4, 0.5, {"a": "u", "b": "v"}, ("a", "b")), Task(3, 0.5, {"a": "u", "c": "w"}, ("c",))]
+    made = moment_orders(TaskSequence({"a": 5, "b": 6, "c": 6}, tasks, {"a": np.ones((2, 2)), "b": np.eye(2), "c": np.eye(2)}))
+    assert made.errors.tolist() == [[4.0, 4.0], [4.0, 2.0]]  # c is untouched by task 0, so L_1(theta_0) has a's order
+    assert made.deviation() == 4.0 and made.generalization() == 2.0 and made.forgetting() == 4.0
+
+
+def test_blocks_trained_together_share_the_smaller_order():
+    """Block b has order 1.5 from its own task; the joint step with n < d carries it into a."""
+    tasks = [Task(5, 0.5, {"b": "v"}, ("b",)), Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b")), Task(40, 0.5, {"b": "v"}, ("b",))]
+    made = moment_orders(TaskSequence({"a": 6, "b": 7}, tasks, {"a": np.ones((3, 3)), "b": np.ones((3, 3))}))
+    assert made.errors[:2].tolist() == [[1.5, 1.5, 1.5], [1.5, 1.5, 1.5]]
+    assert made.errors[2].tolist() == [17.0, 1.5, 17.0] and made.step_sizes.tolist() == [1.5, 1.5, 1.5]
+
+
+def test_some_blocks_from_zero():
+    """Block b starts anew; a brings its order 1.5 into the joint step."""
+    tasks = [
+        Task(5, 0.5, {"a": "u"}, ("a",)),
+        Task(1, 0.5, {"b": "v"}, ("b",)),
+        Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start={"b": "zero"}),
+        Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start={"a": "zero", "b": "zero"}),
+    ]
+    made = moment_orders(TaskSequence({"a": 7, "b": 3}, tasks, {"a": np.ones((4, 4)), "b": np.ones((4, 4))}))
+    assert made.errors[:, 3].tolist() == [1.5, 1.5, 1.5, 4.5] and made.errors[:, 0].tolist() == [1.5, 1.5, 1.5, 4.5]
+    assert made.step_sizes.tolist() == [1.5, 1.5, 1.5, 4.5] and made.update_magnitude.tolist() == [1.5, 1.5, 1.5, 1.5]
+
+
+def test_isotropic_truths():
+    tasks = [Task(6, 0.5, {"a": Isotropic(1)}, ("a",)), Task(2, 0.5, {"a": Isotropic(1)}, ("a",))]
+    assert moment_orders(TaskSequence({"a": 10}, tasks)).errors[1, 0] == 2.5
+
+
+# ---------------------------------------------------------------- memory, weights
+
+
+def test_memory_counts_as_rows_and_as_noise():
+    """Stored rows of another truth make noise even without label noise."""
+    tasks = [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})]
+    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors.tolist() == [[3.5, 3.5], [2.5, 2.5]]
+
+
+def test_memory_keeps_the_past():
+    tasks = [Task(8, 0.5, {"a": "u"}, ("a",)), Task(15, 0.5, {"a": "v"}, ("a",), memory={0: 5})]
+    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors[1, 0] == 1.5
+
+
+def test_unequal_weights_count_as_noisy():
+    tasks = [Task(4, 0.0, {"a": "u", "b": "v"}, ("a", "b"), weights={"a": 2.0})]
+    assert moment_orders(TaskSequence({"a": 5, "b": 5}, tasks, {"a": [[1.0]], "b": [[1.0]]})).errors[0, 0] == 3.5
+
+
+# ---------------------------------------------------------------- agreement with the law, refusals
+
+
+@given(sequences())
+def test_the_law_exists_where_first_moments_do(seq):
+    made, law = moment_orders(seq), expected_errors(seq)
+    assert np.all(made.errors > 1) and np.all(made.step_sizes > 1) and np.all(made.update_magnitude > 1)
+    assert np.isfinite(law.errors.astype(float)).all()
+    with pytest.raises(DomainError):
+        noisy = replace(seq.tasks[-1], samples=seq.trained_dimension(len(seq) - 1), noise=1)
+        pole = replace(seq, tasks=[*seq.tasks[:-1], noisy])
+        assert moment_orders(pole).step_sizes[-1] <= 0.5
+        expected_errors(pole)
+
+
+@given(sequences())
+def test_exact_numbers_have_the_orders_of_floats(seq):
+    made = moment_orders(seq)
+    floats = moment_orders(replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks]))
+    assert np.array_equal(made.errors, floats.errors) and np.array_equal(made.update_magnitude, floats.update_magnitude)
+
+
+@pytest.mark.parametrize("samples, noise", [(np.array([2, 3]), 0.5), (sympy.Symbol("n", integer=True, positive=True), F(1, 2)), (2, sympy.Symbol("s", positive=True))])
+def test_one_numeric_experiment_only(samples, noise):
+    with pytest.raises(InputError, match=r"moment orders need one numeric experiment; pick a grid point with seq.at\(index\)"):
+        moment_orders(one_block(10, (samples,), noise, gram=[[1]]))
+
+
+@pytest.mark.parametrize(
+    "ask, words",
+    [
+        (lambda made: made.deviation(0), "deviation of task 0"),
+        (lambda made: made.forgetting(0), "forgetting of task 0"),
+        (lambda made: made.generalization(2), "generalization of task 2"),
+        (lambda made: made.error(0, 2), "error of task 2"),
+        (lambda made: made.error(2, 0), "error of task 2"),
+    ],
+)
+def test_tasks_that_do_not_exist(ask, words):
+    with pytest.raises(InputError, match=f"{words} does not exist: with 2 tasks"):
+        ask(moment_orders(initialized({"shared": 40, "specific": 60}, (30, 20), 0.5, gram=EYE)))
+
+
+# ---------------------------------------------------------------- moments of projections and inverse Wishart matrices
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 6])
+def test_step_moments_by_haar_integrals(d):
+    """E[P v v' P] entry by entry for v = e_0 + 2 e_1, and E P."""
+    v = [1, 2] + [0] * (d - 2)
+    for n in range(1, d):
+        made = exact_step_moments(F(n), F(d), True, abs(n - d) <= 1)
+        for i in range(d):
+            for j in range(d):
+                integral = sum(v[k] * v[m] * projection_moment(((i, k), (m, j)), n, d) for k in (0, 1) for m in (0, 1))
+                assert integral == made.a * 5 * (i == j) + made.b * v[i] * v[j]
+            assert projection_moment(((i, i),), n, d) == made.m
+        assert made.k is None if n == d - 1 else made.k == expected_noise_step(n, d)
+
+
+@pytest.mark.parametrize("n, d", [(5, 5), (6, 5), (7, 5), (12, 5), (3, 1)])
+def test_step_moments_with_enough_samples(n, d):
+    made = exact_step_moments(F(n), F(d), False, n - d <= 1)
+    assert (made.a, made.b, made.m) == (0, 1, 1) and (made.k is None if n - d <= 1 else made.k == expected_noise_step(n, d))
+
+
+def test_step_moments_in_floats():
+    n, d = np.arange(0, 15)[:, None], np.arange(1, 9)
+    made = float_step_moments(n, d)
+    for index in np.ndindex(15, 8):
+        samples, size = int(n[index[0], 0]), int(d[index[1]])
+        pole = samples > 0 and abs(samples - size) <= 1
+        exact = exact_step_moments(F(samples), F(size), samples < size, pole) if samples else (0, 0, 0, 0, False)
+        for value, expected in zip(made[:3], exact[:3]):
+            assert math.isclose(value[index], expected, rel_tol=1e-14, abs_tol=1e-15)
+        assert made.pole[index] == pole and (math.isnan(made.k[index]) if pole else math.isclose(made.k[index], exact[3], rel_tol=1e-14))
