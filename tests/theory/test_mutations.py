@@ -35,6 +35,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
     "theory.algebra": {
         ("ExactAlgebra.__init__", "_field(seq) if symbolic else Fraction", "_field(seq)", 1): "_field returns Fraction where there is no symbol",
         ("ExactAlgebra.__init__", "0", "-1", 2): "a noise of zero becomes an atom of value zero",
+        ("ExactAlgebra.__init__", "0", "-1", 3): "a noise of zero becomes an atom of value zero",
         ("ExactAlgebra.__init__", "values if symbolic and values else [1]", "values", 1): "more atoms than the one that fractions use stay zero",
         ("ExactAlgebra.__init__", "symbolic and values", "symbolic or values", 1): "as above",
         ("ExactAlgebra.__init__", "symbolic and values", "values", 1): "as above",
@@ -43,7 +44,6 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("ExactAlgebra.__init__", "1", "0", 1): "as above",
         ("ExactAlgebra.__init__", "0", "-1", 4): "fractions have one atom, the first and the last",
         ("ExactAlgebra.finish", "0", "-1", 1): "as above",
-        ("algebra_of", "0", "-1", 1): "which offender an error message names first",
         ("ExactAlgebra.vanishes", "np.all", "np.any", 1): "fractions have one atom",
         ("_sample", "list(array.values.ravel()) if array.values.dtype == object else [array.values.ravel()[0].item()]", "list(array.values.ravel())", 1): (
             "slower; all entries of a numeric array have one kind"
