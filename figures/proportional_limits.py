@@ -57,7 +57,8 @@ def draw(table: Table, canvas: Canvas) -> None:
     for training, look in LOOKS.items():
         rows = table.select(quantity=VALUE, training=training)
         curve(left, rows.select(source=EXACT), look)
-        left.axhline(rows.select(source=LIMIT).column("mean")[0], color=look.colour, linewidth=0.8, alpha=0.6, zorder=1)
+        limit = rows.select(source=LIMIT)
+        left.plot(limit.column("x"), limit.column("mean"), color=look.colour, linewidth=0.8, alpha=0.6, zorder=1)
         points(left, rows, look)
         apart = table.select(quantity=DISTANCE, training=training)
         exact, rate = apart.select(source=EXACT), apart.select(source=CORRECTED)

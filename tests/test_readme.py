@@ -50,7 +50,7 @@ def test_every_command_is_one(line):
     """Commands run as written, apart from optional parts; those that take long are asked for their help."""
     words = shlex.split(re.sub(r"\[.*?\]", "", line))
     if words[1] in ("figures", "simulate", "figures.report"):
-        words = [*words[:2], *(word for word in words[2:3] if word in ("verify", "check")), "--help"]
+        words = [*words[:2], *(word for word in words[2:3] if word in ("verify", "check", "robustness")), "--help"]
     result = _run(*words)
     assert result.returncode == 0 and result.stdout, result.stderr
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,7 +101,7 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
         raise InputError(f"the sequence has {len(seq)} tasks and so 2^{len(seq) - 1} schedules; search at most {MAX_SCHEDULED_TASKS} tasks")
     read = _criterion(criterion)
     seq = _floating(seq)
-    frozen = [replace(task, train=tuple(b for b in task.train if b not in keep)) if set(task.train) - set(keep) else None for task in seq.tasks]
+    frozen = [_frozen(task, keep) for task in seq.tasks]
     if None in frozen[1:]:
         raise InputError(f"a frozen task would train nothing: keep={tuple(keep)!r} names every trained block; keep fewer")
     schedules = [(False, *rest) for rest in itertools.product((False, True), repeat=len(seq) - 1)]
@@ -110,6 +110,18 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
         tasks = tuple(frozen[t] if cold else task for t, (task, cold) in enumerate(zip(seq.tasks, schedule, strict=True)))
         values.append(float(read(expected_errors(replace(seq, tasks=tasks), outside="nan"))))
     return _least(schedules, values)
+
+
+def _frozen(task: Task, keep: Sequence[str]) -> Task | None:
+    """The task with the blocks ``keep`` untrained, with what it says of the others; None if nothing is left to train."""
+    rest = tuple(block for block in task.train if block not in keep)
+    if not rest:
+        return None
+
+    def of_rest(value: Any) -> Any:
+        return {block: entry for block, entry in value.items() if block in rest} if isinstance(value, Mapping) else value
+
+    return replace(task, train=rest, start=of_rest(task.start), scale=of_rest(task.scale), weights=of_rest(task.weights))
 
 
 def _criterion(name: str) -> Callable[[Law], Any]:

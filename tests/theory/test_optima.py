@@ -55,6 +55,15 @@ def test_schedule_search_is_exhaustive(criterion):
     assert by_schedule[False, True, True] == pytest.approx(getattr(expected_errors(always_frozen), criterion)())
 
 
+def test_frozen_tasks_keep_what_they_say_of_the_other_blocks():
+    seq = initialized(**SETTING, gram=GRAM)
+    task = replace(seq.tasks[2], start={"shared": "zero"}, scale={"shared": 0.5, "specific": 0.8})
+    seq = replace(seq, tasks=(*seq.tasks[:2], task))
+    values = dict(zip(*(lambda o: (o.choices, o.values))(best_schedule("forgetting", seq)), strict=True))
+    by_hand = replace(seq, tasks=(*seq.tasks[:2], replace(task, train=("specific",), start={}, scale={"specific": 0.8})))
+    assert values[False, False, True] == pytest.approx(expected_errors(by_hand).forgetting())
+
+
 def test_best_fraction_compares_every_count_and_passes_over_the_threshold():
     two = {"blocks": SETTING["blocks"], "samples": (16, 24), "noise": 0.4, "gram": {name: matrix[:2, :2] for name, matrix in GRAM.items()}}
     optimum = best_trainable_fraction("deviation", **two)
