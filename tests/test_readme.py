@@ -60,6 +60,6 @@ def test_every_path_of_the_layout_exists():
     for folder in re.findall(r"^    (\w+)/", layout, re.M):
         assert (ROOT / folder).is_dir()
     for file in re.findall(r"\((\w+\.py)\)|\((\w+)/\)", layout):
-        assert any((ROOT / folder / (file[0] or file[1])).exists() for folder in ("theory", "simulate"))
+        assert any((ROOT / folder / (file[0] or file[1])).exists() for folder in ("theory", "simulate", "figures"))
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / picture).is_file()
