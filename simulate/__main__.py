@@ -215,6 +215,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DriftlawError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `... | head` has seen enough
+        sys.stderr.close()
+        return 0
     except KeyboardInterrupt:
         print("interrupted; nothing was judged", file=sys.stderr)
         return INTERRUPTED

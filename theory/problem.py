@@ -116,6 +116,11 @@ class Task:
         return len({self.weight_of(block) for block in self.train}) == 1
 
     @property
+    def takes_no_step(self) -> bool:
+        """Whether the task is only drawn (scale 0), so that later memory of it is data that no training has seen."""
+        return all(not is_grid(self.scale_of(block)) and self.scale_of(block) == 0 for block in self.train)
+
+    @property
     def takes_full_step(self) -> bool:
         """Whether every trained block takes the whole step, so that the data are fitted."""
         return all(not is_grid(self.scale_of(block)) and self.scale_of(block) == 1 for block in self.train)

@@ -11,7 +11,8 @@ meets there n = nbar - m fresh directions:
 
     E_{t,i} = R_i + (1 - n / (p - m)) (E_{t-1,i} - R'_i),   R' = R of the stored rows alone.
 
-A start from zero is the case without stored rows, E_{t-1,i} = |w_i|^2 and all nbar rows fresh. Source: the project's
+A start from zero is the case without stored rows, E_{t-1,i} = |w_i|^2 and all nbar rows fresh. Memory of a task that was
+only drawn (scale 0) has never been trained on, so its rows are fresh too: E_{t,i} = R_i + (1 - nbar / p) E_{t-1,i}. Source: the project's
 derivation; hard constraints on the stored samples (OGD and GEM with equality) are the case of two tasks.
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import DomainError, NoClosedForm
 from theory.law import Law, StepGeometry
-from theory.problem import TaskSequence
+from theory.problem import PREVIOUS, TaskSequence
 from theory.values import is_grid, is_symbolic
 
 
@@ -46,7 +47,7 @@ def _require_one_block(seq: TaskSequence, t: int) -> None:
     task = seq.tasks[t]
     if set(task.train) != set(seq.blocks):
         reason = f"trains {sorted(task.train)} of the blocks {sorted(seq.blocks)}"
-    elif not task.takes_full_step:
+    elif not task.takes_full_step and not (task.takes_no_step and not task.memory and task.start == PREVIOUS):
         reason = f"takes a partial step (scale={task.scale!r})"
     elif not task.equally_weighted:
         reason = f"weighs its blocks unequally ({dict(task.weights)})"
@@ -72,6 +73,7 @@ class _Replay:
         self.distance = square[..., :, None] + square[..., None, :] - 2 * padded
         self.error = square.copy()
         self.fitted: dict[int, Any] = {}
+        self.unseen = {t for t, task in enumerate(seq.tasks) if task.takes_no_step}  # drawn, never trained on
         self.least_norm = True  # theta is the least-norm fit of the rows in `fitted`
         self.conditions: list[Any] = []
         self.unknown_updates: list[int] = []
@@ -95,7 +97,10 @@ class _Replay:
         previous, previous_fit, was_least = self.error, self.fitted, self.least_norm
         if restart:
             self.error, self.fitted, self.least_norm = self.distance[..., -1].copy(), {}, True
+        if t in self.unseen:
+            return self.algebra.zeros(), self.algebra.zeros()
         step = self._fit_with_memory(t, stored, restart) if stored else self._fit_fresh(t)
+        self.unseen = self.unseen.difference(stored)
         if not restart:
             return step, step
         return step, self._restart_update(t, stored, previous, previous_fit, was_least)
@@ -119,12 +124,13 @@ class _Replay:
 
     def _fit_with_memory(self, t: int, stored: dict[int, Any], restart: bool) -> Any:
         own = _plain_count(self.seq.tasks[t].samples)
-        if not restart:
+        unseen = not restart and set(stored) <= self.unseen
+        if not restart and not unseen:
             self._require_fitted(t, stored)
             if np.all(own == 0):  # every row is fitted already
                 return self.algebra.zeros()
         rows = {**stored, t: own}
-        kept = {} if restart else stored
+        kept = {} if restart or unseen else stored
         inside, inside_kept = self._inside(t, rows), self._inside(t, kept)
         total, m = (self.algebra.lift(sum(counts.values())) for counts in (rows, kept))
         fresh = (total - m) / (self.p - m)
@@ -135,20 +141,26 @@ class _Replay:
         self.fitted = rows
         if restart:
             return self.error[..., -1]
+        if unseen:
+            return self._inside_from(t, rows, before)
         noise = (self.algebra.noise_variance[t] + inside_kept[..., t]) * (total - m)
         return (before[..., t] - inside_kept[..., t]) * fresh + self._spread(t, noise, sum(rows.values()))
 
     def _inside(self, t: int, rows: dict[int, Any]) -> np.ndarray:
         """R_i for every target, shape (..., T + 1)."""
+        return np.stack([self._inside_from(t, rows, self.distance[..., i, :]) for i in range(len(self.seq) + 1)], axis=-1)
+
+    def _inside_from(self, t: int, rows: dict[int, Any], error: np.ndarray) -> np.ndarray:
+        """R for an estimate with squared distances ``error`` (..., T + 1) to the truths and to zero."""
         counts = {s: self.algebra.lift(count) for s, count in rows.items()}
         total = sum(rows.values())
-        value = sum((self.distance[..., s, :] * _last_axis(n / self.p) for s, n in counts.items()), self.algebra.zeros(len(self.seq) + 1))
+        value = sum((error[..., s] * (n / self.p) for s, n in counts.items()), self.algebra.zeros())
         mismatch = sum((self.algebra.noise_variance[s] * n for s, n in counts.items()), self.algebra.zeros())
         for s in rows:
             for other in rows:
                 if s < other:
                     mismatch = mismatch + self.distance[..., s, other] * (counts[s] * counts[other] / self.p)
-        return value + self._spread(t, mismatch, total)[..., None]
+        return value + self._spread(t, mismatch, total)
 
     def _spread(self, t: int, mismatch: np.ndarray, total: Any) -> np.ndarray:
         """mismatch / (p - nbar - 1), refused where that is no expectation."""

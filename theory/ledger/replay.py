@@ -146,7 +146,41 @@ CONSTRAINTS_SECOND_ERROR = Formula(
     **{**_CONSTRAINT, "target": "error[1,1]"},
 )
 
-FORMULAS = (FROM_ZERO, JOINT, CONSTRAINTS_FORGETTING, CONSTRAINTS_SECOND_ERROR)
+def freshly_replayed(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
+    """Build two tasks of which the second also fits m samples of the first task that are drawn afresh.
+
+    They are the data of a third task with the first one's truth that is drawn but not trained on (scale 0).
+    """
+    tasks = [
+        Task(n_1, sigma_1, {"shared": "w_1"}, ("shared",)),
+        Task(m, sigma_1, {"shared": "w_1"}, ("shared",), scale=0),
+        Task(n_2, sigma_2, {"shared": "w_2"}, ("shared",), memory={1: m}),
+    ]
+    across, square = w_11 + c_w, w_11 + 2 * c_w + d_w
+    return TaskSequence({"shared": p}, tasks, {"shared": [[w_11, w_11, across], [w_11, w_11, across], [across, across, square]]})
+
+
+FRESH_FORGETTING = Formula(
+    name="fresh_replay_forgetting",
+    statement="Forgetting when m samples of task 1 are drawn afresh and fitted along with task 2's, from the previous estimate: every row, "
+    "old task or new, wears the first error down.",
+    expression=n_2 / p * d_w - nbar / p * E_1 + spill / (p - nbar - 1),
+    intermediates=(
+        *_CONSTRAINT_TERMS[:2],
+        (nbar, m + n_2),
+        (spill, m * sigma_1**2 + n_2 * sigma_2**2 + m * n_2 * d_w / p),
+    ),
+    parameters={**CONSTRAINTS_FORGETTING.parameters, "m": "freshly drawn samples of task 1"},
+    target="forgetting",
+    build=freshly_replayed,
+    domain=(s.below_threshold(n_1, p, 1)[0], s.below_threshold(nbar, p, 2)[0]),
+    normal_domain=(s.below_threshold(n_1, p, 1)[1], s.below_threshold(nbar, p, 2)[1]),
+    source=OURS,
+    status="exact",
+    assumptions=(FEATURES, "task 1 starts from zero; task 2 from the previous estimate", "memory is drawn afresh, never trained on before"),
+)
+
+FORMULAS = (FROM_ZERO, JOINT, CONSTRAINTS_FORGETTING, CONSTRAINTS_SECOND_ERROR, FRESH_FORGETTING)
 
 _TRUTHS = [[1, 0, 0], [0, 1, 0], [0.5, 0, 1.2]]
 _STREAMS = (
@@ -161,4 +195,5 @@ FAMILIES = (
     Family("joint_generalization", JOINT, tuple({**case, "p": 56} for case in _STREAMS), "joint training"),
     Family("constraints_forgetting", CONSTRAINTS_FORGETTING, _PAIRS, "none, half and all samples stored; similar and dissimilar tasks"),
     Family("constraints_second_error", CONSTRAINTS_SECOND_ERROR, _PAIRS, "the same experiments"),
+    Family("fresh_replay_forgetting", FRESH_FORGETTING, _PAIRS[1:], "memory drawn afresh, similar and dissimilar tasks"),
 )

@@ -24,7 +24,7 @@ from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.law import Law, expected_errors
 from theory.ledger import notation as s
-from theory.ledger.replay import constrained
+from theory.ledger.replay import constrained, freshly_replayed
 from theory.ledger.two_tasks import two_tasks
 from theory.problem import Task, TaskSequence
 
@@ -246,7 +246,7 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     rng = random.Random(seed)
     if "T" in formula.parameters:
         return [stream_case(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
-    if formula.build is constrained:
+    if formula.build in (constrained, freshly_replayed):
         return [constraint_case(rng) for _ in range(2 * each)]
     if formula.name in ("p2_star", "forgetting_at_p2_star"):
         return [minimum_case(rng) for _ in range(max(each // 4, 6))]
@@ -282,7 +282,7 @@ def has_value(formula: Formula, case: Case) -> bool:
         return False
     if "T" in formula.parameters and case["n"] + (case["T"] - 1) * _stored(formula, case) >= case["p"]:
         return False  # stated for fewer rows than parameters
-    if formula.build is constrained and case["n_1"] >= case["p"]:
+    if formula.build in (constrained, freshly_replayed) and case["n_1"] >= case["p"]:
         return False
     try:
         if formula.name in ("p2_star", "forgetting_at_p2_star"):
@@ -302,7 +302,7 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
             case = stream_case(rng, tasks)
             rows = {case["n"], case["n"] + (tasks - 1) * case["k"], tasks * case["n"]}
             found += [{**case, "p": count - shift} for count in sorted(rows) for shift in shifts if count > shift]
-    elif formula.build is constrained:
+    elif formula.build in (constrained, freshly_replayed):
         for _ in range(2):
             case = constraint_case(rng)
             found += [{**case, "p": border - shift} for border in (case["n_1"], case["m"] + case["n_2"]) for shift in shifts if border > shift]

@@ -294,7 +294,43 @@ def check_borders(world) -> None:
     refused(NoClosedForm, "for task 1", lambda: partly.update_magnitude)
 
 
+def check_fresh_memory(world) -> None:
+    """Memory of a task that was only drawn is new data, once; written out for four tasks on p = 14 parameters."""
+    p_, counts, sigma = 14, (3, 2, 4, 1), [F(1, 2), F(1, 3), F(1), F(1, 4)]
+    vectors = [*VECTORS, [2, 0, 0, 1, 0, 0]]
+    square = [sum(x * x for x in v) for v in vectors]
+    apart = [[sum((x - y) ** 2 for x, y in zip(u, v)) for v in vectors] for u in vectors]
+    gram = [[F(sum(x * y for x, y in zip(u, v))) for v in vectors] for u in vectors]
+
+    def sequence(last=None, **second) -> TaskSequence:
+        memory, start = last or ({1: 2}, "previous")
+        extra = [{}, {"scale": 0, **second}, {"memory": {1: 2}}, {"memory": memory, "start": start}]
+        tasks = [Task(counts[t], sigma[t], {"a": f"w_{t}"}, ("a",), **extra[t]) for t in range(4)]
+        return TaskSequence({"a": p_}, tasks, {"a": gram})
+
+    def inside(rows: dict[int, int], to: list) -> F:
+        pairs = sum(n * rows[b] * apart[a][b] for a, n in rows.items() for b in rows if a < b)
+        spread = sum(n * sigma[a] ** 2 for a, n in rows.items()) + F(pairs, p_)
+        return sum(F(n, p_) * to[a] for a, n in rows.items()) + spread / (p_ - sum(rows.values()) - 1)
+
+    first = [inside({0: 3}, apart[i]) + (1 - F(3, p_)) * square[i] for i in range(4)]
+    both = {1: 2, 2: 4}
+    second = [inside(both, apart[i]) + (1 - F(6, p_)) * first[i] for i in range(4)]
+    third = [inside({1: 2, 3: 1}, apart[i]) + (1 - F(1, p_ - 2)) * (second[i] - inside({1: 2}, apart[i])) for i in range(4)]
+    law = world.expected_errors(sequence())
+    require(law.errors.tolist() == [first, first, second, third], "errors with memory drawn afresh")
+    require(law.step_sizes[1] == law.update_magnitude[1] == 0 and law.step_sizes[2] == inside(both, first), "its steps")
+    again = world.expected_errors(sequence(({1: 2}, "zero")))
+    require(again.errors[3, 0] == inside({1: 2, 3: 1}, apart[0]) + (1 - F(3, p_)) * square[0], "and from zero")
+    refused(NoClosedForm, "task 1 takes a partial step", world.expected_errors, sequence(start="zero"))
+    refused(NoClosedForm, "task 1 takes a partial step", world.expected_errors, sequence(memory={0: 1}))
+    refused(NoClosedForm, "task 1 takes a partial step", world.expected_errors, sequence(scale=F(1, 2)))
+    tasks = sequence().tasks
+    mixed = replace(sequence(), tasks=(*tasks[:2], replace(tasks[2], memory={0: 1, 1: 2}), tasks[3]))
+    refused(NoClosedForm, "samples of task 1, of which the estimate before it fits 0", world.expected_errors, mixed)
+
+
 REPLAY_CHECKS = (
     check_nested_memory, check_memory_from_zero, check_updates_from_zero, check_hard_constraints, check_replay_thresholds, check_memory_without_law,
-    check_grids_of_dimensions, check_known_gaps, check_conditions_on_stored_samples, check_conditions_on_dimensions, check_replay_symbols, check_borders,
+    check_grids_of_dimensions, check_known_gaps, check_conditions_on_stored_samples, check_conditions_on_dimensions, check_replay_symbols, check_borders, check_fresh_memory,
 )  # fmt: skip
