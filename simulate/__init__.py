@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 _HOME = {
-    "simulate": "simulate.sample.direct",
+    "simulate": "simulate.sample.run",
     "StandardNormal": "simulate.sample.features",
     "Gaussian": "simulate.sample.features",
     "Rademacher": "simulate.sample.features",

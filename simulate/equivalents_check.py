@@ -16,7 +16,7 @@ import numpy as np
 
 from simulate.evidence import Estimate
 from simulate.sample.adaptive import frozen_task
-from simulate.sample.direct import simulate
+from simulate.sample.run import simulate
 from simulate.targets import parse_target
 from theory.constructors import initialized
 from theory.equivalents import approximate_errors

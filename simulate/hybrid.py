@@ -27,8 +27,9 @@ import numpy as np
 
 from simulate.evidence import Estimate
 from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, frozen_sequence
-from simulate.sample.direct import fill, simulate
+from simulate.sample.batches import fill
 from simulate.sample.plan import make_plan
+from simulate.sample.run import simulate
 from simulate.sample.streams import canonical_seed
 from simulate.simulation import Simulation
 from theory.errors import InputError

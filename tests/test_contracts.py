@@ -39,7 +39,7 @@ def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
     "statement",
     [
         "from simulate import simulate, Simulation, Estimate",
-        "import simulate.sample.direct, simulate.evidence, simulate.runs",
+        "import simulate.sample.run, simulate.evidence, simulate.runs",
         "import deep, deep.data, deep.streams",
         "from theory import Task, TaskSequence, Isotropic, frozen, initialized",
     ],

@@ -1,5 +1,5 @@
 """Samplers: they draw data, solve the regressions and know no formula.
 
-`direct` draws every feature and solves every least-squares problem, under the laws of `features` and by the rules of
+`learner` draws every feature and solves every least-squares problem, under the laws of `features` and by the rules of
 `solvers`; `adaptive` decides task by task what to train.
 """

@@ -10,7 +10,7 @@ import threadpoolctl
 from sampler_reference import CASES, random_sequence, same_bits, vectors
 
 from simulate import simulate
-from simulate.sample import direct
+from simulate.sample import batches, run
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
@@ -65,7 +65,7 @@ def test_blas_runs_on_one_thread(monkeypatch):
             seen.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
             super().run(*results)
 
-    monkeypatch.setattr(direct, "Learner", Watched)
+    monkeypatch.setattr(run, "Learner", Watched)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         simulate(CASES["frozen"], 5)
     assert seen and set(seen) == {1}
@@ -100,6 +100,6 @@ def test_bytes_per_trial_is_honest(name, solver):
 def test_workers_share_the_memory_limit():
     plan = make_plan(CASES["frozen"], "auto")
     need = plan.bytes_per_trial
-    assert direct._share_memory(plan, 10 * need, 3) == (3, 3)
-    assert direct._share_memory(plan, 2.5 * need, 8) == (2, 1)
-    assert direct._share_memory(plan, 2**40, 8) == (8, min(TRIALS_PER_BLOCK, direct._BATCH_BYTES // need))
+    assert batches.share_memory(plan, 10 * need, 3) == (3, 3)
+    assert batches.share_memory(plan, 2.5 * need, 8) == (2, 1)
+    assert batches.share_memory(plan, 2**40, 8) == (8, min(TRIALS_PER_BLOCK, batches.BATCH_BYTES // need))

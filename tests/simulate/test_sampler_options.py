@@ -12,7 +12,7 @@ import pytest
 import sympy
 
 from simulate import simulate
-from simulate.sample import direct
+from simulate.sample import run
 from simulate.sample.learner import Learner
 from theory import InputError, Isotropic, Task, TaskSequence
 
@@ -92,7 +92,7 @@ def test_a_failing_block_of_trials_stops_all_workers(monkeypatch):
         def run(self, *results):
             raise RuntimeError("no step")
 
-    monkeypatch.setattr(direct, "Learner", Failing)
+    monkeypatch.setattr(run, "Learner", Failing)
     for workers in (1, 2):
         with pytest.raises(RuntimeError, match="no step"):
             simulate(single(), 500, workers=workers)
