@@ -1,0 +1,95 @@
+"""Metrics of continual learning, of the accuracy matrix alone; pure NumPy.
+
+``accuracy[t, k]`` is the accuracy on task k after training on task t, both counted from 0, as a share of 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+
+
+def average_accuracy(accuracy: Any) -> float:
+    """Compute the mean accuracy on all tasks after the last one, Avg.Acc = mean_k a[T-1, k]."""
+    return float(_matrix(accuracy)[-1].mean())
+
+
+def task_accuracy(accuracy: Any) -> float:
+    """Compute the mean accuracy on each task just after it was trained, Task.Acc = mean_k a[k, k]."""
+    return float(np.diagonal(_matrix(accuracy)).mean())
+
+
+def forgetting(accuracy: Any) -> float:
+    """Compute the mean loss of accuracy since a task was trained, mean_{k<T-1} (a[k, k] - a[T-1, k]).
+
+    Raises
+    ------
+    InputError
+        For fewer than two tasks.
+
+    Notes
+    -----
+    As arXiv 2602.20796 defines it: from the accuracy just after the task, not from the best one ever.
+    """
+    matrix = _matrix(accuracy, least=2)
+    return float((np.diagonal(matrix) - matrix[-1])[:-1].mean())
+
+
+def backward_transfer(accuracy: Any) -> float:
+    """Compute what later tasks add to the accuracy on earlier ones, mean_{k<T-1} (a[T-1, k] - a[k, k]).
+
+    Minus `forgetting`; both names are in use (Lopez-Paz and Ranzato, arXiv 1706.08840, use this one).
+    """
+    return -forgetting(accuracy)
+
+
+def forward_transfer(accuracy: Any, baseline: Any) -> float:
+    """Compute what earlier tasks add to the accuracy on a task not yet trained, mean_{k>=1} (a[k-1, k] - b[k]).
+
+    Parameters
+    ----------
+    accuracy : array_like, shape (T, T)
+    baseline : array_like, shape (T,)
+        Accuracy of the untrained network on each task.
+
+    Raises
+    ------
+    InputError
+        For fewer than two tasks, or a baseline of another length.
+
+    Notes
+    -----
+    Lopez-Paz and Ranzato, arXiv 1706.08840. With one head per task a[k-1, k] is read through a head that has not been
+    trained, so that its expectation is near chance whatever the features are.
+    """
+    matrix = _matrix(accuracy, least=2)
+    baseline = np.asarray(baseline, dtype=float)
+    if baseline.shape != (len(matrix),):
+        raise InputError(f"the baseline has shape {baseline.shape}; give one accuracy for each of the {len(matrix)} tasks")
+    return float((np.diagonal(matrix, offset=1) - baseline[1:]).mean())
+
+
+def summary(accuracy: Any, baseline: Any) -> dict[str, float | None]:
+    """Compute all metrics by name; those that need two tasks are None for one."""
+    several = len(_matrix(accuracy)) > 1
+    return {
+        "average_accuracy": average_accuracy(accuracy),
+        "task_accuracy": task_accuracy(accuracy),
+        "forgetting": forgetting(accuracy) if several else None,
+        "backward_transfer": backward_transfer(accuracy) if several else None,
+        "forward_transfer": forward_transfer(accuracy, baseline) if several else None,
+    }
+
+
+def _matrix(accuracy: Any, least: int = 1) -> np.ndarray:
+    matrix = np.asarray(accuracy, dtype=float)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise InputError(f"the accuracy matrix has shape {matrix.shape}; it is square, one row after each task and one column for each")
+    if len(matrix) < least:
+        raise InputError(f"the accuracy matrix is of {len(matrix)} task(s); this metric compares tasks and needs at least {least}")
+    if not np.all((matrix >= 0) & (matrix <= 1)):
+        raise InputError("the accuracy matrix holds values outside [0, 1]; give shares, not per cent or counts")
+    return matrix
