@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from deep.checks import known
 from deep.metrics import summary
+from simulate.files import replace_file
 from simulate.keys import json_value
 from theory.errors import InputError
 
@@ -240,20 +240,9 @@ def write_records(path: str | os.PathLike[str], records: Iterable[Any]) -> None:
     InputError
         If the file cannot be written.
     """
-    path = Path(path)
-    text = "".join(json.dumps(to_json(record), allow_nan=False, ensure_ascii=False) + "\n" for record in records)
+    text = "".join(json.dumps(to_json(record), allow_nan=False) + "\n" for record in records)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, text.encode())
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; make its folder, free space or choose another file") from None
 
