@@ -1,0 +1,59 @@
+"""Metrics of the accuracy matrix against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, summary, task_accuracy
+from theory.errors import InputError
+
+# Binary fractions, so that the sums are exact.
+ACCURACY = [
+    [0.75, 0.50, 0.25],
+    [0.625, 1.00, 0.375],
+    [0.25, 0.875, 0.50],
+]
+BASELINE = [0.125, 0.25, 0.50]
+
+
+def test_metrics_by_hand():
+    assert average_accuracy(ACCURACY) == (0.25 + 0.875 + 0.50) / 3
+    assert task_accuracy(ACCURACY) == (0.75 + 1.00 + 0.50) / 3
+    assert forgetting(ACCURACY) == ((0.75 - 0.25) + (1.00 - 0.875)) / 2
+    assert backward_transfer(ACCURACY) == -0.3125
+    assert forward_transfer(ACCURACY, BASELINE) == ((0.50 - 0.25) + (0.375 - 0.50)) / 2
+
+
+def test_forgetting_counts_from_the_accuracy_just_after_the_task():
+    improved = [[0.5, 0.5, 0.5], [0.75, 0.5, 0.5], [0.625, 0.5, 0.5]]
+    assert forgetting(improved) == (0.5 - 0.625) / 2  # not from the best, .75
+
+
+def test_identities_between_metrics():
+    matrix = np.random.default_rng(0).random((6, 6))
+    # Task.Acc - Avg.Acc = (T-1)/T Forgetting, since the last task has forgotten nothing.
+    assert task_accuracy(matrix) - average_accuracy(matrix) == pytest.approx(5 / 6 * forgetting(matrix), abs=1e-15)
+    assert summary(matrix, np.zeros(6))["forward_transfer"] == pytest.approx(np.diagonal(matrix, 1).mean(), abs=1e-15)
+
+
+def test_one_task_has_accuracies_only():
+    assert summary([[0.75]], [0.5]) == {
+        "average_accuracy": 0.75, "task_accuracy": 0.75, "forgetting": None, "backward_transfer": None, "forward_transfer": None,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="needs at least 2"):
+        forgetting([[0.75]])
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "reason"),
+    [([[0.5, 0.5]], "square"), ([0.5], "square"), ([[50.0, 50.0], [50.0, 50.0]], "not per cent"), ([[float("nan")]], "outside")],
+)
+def test_what_is_no_accuracy_matrix(accuracy, reason):
+    with pytest.raises(InputError, match=reason):
+        average_accuracy(accuracy)
+
+
+def test_baseline_of_another_length():
+    with pytest.raises(InputError, match="one accuracy for each of the 3 tasks"):
+        forward_transfer(ACCURACY, BASELINE[:2])
