@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Simulation:
         The random draws behind the trials, both ends included; in the order of the trials only if there is one.
     experiment : hashable
         What was simulated; only results of equal experiments merge.
+    method : {"direct", "reduced"}
+        How: with all data drawn, or with no more of them than the results depend on (`simulate.sample.reduced`).
 
     Notes
     -----
@@ -44,6 +46,7 @@ class Simulation:
     update_magnitude_sample: np.ndarray
     draws: frozenset[tuple[Any, int, int]] = frozenset()
     experiment: Any = None
+    method: str = field(default="direct", kw_only=True)
 
     def __post_init__(self) -> None:
         arrays = {name: np.asarray(getattr(self, name), dtype=np.float64).view() for name in _SAMPLES}
@@ -126,17 +129,24 @@ class Simulation:
         return values.astype(np.float64)
 
     def merge(self, other: Simulation) -> Simulation:
-        """Return the trials of both; refuses equal draws and different experiments."""
+        """Return the trials of both; refuses equal draws, different experiments and different methods."""
         if self.tasks != other.tasks or self.experiment != other.experiment:
             raise InputError("the two simulations are of different experiments; merge results of one experiment with different seeds")
+        if self.method != other.method:
+            raise InputError(f"one simulation is {self.method}, the other {other.method}; merge results of one method")
         draws = merge_draws(self.draws, other.draws)
         samples = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in _SAMPLES)
-        return Simulation(*samples, draws, self.experiment)
+        return Simulation(*samples, draws, self.experiment, method=self.method)
 
     def __sub__(self, other: Simulation) -> Simulation:
         """Return the paired difference: trial by trial on the same draws."""
         if not isinstance(other, Simulation):
             return NotImplemented
+        if "reduced" in (self.method, other.method):
+            raise InputError(
+                "the trials of two reduced simulations do not see the same data, so their difference is not a paired one; "
+                "simulate both with method='direct', or subtract the means and add the squared standard errors"
+            )
         if self.draws != other.draws or self.trials != other.trials or len(self.draws) != 1:
             raise InputError(
                 f"the simulations are of the draws {sorted(self.draws, key=repr)} and {sorted(other.draws, key=repr)}; "

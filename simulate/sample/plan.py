@@ -123,6 +123,16 @@ def make_plan(
     InputError
         If a value is a symbol or a grid, or a Gram matrix cannot be realised.
     """
+    names, dimensions, tasks, rule = make_tasks(seq, solver, law)
+    roots = law.roots(dict(zip(names, dimensions, strict=True)))
+    risk_roots = roots if risk == "features" else (None,) * len(names)
+    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, rule, law, roots, risk_roots)
+
+
+def make_tasks(
+    seq: TaskSequence, solver: str | MinNorm | Ridge | GradientDescent, law: FeatureLaw = StandardNormal()
+) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...], MinNorm | Ridge | GradientDescent]:
+    """Return names and dimensions of the blocks, the tasks and the training rule; raises InputError as `make_plan` does."""
     if not isinstance(seq, TaskSequence):
         raise InputError(f"the experiment is a {type(seq).__name__}; give a theory.TaskSequence")
     if seq.grid_shape:
@@ -131,9 +141,7 @@ def make_plan(
     dimensions = tuple(as_int(seq.blocks[name], f"the dimension of block {name!r}") for name in names)
     rule = as_rule(solver)
     roots = law.roots(dict(zip(names, dimensions, strict=True)))
-    tasks = tuple(_task_plan(seq, t, names, dimensions, rule, law, roots) for t in range(len(seq)))
-    risk_roots = roots if risk == "features" else (None,) * len(names)
-    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, rule, law, roots, risk_roots)
+    return names, dimensions, tuple(_task_plan(seq, t, names, dimensions, rule, law, roots) for t in range(len(seq))), rule
 
 
 def _task_plan(

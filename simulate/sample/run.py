@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from simulate.sample import reduced
 from simulate.sample.batches import fill
 from simulate.sample.features import FeatureLaw, StandardNormal, check_features
 from simulate.sample.learner import Learner
+from simulate.sample.methods import choose_method
 from simulate.sample.plan import make_plan
+from simulate.sample.reduced import ReducedLearner, make_reduced_plan
 from simulate.sample.solvers import MIN_NORM, GradientDescent, MinNorm, Ridge
-from simulate.sample.streams import canonical_seed
+from simulate.sample.streams import TRIALS_PER_BLOCK, canonical_seed
 from simulate.simulation import Simulation
 from theory.errors import InputError
 from theory.problem import TaskSequence
@@ -41,6 +44,7 @@ def simulate(
     trials: int,
     seed: int | tuple[int, ...] = 0,
     *,
+    method: str = "direct",
     features: FeatureLaw = StandardNormal(),
     solver: str | MinNorm | Ridge | GradientDescent = MIN_NORM,
     risk: str = "euclidean",
@@ -62,6 +66,11 @@ def simulate(
     seed : int or tuple of int
         Trial k depends on the seed and k only: more trials extend a sample, and experiments that differ in their
         training alone see the same data.
+    method : {"direct", "reduced", "auto"}
+        "direct" draws all data. "reduced" draws no more than the results depend on: exact in law, at a cost that does
+        not grow with the dimensions, from draws of its own, for standard normal features (`simulate.sample.reduced`).
+        "auto" takes the reduced one where it is possible and cheaper, which the experiment alone decides; the
+        result's ``method`` says which it was.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features (`simulate.sample.features`). All laws are made of the same draws, so that runs under
         two of them are paired.
@@ -90,15 +99,20 @@ def simulate(
     InputError
         If an option or a value of the experiment is of no use here, or gradient descent diverges in some trial.
     """
-    seed, plan = canonical_seed(seed), make_plan(seq, solver, check_features(features), check_risk(risk))
+    seed, features, risk = canonical_seed(seed), check_features(features), check_risk(risk)
+    method = choose_method(method, seq, features, solver)
+    if method == "reduced":
+        plan, learner, block_trials, source = make_reduced_plan(seq, solver), ReducedLearner, reduced.TRIALS_PER_BLOCK, ("reduced", seed)
+    else:
+        plan, learner, block_trials, source = make_plan(seq, solver, features, risk), Learner, TRIALS_PER_BLOCK, seed
     tasks = len(plan.tasks)
     results = fill(
-        lambda streams, count: Learner(plan, streams, count), plan, seed, trials, ((tasks, tasks), (tasks,), (tasks,)),
-        memory_limit=memory_limit, workers=workers, progress=progress,
+        lambda streams, count: learner(plan, streams, count), plan, seed, trials, ((tasks, tasks), (tasks,), (tasks,)),
+        memory_limit=memory_limit, workers=workers, progress=progress, block_trials=block_trials,
     )  # fmt: skip
     rule = MinNorm() if isinstance(plan.rule, MinNorm) else plan.rule  # the route changes rounding only
     experiment = seq if (features, rule) == (StandardNormal(), MinNorm()) else Experiment(seq, features, rule, risk)
-    return Simulation(*results, frozenset({(seed, 0, len(results[0]) - 1)}), experiment)
+    return Simulation(*results, frozenset({(source, 0, len(results[0]) - 1)}), experiment, method=method)
 
 
 def check_risk(risk: Any) -> str:

@@ -17,6 +17,10 @@ from theory.errors import InputError
 TRIALS_PER_BLOCK = 64
 
 FEATURES, NOISE, DIRECTION, MIXING = range(4)
+# Of the reduced sampler, none shared with the direct one, so that the two are independent under equal seeds: entries of
+# features inside a basis, triangular factors inside and outside of it, shares of a length, label noise, random truths.
+INSIDE, INSIDE_BELOW, INSIDE_DIAGONAL, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, SHARES, ROW_NOISE = range(4, 11)
+TRUTH_INSIDE, TRUTH_BELOW, TRUTH_DIAGONAL = range(11, 14)
 
 
 def canonical_seed(seed: Any) -> int | tuple[int, ...]:
@@ -78,6 +82,10 @@ class Streams:
     def direction(self, task: int, block: int) -> np.random.Generator:
         """Generator of the random direction that a truth first has at ``task``."""
         return self._generator(task, DIRECTION, block)
+
+    def generator(self, task: int, role: int, block: int = 0) -> np.random.Generator:
+        """Generator of any other array, by one of the roles of this module."""
+        return self._generator(task, role, block)
 
     def _generator(self, *key: int) -> np.random.Generator:
         if key not in self._generators:

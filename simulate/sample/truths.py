@@ -80,7 +80,7 @@ def block_truths(seq: TaskSequence, block: str) -> BlockTruths:
     fixed = np.zeros((len(users), dimension))
     random, first_use = [], {}
     if users and block in seq.gram:
-        fixed[:] = realise_gram(*_named_gram(seq, block), dimension, block)
+        fixed[:] = realise_gram(*named_gram(seq, block), dimension, block)
         return BlockTruths(users, fixed, ())
     for row, task in enumerate(users):
         truth = seq.tasks[task].truth[block]
@@ -92,7 +92,7 @@ def block_truths(seq: TaskSequence, block: str) -> BlockTruths:
     return BlockTruths(users, fixed, tuple(random))
 
 
-def realise_gram(matrix: np.ndarray, rows: list[int], dimension: int, block: str) -> np.ndarray:
+def realise_gram(matrix: np.ndarray, rows: list[int], dimension: int, block: str, width: int | None = None) -> np.ndarray:
     """Return vectors whose inner products are those of ``matrix``.
 
     Parameters
@@ -105,10 +105,12 @@ def realise_gram(matrix: np.ndarray, rows: list[int], dimension: int, block: str
         Of the vectors.
     block : str
         How to call the block in errors.
+    width : int, optional
+        Number of leading coordinates to return, at least ``min(dimension, names)``; the others are zero. All by default.
 
     Returns
     -------
-    ndarray, shape (len(rows), dimension)
+    ndarray, shape (len(rows), dimension or width)
 
     Raises
     ------
@@ -132,12 +134,12 @@ def realise_gram(matrix: np.ndarray, rows: list[int], dimension: int, block: str
     # What is below the accuracy of the eigenvalues themselves would turn zeros into 1e-8 under the root.
     noise = 4 * np.finfo(float).eps * len(values) * max(abs(values))
     kept = min(dimension, len(values))
-    realised = np.zeros((len(values), dimension))
+    realised = np.zeros((len(values), dimension if width is None else width))
     realised[:, :kept] = vectors[:, :kept] * np.sqrt(np.where(values > noise, values, 0.0)[:kept])
     return realised[rows]
 
 
-def _named_gram(seq: TaskSequence, block: str) -> tuple[np.ndarray, list[int]]:
+def named_gram(seq: TaskSequence, block: str) -> tuple[np.ndarray, list[int]]:
     """Gram matrix of the block's distinct names among its users, and which name each user has."""
     users = seq.users(block)
     names = [seq.tasks[t].truth[block] for t in users]

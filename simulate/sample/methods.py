@@ -1,0 +1,46 @@
+"""Choice between the direct and the reduced sampler, from the experiment alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulate.sample.features import FeatureLaw, StandardNormal
+from simulate.sample.plan import make_tasks
+from simulate.sample.reduced import make_reduced_plan
+from theory.errors import InputError
+from theory.problem import TaskSequence
+
+METHODS = ("direct", "reduced", "auto")
+
+
+def choose_method(method: Any, seq: TaskSequence, features: FeatureLaw, solver: Any) -> str:
+    """Return "direct" or "reduced".
+
+    Raises
+    ------
+    InputError
+        For an unknown method, or the reduced one with features that are not standard normal.
+    """
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
+    possible = isinstance(features, StandardNormal)
+    if method == "reduced" and not possible:
+        raise InputError(
+            f"the reduced sampler needs standard normal features, which look the same in every basis, not {features!r}; "
+            "use method='direct' or features=StandardNormal()"
+        )
+    if method != "auto":
+        return method
+    return "reduced" if possible and _direct_numbers(seq, solver) > _reduced_numbers(seq, solver) else "direct"
+
+
+def _direct_numbers(seq: TaskSequence, solver: Any) -> float:
+    """Numbers that one trial draws, and what its products cost beside drawing one."""
+    _, dimensions, tasks, _ = make_tasks(seq, solver)
+    used = [sum(dimensions[block] for block in task.used) for task in tasks]
+    return sum(task.samples * width * (1 + task.rows / 50) for task, width in zip(tasks, used, strict=True))
+
+
+def _reduced_numbers(seq: TaskSequence, solver: Any) -> float:
+    plan = make_reduced_plan(seq, solver)
+    return sum(plan.floats(t) for t in range(len(plan.tasks)))
