@@ -1,0 +1,84 @@
+"""Texts about runs, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deep.commands.options import table
+from deep.records import RunRecord
+from deep.runs.folder import RunState
+
+SHOWN = 10  # digits of a key
+_METRICS = {
+    "average_accuracy": "average accuracy",
+    "task_accuracy": "task accuracy",
+    "forgetting": "forgetting",
+    "backward_transfer": "backward transfer",
+    "forward_transfer": "forward transfer",
+}
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent."""
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def record_text(record: RunRecord, status: str) -> str:
+    """Return the accuracy matrix, metrics, updates and configuration of a run."""
+    head = [f"{run_name(record.config)}: {status}, run {record.key[:SHOWN]}"]
+    if record.failure is not None:
+        head.append(f"failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}")
+    parts = ["\n".join(head), f"accuracy in % ({record.config['evaluate_on']} part), after each task (rows) on every task (columns)\n" + _matrix(record)]
+    if record.metrics is not None:
+        rows = [("metric", "%")] + [(words, percent(record.metrics[name])) for name, words in _METRICS.items()]
+        parts.append(table(rows))
+    if record.results:
+        parts.append(_updates(record))
+    settings = "\n".join(f"{name}: {value}" for name, value in record.config.items() if value not in ({}, [], None))
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    return "\n\n".join([*parts, settings, f"device: {record.device}; {versions}"])
+
+
+def states_table(states: Iterable[RunState]) -> str:
+    """Return a table of runs with their status and, once finished, what they reached."""
+    rows = [("run", "stream", "order", "seed", "strategy", "network", "status", "tasks", "Avg.Acc", "forgetting")]
+    for state in states:
+        config, record = state.config, state.record
+        done = "-" if record is None else f"{len(record.results)} of {len(record.task_names)}"
+        metrics = (record.metrics if record else None) or {}
+        reached = (percent(metrics.get("average_accuracy")), percent(metrics.get("forgetting")))
+        names = (config["stream"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
+        rows.append((state.key[:SHOWN], *names, state.status, done, *reached))
+    return table(rows)
+
+
+def run_name(config: dict[str, Any]) -> str:
+    """Return what a run is, in a line."""
+    return (
+        f"{with_options(config, 'stream')}, order {config['order']}, seed {config['seed']}, {with_options(config, 'strategy')} training, "
+        f"{config['network']}"
+    )
+
+
+def with_options(config: dict[str, Any], name: str) -> str:
+    """Return the stream or strategy of a configuration with the options that were given."""
+    options = ", ".join(f"{option}={value}" for option, value in config[f"{name}_options"].items())
+    return f"{config[name]} ({options})" if options else config[name]
+
+
+def _matrix(record: RunRecord) -> str:
+    rows = [("", *(str(task) for task in range(len(record.task_names)))), ("untrained", *map(percent, record.baseline))]
+    rows += [(f"after {number}", *map(percent, result.accuracy)) for number, result in enumerate(record.results)]
+    return table(rows)
+
+
+def _updates(record: RunRecord) -> str:
+    rows = [("task", "examples", "steps", "seconds", "loss", "|update|", *record.stages, "cosines with earlier tasks")]
+    for number, result in enumerate(record.results):
+        stages = (f"{norm:.3g}" if trained else "frozen" for norm, trained in zip(result.update, result.trained, strict=True))
+        cosines = " ".join("-" if cosine is None else f"{cosine:.2f}" for cosine in result.cosines)
+        loss = f"{result.losses[-1]:.3g}" if result.losses else "-"
+        counts = (f"{result.examples:,}", f"{result.steps:,}", f"{result.seconds:.2f}", loss, f"{result.update_magnitude:.3g}")
+        rows.append((str(number), *counts, *stages, cosines))
+    return table(rows)

@@ -1,0 +1,35 @@
+"""`python -m deep show RUN`: the record of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from deep.commands.options import print_json
+from deep.commands.reports import record_text
+from deep.records import to_json
+from deep.runs.folder import DEFAULT, RunsFolder
+from theory.errors import InputError
+
+
+@dataclass(frozen=True)
+class ShowCommand:
+    """Show the record of a run: accuracy matrix, metrics, updates, configuration."""
+
+    run_key: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """First letters of the run's key, as status lists it."""
+    out: Path = DEFAULT
+    """Folder of runs."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        """Print the record; return the exit status."""
+        state = RunsFolder(self.out).find(self.run_key)
+        if state.record is None:
+            raise InputError(f"the run {state.key[:10]} is {state.status} and has no record yet; `python -m deep resume --out {self.out}` goes on with it")
+        print_json(to_json(state.record)) if self.json else print(record_text(state.record, state.status))
+        return 0

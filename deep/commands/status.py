@@ -1,0 +1,44 @@
+"""`python -m deep status`: the runs of a folder and how far they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deep.commands.options import print_json
+from deep.commands.reports import states_table
+from deep.runs.folder import DEFAULT, INTERRUPTED, RunsFolder, RunState
+
+
+@dataclass(frozen=True)
+class StatusCommand:
+    """List the runs of a folder: finished, failed, running or interrupted."""
+
+    out: Path = DEFAULT
+    """Folder of runs."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        """Print the runs; return the exit status."""
+        states = RunsFolder(self.out).states()
+        if self.json:
+            print_json([_state_record(state) for state in states])
+        elif not states:
+            print(f"no runs in {self.out}")
+        else:
+            print(states_table(states))
+            if any(state.status == INTERRUPTED for state in states):
+                print(f"\n`python -m deep resume --out {self.out}` goes on with interrupted runs")
+        return 0
+
+
+def _state_record(state: RunState) -> dict:
+    record = state.record
+    return {
+        "key": state.key,
+        "status": state.status,
+        "config": state.config,
+        "tasks_done": 0 if record is None else len(record.results),
+        "metrics": None if record is None else record.metrics,
+    }
