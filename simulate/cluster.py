@@ -1,0 +1,34 @@
+"""Joblib's Dask backend, mended for jobs whose workers die; needs the extra ``cluster``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from distributed import CancelledError
+from distributed.scheduler import KilledWorker
+from joblib._dask import DaskDistributedBackend
+
+LOST = (KilledWorker, CancelledError)  # a job took several workers down; the scheduler is gone
+
+
+class DaskBackend(DaskDistributedBackend):
+    """Works on the cluster whatever its size, and passes on what Dask says of a job, for which joblib waits for ever."""
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        """Number of cores of the cluster, at least 2: with 1, joblib works in this process and not on the cluster."""
+        return max(super().effective_n_jobs(n_jobs), 2)
+
+    def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Future:
+        """Schedule a batch; the callback gets its result, or the exception that kept it from one."""
+        future = super().submit(func, callback)
+        if callback is not None:
+            future.add_done_callback(lambda done: callback(done.exception()) if done.exception() else None)
+        return future
+
+    def retrieve_result_callback(self, out: Any) -> Any:
+        """Return the results of a batch, or raise what it ended with."""
+        if isinstance(out, BaseException):
+            raise out
+        return super().retrieve_result_callback(out)
