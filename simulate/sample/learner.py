@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from simulate.sample.backends import NUMPY, Backend
 from simulate.sample.features import coloured
 from simulate.sample.plan import Plan, TaskPlan
 from simulate.sample.solvers import MinNorm
-from simulate.sample.steps import filtered_step, least_step
+from simulate.sample.steps import filtered_step, least_step, namespace, predictions
 from simulate.sample.streams import Streams
 
 
@@ -22,44 +25,47 @@ class Learner:
         Generators of the trials' block; consecutive batches of one block share them.
     trials : int
         Size of the batch.
+    backend : Backend
+        What to compute with; its arrays are called arrays here.
 
     Attributes
     ----------
-    theta : list of ndarray, shape (trials, d_b)
+    theta : list of array, shape (trials, d_b)
         Current estimate of every block.
     curvature : float
         Largest eigenvalue of A'A / rows among all steps, where the training rule asks for it.
     """
 
-    def __init__(self, plan: Plan, streams: Streams, trials: int) -> None:
-        self._plan, self._streams, self._trials = plan, streams, trials
-        self._truths = [truths.draw(streams, block, trials) for block, truths in enumerate(plan.truths)]
-        self.theta = [np.zeros((trials, dimension)) for dimension in plan.dimensions]
+    def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
+        self._plan, self._streams, self._trials, self._backend = plan, streams, trials, backend
+        self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
+        self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvature = 0.0
-        self._stored: dict[int, tuple[dict[int, np.ndarray], np.ndarray]] = {}
+        self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
 
     def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray) -> None:
         """Learn all tasks and fill in the results, shapes (trials, T, T), (trials, T) and (trials, T)."""
         for t, task in enumerate(self._plan.tasks):
-            step_sizes[:, t], update_magnitude[:, t] = self._learn(t, task)
+            step_sizes[:, t], update_magnitude[:, t] = map(self._backend.numpy, self._learn(t, task))
             for block, truths in enumerate(self._plan.truths):
                 if block in task.trained:
                     self._distances[block] = self._distance(block)
-                errors[:, t, list(truths.users)] += self._distances[block]
+                errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])
 
-    def _learn(self, t: int, task: TaskPlan) -> tuple[np.ndarray, np.ndarray]:
+    def _learn(self, t: int, task: TaskPlan) -> tuple[Any, Any]:
         """Train on task ``t``; return the squared lengths of the step and of the change of the estimate."""
         features, labels = self._draw(t, task)
         if task.kept:
-            self._stored[t] = ({block: x[:, : task.kept].copy() for block, x in features.items()}, labels[:, : task.kept].copy())
+            kept = {block: _copy(x[:, : task.kept]) for block, x in features.items()}
+            self._stored[t] = kept, _copy(labels[:, : task.kept])
         return self._train(t, task, features, labels)
 
-    def _train(self, t: int, task: TaskPlan, features: dict[int, np.ndarray], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _train(self, t: int, task: TaskPlan, features: dict[int, Any], labels: Any) -> tuple[Any, Any]:
         """Move the estimate of the trained blocks; return the squared lengths of the step and of the change."""
-        start = [np.zeros_like(theta) if block in task.restarted else theta for block, theta in enumerate(self.theta)]
+        start = [namespace(theta).zeros_like(theta) if block in task.restarted else theta for block, theta in enumerate(self.theta)]
         steps = self._steps(task, features, labels, start)
-        length, change = np.zeros(self._trials), np.zeros(self._trials)
+        length, change = self._backend.zeros((self._trials,)), self._backend.zeros((self._trials,))
         for block, step in zip(task.trained, steps, strict=True):
             moved = start[block] + step
             step_length = _squared_length(step)
@@ -68,7 +74,7 @@ class Learner:
             self.theta[block] = moved
         return length, change
 
-    def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
         """Fresh features (trials, samples, d_b) of every used block, and labels (trials, samples)."""
         labels = task.noise * self._streams.noise(t).standard_normal((self._trials, task.samples))
         features = {}
@@ -76,26 +82,26 @@ class Learner:
             shape = (self._trials, task.samples, self._plan.dimensions[block])
             features[block] = coloured(self._plan.law.draw(self._streams, t, block, shape), self._plan.roots[block])
             row = self._plan.truths[block].users.index(t)
-            labels += _predictions(features[block], self._truths[block][:, row])
+            labels += predictions(features[block], self._truths[block][:, row])
         return features, labels
 
-    def _steps(self, task: TaskPlan, features: dict[int, np.ndarray], labels: np.ndarray, start: list[np.ndarray]) -> list[np.ndarray]:
+    def _steps(self, task: TaskPlan, features: dict[int, Any], labels: Any, start: list[Any]) -> list[Any]:
         """Scaled steps of the trained blocks that fit the fresh and the stored samples."""
         if not task.rows:
-            return [np.zeros_like(start[block]) for block in task.trained]
+            return [namespace(start[block]).zeros_like(start[block]) for block in task.trained]
         samples = [(features, labels)]
         for earlier, count in task.memory:
             stored, stored_labels = self._stored[earlier]
             samples.append(({block: x[:, :count] for block, x in stored.items()}, stored_labels[:, :count]))
-        residuals = [y - sum(_predictions(x[block], start[block]) for block in x) for x, y in samples]
+        residuals = [y - sum(predictions(x[block], start[block]) for block in x) for x, y in samples]
         if len(samples) == 1:
             stacked, residual = [features[block] for block in task.trained], residuals[0]
         else:
-            stacked, residual = [self._stack(block, samples) for block in task.trained], np.concatenate(residuals, axis=1)
+            stacked, residual = [self._stack(block, samples) for block in task.trained], namespace(labels).concatenate(residuals, axis=1)
         steps = self._solve(task, stacked, residual)
         return [step if scale == 1.0 else scale * step for step, scale in zip(steps, task.scales, strict=True)]
 
-    def _solve(self, task: TaskPlan, features: list[np.ndarray], residual: np.ndarray) -> list[np.ndarray]:
+    def _solve(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
         """Full steps of the trained blocks by the experiment's training rule."""
         rule = self._plan.rule
         if isinstance(rule, MinNorm):
@@ -104,20 +110,21 @@ class Learner:
         self.curvature = max(self.curvature, largest / task.rows)
         return steps
 
-    def _stack(self, block: int, samples: list[tuple[dict[int, np.ndarray], np.ndarray]]) -> np.ndarray:
+    def _stack(self, block: int, samples: list[tuple[dict[int, Any], Any]]) -> Any:
         """Features of ``block`` in all samples, zero where a stored sample does not have the block."""
         shapes = ((self._trials, y.shape[1], self._plan.dimensions[block]) for _, y in samples)
-        return np.concatenate([x[block] if block in x else np.zeros(shape) for (x, _), shape in zip(samples, shapes, strict=True)], axis=1)
+        parts = [x[block] if block in x else self._backend.zeros(shape) for (x, _), shape in zip(samples, shapes, strict=True)]
+        return namespace(parts[0]).concatenate(parts, axis=1)
 
-    def _distance(self, block: int) -> np.ndarray:
+    def _distance(self, block: int) -> Any:
         """Squared distances to the truths of all tasks that use ``block``, shape (trials, users)."""
         difference = coloured(self.theta[block][:, None] - self._truths[block], self._plan.risk_roots[block])
-        return np.einsum("tud,tud->tu", difference, difference)
+        return namespace(difference).einsum("tud,tud->tu", difference, difference)
 
 
-def _predictions(features: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    return (features @ parameters[..., None])[..., 0]
+def _copy(array: Any) -> Any:
+    return namespace(array).asarray(array, copy=True)
 
 
-def _squared_length(vectors: np.ndarray) -> np.ndarray:
-    return np.einsum("td,td->t", vectors, vectors)
+def _squared_length(vectors: Any) -> Any:
+    return namespace(vectors).einsum("td,td->t", vectors, vectors)

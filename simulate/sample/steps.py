@@ -6,8 +6,11 @@ the least one in ``sum_b lambda_b |step_b|^2`` among those that minimise ``|A st
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
+from typing import Any
 
 import numpy as np
 
@@ -65,14 +68,28 @@ def rank_slack(groups: Sequence[tuple[int, frozenset[int]]], dimensions: Sequenc
     return min((rows - inside[union]) - (width - columns[union]) for union in unions if columns[union] < width)
 
 
+def namespace(array: Any) -> Any:
+    """Return the module of an array: NumPy, or torch, which is never imported for the sake of NumPy's arrays.
+
+    What is used of it here goes by the same names and means the same in both.
+    """
+    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
+
+
+def predictions(features: Any, parameters: Any) -> Any:
+    """Compute (..., rows) from features (..., rows, d) and parameters (..., d)."""
+    # A row times a matrix: torch multiplies a matrix by a column ten times slower, NumPy's bits are the same.
+    return (parameters[..., None, :] @ features.swapaxes(-1, -2))[..., 0, :]
+
+
 def least_step(features: Sequence[np.ndarray], residual: np.ndarray, weights: Sequence[float], route: str) -> list[np.ndarray]:
     """Return the step of every trained block.
 
     Parameters
     ----------
-    features : sequence of ndarray, shape (trials, rows, d_b)
-        Of every trained block.
-    residual : ndarray, shape (trials, rows)
+    features : sequence of array, shape (trials, rows, d_b)
+        Of every trained block; arrays of NumPy or torch, in double or single precision.
+    residual : array, shape (trials, rows)
         Labels minus predictions at the start of the step.
     weights : sequence of float
         lambda_b of every trained block; without effect where A has full column rank.
@@ -81,22 +98,22 @@ def least_step(features: Sequence[np.ndarray], residual: np.ndarray, weights: Se
 
     Returns
     -------
-    list of ndarray, shape (trials, d_b)
+    list of array, shape (trials, d_b)
     """
-    right = residual[..., None]
+    xp, right = namespace(residual), residual[..., None]
     wide = residual.shape[-1] < sum(block.shape[-1] for block in features)
     if route == "gram":
         return _gram_wide(features, right, weights) if wide else _gram_tall(features, right)
     scaled, roots = _weighted(features, weights)
     if route == "svd":
-        cutoff = 10 * max(scaled.shape[1:]) * np.finfo(float).eps  # singular values that are zero but for rounding lie below
-        solution = np.linalg.pinv(scaled, rcond=cutoff) @ right
+        cutoff = 10 * max(scaled.shape[1:]) * float(xp.finfo(scaled.dtype).eps)  # singular values that are zero but for rounding lie below
+        solution = xp.linalg.pinv(scaled, rcond=cutoff) @ right
     elif wide:
-        q, r = np.linalg.qr(scaled.swapaxes(-1, -2))
-        solution = q @ np.linalg.solve(r.swapaxes(-1, -2), right)
+        q, r = xp.linalg.qr(scaled.swapaxes(-1, -2))
+        solution = q @ xp.linalg.solve(r.swapaxes(-1, -2), right)
     else:
-        q, r = np.linalg.qr(scaled)
-        solution = np.linalg.solve(r, q.swapaxes(-1, -2) @ right)
+        q, r = xp.linalg.qr(scaled)
+        solution = xp.linalg.solve(r, q.swapaxes(-1, -2) @ right)
     return _by_block(solution, features, roots)
 
 
@@ -130,34 +147,43 @@ def filtered_step(
     return _by_block(solution, features, roots), float(eigenvalues.max())
 
 
-def _weighted(features: Sequence[np.ndarray], weights: Sequence[float]) -> tuple[np.ndarray, list[float]]:
+def _weighted(features: Sequence[Any], weights: Sequence[float]) -> tuple[Any, list[float]]:
     """All features side by side in the coordinates in which the step is the least Euclidean one, and what leads back."""
-    roots = [1.0 / np.sqrt(weight) for weight in weights]
-    return np.concatenate([block if root == 1.0 else block * root for block, root in zip(features, roots, strict=True)], axis=-1), roots
+    roots = [1.0 / math.sqrt(weight) for weight in weights]
+    blocks = [block if root == 1.0 else block * root for block, root in zip(features, roots, strict=True)]
+    return namespace(features[0]).concatenate(blocks, axis=-1), roots
 
 
-def _by_block(solution: np.ndarray, features: Sequence[np.ndarray], roots: Sequence[float]) -> list[np.ndarray]:
-    ends = np.cumsum([block.shape[-1] for block in features])[:-1]
-    return [part[..., 0] * root for part, root in zip(np.split(solution, ends, axis=-2), roots, strict=True)]
+def _spans(features: Sequence[Any]) -> list[slice]:
+    """Where every block lies among the columns of all features side by side."""
+    ends = list(accumulate(block.shape[-1] for block in features))
+    return [slice(end - block.shape[-1], end) for end, block in zip(ends, features, strict=True)]
 
 
-def _gram_wide(features: Sequence[np.ndarray], right: np.ndarray, weights: Sequence[float]) -> list[np.ndarray]:
+def _by_block(solution: Any, features: Sequence[Any], roots: Sequence[float]) -> list[Any]:
+    return [solution[:, span, 0] * root for span, root in zip(_spans(features), roots, strict=True)]
+
+
+def _gram_wide(features: Sequence[Any], right: Any, weights: Sequence[float]) -> list[Any]:
     kernel = None
     for block, weight in zip(features, weights, strict=True):
         product = block @ block.swapaxes(-1, -2)
         if weight != 1.0:
             product /= weight
-        kernel = product if kernel is None else np.add(kernel, product, out=kernel)
+        if kernel is None:
+            kernel = product
+        else:
+            kernel += product
     # One batched LU takes half the time of NumPy's batched Cholesky and the two triangular solves that it lacks.
-    dual = np.linalg.solve(kernel, right)
-    return [(block.swapaxes(-1, -2) @ dual)[..., 0] / weight for block, weight in zip(features, weights, strict=True)]
+    dual = namespace(right).linalg.solve(kernel, right).swapaxes(-1, -2)
+    return [(dual @ block)[:, 0] / weight for block, weight in zip(features, weights, strict=True)]
 
 
-def _gram_tall(features: Sequence[np.ndarray], right: np.ndarray) -> list[np.ndarray]:
-    ends = np.cumsum([block.shape[-1] for block in features])
-    spans = [slice(end - block.shape[-1], end) for end, block in zip(ends, features, strict=True)]
-    normal = np.empty((len(right), ends[-1], ends[-1]))
-    target = np.empty((len(right), ends[-1], 1))
+def _gram_tall(features: Sequence[Any], right: Any) -> list[Any]:
+    xp, spans = namespace(right), _spans(features)
+    width = spans[-1].stop
+    normal = xp.empty((len(right), width, width), dtype=right.dtype, device=right.device)
+    target = xp.empty((len(right), width, 1), dtype=right.dtype, device=right.device)
     for a, block in enumerate(features):
         target[:, spans[a]] = block.swapaxes(-1, -2) @ right
         for b in range(a + 1):
@@ -165,5 +191,5 @@ def _gram_tall(features: Sequence[np.ndarray], right: np.ndarray) -> list[np.nda
             normal[:, spans[a], spans[b]] = product
             if a != b:
                 normal[:, spans[b], spans[a]] = product.swapaxes(-1, -2)
-    solution = np.linalg.solve(normal, target)[..., 0]
+    solution = xp.linalg.solve(normal, target)[..., 0]
     return [solution[:, span] for span in spans]

@@ -87,9 +87,11 @@ class Streams:
         """Generator of any other array, by one of the roles of this module."""
         return self._generator(task, role, block)
 
+    def _sequence(self, *key: int) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self._entropy, spawn_key=(self._trial_block, *key))
+
     def _generator(self, *key: int) -> np.random.Generator:
         if key not in self._generators:
-            sequence = np.random.SeedSequence(self._entropy, spawn_key=(self._trial_block, *key))
             # SFC64 draws normals 14 % faster than PCG64, and drawing is most of the sampler's work.
-            self._generators[key] = np.random.Generator(np.random.SFC64(sequence))
+            self._generators[key] = np.random.Generator(np.random.SFC64(self._sequence(*key)))
         return self._generators[key]
