@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -30,7 +31,7 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     """
     figure = figures[name]
     trials = figure.quick_trials if quick else figure.trials
-    key = figure_key(name, set(figures), trials, quick)
+    key = figure_key(name, set(figures), trials, quick, figure.sources)
     if output.is_finished(name, key):
         return False
     table = figure.compute(Sampler(name, trials, output.points))
@@ -44,8 +45,8 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     return True
 
 
-def figure_key(name: str, others: set[str], trials: int, quick: bool) -> str:
-    """Compute the key of a finished figure: all code that it depends on, its options, the versions that draw it."""
+def figure_key(name: str, others: set[str], trials: int, quick: bool, records: Sequence[Path] = ()) -> str:
+    """Compute the key of a finished figure: all code and records that it depends on, its options, the versions that draw it."""
     here = Path(__file__).parent
     sources = [path for path in sorted(here.glob("*.py")) if path.stem == name or path.stem not in others]
     description = {
@@ -55,4 +56,4 @@ def figure_key(name: str, others: set[str], trials: int, quick: bool) -> str:
         "files": list(SUFFIXES),
         "versions": {"matplotlib": matplotlib.__version__, "numpy": np.__version__},
     }
-    return run_key(description, code_fingerprint([*sources, Path(theory.__file__).parent, Path(simulate.__file__).parent]))
+    return run_key(description, code_fingerprint([*sources, *records, Path(theory.__file__).parent, Path(simulate.__file__).parent]))

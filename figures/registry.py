@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import figures
@@ -34,18 +35,21 @@ class Figure:
     caption : callable
         Maps the table to the caption's text: what is drawn, the number of trials, what the interval is.
     trials, quick_trials : int
-        Trials at every simulated point, and with ``--quick``.
+        Trials at every simulated point, and with ``--quick``; 0 where nothing is simulated.
     size : pair of float
         Width and height of the axes' area in inches; the caption comes below it.
+    sources : tuple of path
+        Records that it is drawn from, and code of other packages that reads them.
     """
 
     title: str
     compute: Callable[[Sampler], Table]
     draw: Callable[[Table, Canvas], None]
     caption: Callable[[Table], str]
-    trials: int
-    quick_trials: int
+    trials: int = 0
+    quick_trials: int = 0
     size: tuple[float, float] = (7.0, 4.0)
+    sources: tuple[Path, ...] = ()
 
 
 def discover() -> dict[str, Figure]:

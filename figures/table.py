@@ -13,7 +13,7 @@ import numpy as np
 from figures.sampling import Simulated
 from theory.errors import InputError
 
-THEORY, SIMULATION, MARK = "theory", "simulation", "mark"
+THEORY, SIMULATION, MARK, MEASURED = "theory", "simulation", "mark", "measured"
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Row:
 
     Parameters
     ----------
-    kind : {"theory", "simulation", "mark"}
-        Part of a curve, a simulated point, or a single value that is marked.
+    kind : {"theory", "simulation", "mark", "measured"}
+        Part of a curve, a simulated point, a single value that is marked, or what was measured on trained networks.
     quantity : str
         What is on the vertical axis.
     training : str
@@ -35,9 +35,9 @@ class Row:
     mean : float
         The expectation or its estimate; NaN where it is infinite.
     stderr : float or None
-        Standard error of a simulated mean.
+        Standard error of a simulated or measured mean.
     trials : int or None
-        Independent trials behind it.
+        Independent trials or runs behind it.
     moment_order : float or None
         Supremum of the finite moment orders of a simulated quantity.
     source : str
@@ -83,6 +83,14 @@ class Table:
                     simulated.moment_order, "simulate",
                 )
             )  # fmt: skip
+
+    def add_measured(self, quantity: str, training: str, x_name: str, x: float, values: Any, source: str, case: str = "") -> None:
+        """Add the mean of ``values``, one of each trained network; its standard error too if there are several."""
+        values = np.asarray(values, dtype=float)
+        stderr = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+        self.rows.append(
+            Row(MEASURED, quantity, training, case, x_name, float(x), float(values.mean()), stderr, len(values), source=source)
+        )  # fmt: skip
 
     def add_mark(self, quantity: str, training: str, x_name: str, x: float, mean: float, source: str, case: str = "") -> None:
         """Add a single value that is marked."""

@@ -87,9 +87,9 @@ def _registered(folder: Path, name: str, known: dict[str, Figure]) -> Picture:
 
 def _state(folder: Path, name: str, known: dict[str, Figure]) -> str:
     output = Output(folder)
-    if output.is_finished(name, figure_key(name, set(known), known[name].trials, quick=False)):
+    if output.is_finished(name, figure_key(name, set(known), known[name].trials, False, known[name].sources)):
         return ""
-    if output.is_finished(name, figure_key(name, set(known), known[name].quick_trials, quick=True)):
+    if output.is_finished(name, figure_key(name, set(known), known[name].quick_trials, True, known[name].sources)):
         return "Drawn with fewer trials (--quick)."
     return "Drawn by another version of the code than the one that wrote this page."
 
