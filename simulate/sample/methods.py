@@ -6,7 +6,7 @@ from typing import Any
 
 from simulate.sample.features import FeatureLaw, StandardNormal
 from simulate.sample.plan import make_tasks
-from simulate.sample.reduced import make_reduced_plan
+from simulate.sample.reduced_plan import make_reduced_plan
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -31,16 +31,22 @@ def choose_method(method: Any, seq: TaskSequence, features: FeatureLaw, solver: 
         )
     if method != "auto":
         return method
-    return "reduced" if possible and _direct_numbers(seq, solver) > _reduced_numbers(seq, solver) else "direct"
+    return "reduced" if possible and _direct_cost(seq, solver) > _reduced_cost(seq, solver) else "direct"
 
 
-def _direct_numbers(seq: TaskSequence, solver: Any) -> float:
-    """Numbers that one trial draws, and what its products cost beside drawing one."""
+# Nanoseconds on one core of 2024: of a task by itself, and of a number drawn or handled. They decide which sampler
+# "auto" takes, so that changing them changes the draws of such runs; near the balance either is good.
+_DIRECT_TASK, _DIRECT_NUMBER = 2500, 6
+_REDUCED_TASK, _REDUCED_NUMBER = 800, 4
+
+
+def _direct_cost(seq: TaskSequence, solver: Any) -> float:
+    """Estimate the time of a trial: drawing the features, and the products of the normal equations."""
     _, dimensions, tasks, _ = make_tasks(seq, solver)
-    used = [sum(dimensions[block] for block in task.used) for task in tasks]
-    return sum(task.samples * width * (1 + task.rows / 50) for task, width in zip(tasks, used, strict=True))
+    used = (sum(dimensions[block] for block in task.used) for task in tasks)
+    return sum(_DIRECT_TASK + _DIRECT_NUMBER * task.samples * width * (1 + task.rows / 50) for task, width in zip(tasks, used, strict=True))
 
 
-def _reduced_numbers(seq: TaskSequence, solver: Any) -> float:
+def _reduced_cost(seq: TaskSequence, solver: Any) -> float:
     plan = make_reduced_plan(seq, solver)
-    return sum(plan.floats(t) for t in range(len(plan.tasks)))
+    return sum(_REDUCED_TASK + _REDUCED_NUMBER * plan.floats(t) for t in range(len(plan.tasks)))

@@ -11,7 +11,8 @@ from simulate.sample.features import FeatureLaw, StandardNormal, check_features
 from simulate.sample.learner import Learner
 from simulate.sample.methods import choose_method
 from simulate.sample.plan import make_plan
-from simulate.sample.reduced import ReducedLearner, make_reduced_plan
+from simulate.sample.reduced import ReducedLearner
+from simulate.sample.reduced_plan import make_reduced_plan
 from simulate.sample.solvers import MIN_NORM, GradientDescent, MinNorm, Ridge
 from simulate.sample.streams import TRIALS_PER_BLOCK, canonical_seed
 from simulate.simulation import Simulation

@@ -1,0 +1,262 @@
+"""The reduced sampler against the direct one: one joint law, and the same promises about seeds, memory and refusals."""
+
+from __future__ import annotations
+
+import functools
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from law_comparison import least_p
+from sampler_reference import CASES, RANDOM_CASES, SAMPLES, random_sequence, same_bits, with_memory
+
+from simulate import GradientDescent, Rademacher, Ridge, simulate
+from simulate.sample import reduced, streams
+from simulate.sample.reduced_plan import make_reduced_plan
+from theory import Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, one_block
+from theory.errors import InputError
+
+# Of every comparison, Bonferroni inside it; some 60 comparisons with fixed seeds, so that a correct sampler fails any of
+# them in one of 16,000 choices of seeds.
+FALSE_ALARM = 1e-6
+TRIALS = 20_000
+
+NEAR = np.random.default_rng(11)
+
+
+def unit_vectors(d, count):
+    found = NEAR.standard_normal((count, d))
+    return list(found / np.linalg.norm(found, axis=1)[:, None])
+
+
+def two_blocks(samples, p=5, q=6, **options):
+    truth = {"shared": unit_vectors(p, len(samples)), "specific": unit_vectors(q, len(samples))}
+    return options.pop("make", initialized)({"shared": p, "specific": q}, samples, 0.5, truth, **options)
+
+
+SMALL = two_blocks((4, 3, 4))
+DESIGNED = {
+    "few samples": SMALL,
+    "fewer samples than the basis": two_blocks((1, 2, 1)),
+    "many samples": two_blocks((14, 15)),
+    "samples on both sides": two_blocks((4, 16, 5)),
+    "at the pole": two_blocks((11, 10)),
+    "frozen": two_blocks((6, 3, 8), make=frozen),
+    "from zero": two_blocks((4, 5, 3), start="zero"),
+    "blocks that the truths span": initialized({"a": 2, "b": 3}, (2, 3, 4), 0.4, {"a": unit_vectors(2, 3), "b": unit_vectors(3, 3)}),
+    "no truth": one_block(5, (3, 2), 1.0, gram=np.zeros((2, 2))),
+    "equal truths": one_block(6, (3, 4), 0.3, gram=np.ones((2, 2))),
+    "random truths": TaskSequence(
+        {"a": 4, "b": 2},
+        [Task(3, 0.3, {"a": Isotropic(1.0, name), "b": Isotropic(0.7)}, ("a", "b")) for name in ("same", "other", "same", "third")],
+    ),
+    "random beside given truths": TaskSequence(
+        {"a": 3}, [Task(2, 0.3, {"a": truth}, ("a",)) for truth in ([1.0, 0, 0], Isotropic(1.0), Isotropic(2.0), [0, 0.5, 0.5])]
+    ),
+    "tasks on parts": TaskSequence(
+        {"a": 6, "b": 5}, [
+            Task(4, 0.4, {"a": unit_vectors(6, 1)[0], "b": unit_vectors(5, 1)[0]}, ("a", "b")),
+            Task(2, 0.4, {"a": unit_vectors(6, 1)[0]}, ("a",)), Task(2, 0.4, {"b": unit_vectors(5, 1)[0]}, ("b",)),
+        ],
+    ),  # fmt: skip
+    "noise on parts": TaskSequence(
+        {"a": 4, "b": 3},
+        [Task(3, 1.0, dict.fromkeys(used, "zero"), tuple(used)) for used in ("ab", "a", "b")],
+        dict.fromkeys("ab", np.zeros((3, 3))),
+    ),
+    "partial steps": with_memory(SMALL, 1, None, scale={"shared": 0.4, "specific": -0.7}),
+    "no samples, restarted": with_memory(two_blocks((4, 5, 3), start="zero"), 1, None, samples=0),
+    "replay": with_memory(with_memory(SMALL, 1, {0: 2}), 2, {0: 1, 1: 3}),
+    "replay of a task that was only drawn": with_memory(with_memory(SMALL, 0, None, scale=0), 1, {0: 3}),
+    "replay after restarts": with_memory(two_blocks((4, 5, 3), start="zero"), 2, {0: 2, 1: 4}),
+    "replay of frozen tasks": with_memory(two_blocks((5, 2, 3), make=frozen), 2, {0: 3, 1: 2}, train=("shared", "specific")),
+    "replay beyond the dimensions": with_memory(SMALL, 2, {0: 4, 1: 3}),
+    "weights": with_memory(SMALL, 1, None, weights={"shared": 8.0, "specific": 0.5}),
+    "weights and replay": with_memory(SMALL, 2, {0: 2, 1: 1}, weights={"shared": 8.0, "specific": 0.5}),
+}
+RULES = {"ridge": Ridge(2.0), "stopped early": GradientDescent(12, 0.02)}
+
+
+@functools.cache
+def direct(name, trials=TRIALS):
+    return simulate(DESIGNED[name], trials, 7)
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_one_law_with_the_direct_sampler(name):
+    p, what = least_p(direct(name), simulate(DESIGNED[name], TRIALS, 7, method="reduced"))
+    assert p > FALSE_ALARM, what
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", ["few samples", "many samples", "replay"])
+def test_other_training_rules(name, rule):
+    found = (simulate(DESIGNED[name], 6000, 3, method=method, solver=RULES[rule]) for method in ("direct", "reduced"))
+    p, what = least_p(*found)
+    assert p > FALSE_ALARM, what
+
+
+@pytest.mark.parametrize("case", range(0, RANDOM_CASES, 4))
+def test_random_sequences_have_one_law(case):
+    seq = random_sequence(np.random.default_rng(case))
+    p, what = least_p(simulate(seq, 3000, 1), simulate(seq, 3000, 1, method="reduced"))
+    assert p > FALSE_ALARM, what
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", [*range(RANDOM_CASES), *(name for name in CASES if not name.startswith("many"))])
+def test_all_sequences_have_one_law(case):
+    seq = CASES[case] if isinstance(case, str) else random_sequence(np.random.default_rng(case))
+    p, what = least_p(simulate(seq, 20_000, 2), simulate(seq, 20_000, 2, method="reduced"))
+    assert p > FALSE_ALARM, what
+
+
+def more(original, **offsets):
+    """The same factor with other numbers of rows' or columns' worth of freedom."""
+    return lambda below, diagonal, trials, rows, columns: original(below, diagonal, trials, rows, columns + offsets["columns"])
+
+
+def one_more_in_factors(monkeypatch):
+    monkeypatch.setattr(reduced, "lower_factor", more(reduced.lower_factor, columns=1))
+
+
+def one_more_in_lengths(monkeypatch):
+    original = reduced.chi
+    monkeypatch.setattr(reduced, "chi", lambda generator, freedom, trials: original(generator, freedom + 1, trials))
+
+
+def too_large_below_the_diagonal(monkeypatch):
+    original = reduced.lower_factor
+    monkeypatch.setattr(reduced, "lower_factor", lambda *arguments: (lambda factor: factor + 0.1 * np.tril(factor, -1))(original(*arguments)))
+
+
+def equal_shares(monkeypatch):
+    monkeypatch.setattr(
+        reduced.ReducedLearner, "_shares", lambda self, t, outside: np.tile((outside > 0) / np.count_nonzero(outside), (self._trials, 1))
+    )
+
+
+def shares_of_halved_dimensions(monkeypatch):
+    original = reduced.ReducedLearner._shares
+    monkeypatch.setattr(reduced.ReducedLearner, "_shares", lambda self, t, outside: original(self, t, outside / 2))
+
+
+def forgotten_direction(monkeypatch):
+    """Adds the new length to the old one as if both pointed the same way."""
+    monkeypatch.setattr(reduced.np, "hypot", np.add)
+
+
+def frozen_error_ignored(monkeypatch):
+    monkeypatch.setattr(reduced.ReducedLearner, "_error", lambda self, task, block: np.zeros(self._trials))
+
+
+def memory_in_fresh_directions(monkeypatch):
+    """Forgets that stored samples have a part in the step of their own task."""
+    original = reduced.ReducedLearner._keep
+
+    def keep(self, t, task, features, noise):
+        flipped = {block: np.concatenate([x[:, :, :1], -x[:, :, 1:]], axis=2) for block, x in features.items()}
+        original(self, t, task, flipped, noise)
+
+    monkeypatch.setattr(reduced.ReducedLearner, "_keep", keep)
+
+
+PLANTED = [
+    (one_more_in_factors, "few samples"), (one_more_in_factors, "fewer samples than the basis"), (one_more_in_factors, "weights"),
+    (one_more_in_lengths, "many samples"), (one_more_in_lengths, "at the pole"), (too_large_below_the_diagonal, "few samples"),
+    (equal_shares, "noise on parts"), (shares_of_halved_dimensions, "noise on parts"), (forgotten_direction, "few samples"),
+    (frozen_error_ignored, "frozen"), (memory_in_fresh_directions, "replay"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "name"), PLANTED, ids=lambda value: getattr(value, "__name__", value))
+def test_planted_mistakes_are_caught(mistake, name, monkeypatch):
+    expected = direct(name)
+    mistake(monkeypatch)
+    assert least_p(expected, simulate(DESIGNED[name], TRIALS, 7, method="reduced"))[0] < FALSE_ALARM
+
+
+def test_a_million_dimensions_in_the_memory_of_a_hundred():
+    seq = two_blocks_of(10**6)
+    assert make_reduced_plan(seq, "auto").bytes_per_trial == make_reduced_plan(two_blocks_of(10**2), "auto").bytes_per_trial
+    simulate(seq, 100, 0, method="reduced", workers=1)
+    tracemalloc.start()
+    found = simulate(seq, 2000, 0, method="reduced", workers=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
+    law = expected_errors(seq)
+    z = np.abs(found.errors.mean - law.errors) / found.errors.stderr
+    assert z.max() < 6  # 9 comparisons of one fixed seed: below 2e-8
+
+
+def two_blocks_of(p):
+    gram = 0.5 + 0.5 * np.eye(3)
+    return initialized({"shared": p, "specific": p // 2}, (50, 40, 30), 0.5, gram={"shared": gram, "specific": gram})
+
+
+@pytest.mark.parametrize("name", ["few samples", "many samples", "random beside given truths", "replay", "weights and replay"])
+def test_bits_depend_on_seed_and_trial_alone(name):
+    seq, trials = DESIGNED[name], reduced.TRIALS_PER_BLOCK + 77
+    whole = simulate(seq, trials, 5, method="reduced", workers=1)
+    need = make_reduced_plan(seq, "auto").bytes_per_trial
+    for options in ({"workers": 2}, {"memory_limit": need * 7, "workers": 1}, {"memory_limit": need * 2.5, "workers": 2}):
+        assert same_bits(whole, simulate(seq, trials, 5, method="reduced", **options)), options
+    assert all(np.array_equal(getattr(whole, sample)[:300], getattr(simulate(seq, 300, 5, method="reduced"), sample)) for sample in SAMPLES)
+    assert not same_bits(whole, simulate(seq, trials, 6, method="reduced"))
+
+
+def test_working_memory_stays_below_its_estimate():
+    for name, seq in {"short": two_blocks_of(1000), "samples": with_memory(two_blocks_of(1000), 2, {0: 30, 1: 20})}.items():
+        plan, trials = make_reduced_plan(seq, "auto"), 64
+        learner = lambda count: reduced.ReducedLearner(plan, streams.Streams(0, 0), count)  # noqa: E731
+        results = [np.zeros((trials, 3, 3)), np.zeros((trials, 3)), np.zeros((trials, 3))]
+        learner(trials).run(*results)
+        tracemalloc.start()
+        learner(trials).run(*results)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1.1 * trials * plan.bytes_per_trial + 2**17, name
+
+
+def test_no_stream_is_shared_with_the_direct_sampler(monkeypatch):
+    seen = {"direct": set(), "reduced": set()}
+    for method, seq in [(m, s) for m in seen for s in DESIGNED.values()]:
+        original = streams.Streams._generator
+        monkeypatch.setattr(
+            streams.Streams, "_generator", lambda self, *key, into=seen[method], original=original: into.add(key[1]) or original(self, *key)
+        )
+        simulate(seq, 3, 0, method=method, workers=1)
+        monkeypatch.undo()
+    assert seen["direct"] and seen["reduced"] and not seen["direct"] & seen["reduced"]
+
+
+def test_auto_takes_the_cheaper_one_and_says_so():
+    big, replayed = two_blocks_of(1000), with_memory(two_blocks((4, 3)), 1, {0: 4})
+    assert simulate(big, 2, 0, method="auto").method == "reduced" == simulate(big, 2, 0, method="reduced").method
+    assert simulate(big, 2, 0).method == "direct" == simulate(CASES["much replay"], 2, 0, method="auto").method
+    assert simulate(big, 2, 0, method="auto", features=Rademacher()).method == "direct"
+    assert replayed and same_bits(simulate(big, 9, 4, method="auto"), simulate(big, 9, 4, method="reduced"))
+
+
+def test_refusals_name_the_remedy():
+    seq = DESIGNED["few samples"]
+    with pytest.raises(InputError, match="method is 'exact'; choose one of direct, reduced, auto"):
+        simulate(seq, 2, method="exact")
+    with pytest.raises(InputError, match=r"reduced sampler needs standard normal features.*use method='direct'"):
+        simulate(seq, 2, method="reduced", features=Rademacher())
+    left, right = (simulate(seq, 5, seed, method="reduced") for seed in (0, 1))
+    with pytest.raises(InputError, match="do not see the same data.*method='direct'"):
+        left - simulate(replace(seq), 5, 0, method="reduced")
+    with pytest.raises(InputError, match="one simulation is reduced, the other direct"):
+        left.merge(simulate(seq, 5, 1))
+    with pytest.raises(InputError, match="both samples"):
+        left.merge(left)
+    assert left.merge(right).trials == 10 and left.merge(right).method == "reduced"
+    with pytest.raises(InputError, match=r"gram\['a'\] has rank 3, but vectors of dimension 2"):
+        simulate(_too_many_truths(), 2, method="reduced")
+
+
+def _too_many_truths():
+    return TaskSequence({"a": 2}, [Task(1, 0.1, {"a": f"w{t}"}, ("a",)) for t in range(3)], {"a": np.eye(3)})
