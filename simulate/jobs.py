@@ -21,6 +21,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import ThreadpoolController
 
+from simulate.machine import cores
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
@@ -170,8 +171,6 @@ def _job_error(failures: dict[int, _Failure], jobs: list[Any], label: Callable[[
 
 def _backend(workers: Any, kind: str, scheduler: str | None) -> Callable:
     """Check the options; return a context manager that makes joblib's."""
-    from simulate.sample.batches import cores
-
     if kind not in KINDS:
         raise InputError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
     if workers is not None and (not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1):
