@@ -5,10 +5,7 @@ Knows formulas and builders of experiments, no samples; `simulate.check` brings 
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import math
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,9 +15,9 @@ from typing import Any
 import numpy as np
 import sympy
 
+from simulate.cases import Keywords, build_case, call_case, check_cases, place, read_keywords
 from simulate.conditions import Conditions
-from simulate.wording import describe
-from theory.errors import DomainError, DriftlawError, InputError
+from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence
 
@@ -78,53 +75,21 @@ class Conjecture:
         InputError
             Where the formula fails otherwise; names the case, the file and the line.
         """
-        value = self._call("the formula", self.formula, index)
+        value = call_case("the formula", self.formula, index, self.cases[index], NoValue)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise NoValue(
-                f"{_place(index, self.cases[index])}: the formula {self.name!r} has the value {value!r}, which is no finite "
+                f"{place(index, self.cases[index])}: the formula {self.name!r} has the value {value!r}, which is no finite "
                 "real number; correct the formula or leave out the case"
             )
         return number
 
     def sequence(self, index: int) -> TaskSequence:
         """Build the experiment of case ``index``; errors of the builder name the case."""
-        seq = self._call("build", self.builder, index)
-        if not isinstance(seq, TaskSequence):
-            kind = type(seq).__name__
-            raise InputError(f"{_place(index, self.cases[index])}: build returned a {kind}; it must return a theory.TaskSequence")
-        return seq
-
-    def _call(self, what: str, function: Callable, index: int) -> Any:
-        case = self.cases[index]
-        try:
-            return function(case)
-        except DomainError:
-            raise
-        except DriftlawError as error:
-            raise type(error)(f"{_place(index, case)}: {error}") from error
-        except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            raise (NoValue if isinstance(error, ArithmeticError) else InputError)(
-                f"{_place(index, case)}: {what} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); "
-                "correct it there"
-            ) from error
-
-
-@dataclass(frozen=True)
-class _Keywords:
-    """Names of the keyword arguments that a function needs and may take; ``everything`` for ``**kwargs``."""
-
-    needed: frozenset[str]
-    optional: frozenset[str] = frozenset()
-    everything: bool = False
-
-    def pick(self, case: Mapping) -> dict[str, Any]:
-        """Return the part of a case that the function takes."""
-        return {key: value for key, value in case.items() if self.everything or key in self.needed | self.optional}
+        return build_case(self.builder, index, self.cases[index])
 
 
 def conjecture(
@@ -158,11 +123,11 @@ def conjecture(
     if exact is None:
         exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
     value, reads, default_name = _readable(formula)
-    build_reads = _keywords(build, "build")
+    build_reads = read_keywords(build, "build")
     return Conjecture(
         name or default_name,
         target,
-        _checked_cases(cases, reads, build_reads),
+        check_cases(cases, {"the formula": reads, "build": build_reads}),
         value,
         lambda case: build(**build_reads.pick(case)),
         expected,
@@ -172,63 +137,24 @@ def conjecture(
     )
 
 
-def _readable(formula: Any) -> tuple[Callable[[dict], Any], _Keywords, str]:
+def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:
     """Return how to evaluate the formula in a case, what it reads there, and its name."""
     if isinstance(formula, Formula):
-        reads = _Keywords(frozenset(str(parameter) for parameter in formula.parameters))
+        reads = Keywords(frozenset(str(parameter) for parameter in formula.parameters))
         return lambda case: formula(**reads.pick(case)), reads, formula.name
     if isinstance(formula, (sympy.Expr, Real)) and not isinstance(formula, bool):
         expression = sympy.sympify(formula)
-        reads = _Keywords(frozenset(_scalars(expression)) | frozenset(_arrays(expression)))
+        reads = Keywords(frozenset(_scalars(expression)) | frozenset(_arrays(expression)))
         text = str(formula)
         return lambda case: _substitute(expression, case), reads, text if len(text) <= 40 else "formula"
     if callable(formula) and not isinstance(formula, sympy.Basic):
-        reads = _keywords(formula, "the formula")
+        reads = read_keywords(formula, "the formula")
         name = getattr(formula, "__name__", type(formula).__name__)
         return lambda case: formula(**reads.pick(case)), reads, "formula" if name == "<lambda>" else name
     raise InputError(
         f"the formula is {formula!r} of type {type(formula).__name__}; give a SymPy expression, a function of a case's keyword "
         "arguments or a theory.Formula (sympy.sympify turns text into an expression)"
     )
-
-
-def _keywords(function: Callable, what: str) -> _Keywords:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise InputError(f"{what} is {function!r}, whose arguments cannot be read; wrap it in a function with named arguments") from None
-    needed, optional, everything = set(), set(), False
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            everything = everything or parameter.kind == parameter.VAR_KEYWORD
-        elif parameter.kind == parameter.POSITIONAL_ONLY:
-            raise InputError(f"{what} takes {parameter.name!r} by position only; cases are passed as keyword arguments, so name it")
-        else:
-            (needed if parameter.default is parameter.empty else optional).add(parameter.name)
-    return _Keywords(frozenset(needed), frozenset(optional), everything)
-
-
-def _checked_cases(cases: Any, formula: _Keywords, build: _Keywords) -> tuple[dict[str, Any], ...]:
-    """Return the cases as dictionaries after comparing their keys with what formula and builder read."""
-    cases = [cases] if isinstance(cases, Mapping) else list(cases)
-    if not cases:
-        raise InputError("cases is empty; give at least one mapping from parameter to value")
-    for index, case in enumerate(cases):
-        if not isinstance(case, Mapping) or not all(isinstance(key, str) for key in case):
-            raise InputError(f"case {index} is {case!r}; give a mapping from parameter name to value")
-        for what, reads in {"the formula": formula, "build": build}.items():
-            missing = sorted(reads.needed - set(case))
-            if missing:
-                raise InputError(
-                    f"{_place(index, case)}: {what} needs {missing[0]!r}, which the case lacks (it has {', '.join(case) or 'nothing'})"
-                    f"{_nearest(missing[0], case)}; add it to the case or rename it there"
-                )
-        known = formula.needed | formula.optional | build.needed | build.optional
-        unread = [] if formula.everything or build.everything else [key for key in case if key not in known]
-        if unread:
-            hint = _nearest(unread[0], known)
-            raise InputError(f"{_place(index, case)}: neither formula nor build reads {unread[0]!r}{hint}; correct the name or drop it")
-    return tuple(dict(case) for case in cases)
 
 
 def _arrays(expression: sympy.Expr) -> set[str]:
@@ -275,12 +201,3 @@ def _exact_number(value: Any, name: str) -> sympy.Expr:
     raise InputError(
         f"the symbol {name} of the formula is {value!r} in the case; give a finite number (a formula of vectors can be a function)"
     )
-
-
-def _place(index: int, case: Mapping) -> str:
-    return f"case {index} ({describe(case)})"
-
-
-def _nearest(name: str, choices: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
