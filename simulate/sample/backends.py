@@ -10,23 +10,33 @@ Those draws are others, and are recorded as such.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from simulate.sample.plan import Plan
-from simulate.sample.streams import FEATURES, NOISE, TRIALS_PER_BLOCK, Streams
+from simulate.sample.features import FeatureLaw, StandardNormal
+from simulate.sample.plan import Plan, TaskPlan
+from simulate.sample.solvers import MinNorm, as_rule
+from simulate.sample.streams import FEATURES, NOISE, TRIALS_PER_BLOCK, Streams, numpy_generator
 from theory.errors import InputError
 
 BACKENDS = ("numpy", "torch")
 DTYPES = ("float64", "float32")
 
-# Of a block of trials on a GPU, which draws and learns it at once; part of what a seed means there.
-GPU_FLOATS = 2**25
-MOST_GPU_TRIALS = 4096
+# Features of the trials that torch draws and learns at once, and the most trials, on a CPU and on a GPU, which has large
+# ones to fill it; part of what a seed means there.
+TOGETHER = {"cpu": (2**20, TRIALS_PER_BLOCK), "cuda": (2**25, 4096)}
+
+# Values held in double precision at once where they are rounded; NumPy's do not depend on how a stream is cut into calls.
+PORTION = 2**14
+
+# In single precision, where A'A has to be a lot better conditioned for normal equations.
+MOST_SINGLE_WEIGHTS = 1e3
+SLACK_SHARE = 4
 
 
 class Normals(Protocol):
@@ -44,17 +54,20 @@ class Backend(Protocol):
         "float64" or "float32".
     draws : str
         How to call the draws where they are not NumPy's double precision ones, else "".
-    whole_blocks : bool
-        Whether a block's trials are learned at once, whatever the memory limit.
+    overhead : float
+        Memory that its solvers take beyond what a plan counts, as a factor.
+    workers : int or None
+        By default; None stands for all cores.
     """
 
     dtype: str
+    overhead: float
+
+    @property
+    def workers(self) -> int | None: ...
 
     @property
     def draws(self) -> str: ...
-
-    @property
-    def whole_blocks(self) -> bool: ...
 
     def zeros(self, shape: tuple[int, ...]) -> Any: ...
 
@@ -62,9 +75,9 @@ class Backend(Protocol):
 
     def numpy(self, array: Any) -> np.ndarray: ...
 
-    def trials_per_block(self, plan: Plan) -> int: ...
+    def together(self, plan: Plan) -> int | None: ...
 
-    def streams(self, seed: Any, trial_block: int, block_trials: int) -> Streams: ...
+    def streams(self, seed: Any, trial_block: int) -> Streams: ...
 
     def one_thread(self) -> AbstractContextManager: ...
 
@@ -75,7 +88,8 @@ class NumPyBackend:
 
     dtype: str = "float64"
     draws = ""
-    whole_blocks = False
+    overhead = 1.0
+    workers = None
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape, dtype=self.dtype)
@@ -86,13 +100,12 @@ class NumPyBackend:
     def numpy(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def trials_per_block(self, plan: Plan) -> int:
-        return TRIALS_PER_BLOCK
+    def together(self, plan: Plan) -> None:
+        """Batches do not change a bit."""
 
-    def streams(self, seed: Any, trial_block: int, block_trials: int) -> Streams:
-        if self.dtype == "float64":
-            return Streams(seed, trial_block)
-        return BackendStreams(seed, trial_block, lambda sequence, generator: RoundedNormals(generator))
+    def streams(self, seed: Any, trial_block: int) -> Streams:
+        """Return the streams of a block."""
+        return Streams(seed, trial_block) if self.dtype == "float64" else BackendStreams(seed, trial_block, RoundedNormals)
 
     def one_thread(self) -> AbstractContextManager:
         return nullcontext()
@@ -113,36 +126,38 @@ class TorchBackend:
 
     dtype: str
     device: Any
+    overhead = 1.25
+
+    @property
+    def workers(self) -> int | None:
+        return None if self.device.type == "cpu" else 1  # one fills a GPU
 
     @property
     def draws(self) -> str:
         return "" if (self.device.type, self.dtype) == ("cpu", "float64") else f"torch-{self.device.type}-{self.dtype}"
 
-    @property
-    def whole_blocks(self) -> bool:
-        return self.device.type != "cpu"
-
     def zeros(self, shape: tuple[int, ...]) -> Any:
         return _torch().zeros(shape, **self._kind)
 
     def array(self, values: np.ndarray) -> Any:
-        return _torch().asarray(values, **self._kind)
+        return _torch().asarray(values, copy=True, **self._kind)  # aligned as torch's own arrays are
 
     def numpy(self, array: Any) -> np.ndarray:
         return array.cpu().numpy()
 
-    def trials_per_block(self, plan: Plan) -> int:
-        if not self.whole_blocks:
-            return TRIALS_PER_BLOCK
+    def together(self, plan: Plan) -> int:
+        """Return the trials of every batch: torch's draws and, through the alignment of arrays, its sums depend on them."""
+        floats, most = TOGETHER[self.device.type]
         # of the data alone, so that experiments that differ in their training see the same
-        floats = max(task.samples * sum(plan.dimensions[block] for block in task.used) for task in plan.tasks)
-        return max(1, min(MOST_GPU_TRIALS, GPU_FLOATS // max(floats, 1)))
+        features = max(task.samples * sum(plan.dimensions[block] for block in task.used) for task in plan.tasks)
+        return 2 ** (max(1, min(most, floats // max(features, 1))).bit_length() - 1)
 
-    def streams(self, seed: Any, trial_block: int, block_trials: int) -> Streams:
-        if not self.draws:
-            return BackendStreams(seed, trial_block, lambda sequence, generator: BorrowedNormals(generator))
-        together = block_trials if self.whole_blocks else 1
-        return BackendStreams(seed, trial_block, lambda sequence, generator: TorchNormals(sequence, self._kind, together))
+    def streams(self, seed: Any, trial_block: int) -> Streams:
+        """Return the streams of a block."""
+        return BackendStreams(seed, trial_block, self._own_normals if self.draws else BorrowedNormals)
+
+    def _own_normals(self, sequence: np.random.SeedSequence) -> Normals:
+        return TorchNormals(sequence, self._kind)
 
     @contextmanager
     def one_thread(self) -> Iterator[None]:
@@ -168,10 +183,10 @@ class BackendStreams(Streams):
     seed, trial_block
         As in `Streams`.
     make : callable
-        Makes `Normals` of a `numpy.random.SeedSequence` or of NumPy's own generator of that stream.
+        Makes `Normals` of the `numpy.random.SeedSequence` of a stream.
     """
 
-    def __init__(self, seed: Any, trial_block: int, make: Callable[[np.random.SeedSequence, np.random.Generator], Normals]) -> None:
+    def __init__(self, seed: Any, trial_block: int, make: Callable[[np.random.SeedSequence], Normals]) -> None:
         super().__init__(seed, trial_block)
         self._make = make
         self._normals: dict[tuple[int, int, int], Normals] = {}
@@ -186,58 +201,47 @@ class BackendStreams(Streams):
 
     def _drawn(self, *key: int) -> Normals:
         if key not in self._normals:
-            self._normals[key] = self._make(self._sequence(*key), self._generator(*key))
+            self._normals[key] = self._make(self._sequence(*key))
         return self._normals[key]
 
 
-@dataclass(frozen=True)
 class RoundedNormals:
     """NumPy's draws rounded to single precision; its single precision draws take as long and are others."""
 
-    generator: np.random.Generator
+    def __init__(self, sequence: np.random.SeedSequence) -> None:
+        self._generator = numpy_generator(sequence)
 
     def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
-        drawn = np.empty(shape, dtype=np.float32)
-        for trial in drawn:  # one at a time, so that little is held in double precision
-            trial[...] = self.generator.standard_normal(trial.shape)
+        drawn = np.empty(math.prod(shape), dtype=np.float32)
+        for first in range(0, len(drawn), PORTION):
+            part = drawn[first : first + PORTION]
+            part[...] = self._generator.standard_normal(len(part))
+        return drawn.reshape(shape)
+
+
+class BorrowedNormals:
+    """NumPy's draws in double precision as tensors."""
+
+    def __init__(self, sequence: np.random.SeedSequence) -> None:
+        self._generator = numpy_generator(sequence)
+
+    def standard_normal(self, shape: tuple[int, ...]) -> Any:
+        torch = _torch()
+        drawn = torch.empty(shape, dtype=torch.float64)
+        self._generator.standard_normal(out=drawn.numpy())
         return drawn
 
 
-@dataclass(frozen=True)
-class BorrowedNormals:
-    """NumPy's draws as tensors."""
-
-    generator: np.random.Generator
-
-    def standard_normal(self, shape: tuple[int, ...]) -> Any:
-        return _torch().from_numpy(self.generator.standard_normal(shape))
-
-
 class TorchNormals:
-    """Torch's own draws.
+    """Torch's own draws, with ``dtype`` and ``device`` as in ``kind``; their values depend on how a stream is cut into calls."""
 
-    Parameters
-    ----------
-    sequence : numpy.random.SeedSequence
-        Of the stream.
-    kind : dict
-        ``dtype`` and ``device`` of the tensors.
-    together : int
-        Trials drawn by one call, whole or in part. Torch's values depend on how a stream is cut into calls, so that
-        this must not depend on how trials are cut into batches.
-    """
-
-    def __init__(self, sequence: np.random.SeedSequence, kind: dict[str, Any], together: int) -> None:
-        self._kind, self._together = kind, together
+    def __init__(self, sequence: np.random.SeedSequence, kind: dict[str, Any]) -> None:
+        self._kind = kind
         self._generator = _torch().Generator(kind["device"])
         _seed(self._generator, sequence)
 
     def standard_normal(self, shape: tuple[int, ...]) -> Any:
-        trials, *rest = shape
-        drawn = _torch().empty((max(trials, self._together), *rest), **self._kind)
-        for first in range(0, len(drawn), self._together):
-            drawn[first : first + self._together].normal_(generator=self._generator)
-        return drawn[:trials]
+        return _torch().empty(shape, **self._kind).normal_(generator=self._generator)
 
 
 def _seed(generator: Any, sequence: np.random.SeedSequence) -> None:
@@ -285,6 +289,60 @@ def choose_backend(backend: Any, device: Any, dtype: Any) -> Backend:
         found = torch.cuda.device_count()
         raise InputError(f"device is {str(device)!r}, but torch finds {found} CUDA devices; install a CUDA build of torch, or take device='cpu'")
     return TorchBackend(dtype, place)
+
+
+def check_backend(backend: Backend, method: str, features: FeatureLaw, solver: Any) -> None:
+    """Refuse what only NumPy does, in double precision.
+
+    Raises
+    ------
+    InputError
+        For the reduced sampler, other features than standard normal ones and other training rules than least steps.
+    """
+    if backend == NUMPY:
+        return
+    reasons = {
+        "method='reduced'": method == "reduced",
+        f"features={features!r}": not isinstance(features, StandardNormal),
+        f"solver={solver!r}": not isinstance(as_rule(solver), MinNorm),
+    }
+    for what, holds in reasons.items():
+        if holds:
+            raise InputError(
+                f"{what} runs on NumPy in double precision alone; leave out backend, device and dtype, or take the direct method, "
+                "standard normal features and least steps"
+            )
+
+
+def plan_for(backend: Backend, plan: Plan) -> Plan:
+    """Return the plan as a backend works it off: what a number takes, and QR where single precision needs it.
+
+    Normal equations cost the square of A's condition, about ``4 n / (d - n)`` near the threshold: with QR below a quarter
+    of the rows, where weights differ and with stored samples, four to five of seven digits stay.
+
+    Raises
+    ------
+    InputError
+        If weights are too far apart for single precision.
+    """
+    plan = replace(plan, float_bytes=np.dtype(backend.dtype).itemsize * backend.overhead)
+    if backend.dtype == "float64":
+        return plan
+    for t, task in enumerate(plan.tasks):
+        if max(task.weights) > MOST_SINGLE_WEIGHTS * min(task.weights):
+            raise InputError(
+                f"the weights of task {t} run from {min(task.weights):.3g} to {max(task.weights):.3g}; ratios above "
+                f"{MOST_SINGLE_WEIGHTS:.0e} are beyond single precision, so take dtype='float64'"
+            )
+    asked = plan.rule.route == "gram"
+    return plan if asked else replace(plan, tasks=tuple(_single_precision(plan, task) for task in plan.tasks))
+
+
+def _single_precision(plan: Plan, task: TaskPlan) -> TaskPlan:
+    width = sum(plan.dimensions[block] for block in task.trained)
+    near = SLACK_SHARE * abs(task.rows - width) < min(task.rows, width)
+    uneven = len(set(task.weights)) > 1 or bool(task.memory)
+    return replace(task, route="qr") if task.route == "gram" and (near or uneven) else task
 
 
 def _torch() -> Any:

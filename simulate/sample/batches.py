@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from numbers import Integral, Real
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from simulate.machine import cores
 from simulate.sample.solvers import GradientDescent, MinNorm, Ridge
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
 from theory.errors import InputError
@@ -20,7 +20,7 @@ BATCH_BYTES = 2**22
 
 
 class Learning(Protocol):
-    """What the trials of a batch are learned by; ``run`` fills in the arrays of results."""
+    """What the trials of a batch are learned by; ``run`` fills in the results of all, or of as many first ones as the arrays have."""
 
     curvature: float
 
@@ -40,6 +40,7 @@ class Costs(Protocol):
 def fill(
     make: Callable[[Streams, int], Learning], plan: Costs, seed: Any, trials: int, shapes: Sequence[tuple[int, ...]], *,
     memory_limit: float, workers: int | None, progress: bool, block_trials: int = TRIALS_PER_BLOCK,
+    streams: Callable[[Any, int], Streams] = Streams, together: int | None = None,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Run learners over all trials, in blocks and batches that do not change the results.
 
@@ -52,16 +53,21 @@ def fill(
         Of one trial in every array of results that the learner fills in.
     block_trials : int
         Trials that share their streams; part of what a seed means.
+    streams : callable
+        Makes the streams of a block from the seed and the block's number.
+    together : int, optional
+        Trials of every batch, for learners whose bits depend on it; divides ``block_trials``. What a last batch has too
+        many is learned all the same. By default as many as memory allows.
 
     Other parameters are those of `simulate.simulate`.
     """
     _check_options(trials, memory_limit, workers)
     results = tuple(np.zeros((int(trials), *shape)) for shape in shapes)
     starts = range(0, int(trials), block_trials)
-    workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials)
+    workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials, together)
     largest = 0.0
     with threadpool_limits(1, user_api="blas"), _bar(trials, progress) as bar:  # threaded BLAS sums in another order
-        for finished, curvature in _blocks(make, seed, batch, workers, results, starts):
+        for finished, curvature in _blocks(make, lambda block: streams(seed, block), batch, workers, results, starts, together):
             bar.update(finished)
             largest = max(largest, curvature)
     if not isinstance(plan.rule, MinNorm):
@@ -70,16 +76,17 @@ def fill(
 
 
 def _blocks(
-    make: Callable, seed: Any, batch: int, workers: int, results: tuple[np.ndarray, ...], starts: range
+    make: Callable, streams: Callable[[int], Streams], batch: int, workers: int, results: tuple[np.ndarray, ...], starts: range,
+    together: int | None,
 ) -> Iterator[tuple[int, float]]:
     """Fill in the results block by block; yield the number of trials and the largest curvature of each as it is finished."""
 
     def run(start: int) -> tuple[int, float]:
         end = min(start + starts.step, len(results[0]))
-        streams, largest = Streams(seed, start // starts.step), 0.0
+        shared, largest = streams(start // starts.step), 0.0
         for first in range(start, end, batch):
             last = min(first + batch, end)
-            learner = make(streams, last - first)
+            learner = make(shared, together or last - first)
             learner.run(*(array[first:last] for array in results))
             largest = max(largest, learner.curvature)
         return end - start, largest
@@ -95,22 +102,18 @@ def _blocks(
         pool.shutdown(cancel_futures=True)
 
 
-def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TRIALS_PER_BLOCK) -> tuple[int, int]:
+def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TRIALS_PER_BLOCK, together: int | None = None) -> tuple[int, int]:
     """Return the numbers of workers and of trials in a batch that keep the working arrays below the limit."""
-    need = plan.bytes_per_trial
+    need = plan.bytes_per_trial * (together or 1)
     if need > limit:
+        trials = f"{together} trials, which are drawn together, take" if (together or 1) > 1 else "one trial takes"
         raise InputError(
-            f"one trial takes about {need:,} bytes of working memory, above memory_limit={limit:,}; "
-            f"raise memory_limit to at least {need:,} or make the experiment smaller"
+            f"{trials} about {need:,} bytes of working memory, above memory_limit={limit:,}; raise memory_limit to at least {need:,}, "
+            "make the experiment smaller, or take method='reduced', whose memory does not grow with the dimensions"
         )
     workers = min(workers, int(limit // need))
     room = min(limit // workers, max(BATCH_BYTES, need))
-    return workers, min(block_trials, int(room // need))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return workers, together or min(block_trials, int(room // need))
 
 
 def _check_options(trials: Any, memory_limit: Any, workers: Any) -> None:

@@ -45,13 +45,14 @@ class Learner:
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
 
     def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray) -> None:
-        """Learn all tasks and fill in the results, shapes (trials, T, T), (trials, T) and (trials, T)."""
+        """Learn all tasks and fill in the results, shapes (k, T, T), (k, T) and (k, T), of the first k trials."""
+        asked = slice(len(errors))
         for t, task in enumerate(self._plan.tasks):
-            step_sizes[:, t], update_magnitude[:, t] = map(self._backend.numpy, self._learn(t, task))
+            step_sizes[:, t], update_magnitude[:, t] = (self._backend.numpy(length)[asked] for length in self._learn(t, task))
             for block, truths in enumerate(self._plan.truths):
                 if block in task.trained:
                     self._distances[block] = self._distance(block)
-                errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])
+                errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])[asked]
 
     def _learn(self, t: int, task: TaskPlan) -> tuple[Any, Any]:
         """Train on task ``t``; return the squared lengths of the step and of the change of the estimate."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,8 @@ class Plan:
         Of the features.
     roots, risk_roots : tuple of ndarray or None
         Square roots of the blocks' covariances (None for the identity), and of the matrices in whose norm errors count.
+    float_bytes : float
+        Bytes that a number of the working arrays takes.
     """
 
     dimensions: tuple[int, ...]
@@ -85,6 +88,7 @@ class Plan:
     law: FeatureLaw
     roots: tuple[np.ndarray | None, ...]
     risk_roots: tuple[np.ndarray | None, ...]
+    float_bytes: float = _FLOAT
 
     @property
     def bytes_per_trial(self) -> int:
@@ -94,7 +98,7 @@ class Plan:
         random = sum(truths.fixed.size for truths in self.truths if truths.random)
         # differences to truths and what the norm makes of them, or directions while they are drawn
         largest = max(truths.fixed.size * (1 if root is None else 2) for truths, root in zip(self.truths, self.risk_roots, strict=True))
-        return _FLOAT * (stored + state + random + max(largest, *(self._task_floats(task) for task in self.tasks)))
+        return math.ceil(self.float_bytes * (stored + state + random + max(largest, *(self._task_floats(task) for task in self.tasks))))
 
     def _width(self, blocks: tuple[int, ...]) -> int:
         return sum(self.dimensions[block] for block in blocks)

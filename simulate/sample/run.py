@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from simulate.sample import reduced
+from simulate.sample.backends import NUMPY, Backend, check_backend, choose_backend, plan_for
 from simulate.sample.batches import fill
 from simulate.sample.features import FeatureLaw, StandardNormal, check_features
 from simulate.sample.learner import Learner
 from simulate.sample.methods import choose_method
-from simulate.sample.plan import make_plan
+from simulate.sample.plan import Plan, make_plan
 from simulate.sample.reduced import ReducedLearner
-from simulate.sample.reduced_plan import make_reduced_plan
-from simulate.sample.solvers import MIN_NORM, GradientDescent, MinNorm, Ridge
+from simulate.sample.reduced_plan import ReducedPlan, make_reduced_plan
+from simulate.sample.solvers import MIN_NORM, GradientDescent, MinNorm, Ridge, as_rule
 from simulate.sample.streams import TRIALS_PER_BLOCK, canonical_seed
 from simulate.simulation import Simulation
 from theory.errors import InputError
@@ -49,6 +52,9 @@ def simulate(
     features: FeatureLaw = StandardNormal(),
     solver: str | MinNorm | Ridge | GradientDescent = MIN_NORM,
     risk: str = "euclidean",
+    backend: str = "numpy",
+    device: Any = "cpu",
+    dtype: str = "float64",
     memory_limit: float = 2**30,
     workers: int | None = None,
     progress: bool = False,
@@ -71,7 +77,7 @@ def simulate(
         "direct" draws all data. "reduced" draws no more than the results depend on: exact in law, at a cost that does
         not grow with the dimensions, from draws of its own, for standard normal features (`simulate.sample.reduced`).
         "auto" takes the reduced one where it is possible and cheaper, which the experiment alone decides; the
-        result's ``method`` says which it was.
+        result's ``method`` says which it was. Other backends than NumPy in double precision are for the direct one.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features (`simulate.sample.features`). All laws are made of the same draws, so that runs under
         two of them are paired.
@@ -83,11 +89,20 @@ def simulate(
     risk : {"euclidean", "features"}
         Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
         ``(theta - w)' Sigma (theta - w)`` with the features' covariance. Steps are measured in the Euclidean norm.
+    backend : {"numpy", "torch"}
+        Library that the direct sampler computes with (`simulate.sample.backends`); torch needs the extra ``torch``.
+    device : str or torch.device
+        Where torch computes: "cpu", "cuda" or "cuda:1".
+    dtype : {"float64", "float32"}
+        Precision of the arithmetic. In single precision "auto" takes QR in a wider range, and weights may differ by 1e3.
+        Draws are the same in NumPy and on torch's CPU in double precision, and their rounded values in NumPy's single
+        precision; in torch's single precision and on a GPU they are others, so that results are not paired.
     memory_limit : float
         Bytes that the working arrays of all workers may take together; the results themselves, ``8 * (T^2 + 2 T)``
         bytes a trial, come on top.
     workers : int, optional
-        Threads; all available cores by default. Neither they nor the memory limit change a bit of the result.
+        Threads; all available cores by default, one on a GPU. Neither they nor the memory limit change a bit of the
+        result on one backend and device.
     progress : bool
         Whether to show a progress bar, on a terminal only.
 
@@ -101,19 +116,45 @@ def simulate(
         If an option or a value of the experiment is of no use here, or gradient descent diverges in some trial.
     """
     seed, features, risk = canonical_seed(seed), check_features(features), check_risk(risk)
-    method = choose_method(method, seq, features, solver)
+    library = choose_backend(backend, device, dtype)
+    check_backend(library, method, features, solver)
+    method = choose_method(method, seq, features, solver) if library == NUMPY or method != "auto" else "direct"
     if method == "reduced":
-        plan, learner, block_trials, source = make_reduced_plan(seq, solver), ReducedLearner, reduced.TRIALS_PER_BLOCK, ("reduced", seed)
+        samples, source = _reduced(seq, trials, seed, solver, memory_limit=memory_limit, workers=workers, progress=progress)
     else:
-        plan, learner, block_trials, source = make_plan(seq, solver, features, risk), Learner, TRIALS_PER_BLOCK, seed
-    tasks = len(plan.tasks)
-    results = fill(
-        lambda streams, count: learner(plan, streams, count), plan, seed, trials, ((tasks, tasks), (tasks,), (tasks,)),
-        memory_limit=memory_limit, workers=workers, progress=progress, block_trials=block_trials,
-    )  # fmt: skip
-    rule = MinNorm() if isinstance(plan.rule, MinNorm) else plan.rule  # the route changes rounding only
+        plan = plan_for(library, make_plan(seq, solver, features, risk))
+        samples, source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
+    rule = MinNorm() if isinstance(as_rule(solver), MinNorm) else as_rule(solver)  # the route changes rounding only
     experiment = seq if (features, rule) == (StandardNormal(), MinNorm()) else Experiment(seq, features, rule, risk)
-    return Simulation(*results, frozenset({(source, 0, len(results[0]) - 1)}), experiment, method=method)
+    return Simulation(*samples, frozenset({(source, 0, len(samples[0]) - 1)}), experiment, method=method)
+
+
+def _direct(plan: Plan, library: Backend, trials: int, seed: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
+    """Run the direct sampler; return the samples and what to call their draws."""
+    together = library.together(plan)
+    options["workers"] = library.workers if options["workers"] is None else options["workers"]
+    with library.one_thread():
+        samples = fill(
+            lambda streams, count: Learner(plan, streams, count, library), plan, seed, trials, _shapes(plan),
+            block_trials=max(TRIALS_PER_BLOCK, together or 0), streams=library.streams, together=together, **options,
+        )  # fmt: skip
+    return samples, (library.draws, together, seed) if library.draws else seed
+
+
+def _reduced(seq: TaskSequence, trials: int, seed: Any, solver: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
+    """Run the reduced sampler; return the samples and what to call their draws."""
+    plan = make_reduced_plan(seq, solver)
+    samples = fill(
+        lambda streams, count: ReducedLearner(plan, streams, count), plan, seed, trials, _shapes(plan),
+        block_trials=reduced.TRIALS_PER_BLOCK, **options,
+    )  # fmt: skip
+    return samples, ("reduced", seed)
+
+
+def _shapes(plan: Plan | ReducedPlan) -> tuple[tuple[int, ...], ...]:
+    """Shapes of one trial's errors, step sizes and update magnitudes."""
+    tasks = len(plan.tasks)
+    return (tasks, tasks), (tasks,), (tasks,)
 
 
 def check_risk(risk: Any) -> str:

@@ -92,6 +92,10 @@ class Streams:
 
     def _generator(self, *key: int) -> np.random.Generator:
         if key not in self._generators:
-            # SFC64 draws normals 14 % faster than PCG64, and drawing is most of the sampler's work.
-            self._generators[key] = np.random.Generator(np.random.SFC64(self._sequence(*key)))
+            self._generators[key] = numpy_generator(self._sequence(*key))
         return self._generators[key]
+
+
+def numpy_generator(sequence: np.random.SeedSequence) -> np.random.Generator:
+    """Return NumPy's generator of a stream; SFC64 draws normals 14 % faster than PCG64, and drawing is most of the sampler's work."""
+    return np.random.Generator(np.random.SFC64(sequence))
