@@ -10,13 +10,21 @@ from typing import Annotated
 import tyro
 
 from deep.commands.data import DataCommand
+from deep.commands.resume import ResumeCommand
+from deep.commands.run import RunCommand
+from deep.commands.show import ShowCommand
+from deep.commands.status import StatusCommand
 from deep.commands.streams import StreamsCommand
 from theory.errors import DriftlawError
 
-DESCRIPTION = "Data sets and streams of tasks for continual learning of deep networks."
+DESCRIPTION = "Continual learning of deep networks: data sets, streams of tasks, training."
 Command = (
     Annotated[DataCommand, tyro.conf.subcommand("data")]
     | Annotated[StreamsCommand, tyro.conf.subcommand("streams")]
+    | Annotated[RunCommand, tyro.conf.subcommand("run")]
+    | Annotated[StatusCommand, tyro.conf.subcommand("status")]
+    | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
+    | Annotated[ShowCommand, tyro.conf.subcommand("show")]
 )
 
 

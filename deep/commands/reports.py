@@ -42,13 +42,13 @@ def record_text(record: RunRecord, status: str) -> str:
 
 def states_table(states: Iterable[RunState]) -> str:
     """Return a table of runs with their status and, once finished, what they reached."""
-    rows = [("run", "stream", "order", "seed", "strategy", "network", "status", "tasks", "Avg.Acc", "forgetting")]
+    rows = [("run", "stream", "scenario", "order", "seed", "strategy", "network", "status", "tasks", "Avg.Acc", "forgetting")]
     for state in states:
         config, record = state.config, state.record
         done = "-" if record is None else f"{len(record.results)} of {len(record.task_names)}"
         metrics = (record.metrics if record else None) or {}
         reached = (percent(metrics.get("average_accuracy")), percent(metrics.get("forgetting")))
-        names = (config["stream"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
+        names = (config["stream"], config["scenario"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
         rows.append((state.key[:SHOWN], *names, state.status, done, *reached))
     return table(rows)
 

@@ -1,0 +1,124 @@
+"""Trains runs of a folder side by side, as processes with one torch thread each; goes on where a run was interrupted."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deep.data import Dataset, load
+from deep.records import FAILED, FINISHED, RunRecord
+from deep.runs.folder import RunsFolder
+from deep.streams import Stream
+from deep.streams.registry import make_options, parse_name
+from simulate.jobs import run_jobs
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from deep.training.config import RunConfig
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where data sets are read from, as in `deep.data.load`."""
+
+    root: Path | None = None
+    download: bool = True
+    own_parts: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to train, the folder of runs, and where its data are."""
+
+    config: RunConfig
+    out: Path
+    source: DataSource
+    progress: bool = False
+
+
+def train_runs(
+    configs: Sequence[RunConfig],
+    out: Path,
+    source: DataSource = DataSource(),
+    workers: int | None = None,
+    tell: Callable[[str], None] = functools.partial(print, file=sys.stderr),
+) -> Iterator[RunRecord]:
+    """Train runs, several at once; yield the record of each as it ends, stored ones at once.
+
+    Parameters
+    ----------
+    configs : sequence of RunConfig
+    out : path
+        Folder of runs.
+    source : DataSource
+    workers : int, optional
+        Runs at a time; default as many as there are cores, on a GPU too.
+    tell : callable
+        Is told when the device's memory did not hold as many runs at a time.
+
+    Yields
+    ------
+    RunRecord
+        Finished, or failed with step and reason where the loss became NaN.
+
+    Raises
+    ------
+    InputError
+        For bad input, or a run that does not fit into memory alone; after all other runs.
+    """
+    from deep.commands.reports import run_name
+
+    jobs = [Job(config, out, source, progress=len(configs) == 1) for config in configs]
+    while jobs:
+        too_large = []
+        title = "runs" if len(jobs) > 1 else None
+        for index, record in run_jobs(train, jobs, workers=1 if len(jobs) == 1 else workers, kind="processes", progress=title, label=_label):
+            if record is None:
+                too_large.append(jobs[index])
+            else:
+                yield record
+        if not too_large:
+            return
+        at_once = min(workers or len(jobs), len(jobs))
+        if at_once == 1:
+            raise InputError(f"out of memory with one run at a time: {_label(too_large[0])}; take a smaller batch or network")
+        workers = at_once // 2
+        tell(f"out of memory with {at_once} runs at a time; {len(too_large)} of them go on with {workers} at a time")
+        jobs = too_large
+
+
+def train(job: Job) -> RunRecord | None:
+    """Train a run to its end from its checkpoint, if there is one; return its record, None if memory did not suffice."""
+    import torch
+
+    from deep.training.run import train_run
+
+    folder = RunsFolder(job.out).run(job.config.key)
+    with folder.locked():
+        record = folder.record()
+        if record is not None and record.status in (FINISHED, FAILED):
+            return record
+        folder.put_config(job.config.canonical())
+        torch.set_num_threads(1)  # more threads sum in another order, and the numbers would depend on the machine
+        try:
+            record = train_run(job.config, build_stream(job.config, job.source), folder.checkpoints, folder.put_record)
+        except (torch.cuda.OutOfMemoryError, MemoryError):
+            return None
+        folder.put_record(record)
+        return record
+
+
+def build_stream(config: RunConfig, source: DataSource) -> Stream:
+    """Return the stream of a configuration; a process reads every data set once."""
+    kind, datasets = parse_name(config.stream)
+    options = make_options(kind, dict(config.stream_options))
+    return options.build([_dataset(name, source) for name in datasets], config.seed, config.order)
+
+
+@functools.lru_cache(maxsize=4)
+def _dataset(name: str, source: DataSource) -> Dataset:
+    return load(name, source.root, download=source.download, own_parts=source.own_parts)
