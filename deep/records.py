@@ -172,9 +172,9 @@ class RunRecord:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
         """Return the record of the fields that `to_json` writes."""
-        results = tuple(_built(TaskResult, result) for result in value["results"])
-        failure = None if value["failure"] is None else _built(Failure, value["failure"])
-        return _built(cls, {**value, "results": results, "failure": failure})
+        results = tuple(built(TaskResult, result) for result in value["results"])
+        failure = None if value["failure"] is None else built(Failure, value["failure"])
+        return built(cls, {**value, "results": results, "failure": failure})
 
 
 def to_json(record: Any) -> dict[str, Any]:
@@ -247,6 +247,6 @@ def write_records(path: str | os.PathLike[str], records: Iterable[Any]) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}; make its folder, free space or choose another file") from None
 
 
-def _built(kind: type, values: Mapping[str, Any]) -> Any:
+def built(kind: type, values: Mapping[str, Any]) -> Any:
     """Return a dataclass of JSON values, lists as tuples."""
     return kind(**{name: tuple(entry) if isinstance(entry, list) else entry for name, entry in values.items()})
