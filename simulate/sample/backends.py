@@ -9,10 +9,9 @@ Those draws are others, and are recorded as such.
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -26,10 +25,6 @@ from theory.errors import InputError
 
 BACKENDS = ("numpy", "torch")
 DTYPES = ("float64", "float32")
-
-# Features of the trials that torch draws and learns at once, and the most trials, on a CPU and on a GPU, which has large
-# ones to fill it; part of what a seed means there.
-TOGETHER = {"cpu": (2**20, TRIALS_PER_BLOCK), "cuda": (2**25, 4096)}
 
 # Values held in double precision at once where they are rounded; NumPy's do not depend on how a stream is cut into calls.
 PORTION = 2**14
@@ -114,67 +109,6 @@ class NumPyBackend:
 NUMPY = NumPyBackend()
 
 
-@dataclass(frozen=True)
-class TorchBackend:
-    """Torch on a device.
-
-    Parameters
-    ----------
-    dtype : str
-    device : torch.device
-    """
-
-    dtype: str
-    device: Any
-    overhead = 1.25
-
-    @property
-    def workers(self) -> int | None:
-        return None if self.device.type == "cpu" else 1  # one fills a GPU
-
-    @property
-    def draws(self) -> str:
-        return "" if (self.device.type, self.dtype) == ("cpu", "float64") else f"torch-{self.device.type}-{self.dtype}"
-
-    def zeros(self, shape: tuple[int, ...]) -> Any:
-        return _torch().zeros(shape, **self._kind)
-
-    def array(self, values: np.ndarray) -> Any:
-        return _torch().asarray(values, copy=True, **self._kind)  # aligned as torch's own arrays are
-
-    def numpy(self, array: Any) -> np.ndarray:
-        return array.cpu().numpy()
-
-    def together(self, plan: Plan) -> int:
-        """Return the trials of every batch: torch's draws and, through the alignment of arrays, its sums depend on them."""
-        floats, most = TOGETHER[self.device.type]
-        # of the data alone, so that experiments that differ in their training see the same
-        features = max(task.samples * sum(plan.dimensions[block] for block in task.used) for task in plan.tasks)
-        return 2 ** (max(1, min(most, floats // max(features, 1))).bit_length() - 1)
-
-    def streams(self, seed: Any, trial_block: int) -> Streams:
-        """Return the streams of a block."""
-        return BackendStreams(seed, trial_block, self._own_normals if self.draws else BorrowedNormals)
-
-    def _own_normals(self, sequence: np.random.SeedSequence) -> Normals:
-        return TorchNormals(sequence, self._kind)
-
-    @contextmanager
-    def one_thread(self) -> Iterator[None]:
-        """Keep torch's own threads out of a run: they sum in another order, and the sampler brings its workers."""
-        torch = _torch()
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    @property
-    def _kind(self) -> dict[str, Any]:
-        return {"dtype": getattr(_torch(), self.dtype), "device": self.device}
-
-
 class BackendStreams(Streams):
     """Streams whose features and noise are drawn by a backend; all else, which is little, is NumPy's.
 
@@ -219,46 +153,6 @@ class RoundedNormals:
         return drawn.reshape(shape)
 
 
-class BorrowedNormals:
-    """NumPy's draws in double precision as tensors."""
-
-    def __init__(self, sequence: np.random.SeedSequence) -> None:
-        self._generator = numpy_generator(sequence)
-
-    def standard_normal(self, shape: tuple[int, ...]) -> Any:
-        torch = _torch()
-        drawn = torch.empty(shape, dtype=torch.float64)
-        self._generator.standard_normal(out=drawn.numpy())
-        return drawn
-
-
-class TorchNormals:
-    """Torch's own draws, with ``dtype`` and ``device`` as in ``kind``; their values depend on how a stream is cut into calls."""
-
-    def __init__(self, sequence: np.random.SeedSequence, kind: dict[str, Any]) -> None:
-        self._kind = kind
-        self._generator = _torch().Generator(kind["device"])
-        _seed(self._generator, sequence)
-
-    def standard_normal(self, shape: tuple[int, ...]) -> Any:
-        return _torch().empty(shape, **self._kind).normal_(generator=self._generator)
-
-
-def _seed(generator: Any, sequence: np.random.SeedSequence) -> None:
-    """Put a torch generator at the start of a stream.
-
-    Torch seeds its CPU generator, a Mersenne twister, with 32 bits: among the 65,000 streams of a million trials, two
-    would be equal with probability one half. So it gets the whole state of NumPy's, which lies in bytes 24 to 5016 of
-    its own as 64-bit words, after a seed, the words left (1: the next one makes new words), a flag and a position.
-    """
-    if generator.device.type != "cpu":
-        generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-        return
-    state = generator.manual_seed(0).get_state()
-    state.numpy()[24:5016].view(np.uint64)[:] = np.random.MT19937(sequence).state["state"]["key"]
-    generator.set_state(state)
-
-
 def choose_backend(backend: Any, device: Any, dtype: Any) -> Backend:
     """Return the backend that the arguments of `simulate.simulate` name.
 
@@ -276,19 +170,10 @@ def choose_backend(backend: Any, device: Any, dtype: Any) -> Backend:
             raise InputError(f"device is {str(device)!r}, but NumPy computes on the CPU alone; take backend='torch' or device='cpu'")
         return NumPyBackend(dtype)
     try:
-        torch = _torch()
+        from simulate.sample.torch_backend import torch_backend
     except ImportError:
         raise InputError("backend='torch' needs PyTorch, which is not installed; pip install 'driftlaw[torch]', or take backend='numpy'") from None
-    try:
-        place = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise InputError(f"device is {device!r}; give 'cpu', 'cuda' or 'cuda:' and a number") from None
-    if place.type not in ("cpu", "cuda"):
-        raise InputError(f"device is {str(device)!r}, which is not supported; give 'cpu', 'cuda' or 'cuda:' and a number")
-    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise InputError(f"device is {str(device)!r}, but torch finds {found} CUDA devices; install a CUDA build of torch, or take device='cpu'")
-    return TorchBackend(dtype, place)
+    return torch_backend(device, dtype)
 
 
 def check_backend(backend: Backend, method: str, features: FeatureLaw, solver: Any) -> None:
@@ -343,7 +228,3 @@ def _single_precision(plan: Plan, task: TaskPlan) -> TaskPlan:
     near = SLACK_SHARE * abs(task.rows - width) < min(task.rows, width)
     uneven = len(set(task.weights)) > 1 or bool(task.memory)
     return replace(task, route="qr") if task.route == "gram" and (near or uneven) else task
-
-
-def _torch() -> Any:
-    return importlib.import_module("torch")
