@@ -26,6 +26,9 @@ _HOME = {
     "hybrid": "simulate.hybrid",
     "compare_schedules": "simulate.hybrid",
     "check": "simulate.check",
+    "sweep": "simulate.sweep",
+    "grid": "simulate.cases",
+    "run_jobs": "simulate.jobs",
 }
 
 __all__ = sorted(_HOME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import itertools
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,14 @@ class Keywords:
     def pick(self, case: Mapping) -> dict[str, Any]:
         """Return the part of a case that the function takes."""
         return {key: value for key, value in case.items() if self.everything or key in self.needed | self.optional}
+
+
+def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the cases of all combinations of the parameters' values, such as ``grid(p=(40, 60), n=range(5, 30))``."""
+    for name, values in axes.items():
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise InputError(f"the values of {name} are {values!r}; give a list or range, one of a single value for a fixed parameter")
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
 def read_keywords(function: Callable, what: str) -> Keywords:

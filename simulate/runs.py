@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from simulate.files import replace_file
 from simulate.keys import FORMAT, canonical, digest, json_value
 from theory.errors import InputError
 
@@ -65,6 +66,10 @@ class RunStore:
             return None
         return stored["record"]
 
+    def keys(self) -> set[str]:
+        """Return the keys of all records, damaged ones too."""
+        return {path.stem for path in self.root.glob("*.json") if not path.name.startswith(".")}
+
     def put(self, key: str, record: Any) -> Any:
         """Store a record, replacing an older one in a single step; return it as `get` will.
 
@@ -85,7 +90,7 @@ class RunStore:
         record = json_value(record, "record")
         content = json.dumps({"format": FORMAT, "key": key, "checksum": digest(canonical(record)), "record": record}, allow_nan=False)
         try:
-            self._replace(self.path(key), content.encode())
+            replace_file(self.path(key), content.encode())
         except OSError as error:
             raise InputError(f"cannot write {self.path(key)}: {error.strerror or error}; free space or choose another folder") from None
         return record
@@ -94,19 +99,3 @@ class RunStore:
         """Return the record of ``key``, computing and storing it first if it is missing or damaged."""
         record = self.get(key)
         return self.put(key, compute()) if record is None else record
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:16]}.", suffix=".tmp", dir=self.root)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        if hasattr(os, "O_DIRECTORY"):  # the new name has to survive a crash as well
-            folder = os.open(self.root, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulate.evidence import two_sided_p
 from simulate.planning import BATCH
-from simulate.wording import round_to, round_up, shorten, signed
+from simulate.wording import plain, round_to, round_up, signed
 
 AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE = "agree", "disagree", "undecided", "not testable"
 OUTSIDE = "outside assumptions"
@@ -130,7 +130,7 @@ class Verdict:
 
     def row(self) -> dict[str, Any]:
         """Return the verdict for a program: plain values, null for what does not exist."""
-        values = {field: _plain(getattr(self, field)) for field in FIELDS}
+        values = {field: plain(getattr(self, field)) for field in FIELDS}
         outside = {"conditions": self.conditions or None, "finding": self.finding, "relative_difference": self.relative_difference}
         order = self.moment_order if math.isfinite(self.moment_order) else None
         reason = self.reason or None
@@ -286,14 +286,3 @@ def standard_score(difference: float, stderr: float) -> tuple[float, float]:
     """Compute z and its two-sided p; a difference without any error is 0 or as far out as floats go."""
     z = difference / stderr if stderr > 0 else math.copysign(1e300, difference) if difference else 0.0
     return z, two_sided_p(z)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON holds: numbers and text as they are, arrays in a word, nothing infinite."""
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else shorten(value)

@@ -28,6 +28,17 @@ def shorten(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def plain(value: Any) -> Any:
+    """Return a value that JSON holds: numbers and text as they are, arrays in a word, nothing infinite."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else shorten(value)
+
+
 def case_labels(cases: Iterable[dict[str, Any]]) -> list[str]:
     """Write each case in a few words: the parameters that vary over the cases, or all if none does."""
     written = [{key: shorten(value) for key, value in case.items()} for case in cases]

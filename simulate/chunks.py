@@ -1,0 +1,131 @@
+"""Trials in fixed chunks: the unit that sweeps compute, store and resume by.
+
+Chunk c of a point draws from the seed (seed, point, c), and chunks are merged in their order: what a sweep finds
+depends neither on who computes which chunk nor on when.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import simulate as simulate_package
+import theory as theory_package
+from simulate.keys import canonical, code_fingerprint, digest, run_key, sequence_key
+from simulate.sample.run import simulate
+from simulate.tally import Tally
+from theory.problem import TaskSequence
+
+CHUNK = {"direct": 256, "reduced": 1024}  # trials; part of what a seed means
+JOB_SECONDS = 0.25  # of work in a job: long beside handing it out, short beside what a kill may cost
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the trials of a point are drawn, and from which seed.
+
+    Parameters
+    ----------
+    method : {"direct", "reduced"}
+    backend, device, dtype : str
+        As `simulate.simulate` takes them.
+    seed : int
+        Of the sweep.
+    """
+
+    method: str
+    backend: str = "numpy"
+    device: str = "cpu"
+    dtype: str = "float64"
+    seed: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """What a key is made of, besides experiment and code."""
+        return {"method": self.method, "backend": self.backend, "device": self.device, "dtype": self.dtype, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Chunks of one point, each with its number of trials."""
+
+    point: int
+    seq: TaskSequence
+    targets: tuple[str, ...]
+    sampling: Sampling
+    chunks: tuple[tuple[int, int], ...]
+    memory_limit: float
+
+    def compute(self) -> Iterator[tuple[int, int, dict[str, Tally]]]:
+        """Simulate; yield point, chunk and the tallies of all targets."""
+        how = self.sampling
+        options = {"method": how.method, "backend": how.backend, "device": how.device, "dtype": how.dtype}
+        for chunk, trials in self.chunks:
+            seed = (how.seed, point_number(self.seq), chunk)
+            found = simulate(self.seq, trials, seed, **options, memory_limit=self.memory_limit, workers=1)
+            yield self.point, chunk, {target: Tally.of(found, target) for target in self.targets}
+
+
+def compute_job(job: tuple[Portion, ...]) -> tuple[str, list[tuple[int, int, dict[str, Tally]]]]:
+    """Compute the portions of a job; also return the code version, which may be another one on another machine."""
+    return sampler_code(), [found for portion in job for found in portion.compute()]
+
+
+@functools.cache
+def sampler_code() -> str:
+    """Compute the fingerprint of the code and of the NumPy that a chunk depends on."""
+    simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
+    own = [simulation / name for name in ("sample", "simulation.py", "targets.py", "tally.py", "chunks.py")]
+    return digest(code_fingerprint([*own, problem / "problem.py", problem / "values.py"]) + np.__version__)
+
+
+def point_number(seq: TaskSequence) -> int:
+    """Number of an experiment in the seeds of its chunks; two experiments have the same by an accident of 2^-64 only."""
+    return int(digest(canonical(sequence_key(seq)))[:16], 16)
+
+
+def problem_key(seq: TaskSequence, sampling: Sampling) -> str:
+    """Key of an experiment with its sampling, whatever the code."""
+    return run_key({"experiment": sequence_key(seq), **sampling.describe(), "chunk": CHUNK[sampling.method]}, "any code")
+
+
+def chunks_of(trials: int, method: str) -> Iterator[tuple[int, int]]:
+    """Cut a number of trials into (chunk, trials in it); only the last may be short."""
+    size = CHUNK[method]
+    for chunk, first in enumerate(range(0, trials, size)):
+        yield chunk, min(size, trials - first)
+
+
+def pack(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
+    """Gather small portions into jobs and divide large ones, so that a job takes about `JOB_SECONDS`."""
+    job, filled = [], 0.0
+    for portion in portions:
+        seconds = _seconds_per_trial(portion.seq, portion.sampling.method)
+        part = []
+        for chunk, trials in portion.chunks:
+            part.append((chunk, trials))
+            filled += seconds * trials
+            if filled >= JOB_SECONDS:
+                yield (*job, _replace_chunks(portion, part))
+                job, part, filled = [], [], 0.0
+        if part:
+            job.append(_replace_chunks(portion, part))
+            filled += 1e-3  # of overhead
+    if job:
+        yield tuple(job)
+
+
+def _replace_chunks(portion: Portion, chunks: list[tuple[int, int]]) -> Portion:
+    return Portion(portion.point, portion.seq, portion.targets, portion.sampling, tuple(chunks), portion.memory_limit)
+
+
+def _seconds_per_trial(seq: TaskSequence, method: str) -> float:
+    """Rough time of a trial on one core, to size jobs; results do not depend on it."""
+    if method == "reduced":
+        return 4e-6 * len(seq) * (1 + len(seq) / 10)
+    used = (int(task.samples) * sum(int(seq.blocks[block]) for block in seq.used(t)) for t, task in enumerate(seq.tasks))
+    return sum(1e-5 + 1.2e-8 * floats for floats in used)

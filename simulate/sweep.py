@@ -1,0 +1,273 @@
+"""Sweeps: many experiments, many quantities, as many trials as asked for or as a precision takes; resumed at any time."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from simulate.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
+from simulate.jobs import run_jobs
+from simulate.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
+from simulate.runs import RunStore
+from simulate.sample.backends import choose_backend
+from simulate.sample.methods import METHODS
+from simulate.sample.streams import canonical_seed
+from simulate.sweep_points import PointRecord, SweepPoint, make_points
+from simulate.sweep_result import SweepResult, SweepRow
+from theory.errors import InputError
+from theory.problem import TaskSequence
+
+DEFAULT_TRIALS = 4096
+
+
+@dataclass(frozen=True)
+class _Workplace:
+    """Where and with what the chunks are computed; none of it changes a result."""
+
+    workers: int | None
+    kind: str
+    scheduler: str | None
+    memory_limit: float
+
+
+def sweep(
+    build: Callable[..., TaskSequence],
+    cases: Any,
+    targets: str | Sequence[str],
+    *,
+    trials: int | None = None,
+    precision: float | None = None,
+    max_trials: int = 2**20,
+    method: str = "auto",
+    backend: str = "numpy",
+    device: str = "cpu",
+    dtype: str = "float64",
+    seed: int = 0,
+    store: RunStore | str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    kind: str = "threads",
+    scheduler: str | None = None,
+    memory_limit: float = 2**30,
+    progress: bool = False,
+) -> SweepResult:
+    """Estimate quantities of many experiments, with their standard errors.
+
+    Parameters
+    ----------
+    build : callable
+        Makes a `theory.TaskSequence` of a case's keyword arguments.
+    cases : iterable of mapping, or one mapping
+        Values of all parameters, such as `simulate.grid` makes.
+    targets : str or sequence of str
+        The quantities, as `simulate.parse_target` reads them.
+    trials : int, optional
+        Of every point; 4,096 by default. Points draw independently of one another.
+    precision : float, optional
+        Instead of trials: sample every point until the relative standard error of all its quantities is at most this.
+        Looked at after 1,024, 2,048, 4,096, ... trials only. Quantities of infinite variance, by the moment orders of
+        `theory.moments`, have no standard error; they are said to be such and nobody waits for them. What counts where
+        a mean is zero stands in `simulate.precision.status`.
+    max_trials : int
+        Most trials of a point when sampling for precision; rows that did not get there have status "not reached".
+    method, backend, device, dtype
+        As in `simulate.simulate`. "auto" is settled by every experiment for itself.
+    seed : int
+        Chunk c of a point draws from the seed (seed, number of the point, c).
+    store : RunStore or path, optional
+        Where chunks are kept as they end. Another call with the same store computes only what is missing, after an
+        interrupt too, and for more trials, other quantities or other points. Chunks of other code are never used.
+    workers, kind, scheduler
+        As in `simulate.jobs.run_jobs`; they do not change a bit of the result.
+    memory_limit : float
+        Bytes that the working arrays of one worker may take.
+    progress : bool
+        Whether to show a progress bar, on a terminal only.
+
+    Returns
+    -------
+    SweepResult
+
+    Raises
+    ------
+    InputError
+        If a case cannot be built or sampled, or an option makes no sense.
+    JobError
+        If a point fails while it is sampled; all others are done and stored first.
+
+    Notes
+    -----
+    Stopping at a sample's own standard error favours samples with small ones. With 1,024 trials and more and doubling in
+    between this shifts a mean by a small share of its standard error.
+    """
+    goal = _first_goal(trials, precision, max_trials)
+    sampling = _sampling(method, backend, device, dtype, seed)
+    points = make_points(build, cases, targets, sampling)
+    store = store if store is None or isinstance(store, RunStore) else RunStore(store)
+    aside = _set_aside(points, store)
+    run = _Sweep(points, store, precision, max_trials, _Workplace(workers, kind, scheduler, memory_limit))
+    reached = run.sample(goal, progress)
+    return SweepResult(tuple(run.rows(reached)), precision, max_trials, sampling.seed, run.computed, aside)
+
+
+class _Sweep:
+    """Points with their records; samples them, and reads the rows off."""
+
+    def __init__(
+        self, points: list[SweepPoint], store: RunStore | None, precision: float | None, max_trials: int, workplace: _Workplace
+    ) -> None:
+        self._points, self._precision, self._max_trials, self._workplace = points, precision, max_trials, workplace
+        self._records = {point.key: PointRecord(point.key, store) for point in points}
+        self.computed = 0
+
+    def sample(self, goal: int, progress: bool) -> list[int]:
+        """Sample all points until each has what it needs; return their numbers of trials."""
+        goals = [goal if self._wanted(point) else 0 for point in self._points]
+        with _Bar(progress) as bar:
+            active = [index for index, trials in enumerate(goals) if trials]
+            while active:
+                self._compute(active, goals, bar)
+                active = [index for index in active if goals[index] < self._max_trials and self._is_open(self._points[index], goals[index])]
+                for index in active:
+                    goals[index] = next_goal(goals[index], self._max_trials)
+        return goals
+
+    def rows(self, goals: list[int]) -> list[SweepRow]:
+        """Return a row for every quantity of every point."""
+        return [self._row(point, text, trials) for point, trials in zip(self._points, goals, strict=True) for text in point.targets]
+
+    def _wanted(self, point: SweepPoint) -> Any:
+        return self._precision is None or point.measurable
+
+    def _is_open(self, point: SweepPoint, trials: int) -> bool:
+        return self._precision is not None and any(
+            status(self._tally(point, name, trials), self._precision) == OPEN for name in point.measurable
+        )
+
+    def _tally(self, point: SweepPoint, name: str, trials: int) -> Any:
+        return self._records[point.key].tally(name, trials, point.sampling.method)
+
+    def _compute(self, active: list[int], goals: list[int], bar: _Bar) -> None:
+        """Bring the active points to their goals, storing every chunk as it ends."""
+        portions = self._missing(active, goals)
+        missing = sum(trials for portion in portions for _, trials in portion.chunks)
+        bar.expect(sum(goals[index] for index in active), missing)
+        place = self._workplace
+        jobs = run_jobs(
+            compute_job, list(pack(portions)), workers=place.workers, kind=place.kind, scheduler=place.scheduler, label=self._label
+        )
+        for _, (code, found) in jobs:
+            if code != sampler_code():
+                raise InputError("the workers run another version of driftlaw or NumPy than this process; install the same there")
+            touched = set()
+            for index, chunk, tallies in found:
+                record = self._records[self._points[index].key]
+                record.add(chunk, tallies)
+                touched.add(record)
+                trials = next(iter(tallies.values())).count
+                self.computed += trials
+                bar.update(trials)
+            for record in touched:
+                record.save()
+
+    def _missing(self, active: list[int], goals: list[int]) -> list[Portion]:
+        portions: dict[str, Portion] = {}
+        for index in active:
+            point = self._points[index]
+            if point.key in portions:  # the same experiment stands in several cases
+                continue
+            record, names = self._records[point.key], tuple(point.targets.values())
+            chunks = tuple(record.missing(names, goals[index], point.sampling.method))
+            if chunks:
+                names = tuple(dict.fromkeys((*names, *record.known())))
+                portions[point.key] = Portion(index, point.seq, names, point.sampling, chunks, self._workplace.memory_limit)
+        return list(portions.values())
+
+    def _label(self, job: tuple[Portion, ...]) -> str:
+        return ", ".join(self._points[portion.point].label for portion in job[:3]) + (" and others" if len(job) > 3 else "")
+
+    def _row(self, point: SweepPoint, text: str, trials: int) -> SweepRow:
+        name = point.targets[text]
+        order = point.orders[name]
+        finite = name in point.measurable
+        tally = self._tally(point, name, trials) if trials else None
+        found = INFINITE if not finite else FIXED if self._precision is None else status(tally, self._precision)
+        how = point.sampling
+        draws = (((point.key.split("-")[0], chunk), 0, count - 1) for chunk, count in chunks_of(trials, how.method))
+        estimate = tally.estimate(draws) if finite else None
+        mean = tally.mean if tally is not None and order > 1 else None  # below, not even the mean exists
+        return SweepRow(point.case, point.label, text, mean, estimate, trials, order, found, how)
+
+
+def _first_goal(trials: Any, precision: Any, max_trials: Any) -> int:
+    """Check how much is asked for; return the trials at which to look first."""
+    if precision is None:
+        trials = DEFAULT_TRIALS if trials is None else trials
+        if not _whole(trials) or trials < 2:
+            raise InputError(f"trials is {trials!r}; give a whole number of at least 2, a single one has no standard error")
+        return int(trials)
+    if trials is not None:
+        raise InputError(f"trials is {trials!r} beside precision={precision!r}; give one of them (max_trials bounds a precision)")
+    if not isinstance(precision, Real) or isinstance(precision, bool) or not 0 < precision < 1:
+        raise InputError(f"precision is {precision!r}; give a relative standard error between 0 and 1, such as 1e-3")
+    if not _whole(max_trials) or max_trials < FIRST:
+        raise InputError(f"max_trials is {max_trials!r}; give a whole number of at least {FIRST:,}")
+    return FIRST
+
+
+def _sampling(method: str, backend: str, device: str, dtype: str, seed: Any) -> Sampling:
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
+    choose_backend(backend, device, dtype)
+    if not isinstance(canonical_seed(seed), int):
+        raise InputError(f"seed is {seed!r}; give one whole number of at least 0")
+    return Sampling(method, backend, device, dtype, int(seed))
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _set_aside(points: list[SweepPoint], store: RunStore | None) -> int:
+    """Count the points that the store knows from other code only, and say so."""
+    if store is None:
+        return 0
+    stored = store.keys()
+    known = {key.split("-")[0] for key in stored}
+    aside = sum(key not in stored and key.split("-")[0] in known for key in {point.key for point in points})
+    if aside:
+        warnings.warn(
+            f"{aside} of {len(points)} points are stored from another version of the code or of NumPy; they are left aside and "
+            "computed again",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return aside
+
+
+class _Bar:
+    """Progress in trials with the time left, on a terminal only; what was stored before counts as done."""
+
+    def __init__(self, progress: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=0, unit="trial", unit_scale=True, disable=None if progress else True, leave=False)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._bar.close()
+
+    def expect(self, total: int, missing: int) -> None:
+        """Set the trials of the points at hand, of which some are missing."""
+        self._bar.reset(total)
+        self._bar.initial = self._bar.n = total - missing
+        self._bar.refresh()
+
+    def update(self, trials: int) -> None:
+        """Count trials as done."""
+        self._bar.update(trials)

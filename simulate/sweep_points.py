@@ -1,0 +1,155 @@
+"""The points of a sweep: experiments with the quantities that are asked of them, and the store of their chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulate.cases import build_case, call_case, check_cases, read_keywords
+from simulate.chunks import CHUNK, Sampling, chunks_of, problem_key, sampler_code
+from simulate.runs import RunStore
+from simulate.sample.features import StandardNormal
+from simulate.sample.methods import choose_method
+from simulate.sample.solvers import MIN_NORM
+from simulate.tally import Tally
+from simulate.targets import parse_target
+from simulate.wording import case_labels
+from theory.errors import InputError
+from theory.moments import moment_orders
+from theory.problem import TaskSequence
+
+FINITE_VARIANCE = 2  # moment order above which a quantity has a standard error
+
+
+@dataclass(frozen=True, eq=False)
+class SweepPoint:
+    """An experiment, and what is asked of it.
+
+    Parameters
+    ----------
+    case : dict
+        The parameters it was built from.
+    label : str
+        The case in a few words.
+    seq : TaskSequence
+    sampling : Sampling
+    targets : mapping of str to str
+        From every quantity as it was asked for to its full name in this experiment, such as "forgetting[1]".
+    orders : mapping of str to float
+        Supremum of the finite moment orders of every quantity, by full name.
+    key : str
+        Of its record; the part before the dash is the same for any version of the code.
+    """
+
+    case: dict[str, Any]
+    label: str
+    seq: TaskSequence
+    sampling: Sampling
+    targets: Mapping[str, str]
+    orders: Mapping[str, float]
+    key: str
+
+    @property
+    def measurable(self) -> list[str]:
+        """Full names of the quantities with a finite variance."""
+        return [name for name in self.targets.values() if self.orders[name] > FINITE_VARIANCE]
+
+
+def make_points(build: Callable[..., TaskSequence], cases: Any, targets: Sequence[str], sampling: Sampling) -> list[SweepPoint]:
+    """Build the experiments of all cases; ``sampling.method`` may be "auto", which every experiment settles by itself.
+
+    Raises
+    ------
+    InputError
+        If a case cannot be built or sampled, or a quantity means nothing in it; the message names the case.
+    """
+    if not callable(build):
+        raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
+    reads = read_keywords(build, "build")
+    cases = check_cases(cases, {"build": reads})
+    targets = _checked_targets(targets)
+    labels = case_labels(cases)
+
+    points = []
+    for index, (case, label) in enumerate(zip(cases, labels, strict=True)):
+        seq = build_case(lambda case: build(**reads.pick(case)), index, case)
+        points.append(call_case("the sweep", lambda case: _point(case, label, seq, targets, sampling), index, case))
+    return points
+
+
+class PointRecord:
+    """The chunks of a point that are done, kept in a store if there is one."""
+
+    def __init__(self, key: str, store: RunStore | None) -> None:
+        self._key, self._store = key, store
+        stored = None if store is None else store.get(key)
+        self._chunks: dict[int, dict[str, Tally]] = {
+            int(chunk): {target: Tally(*values) for target, values in tallies.items()} for chunk, tallies in (stored or {}).items()
+        }
+        self._larger: dict[int, dict[str, Tally]] = {}
+
+    def missing(self, targets: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
+        """Return the chunks of a sample, with their trials, that are not done yet."""
+        return [(chunk, count) for chunk, count in chunks_of(trials, method) if not self._has(chunk, count, targets)]
+
+    def _has(self, chunk: int, trials: int, targets: Iterable[str]) -> bool:
+        done = self._chunks.get(chunk, {})
+        return all(target in done and done[target].count == trials for target in targets)
+
+    def known(self) -> tuple[str, ...]:
+        """Quantities that some chunk holds; what is computed again is computed for all of them."""
+        return tuple(dict.fromkeys(target for tallies in self._chunks.values() for target in tallies))
+
+    def add(self, chunk: int, tallies: dict[str, Tally]) -> None:
+        """Take in a chunk, in place of one with other trials or fewer quantities."""
+        before = self._chunks.get(chunk)
+        if before is not None and _trials(before) > _trials(tallies):
+            self._larger[chunk] = before
+        self._chunks[chunk] = tallies
+
+    def save(self) -> None:
+        """Store what is there; a chunk of which less was asked now than before stays as it was."""
+        if self._store is not None:
+            record = {
+                str(chunk): {target: [tally.count, tally.mean, tally.squares, tally.scale] for target, tally in tallies.items()}
+                for chunk, tallies in sorted({**self._chunks, **self._larger}.items())
+            }
+            self._store.put(self._key, record)
+
+    def tally(self, target: str, trials: int, method: str) -> Tally:
+        """Merge a sample's chunks, in their order."""
+        merged, *rest = (self._chunks[chunk][target] for chunk, _ in chunks_of(trials, method))
+        for tally in rest:
+            merged = merged.merge(tally)
+        return merged
+
+
+def _trials(tallies: dict[str, Tally]) -> int:
+    return next(iter(tallies.values())).count
+
+
+def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str], sampling: Sampling) -> SweepPoint:
+    parsed = {target: parse_target(target, len(seq)) for target in targets}
+    moments = moment_orders(seq)
+    orders = {str(target): float(target.of(moments)) for target in parsed.values()}
+    sampling = _settled(sampling, seq)
+    key = f"{problem_key(seq, sampling)[:40]}-{sampler_code()[:24]}"
+    return SweepPoint(case, label, seq, sampling, {text: str(target) for text, target in parsed.items()}, orders, key)
+
+
+def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
+    """Replace the method "auto" by the one that the experiment asks for."""
+    usual = (sampling.backend, sampling.dtype) == ("numpy", "float64")
+    method = choose_method(sampling.method, seq, StandardNormal(), MIN_NORM) if usual or sampling.method != "auto" else "direct"
+    return Sampling(method, sampling.backend, sampling.device, sampling.dtype, sampling.seed)
+
+
+def _checked_targets(targets: Any) -> tuple[str, ...]:
+    targets = (targets,) if isinstance(targets, str) else tuple(targets)
+    for target in targets:
+        if not isinstance(target, str):
+            raise InputError(f"the target is {target!r}; a sweep stores results by name, so give a name such as 'forgetting' or 'error[1,0]'")
+    if not targets:
+        raise InputError("targets is empty; name at least one quantity, such as 'forgetting'")
+    return tuple(dict.fromkeys(targets))

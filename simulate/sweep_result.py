@@ -1,0 +1,155 @@
+"""What a sweep found: a row for every quantity of every point, as text, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulate.chunks import Sampling
+from simulate.evidence import Estimate
+from simulate.files import replace_file
+from simulate.precision import INFINITE, OPEN
+from simulate.wording import plain, round_to
+from theory.errors import InputError
+
+SCHEMA = 1  # of the JSON output
+FORMATS = (".csv", ".json")
+COLUMNS = ("quantity", "mean", "stderr", "relative", "trials", "moment_order", "status", "method", "backend", "device", "dtype", "seed")
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One quantity at one point.
+
+    Parameters
+    ----------
+    case : dict
+        Parameters of the point.
+    label : str
+        The case in a few words.
+    quantity : str
+        As it was asked for.
+    mean : float or None
+        Over all trials; None if there are none, or if the expectation is infinite.
+    estimate : Estimate or None
+        The mean with its standard error; None if the variance is infinite.
+    trials : int
+    moment_order : float
+        Supremum of the finite moment orders: the mean needs one above 1, the standard error one above 2.
+    status : str
+        "fixed" (as many trials as asked), "reached", "zero", "not reached" (`simulate.precision`) or "infinite variance".
+    sampling : Sampling
+        Method, backend, device, precision of the floats and seed.
+    """
+
+    case: dict[str, Any]
+    label: str
+    quantity: str
+    mean: float | None
+    estimate: Estimate | None
+    trials: int
+    moment_order: float
+    status: str
+    sampling: Sampling
+
+    @property
+    def stderr(self) -> float | None:
+        """Standard error of the mean."""
+        return None if self.estimate is None else self.estimate.stderr
+
+    @property
+    def relative(self) -> float | None:
+        """Standard error by mean; None without either, or where the mean is zero."""
+        return None if self.stderr is None or not self.mean else self.stderr / abs(self.mean)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row in JSON values."""
+        values = {"mean": self.mean, "stderr": self.stderr, "relative": self.relative, "trials": self.trials}
+        row = {"case": plain(self.case), "quantity": self.quantity, **values, "moment_order": plain(self.moment_order)}
+        return {**row, "status": self.status, **self.sampling.describe()}
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in a line."""
+        if self.estimate is None:
+            mean = "" if self.mean is None else f"mean {self.mean:.4g} over {self.trials:,} trials, "
+            what = "mean" if self.moment_order <= 1 else "variance"
+            return f"{self.quantity} {mean}{what} infinite (moments below order {self.moment_order:g} only)"
+        mean, stderr = round_to(self.estimate.stderr, self.mean, self.estimate.stderr)
+        share = "" if self.relative is None else f", {self.relative:.2g} of the mean"
+        note = f", {self.status}" if self.status in (OPEN, "zero") else ""
+        return f"{self.quantity} {mean} +- {stderr} ({self.trials:,} trials{share}{note})"
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Rows of all points, in the order of cases and quantities.
+
+    Parameters
+    ----------
+    rows : tuple of SweepRow
+    precision : float or None
+        That was asked for.
+    max_trials : int
+        Most trials of a point when sampling for precision.
+    seed : int
+    computed : int
+        Trials that this call had to simulate; all others were stored.
+    set_aside : int
+        Points that the store holds from other code only.
+    """
+
+    rows: tuple[SweepRow, ...]
+    precision: float | None
+    max_trials: int
+    seed: int
+    computed: int
+    set_aside: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what the reader of the numbers has to know."""
+        found = []
+        count = sum(row.status == OPEN for row in self.rows)
+        if count:
+            found.append(f"{count} of {len(self.rows)} quantities did not reach precision {self.precision:g} within {self.max_trials:,} trials; raise max_trials")
+        count = sum(row.status == INFINITE for row in self.rows)
+        if count:
+            found.append(f"{count} of {len(self.rows)} quantities have an infinite variance, too close to an interpolation threshold; they have no standard error")
+        return found
+
+    def __str__(self) -> str:
+        width = max(len(row.label) for row in self.rows)
+        return "\n".join(f"{row.label:<{width}}  {row.sentence}" for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything in JSON values."""
+        settings = {"precision": self.precision, "max_trials": self.max_trials, "seed": self.seed}
+        rows = [row.as_dict() for row in self.rows]
+        return {"schema": SCHEMA, "rows": rows, "settings": settings, "computed": self.computed, "set_aside": self.set_aside}
+
+    def write(self, file: Path) -> None:
+        """Write a table (.csv) or everything (.json); InputError for another ending or a place that cannot be written to."""
+        if file.suffix not in FORMATS:
+            raise InputError(f"the output is {file.name}; let its name end in one of {', '.join(FORMATS)}")
+        text = self._csv() if file.suffix == ".csv" else json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file, text.encode())
+        except OSError as error:
+            raise InputError(f"cannot write {file}: {error.strerror or error}; name a file in a folder that you may write to") from None
+
+    def _csv(self) -> str:
+        parameters = list(dict.fromkeys(key for row in self.rows for key in row.case))
+        taken = {key: f"case_{key}" if key in COLUMNS else key for key in parameters}
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow([*taken.values(), *COLUMNS])
+        for row in self.rows:
+            values = row.as_dict()
+            writer.writerow([*(plain(row.case[key]) if key in row.case else "" for key in parameters), *(values[name] for name in COLUMNS)])
+        return buffer.getvalue()
