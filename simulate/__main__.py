@@ -1,10 +1,9 @@
-"""Command line: ``python -m simulate check FILE``, ``verify [NAME ...]`` and ``robustness [NAME ...]``."""
+"""Command line: ``python -m simulate check FILE``, ``verify [NAME ...]``, ``robustness [NAME ...]`` and ``sweep FILE``."""
 
 from __future__ import annotations
 
 import difflib
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -14,10 +13,11 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
+from simulate.files import replace_file, require_writable
+from simulate.sweep_command import INTERRUPTED, Sweep
 from theory.errors import DriftlawError, InputError
 
 SCHEMA = 1  # of the JSON output
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Verify(_Options):
         from simulate.conjecture import conjecture
 
         if self.out is not None:
-            _require_writable(self.out)
+            require_writable(self.out)
         chosen = _families(self.names)
         claims = [conjecture(f.formula, cases=f.cases, name=f.name, expected=f.expected, exact=True) for f in chosen]
         settings = self.settings(self.delta)
@@ -157,21 +157,8 @@ def _families(names: tuple[str, ...]) -> list[Any]:
     return [FAMILIES[name] for name in dict.fromkeys(names or FAMILIES)]
 
 
-def _require_writable(file: Path) -> None:
-    """Refuse a file that cannot be written before the long work, not after it."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(file if file.exists() else file.parent, os.W_OK) and not file.is_dir()
-    except OSError:
-        writable = False
-    if not writable:
-        raise InputError(f"cannot write {file}; name a file in a folder that you may write to")
-
-
 def _write(file: Path, result: dict[str, Any]) -> None:
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(unfinished, file)
+    replace_file(file, json.dumps(result, indent=1, allow_nan=False).encode())
 
 
 def _result(reports: list[Any], settings: Any, exit_status: int, seconds: float) -> dict[str, Any]:
@@ -203,11 +190,11 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
-    commands |= Annotated[Robustness, subcommand("robustness")]
+    commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
     command = tyro.cli(
         FlagCreatePairsOff[commands],
         prog="python -m simulate",
-        description="Check formulas of continual learning against simulation: agree, disagree, undecided or not testable.",
+        description="Check formulas of continual learning against simulation, and sweep over many experiments.",
         args=arguments,
     )
     try:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from theory.errors import InputError
+
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write ``content`` under a temporary name, let it replace ``path`` in a single step; it survives a crash after that.
@@ -33,3 +35,20 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file that cannot be written before the long work, not after it; its folder is made if need be.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir()
+    except OSError:
+        writable = False
+    if not writable:
+        raise InputError(f"cannot write {path}; name a file in a folder that you may write to")

@@ -1,15 +1,17 @@
-"""A lemma in a file of the user's: Python that defines formula, target, build and cases."""
+"""Files of the user's: a lemma is Python that defines formula, target, build and cases; a sweep one of build, targets and cases."""
 
 from __future__ import annotations
 
 import difflib
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from simulate.cases import grid
 from simulate.conjecture import Conjecture, conjecture
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
@@ -39,15 +41,50 @@ def load_lemma(path: Path) -> Lemma:
     """
     defined = vars(_executed(path))
     needed = ["formula", "cases"] + ([] if isinstance(defined.get("formula"), Formula) else ["target", "build"])
+    _require(needed, defined, path)
+    parts = {part: defined.get(part) for part in ("formula", "target", "build", "cases")}
+    name = defined.get("name", None if "build" not in needed else path.stem)
+    return Lemma(conjecture(**parts, name=name, expected=defined.get("expected", "agree")), defined.get("delta"))
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """What a sweep's file says: how to build the experiments, of which cases, and which quantities to estimate."""
+
+    build: Callable[..., Any]
+    cases: Any
+    targets: Any
+
+
+def load_sweep(path: Path) -> SweepFile:
+    """Read what to sweep over from a Python file.
+
+    Parameters
+    ----------
+    path : Path
+        Defines ``build``, ``targets`` (one name or several) and either ``cases`` (a list of mappings) or ``grid`` (a
+        mapping from parameter to its values, all combinations of which are the cases). The file may import its neighbours.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or unreadable, fails (names file and line), or lacks a part.
+    """
+    defined = vars(_executed(path))
+    if isinstance(defined.get("grid"), Mapping) and "cases" not in defined:
+        defined["cases"] = grid(**defined["grid"])
+    _require(["build", "targets", "cases"], defined, path, "cases, or grid in place of cases")
+    return SweepFile(defined["build"], defined["cases"], defined["targets"])
+
+
+def _require(needed: list[str], defined: dict[str, Any], path: Path, last: str = "") -> None:
     for part in needed:
         if part not in defined:
             own = [name for name in defined if not name.startswith("_")]
             near = difflib.get_close_matches(part, own, n=1, cutoff=0.6)
             hint = f"; is it {near[0]!r}?" if near else ""
-            raise InputError(f"{path} does not define {part!r} (it must define {', '.join(needed)}){hint}")
-    parts = {part: defined.get(part) for part in ("formula", "target", "build", "cases")}
-    name = defined.get("name", None if "build" not in needed else path.stem)
-    return Lemma(conjecture(**parts, name=name, expected=defined.get("expected", "agree")), defined.get("delta"))
+            names = ", ".join([*needed[:-1], last or needed[-1]])
+            raise InputError(f"{path} does not define {part!r} (it must define {names}){hint}")
 
 
 def _executed(path: Path) -> ModuleType:

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulate.chunks import Sampling
 from simulate.evidence import Estimate
-from simulate.files import replace_file
+from simulate.files import replace_file, require_writable
 from simulate.precision import INFINITE, OPEN
 from simulate.wording import plain, round_to
 from theory.errors import InputError
@@ -134,14 +134,12 @@ class SweepResult:
 
     def write(self, file: Path) -> None:
         """Write a table (.csv) or everything (.json); InputError for another ending or a place that cannot be written to."""
-        if file.suffix not in FORMATS:
-            raise InputError(f"the output is {file.name}; let its name end in one of {', '.join(FORMATS)}")
+        check_output(file)
         text = self._csv() if file.suffix == ".csv" else json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
             replace_file(file, text.encode())
         except OSError as error:
-            raise InputError(f"cannot write {file}: {error.strerror or error}; name a file in a folder that you may write to") from None
+            raise InputError(f"cannot write {file}: {error.strerror or error}; free space or name another file") from None
 
     def _csv(self) -> str:
         parameters = list(dict.fromkeys(key for row in self.rows for key in row.case))
@@ -153,3 +151,10 @@ class SweepResult:
             values = row.as_dict()
             writer.writerow([*(plain(row.case[key]) if key in row.case else "" for key in parameters), *(values[name] for name in COLUMNS)])
         return buffer.getvalue()
+
+
+def check_output(file: Path) -> None:
+    """Refuse a file of another kind, or one that cannot be written, before the long work."""
+    if file.suffix not in FORMATS:
+        raise InputError(f"the output is {file.name}; let its name end in one of {', '.join(FORMATS)}")
+    require_writable(file)
