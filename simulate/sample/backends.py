@@ -203,7 +203,7 @@ def plan_for(backend: Backend, plan: Plan) -> Plan:
     """Return the plan as a backend works it off: what a number takes, and QR where single precision needs it.
 
     Normal equations cost the square of A's condition, about ``4 n / (d - n)`` near the threshold: with QR below a quarter
-    of the rows, where weights differ and with stored samples, four to five of seven digits stay.
+    of the rows, where weights differ and with stored samples, five of seven digits stay in most trials.
 
     Raises
     ------
