@@ -33,7 +33,7 @@ class GaussianTask:
     truth: np.ndarray
 
 
-def gaussian_tasks(seq: TaskSequence, trials: int, seed: int) -> list[GaussianTask]:
+def gaussian_tasks(seq: TaskSequence, trials: int, seed: int | tuple[int, ...]) -> list[GaussianTask]:
     """Draw the tasks of an experiment whose tasks use all blocks, with truths given by their inner products.
 
     Parameters
@@ -41,7 +41,7 @@ def gaussian_tasks(seq: TaskSequence, trials: int, seed: int) -> list[GaussianTa
     seq : TaskSequence
         Says dimensions, samples, noise and inner products; how its tasks are trained has no part in it.
     trials : int
-    seed : int
+    seed : int or tuple of int
         Task t draws from ``numpy.random.SeedSequence(seed, spawn_key=(t,))``.
 
     Raises
@@ -71,14 +71,14 @@ class HeavyBall:
     steps: int
 
 
-def heavy_ball(tasks: list[GaussianTask], trained: list[slice], tolerance: float) -> HeavyBall:
+def heavy_ball(task: GaussianTask, trained: np.ndarray, tolerance: float) -> HeavyBall:
     """Choose the fastest gradient descent with momentum on the mean of half the squared residuals of every trial.
 
     Parameters
     ----------
-    tasks : list of GaussianTask
-    trained : list of slice, one for each task
-        Dimensions that the task trains.
+    task : GaussianTask
+    trained : array of bool, shape (dimensions,)
+        Which dimensions train.
     tolerance : float
         Share of the first distance from the limit that may be left; sets the number of steps.
 
@@ -86,11 +86,11 @@ def heavy_ball(tasks: list[GaussianTask], trained: list[slice], tolerance: float
     -----
     Polyak 1964: with curvatures in [mu, L], step 4/(sqrt L + sqrt mu)^2 and momentum ((sqrt L - sqrt mu)/(sqrt L +
     sqrt mu))^2 the distance shrinks by the root of the momentum a step, times a factor that grows linearly in the steps.
-    The curvatures are those of all trials and tasks; directions without curvature are never left nor entered, so that
+    The curvatures are those of all trials; directions without curvature are never left nor entered, so that
     the limit is the smallest step that fits the data, or least squares where there is no such step.
     """
-    curvatures = [_curvatures(task.inputs[..., part]) for task, part in zip(tasks, trained, strict=True)]
-    least, greatest = (math.sqrt(end) for end in (min(c.min() for c in curvatures), max(c.max() for c in curvatures)))
+    curvatures = _curvatures(task.inputs[..., trained])
+    least, greatest = math.sqrt(curvatures.min()), math.sqrt(curvatures.max())
     rate = (greatest - least) / (greatest + least)
     steps = 1
     while steps * rate**steps > tolerance:
