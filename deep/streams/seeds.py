@@ -10,7 +10,7 @@ from deep.checks import whole
 
 
 class Role(IntEnum):
-    """What the random numbers decide; the values are part of every stream's content and never change."""
+    """What the random numbers decide; the values are part of every stream's and run's content and never change."""
 
     VALIDATION = 0
     EXAMPLES = 1
@@ -20,6 +20,10 @@ class Role(IntEnum):
     PERMUTATION = 5
     ROTATION = 6
     NOISE = 7
+    WEIGHTS = 8
+    BATCHES = 9
+    PROBE = 10
+    STRATEGY = 11
 
 
 def generator(seed: int, role: Role, *key: int) -> np.random.Generator:

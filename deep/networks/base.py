@@ -1,0 +1,80 @@
+"""What every network is: a chain of stages, the last of which is a head, or one head for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+HEAD = "head"
+
+
+class Network(nn.Module):
+    """A chain of stages and the heads that end it.
+
+    Parameters
+    ----------
+    body : mapping of str to Module
+        Stages from the input on, in order; each takes what the one before returns, the last returns shape (N, width).
+    width : int
+    head_sizes : sequence of int
+        Output units of each head.
+
+    Notes
+    -----
+    The order of all parameters, and of the flat vector made of them, is: stages from the input on, then head by head.
+    """
+
+    def __init__(self, body: Mapping[str, nn.Module], width: int, head_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.body = nn.ModuleDict(body)
+        self.heads = nn.ModuleList(nn.Linear(width, size) for size in head_sizes)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages from the input on; all heads together are the last stage."""
+        return (*self.body, HEAD)
+
+    def features(self, inputs: Tensor, lowest: int = 0) -> Tensor:
+        """Compute what the heads take.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (N, C, H, W)
+        lowest : int
+            Number of the first stage that needs a backward pass; the stages before it record nothing.
+        """
+        recording = torch.is_grad_enabled()
+        for number, stage in enumerate(self.body.values()):
+            with torch.set_grad_enabled(recording and number >= lowest):
+                inputs = stage(inputs)
+        return inputs
+
+    def forward(self, inputs: Tensor, head: int = 0, lowest: int = 0) -> Tensor:
+        """Compute the outputs of a head, shape (N, units)."""
+        return self.heads[head](self.features(inputs, lowest))
+
+    def set_training(self, trained: Sequence[bool]) -> None:
+        """Put trained stages into training mode, the others into evaluation mode, where their normalisation statistics stay."""
+        for stage, train in zip((*self.body.values(), self.heads), trained, strict=True):
+            stage.train(train)
+
+    def restart_statistics(self, trained: Sequence[bool]) -> None:
+        """Set the running statistics of trained stages to those of the untrained network."""
+        for stage, restart in zip((*self.body.values(), self.heads), trained, strict=True):
+            for module in stage.modules():
+                if restart and hasattr(module, "reset_running_stats"):
+                    module.reset_running_stats()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Be in evaluation mode for a while, where normalisation statistics are used and stay."""
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training

@@ -1,0 +1,112 @@
+"""What every strategy is: a small object that sees the training of a task as one flat vector."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from deep.checks import known, whole
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from deep.training.task import Batch, TaskContext
+
+STARTS = ("previous", "fresh")
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Which part of the network a task trains, and from where.
+
+    Parameters
+    ----------
+    trained : tuple of bool, one for each stage
+        Of the last stage, the heads, only the task's own one is ever trained.
+    start : {"previous", "fresh"}
+        Whether trained stages start from the parameters after the previous task or from those of the untrained network.
+    weights : tuple of float, one for each stage, optional
+        Factors of the stages' steps; default 1.
+    """
+
+    trained: tuple[bool, ...]
+    start: str = "previous"
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        known(self.start, STARTS, "start of a task")
+        if not any(self.trained):
+            raise InputError("the plan trains no stage; train the head at least")
+        if self.weights is not None and (len(self.weights) != len(self.trained) or min(self.weights) < 0):
+            raise InputError(f"the step weights are {self.weights}; give a number of at least 0 for each of {len(self.trained)} stages")
+
+
+def last_stages(stages: Sequence[str], depth: int) -> tuple[bool, ...]:
+    """Return the plan's stages at a trainable depth: 1 trains the head only, the number of stages everything.
+
+    Raises
+    ------
+    InputError
+        If the network has fewer stages.
+    """
+    if not 1 <= whole(depth, "the depth", 1) <= len(stages):
+        raise InputError(f"depth {depth} is beyond the network, which has {len(stages)} stages ({', '.join(stages)}); choose 1 to {len(stages)}")
+    return tuple(number >= len(stages) - depth for number in range(len(stages)))
+
+
+def everything(stages: Sequence[str]) -> tuple[bool, ...]:
+    """Return a plan's stages where all of them train."""
+    return (True,) * len(stages)
+
+
+@dataclass(eq=False)
+class Strategy:
+    """A way to learn tasks one after another; fields of subclasses are its options.
+
+    The loop owns forward, backward and the optimiser's step; it calls, for each task, `begin_task`, from the second task
+    on `plan`, then for each step `penalty`, `transform_gradient` and `after_step`, and in the end `end_task`. The first task
+    trains everything from the seeded start; a strategy that changes it has to do so in the hooks of a step.
+    """
+
+    name: ClassVar[str]
+
+    def check(self, stages: Sequence[str]) -> None:
+        """Raise InputError if the options do not fit a network with these stages; called before anything is trained."""
+
+    def begin_task(self, task: TaskContext) -> None:
+        """Look at the task before its first step, from the first task on."""
+
+    def plan(self, task: TaskContext) -> StepPlan:
+        """Return what a task after the first one trains; default: everything."""
+        return StepPlan(everything(task.stages))
+
+    def penalty(self, parameters: Tensor, batch: Batch) -> Tensor | None:
+        """Compute a scalar that is added to the loss, in the flat parameters (a leaf) or the batch's features and outputs."""
+        return None
+
+    def transform_gradient(self, gradient: Tensor) -> Tensor:
+        """Return the gradient that the optimiser takes, shape (P,); it may be changed in place."""
+        return gradient
+
+    def after_step(self, step: Tensor) -> None:
+        """Look at the step just taken, shape (P,)."""
+
+    def end_task(self, task: TaskContext) -> None:
+        """Look at the trained task; may move parameters by ``task.flat.set``."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a later task needs: tensors, numbers, text, and lists, tuples and dictionaries of them."""
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state` has returned."""
+        if state:
+            raise InputError(f"the strategy {self.name} keeps no state, but the checkpoint holds {', '.join(state)}; start the run anew")
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return the names of the options."""
+        return tuple(field.name for field in dataclasses.fields(cls) if field.init)

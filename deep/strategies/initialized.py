@@ -1,0 +1,38 @@
+"""Initialized training: every task trains all parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from deep.checks import known
+from deep.strategies.base import STARTS, StepPlan, Strategy, everything
+
+if TYPE_CHECKING:
+    from deep.training.task import TaskContext
+
+
+@dataclass(eq=False)
+class Initialized(Strategy):
+    """Train everything, from the previous task's parameters or from fresh ones.
+
+    Parameters
+    ----------
+    start : {"previous", "fresh"}
+        "fresh": every task starts from the untrained network; heads of other tasks stay as they are.
+
+    Notes
+    -----
+    Source: arXiv 2602.20796 ("updates all parameters during training").
+    """
+
+    name: ClassVar[str] = "initialized"
+
+    start: str = "previous"
+
+    def __post_init__(self) -> None:
+        known(self.start, STARTS, "start of a task")
+
+    def plan(self, task: TaskContext) -> StepPlan:
+        """Return a plan that trains everything."""
+        return StepPlan(everything(task.stages), self.start)

@@ -1,0 +1,1 @@
+"""Training: parameters as one flat vector, one loop, whole streams with checkpoints."""

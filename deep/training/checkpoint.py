@@ -1,0 +1,127 @@
+"""Checkpoints: all that the next task of a run depends on, in one file that is old or new, never half."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deep.training.config import RunConfig, code, versions
+from simulate.files import replace_file
+from theory.errors import InputError
+
+FORMAT = 1
+NAME = "checkpoint.pt"
+_TENSORS = ("network", "optimiser", "strategy", "gradients", "generators")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """State of a run at the end of a task.
+
+    Parameters
+    ----------
+    record : mapping
+        The partial record as JSON values; its results say how many tasks are done.
+    network : mapping
+        Weights and normalisation statistics.
+    optimiser : list
+        Moments of each segment.
+    strategy : mapping
+        The strategy's state.
+    gradients : list of Tensor
+        Gradient that each task had before its first step, for the cosines.
+    generators : mapping of str to Tensor
+        States of PyTorch's global generators, for layers and strategies that draw from them. The loop's own draws need no
+        state: each is a function of seed, role and task.
+    """
+
+    record: Mapping[str, Any]
+    network: Mapping[str, Tensor]
+    optimiser: list[Any]
+    strategy: Mapping[str, Any]
+    gradients: list[Tensor]
+    generators: Mapping[str, Tensor]
+
+
+def save(folder: str | os.PathLike[str], config: RunConfig, checkpoint: Checkpoint) -> None:
+    """Replace the folder's checkpoint in a single step.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    content = {
+        "format": FORMAT,
+        "key": config.key,
+        "config": json.dumps(config.canonical()),
+        "versions": dict(versions()),
+        "code": code(),
+        "record": json.dumps(checkpoint.record),
+        **{name: getattr(checkpoint, name) for name in _TENSORS},
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        replace_file(Path(folder) / NAME, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"cannot write {Path(folder) / NAME}: {error.strerror or error}; free space or choose another folder") from None
+
+
+def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None:
+    """Return the folder's checkpoint with all tensors on the CPU, None if there is none.
+
+    Raises
+    ------
+    InputError
+        If it belongs to another configuration, code or versions of packages, or is damaged.
+    """
+    path = Path(folder) / NAME
+    remedy = f"remove {path} to start the run anew"
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["format"] != FORMAT:
+            raise InputError(f"the checkpoint {path} has format {content['format']!r}, this version reads {FORMAT}; {remedy}")
+        if content["key"] != config.key:
+            raise InputError(f"the checkpoint {path} belongs to another run: {_differences(content, config)}; choose another folder, or {remedy}")
+        fields = {name: content[name] for name in _TENSORS}
+        return Checkpoint(json.loads(content["record"]), **fields)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}; correct its permissions or {remedy}") from None
+    except InputError:
+        raise
+    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"the checkpoint {path} is damaged ({reason}); {remedy}") from None
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Return a nest of dictionaries, lists and tuples with its tensors on a device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: moved(entry, device) for key, entry in value.items()}
+    return type(value)(moved(entry, device) for entry in value) if isinstance(value, (list, tuple)) else value
+
+
+def _differences(content: Mapping[str, Any], config: RunConfig) -> str:
+    """Say in which respects a checkpoint's run is another one."""
+    theirs, ours = json.loads(content["config"]), config.canonical()
+    named = [f"{name} is {theirs.get(name)!r}, not {ours.get(name)!r}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
+    old, new = content["versions"], versions()
+    named += [f"{name} was {old.get(name)}, is {new.get(name)}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if content["code"] != code():
+        named.append("driftlaw's code was another")
+    return "; ".join(named)

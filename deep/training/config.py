@@ -1,0 +1,135 @@
+"""Configuration of a run: everything that its numbers depend on, and the key made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deep.checks import known, whole
+from deep.networks.normalisation import NORMALISATIONS
+from deep.networks.registry import default_network, default_normalisation, names
+from deep.streams import SCENARIOS, make_options, parse_name
+from deep.training.options import LoopOptions
+from simulate.keys import code_fingerprint, json_value, run_key
+from theory.errors import InputError
+
+DEVICES = ("cpu", "cuda")
+PARTS = ("validation", "test")
+_PACKAGE = Path(__file__).parent.parent
+_SOURCES = ("data", "networks", "strategies", "streams", "training")
+_PACKAGES = ("numpy", "scipy", "torch", "driftlaw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(LoopOptions):
+    """What is trained, on which stream, how.
+
+    Parameters
+    ----------
+    stream : str
+        Kind and data set, such as "split-digits".
+    stream_options : mapping
+        Options of the stream, such as {"tasks": 5}.
+    order, seed : int
+        Of the stream; the seed decides the first weights and the batches too.
+    strategy : str
+    strategy_options : mapping
+        Options of the strategy, such as {"depth": 2}.
+    network : str, optional
+        Default: "mlp-100" for digits, "convnet" for larger images.
+    normalisation : str, optional
+        Default: the network's own.
+    scenario : {"task", "domain", "class"}
+    probe_examples : int
+        Training examples, drawn before each task, on which the gradient for the record's cosines is measured; 0 leaves
+        the cosines out. It keeps one gradient, as long as all parameters, for each task.
+    device : {"cpu", "cuda"}
+    evaluate_on : {"validation", "test"}
+        Part on which accuracies are measured.
+    **options
+        Of `deep.training.options.LoopOptions`.
+
+    Raises
+    ------
+    InputError
+        For unknown names (suggests the nearest) and numbers outside their range.
+    """
+
+    stream: str = "split-digits"
+    stream_options: Mapping[str, Any] = field(default_factory=dict)
+    order: int = 0
+    seed: int = 0
+    strategy: str = "initialized"
+    strategy_options: Mapping[str, Any] = field(default_factory=dict)
+    network: str | None = None
+    normalisation: str | None = None
+    scenario: str = "task"
+    probe_examples: int = 1000
+    device: str = "cpu"
+    evaluate_on: str = "validation"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from deep.strategies import strategy
+
+        kind, datasets = parse_name(self.stream)
+        make_options(kind, dict(self.stream_options))
+        strategy(self.strategy, **self.strategy_options)
+        chosen = default_network(datasets) if self.network is None else known(self.network, names(), "network")
+        normalisation = default_normalisation(chosen) if self.normalisation is None else known(self.normalisation, NORMALISATIONS, "normalisation")
+        for name, what in (("order", "the order"), ("seed", "the seed"), ("probe_examples", "the number of probed examples")):
+            whole(getattr(self, name), what, 0)
+        known(self.scenario, SCENARIOS, "scenario")
+        known(self.device, DEVICES, "device")
+        known(self.evaluate_on, PARTS, "part to evaluate on")
+        resolved = {"network": chosen, "normalisation": normalisation}
+        resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}
+        for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the configuration in JSON's own types, defaults filled in."""
+        return json_value(dataclasses.asdict(self), "configuration")
+
+    @classmethod
+    def from_canonical(cls, value: Mapping[str, Any]) -> RunConfig:
+        """Return the configuration that `canonical` has described.
+
+        Raises
+        ------
+        InputError
+            For fields that this version does not have.
+        """
+        fields = [entry.name for entry in dataclasses.fields(cls)]
+        for name in value:
+            known(name, fields, "field of a configuration")
+        return cls(**value)
+
+    @property
+    def key(self) -> str:
+        """Key of the run: equal for equal configurations, code and versions of packages."""
+        return run_key({"configuration": self.canonical(), "versions": versions()}, code())
+
+
+@functools.cache
+def code() -> str:
+    """Compute the hash of all code that a run's numbers depend on."""
+    return code_fingerprint(_PACKAGE / name for name in _SOURCES)
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Return the versions of Python, of the packages that numbers depend on, and of driftlaw."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            raise InputError(f"the package {package} is not installed, so that runs cannot say what they were made with; install driftlaw[deep]") from None
+    return found

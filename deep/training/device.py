@@ -1,0 +1,36 @@
+"""Where a run computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from deep.checks import known
+from theory.errors import InputError
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+
+
+def chosen_device(name: str) -> torch.device:
+    """Return the device; on a GPU convolutions are told to give the same numbers every time.
+
+    Raises
+    ------
+    InputError
+        If CUDA is asked for and absent.
+    """
+    if known(name, ("cpu", "cuda"), "device") == "cuda":
+        if not torch.cuda.is_available():
+            raise InputError("the device is 'cuda', but PyTorch finds no CUDA device here; choose device cpu, or install a driver and a CUDA build of torch")
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what the record calls the device."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
+
+
+def wait(device: torch.device) -> None:
+    """Wait until the device has done all its work, so that a clock may be read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,124 @@
+"""All parameters of a network as one vector, all gradients as another: the theory's view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deep.networks import Network
+from theory.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A part of the flat vector that trains or stays as a whole: a stage of the body, or one head.
+
+    Parameters
+    ----------
+    stage : int
+    head : int, optional
+        Number of the head, None for a stage of the body.
+    place : slice
+    """
+
+    stage: int
+    head: int | None
+    place: slice
+
+
+class FlatParameters:
+    """Makes all parameters of a network views of one vector, and all their gradients views of another.
+
+    Parameters
+    ----------
+    network : Network
+        On its device and in its precision already.
+
+    Attributes
+    ----------
+    parameters : Tensor of shape (P,)
+        A leaf of the graph itself: a penalty written in it adds its gradient to the same ``gradients``.
+    gradients : Tensor of shape (P,)
+    stages : tuple of str
+    segments : tuple of Segment
+    required : tuple of Segment
+        Those that gradients are asked for.
+    """
+
+    def __init__(self, network: Network) -> None:
+        modules = [(number, None, module) for number, module in enumerate(network.body.values())]
+        modules += [(len(modules), head, module) for head, module in enumerate(network.heads)]
+        listed = [list(module.parameters()) for _, _, module in modules]
+        first = listed[-1][0]
+        total = sum(parameter.numel() for part in listed for parameter in part)
+        self.network, self.stages = network, network.stages
+        self.parameters = torch.empty(total, dtype=first.dtype, device=first.device)
+        self.gradients = torch.zeros_like(self.parameters)
+        segments, start = [], 0
+        for (stage, head, _), part in zip(modules, listed, strict=True):
+            begin = start
+            for parameter in part:
+                place = slice(start, start + parameter.numel())
+                self.parameters[place] = parameter.detach().flatten()
+                parameter.data = self.parameters[place].view(parameter.shape)
+                parameter.grad = self.gradients[place].view(parameter.shape)
+                start = place.stop
+            segments.append(Segment(stage, head, slice(begin, start)))
+        self.segments = tuple(segments)
+        self.required = self.segments
+        self.parameters.requires_grad_()
+        self.parameters.grad = self.gradients
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def place(self, stage: int) -> slice:
+        """Return where a stage lies; the last one is all heads."""
+        places = [segment.place for segment in self.segments if segment.stage == stage]
+        return slice(places[0].start, places[-1].stop)
+
+    def chosen(self, trained: Sequence[bool], head: int) -> list[Segment]:
+        """Return the segments of the trained stages; of the heads only number ``head``."""
+        return [segment for segment in self.segments if trained[segment.stage] and segment.head in (None, head)]
+
+    def mask(self, trained: Sequence[bool], head: int) -> Tensor:
+        """Return which parameters train, a boolean tensor of shape (P,): a regime as the theory's projector."""
+        mask = torch.zeros(len(self), dtype=torch.bool, device=self.parameters.device)
+        for segment in self.chosen(trained, head):
+            mask[segment.place] = True
+        return mask
+
+    def require(self, segments: Sequence[Segment]) -> None:
+        """Ask for gradients of these segments only."""
+        self.required = tuple(segments)
+        places = {(segment.stage, segment.head) for segment in segments}
+        for number, module in enumerate(self.network.body.values()):
+            module.requires_grad_((number, None) in places)
+        for head, module in enumerate(self.network.heads):
+            module.requires_grad_((len(self.stages) - 1, head) in places)
+
+    def norms(self, vector: Tensor) -> tuple[float, ...]:
+        """Compute the Euclidean norm of a flat vector within each stage."""
+        return tuple(torch.stack([vector[self.place(stage)].double().norm() for stage in range(len(self.stages))]).tolist())
+
+    def set(self, vector: Tensor) -> None:
+        """Write a flat vector into the parameters."""
+        if vector.shape != self.parameters.shape:
+            raise InputError(f"the vector has shape {tuple(vector.shape)}; the network has {len(self)} parameters, give a vector of as many")
+        with torch.no_grad():
+            self.parameters.copy_(vector)
+
+    @contextmanager
+    def at(self, vector: Tensor) -> Iterator[None]:
+        """Let the network have other parameters for a while, such as those of an earlier task; the gradients stay."""
+        parameters, gradients = self.parameters.detach().clone(), self.gradients.clone()
+        self.set(vector)
+        try:
+            yield
+        finally:
+            self.set(parameters)
+            self.gradients.copy_(gradients)

@@ -1,0 +1,143 @@
+"""The loop: forward, backward, step. Everything that trains goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deep.strategies.base import StepPlan, Strategy, everything
+from deep.streams.seeds import Role, generator
+from deep.training.optimiser import Optimiser
+from deep.training.options import LoopOptions
+from deep.training.task import Batch, TaskContext
+from theory.errors import InputError
+
+
+class Diverged(Exception):
+    """The loss became infinite or NaN at a step of the task, counted from 0."""
+
+    def __init__(self, step: int, value: float) -> None:
+        super().__init__(f"the training loss is {value}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the training of a task came to.
+
+    Parameters
+    ----------
+    plan : StepPlan
+    losses : tuple of float, one for each epoch
+        Mean training loss, without the strategy's penalty.
+    steps, examples : int
+        Examples that the loop and the strategy passed forward.
+    """
+
+    plan: StepPlan
+    losses: tuple[float, ...]
+    steps: int
+    examples: int
+
+
+def train_task(
+    task: TaskContext, strategy: Strategy, options: LoopOptions, optimiser: Optimiser, epoch_done: Callable[[], None] = lambda: None
+) -> Trained:
+    """Train one task.
+
+    Parameters
+    ----------
+    task : TaskContext
+    strategy : Strategy
+    options : LoopOptions
+    optimiser : Optimiser
+        On the same flat vector.
+    epoch_done : callable
+        Called after each epoch.
+
+    Raises
+    ------
+    Diverged
+        At the end of the first epoch with a loss that is not finite, or if parameters are not at the end.
+
+    Notes
+    -----
+    Nothing waits for the device within an epoch: losses stay there until its end. The batches of an epoch are a random
+    permutation of the examples, a function of seed, task and epoch; the last one may be smaller.
+    """
+    flat, network, examples = task.flat, task.network, task.examples
+    strategy.begin_task(task)
+    plan = strategy.plan(task) if task.number else StepPlan(everything(task.stages))
+    lowest = _apply(plan, task, optimiser)
+    watched = type(strategy).after_step is not Strategy.after_step
+    low_precision = torch.autocast(flat.parameters.device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
+
+    means: list[float] = []
+    steps = 0
+    for epoch in range(options.epochs):
+        batches = _permutation(task, epoch).split(options.batch_size)
+        losses = flat.parameters.new_empty(len(batches))
+        for number, indices in enumerate(batches):
+            flat.gradients.zero_()
+            inputs, targets = examples.batch(indices)
+            with low_precision:
+                features = network.features(inputs, lowest)
+                outputs = examples.among_candidates(network.heads[task.head](features))
+                loss = task.loss(outputs, targets)
+                penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
+            (loss if penalty is None else loss + penalty).backward()
+            gradient = strategy.transform_gradient(flat.gradients)
+            if gradient is not flat.gradients:
+                flat.gradients.copy_(gradient)
+            before = flat.parameters.detach().clone() if watched else None
+            optimiser.step()
+            if watched:
+                strategy.after_step(flat.parameters.detach() - before)
+            losses[number] = loss.detach()
+        means.append(_mean_loss(losses, batches, steps))
+        steps += len(batches)
+        epoch_done()
+    _check_finite(flat.parameters, steps)
+    strategy.end_task(task)
+    return Trained(plan, tuple(means), steps, options.epochs * len(examples) + task.looked_at)
+
+
+def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> int:
+    """Prepare network and optimiser; return the first stage that needs a backward pass."""
+    flat = task.flat
+    if len(plan.trained) != len(flat.stages):
+        raise InputError(f"the plan is for {len(plan.trained)} stages, the network has {len(flat.stages)}: {', '.join(flat.stages)}")
+    segments = flat.chosen(plan.trained, task.head)
+    if plan.start == "fresh":
+        with torch.no_grad():
+            for segment in segments:
+                flat.parameters[segment.place] = task.first[segment.place]
+        task.network.restart_statistics(plan.trained)
+    flat.require(segments)
+    task.network.set_training(plan.trained)
+    optimiser.begin_task(segments, plan.weights)
+    return plan.trained.index(True)
+
+
+def _permutation(task: TaskContext, epoch: int) -> Tensor:
+    order = generator(task.seed, Role.BATCHES, task.number, epoch).permutation(len(task.examples))
+    return torch.from_numpy(order).to(task.examples.inputs.device)
+
+
+def _mean_loss(losses: Tensor, batches: tuple[Tensor, ...], before: int) -> float:
+    """Mean over the epoch's examples; the only place where the loop waits for the device."""
+    values = losses.double().cpu()
+    broken = (~values.isfinite()).nonzero()
+    if len(broken):
+        step = int(broken[0])
+        raise Diverged(before + step, float(values[step]))
+    sizes = values.new_tensor([len(batch) for batch in batches])
+    return float((values * sizes).sum() / sizes.sum())
+
+
+def _check_finite(parameters: Tensor, steps: int) -> None:
+    if not bool(parameters.isfinite().all()):
+        raise Diverged(steps - 1, float("nan"))

@@ -1,0 +1,53 @@
+"""Options of the training loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deep.checks import between, flag, known, whole
+
+OPTIMISERS = ("sgd", "adam")
+PRECISIONS = ("float32", "float64", "bfloat16")
+_LARGE = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopOptions:
+    """How a task is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the task's training data.
+    batch_size : int
+        Examples a step; the last batch of an epoch may be smaller and is trained on too.
+    optimiser : {"sgd", "adam"}
+    learning_rate : float
+    momentum : float
+        Of SGD.
+    weight_decay : float
+        Times the parameters, added to their gradient.
+    keep_moments : bool
+        Let the optimiser's moments go on from task to task instead of starting each task at zero.
+    precision : {"float32", "float64", "bfloat16"}
+        Of weights and arithmetic; "bfloat16" keeps weights and updates in float32 and computes products in bfloat16.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    optimiser: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    keep_moments: bool = False
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        whole(self.epochs, "the number of epochs", 1)
+        whole(self.batch_size, "the batch size", 1)
+        known(self.optimiser, OPTIMISERS, "optimiser")
+        between(self.learning_rate, "the learning rate", 0.0, _LARGE)
+        between(self.momentum, "the momentum", 0.0, 1.0)
+        between(self.weight_decay, "the weight decay", 0.0, _LARGE)
+        flag(self.keep_moments, "keep_moments")
+        known(self.precision, PRECISIONS, "precision")

@@ -1,0 +1,195 @@
+"""Trains a network on a whole stream and keeps the record; goes on from the checkpoint of an interrupted run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from deep.networks import Network, build
+from deep.records import FAILED, FINISHED, PARTIAL, Failure, RunRecord, TaskResult, from_json, to_json
+from deep.strategies import strategy
+from deep.streams import Stream
+from deep.streams.seeds import Role, generator
+from deep.training import checkpoint as checkpoints
+from deep.training.config import RunConfig, versions
+from deep.training.device import DTYPES, chosen_device, device_name, wait
+from deep.training.evaluate import accuracies
+from deep.training.examples import StreamExamples
+from deep.training.flat import FlatParameters
+from deep.training.loop import Diverged, train_task
+from deep.training.optimiser import Optimiser
+from deep.training.task import TaskContext
+from theory.errors import InputError
+
+
+def train_run(
+    config: RunConfig,
+    stream: Stream,
+    checkpoint_folder: str | os.PathLike[str] | None = None,
+    store: Callable[[RunRecord], object] | None = None,
+    *,
+    watch: Callable[[TaskContext, StreamExamples], object] | None = None,
+    progress: bool = False,
+) -> RunRecord:
+    """Train a network on a stream, task by task.
+
+    Parameters
+    ----------
+    config : RunConfig
+    stream : Stream
+        Made of the configuration's name, options, seed and order.
+    checkpoint_folder : path, optional
+        Where a checkpoint is kept after each task; one that is there already is gone on from.
+    store : callable, optional
+        Called with the partial record after each task, once its checkpoint is written.
+    watch : callable, optional
+        Called after each task, before its checkpoint, with the task, which holds its start and its end, and the stream's
+        examples; it must leave parameters as they are.
+    progress : bool
+        Show a progress bar, on a terminal.
+
+    Returns
+    -------
+    RunRecord
+        Finished; or failed, with the results of the tasks before, where the loss became NaN or infinite.
+
+    Raises
+    ------
+    InputError
+        If the stream is not the configuration's, CUDA or a depth is asked for that is not there, or the checkpoint belongs
+        to another run or is damaged.
+    """
+    device = chosen_device(config.device)
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(_draw(config.seed, Role.STRATEGY))
+        run = _Run(config, stream, device)
+        run.resume(checkpoint_folder)
+        bar = tqdm(total=len(stream) * config.epochs, initial=len(run.record.results) * config.epochs, unit="epoch", disable=None if progress else True)
+        with bar:
+            for number in range(len(run.record.results), len(stream)):
+                try:
+                    task = run.train(number, lambda: bar.update())
+                except Diverged as error:
+                    return replace(run.record, status=FAILED, failure=Failure(number, error.step, str(error)))
+                if watch is not None:
+                    watch(task, run.examples)
+                if checkpoint_folder is not None:
+                    checkpoints.save(checkpoint_folder, config, run.checkpoint())
+                if store is not None:
+                    store(run.record)
+        return replace(run.record, status=FINISHED)
+
+
+class _Run:
+    """A run between two tasks: network, optimiser, strategy, gradients of earlier tasks and the record so far."""
+
+    def __init__(self, config: RunConfig, stream: Stream, device: torch.device) -> None:
+        _check_stream(config, stream)
+        self.config, self.device = config, device
+        self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
+        weights = _draw(config.seed, Role.WEIGHTS)
+        network = build(config.network, stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
+        self.network: Network = network.to(device, DTYPES[config.precision])
+        self.strategy = strategy(config.strategy, **config.strategy_options)
+        self.strategy.check(self.network.stages)
+        self.flat = FlatParameters(self.network)
+        self.first = self.flat.parameters.detach().clone()
+        self.optimiser = Optimiser(self.flat, config)
+        self.gradients: list[Tensor] = []
+        self.record = RunRecord(
+            key=config.key,
+            config=config.canonical(),
+            status=PARTIAL,
+            task_names=tuple(task.name for task in stream),
+            stages=self.network.stages,
+            baseline=accuracies(self.network, self.examples.evaluations(trained=-1)),
+            results=(),
+            stream_fingerprint=stream.fingerprint,
+            versions=dict(versions()),
+            device=device_name(device),
+        )
+
+    def train(self, number: int, epoch_done: Callable[[], object]) -> TaskContext:
+        """Train a task and add its result to the record."""
+        task = TaskContext(number, self.flat, self.examples.training(number), self.first, self.config.seed)
+        cosines = self._cosines(task)
+        task.looked_at = 0  # the record's own measurement is no part of the method
+        wait(self.device)
+        begin = time.perf_counter()
+        trained = train_task(task, self.strategy, self.config, self.optimiser, epoch_done)
+        wait(self.device)
+        seconds = time.perf_counter() - begin
+        result = TaskResult(
+            name=self.record.task_names[number],
+            accuracy=accuracies(self.network, self.examples.evaluations(trained=number)),
+            trained=trained.plan.trained,
+            update=self.flat.norms(task.step),
+            cosines=cosines,
+            losses=trained.losses,
+            steps=trained.steps,
+            examples=trained.examples,
+            seconds=seconds,
+        )
+        self.record = replace(self.record, results=(*self.record.results, result))
+        return task
+
+    def checkpoint(self) -> checkpoints.Checkpoint:
+        """Return the state that the next task depends on."""
+        generators = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state()
+        return checkpoints.Checkpoint(
+            to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients, generators
+        )
+
+    def resume(self, folder: str | os.PathLike[str] | None) -> None:
+        """Take up the checkpoint of a folder, if there is one."""
+        found = None if folder is None else checkpoints.load(folder, self.config)
+        if found is None:
+            return
+        record = from_json(found.record)
+        if record.stream_fingerprint != self.record.stream_fingerprint:
+            raise InputError(f"the checkpoint in {folder} was made with other images; give the same data, or remove it to start the run anew")
+        self.record = record
+        self.network.load_state_dict(found.network)
+        self.optimiser.load(found.optimiser)
+        self.strategy.load(checkpoints.moved(found.strategy, self.device))
+        self.gradients = checkpoints.moved(found.gradients, self.device)
+        torch.set_rng_state(found.generators["cpu"])
+        if "cuda" in found.generators:
+            torch.cuda.set_rng_state(found.generators["cuda"])
+
+    def _cosines(self, task: TaskContext) -> tuple[float | None, ...]:
+        """Cosines of the task's gradient with the earlier tasks', over parameters that all tasks share."""
+        if not self.config.probe_examples:
+            return (None,) * task.number
+        gradient = task.gradient(task.draw(self.config.probe_examples, Role.PROBE))
+        if len(self.network.heads) > 1:
+            gradient = gradient[: self.flat.place(len(task.stages) - 1).start].clone()
+        cosines = [cosine(gradient, earlier) for earlier in self.gradients]
+        self.gradients.append(gradient)
+        return tuple(cosines)
+
+
+def cosine(first: Tensor, second: Tensor) -> float | None:
+    """Compute the cosine of two vectors, None if one is zero."""
+    first, second = first.double(), second.double()
+    lengths = float(first.norm() * second.norm())
+    return float(first @ second) / lengths if lengths > 0 else None
+
+
+def _draw(seed: int, role: Role) -> int:
+    return int(generator(seed, role).integers(2**63))
+
+
+def _check_stream(config: RunConfig, stream: Stream) -> None:
+    theirs, ours = (stream.name, stream.seed, stream.order), (config.stream, config.seed, config.order)
+    if theirs != ours:
+        raise InputError(f"the stream is {theirs} (name, seed, order), the configuration says {ours}; build the stream that the configuration names")

@@ -1,0 +1,156 @@
+"""One task as a strategy sees it: the flat vector, the task's examples, and measurements on them that are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from deep.networks import Network
+from deep.streams.seeds import Role, generator
+from deep.training.examples import Examples
+from deep.training.flat import FlatParameters
+
+PROBE_BATCH = 500
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Compute the mean cross-entropy of classes; the default loss."""
+    return functional.cross_entropy(outputs, targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a penalty may use of the current step.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (N, ...)
+        As the network takes them.
+    targets : Tensor of shape (N, ...)
+    indices : Tensor of shape (N,)
+        Of the examples in the task.
+    features : Tensor of shape (N, width)
+        What the heads take, with its graph.
+    outputs : Tensor of shape (N, K)
+        Of the candidates, with their graph.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    indices: Tensor
+    features: Tensor
+    outputs: Tensor
+
+
+@dataclass(eq=False)
+class TaskContext:
+    """A task that is about to be trained, is being trained, or has just been.
+
+    Parameters
+    ----------
+    number : int
+        From 0.
+    flat : FlatParameters
+        Of the network; read-only but for ``end_task``, which may move parameters.
+    examples : Examples
+        The task's training data.
+    first : Tensor of shape (P,)
+        Parameters of the untrained network.
+    seed : int
+        Of the run.
+    loss : callable
+        Mean loss of outputs (N, K) and targets.
+
+    Attributes
+    ----------
+    start : Tensor of shape (P,)
+        Parameters before the task's first step.
+    looked_at : int
+        Examples that passed the network forward so far.
+    """
+
+    number: int
+    flat: FlatParameters
+    examples: Examples
+    first: Tensor
+    seed: int = 0
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    start: Tensor = field(init=False)
+    looked_at: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.start = self.flat.parameters.detach().clone()
+
+    @property
+    def network(self) -> Network:
+        """The network, whose parameters are views of ``flat.parameters``."""
+        return self.flat.network
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages from input to head."""
+        return self.flat.stages
+
+    @property
+    def head(self) -> int:
+        """Number of the head that learns the task."""
+        return self.examples.head
+
+    @property
+    def step(self) -> Tensor:
+        """Step from the task's start to the current parameters, shape (P,)."""
+        return self.flat.parameters.detach() - self.start
+
+    def draw(self, count: int, role: Role = Role.STRATEGY) -> Examples:
+        """Return ``count`` training examples, or all if there are no more, drawn without replacement; the same at every call."""
+        total = len(self.examples)
+        if count >= total:
+            return self.examples
+        chosen = generator(self.seed, role, self.number).choice(total, count, replace=False)
+        return self.examples.subset(torch.from_numpy(chosen).to(self.examples.inputs.device))
+
+    def gradient(self, examples: Examples | None = None, trained: Sequence[bool] | None = None) -> Tensor:
+        """Compute the gradient of the mean training loss at the current parameters.
+
+        Parameters
+        ----------
+        examples : Examples, optional
+            Default: the task's whole training data. Those of an earlier task give that task's gradient.
+        trained : sequence of bool, optional
+            Stages that the gradient is asked for; zero elsewhere. Default: all.
+
+        Returns
+        -------
+        Tensor of shape (P,)
+
+        Notes
+        -----
+        Normalisation layers use their running statistics and leave them; the gradient in progress and the modes of
+        stages stay as they are.
+        """
+        examples = self.examples if examples is None else examples
+        with self._measuring(examples.head, trained):
+            for indices in torch.arange(len(examples), device=examples.inputs.device).split(PROBE_BATCH):
+                inputs, targets = examples.batch(indices)
+                outputs = examples.among_candidates(self.network(inputs, examples.head))
+                (self.loss(outputs, targets) * (len(indices) / len(examples))).backward()
+            self.looked_at += len(examples)
+            return self.flat.gradients.clone()
+
+    @contextmanager
+    def _measuring(self, head: int, trained: Sequence[bool] | None) -> Iterator[None]:
+        """Evaluation mode and zero gradients; afterwards modes, gradients and what asks for them are as before."""
+        flat, required, gradients = self.flat, self.flat.required, self.flat.gradients.clone()
+        flat.require(flat.chosen(trained or (True,) * len(self.stages), head))
+        flat.gradients.zero_()
+        try:
+            with self.network.evaluating():
+                yield
+        finally:
+            flat.gradients.copy_(gradients)
+            flat.require(required)
