@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -132,17 +133,14 @@ def check_all(
     prepared = [comparisons(claim) for claim in conjectures]
     testable = [one for cases in prepared for one in cases if not one.reason]
     levels = Levels.of(settings, max(len(testable), 1))
-    samples = _sample_all(testable, levels, settings, workers, progress)
-    p_holm = dict(zip(testable, holm([samples[one].p for one in testable]).tolist(), strict=True))
-
-    def verdict(one: Comparison) -> Verdict:
-        return _not_testable(one) if one.reason else _judge(one, samples[one], p_holm[one], levels, settings)
-
+    samples = draw_samples(testable, levels, settings, simulate, workers=workers, progress=progress)
+    verdicts = dict(zip(testable, decide(testable, samples, levels, settings), strict=True))
+    tails = {one: sample.tails for one, sample in zip(testable, samples, strict=True)}
     return [
         CheckReport(
             claim.name,
-            tuple(verdict(one) for one in cases),
-            sum((samples[one].tails for one in cases if one in samples), TailRates()),
+            tuple(verdicts[one] if one in verdicts else _not_testable(one) for one in cases),
+            sum((tails[one] for one in cases if one in tails), TailRates()),
             claim.expected,
             claim.exact,
         )
@@ -160,45 +158,64 @@ class _Pilot:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    """The judged sample of a case, compared with theory."""
+class Sample:
+    """The judged sample of a case, which knows no theory."""
 
     pilot: _Pilot
     estimate: Estimate
-    stderr: float
-    z: float
-    p: float
     tails: TailRates
 
+    @property
+    def stderr(self) -> float:
+        """Standard error of the mean, rounding included."""
+        return math.hypot(self.estimate.stderr, self.pilot.rounding)
 
-def _simulations(experiment: _Experiment, settings: Settings, phase: int, trials: int, workers: int | None) -> Iterator[Simulation]:
+
+def _simulations(experiment: _Experiment, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
     """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
     seq, conditions = experiment
     stream = (int(settings.seed), phase, crc32(canonical(sequence_key(seq)).encode()))
     for chunk, first in enumerate(range(0, trials, CHUNK)):
         seed = (*stream, chunk)
-        yield simulate(seq, min(CHUNK, trials - first), seed, features=conditions.features, solver=conditions.solver, workers=workers)
+        yield sampler(seq, min(CHUNK, trials - first), seed, features=conditions.features, solver=conditions.solver)
 
 
 def _per_trial(comparison: Comparison, simulation: Simulation) -> np.ndarray:
     return simulation.per_trial(str(comparison.target) if isinstance(comparison.target, Target) else comparison.target)
 
 
-def _sample_all(
-    comparisons: list[Comparison], levels: Levels, settings: Settings, workers: int | None, progress: bool
-) -> dict[Comparison, _Sample]:
-    """Judge all comparisons; those of one experiment share its draws (Holm holds under any dependence)."""
+def draw_samples(
+    comparisons: Sequence[Comparison],
+    levels: Levels,
+    settings: Settings,
+    sampler: Callable[..., Simulation],
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+) -> list[Sample]:
+    """Plan and draw the samples of testable comparisons; those of one experiment share its draws (Holm holds under any dependence).
+
+    Parameters
+    ----------
+    comparisons, levels, settings
+        ``levels`` are those of the run's number of comparisons.
+    sampler : callable
+        Called as `simulate.simulate` is: experiment, trials, seed, and features, solver and workers by name.
+    workers, progress
+        As in `check`.
+    """
+    sampler = partial(sampler, workers=workers)
     groups: dict[_Experiment, list[Comparison]] = {}
     for comparison in comparisons:
         groups.setdefault((comparison.seq, comparison.conditions), []).append(comparison)
-    pilots = {experiment: _pilots(experiment, group, levels, settings, workers) for experiment, group in groups.items()}
+    pilots = {experiment: _pilots(experiment, group, levels, settings, sampler) for experiment, group in groups.items()}
     trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
     samples = {}
     with _bar(sum(trials.values()), progress) as bar:
         for experiment, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
             draws: set = set()
-            for simulation in _simulations(experiment, settings, JUDGED, trials[experiment], workers):
+            for simulation in _simulations(experiment, settings, sampler, JUDGED, trials[experiment]):
                 for comparison, part in zip(group, parts, strict=True):
                     part.append(_per_trial(comparison, simulation))
                 draws |= simulation.draws
@@ -207,13 +224,15 @@ def _sample_all(
                 values = np.concatenate(part)
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if comparison is group[0] and not comparison.outside else TailRates()
-                samples[comparison] = _compare(comparison, pilot, Estimate.from_samples(values, draws), tails)
-    return samples
+                samples[comparison] = Sample(pilot, Estimate.from_samples(values, draws), tails)
+    return [samples[comparison] for comparison in comparisons]
 
 
-def _pilots(experiment: _Experiment, group: list[Comparison], levels: Levels, settings: Settings, workers: int | None) -> list[_Pilot]:
+def _pilots(
+    experiment: _Experiment, group: list[Comparison], levels: Levels, settings: Settings, sampler: Callable[..., Simulation]
+) -> list[_Pilot]:
     """Fix the trials of the comparisons of one experiment from draws that take no part in the verdict."""
-    simulations = list(_simulations(experiment, settings, PILOT, settings.pilot_trials, workers))
+    simulations = list(_simulations(experiment, settings, sampler, PILOT, settings.pilot_trials))
     errors = np.concatenate([simulation.errors_sample for simulation in simulations])
     steps = np.concatenate([simulation.update_magnitude_sample for simulation in simulations])
     variances = [float(task.noise) ** 2 for task in experiment[0].tasks]
@@ -228,13 +247,15 @@ def _pilots(experiment: _Experiment, group: list[Comparison], levels: Levels, se
     return pilots
 
 
-def _compare(comparison: Comparison, pilot: _Pilot, estimate: Estimate, tails: TailRates) -> _Sample:
-    stderr = math.hypot(estimate.stderr, pilot.rounding)
-    z, p = standard_score(estimate.mean - comparison.theory, stderr)
-    return _Sample(pilot, estimate, stderr, z, p, tails)
+def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Verdict]:
+    """Compare the theory of every comparison with its sample, and judge all of them as one run."""
+    scores = [standard_score(s.estimate.mean - one.theory, s.stderr) for one, s in zip(comparisons, samples, strict=True)]
+    adjusted = holm([p for _, p in scores]).tolist()
+    judged = zip(comparisons, samples, scores, adjusted, strict=True)
+    return [_judge(one, sample, z, p_holm, levels, settings) for one, sample, (z, _), p_holm in judged]
 
 
-def _judge(comparison: Comparison, sample: _Sample, p_holm: float, levels: Levels, settings: Settings) -> Verdict:
+def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, levels: Levels, settings: Settings) -> Verdict:
     half_width = levels.z_alpha * sample.stderr
     inside = abs(sample.estimate.mean - comparison.theory) + half_width <= sample.pilot.delta
     return Verdict(
@@ -248,7 +269,7 @@ def _judge(comparison: Comparison, sample: _Sample, p_holm: float, levels: Level
         mean=sample.estimate.mean,
         stderr=sample.stderr,
         trials=sample.estimate.count,
-        z=sample.z,
+        z=z,
         p_holm=p_holm,
         delta=sample.pilot.delta,
         detectable=levels.detectable(sample.stderr),
