@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from deep.commands.options import table
 from deep.records import RunRecord
 from deep.runs.folder import RunState
+from deep.runs.names import SHOWN, run_name, with_options
 
-SHOWN = 10  # digits of a key
 _METRICS = {
     "average_accuracy": "average accuracy",
     "task_accuracy": "task accuracy",
@@ -35,9 +34,9 @@ def record_text(record: RunRecord, status: str) -> str:
         parts.append(table(rows))
     if record.results:
         parts.append(_updates(record))
-    settings = "\n".join(f"{name}: {value}" for name, value in record.config.items() if value not in ({}, [], None))
+    settings = ", ".join(f"{name} {value}" for name, value in record.config.items() if value not in ({}, [], None))
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    return "\n\n".join([*parts, settings, f"device: {record.device}; {versions}"])
+    return "\n\n".join([*parts, f"settings: {settings}\ndevice: {record.device}; {versions}"])
 
 
 def states_table(states: Iterable[RunState]) -> str:
@@ -51,20 +50,6 @@ def states_table(states: Iterable[RunState]) -> str:
         names = (config["stream"], config["scenario"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
         rows.append((state.key[:SHOWN], *names, state.status, done, *reached))
     return table(rows)
-
-
-def run_name(config: dict[str, Any]) -> str:
-    """Return what a run is, in a line."""
-    return (
-        f"{with_options(config, 'stream')}, order {config['order']}, seed {config['seed']}, {with_options(config, 'strategy')} training, "
-        f"{config['network']}"
-    )
-
-
-def with_options(config: dict[str, Any], name: str) -> str:
-    """Return the stream or strategy of a configuration with the options that were given."""
-    options = ", ".join(f"{option}={value}" for option, value in config[f"{name}_options"].items())
-    return f"{config[name]} ({options})" if options else config[name]
 
 
 def _matrix(record: RunRecord) -> str:

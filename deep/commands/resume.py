@@ -9,9 +9,9 @@ from typing import Annotated
 import tyro
 
 from deep.commands.options import DataOptions
-from deep.commands.reports import SHOWN, run_name
 from deep.commands.run import Training, train_and_report
 from deep.runs.folder import INTERRUPTED, RunsFolder
+from deep.runs.names import SHOWN, run_name
 from theory.errors import InputError
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from deep.commands.options import DataOptions, print_json
-from deep.commands.reports import SHOWN, record_text, run_name, states_table
+from deep.commands.reports import record_text, states_table
 from deep.records import FAILED, RunRecord, to_json, write_records
 from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
+from deep.runs.names import SHOWN, run_name
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,23 +63,27 @@ class RunCommand(DataOptions, Training):
     """Normalisation layers; None means the network's own choice."""
     scenario: str = "task"
     """task, domain or class: what is known at evaluation."""
-    epochs: int | None = None
+    epochs: int = 10
     """Passes over every task's training data."""
-    batch_size: int | None = None
+    batch_size: int = 32
     """Examples a step."""
-    optimiser: str | None = None
+    optimiser: str = "sgd"
     """sgd or adam."""
-    learning_rate: float | None = None
+    learning_rate: float = 0.1
     """Step size of the optimiser."""
-    momentum: float | None = None
+    momentum: float = 0.0
     """Of sgd."""
-    weight_decay: float | None = None
-    """Of the optimiser."""
-    precision: str | None = None
-    """Of the forward and backward pass."""
-    device: str | None = None
+    weight_decay: float = 0.0
+    """Times the parameters, added to their gradient."""
+    keep_moments: bool = False
+    """Let the optimiser's moments go on from task to task."""
+    precision: str = "float32"
+    """float32, float64, or bfloat16 for products alone."""
+    probe_examples: int = 1000
+    """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
+    device: str = "cpu"
     """cpu or cuda."""
-    evaluate_on: str | None = None
+    evaluate_on: str = "validation"
     """validation or test: the part that accuracies are measured on."""
 
     def run(self) -> int:
@@ -88,10 +93,9 @@ class RunCommand(DataOptions, Training):
     def _config(self, order: int, seed: int) -> RunConfig:
         from deep.training.config import RunConfig
 
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(RunConfig) if hasattr(self, field.name)}
-        given = {name: value for name, value in given.items() if value is not None}
-        options = {name: parse_options(getattr(self, name)) for name in ("stream_options", "strategy_options")}
-        return RunConfig(**{**given, **options, "order": order, "seed": seed})
+        own = {"order": order, "seed": seed}
+        own |= {name: parse_options(getattr(self, name)) for name in ("stream_options", "strategy_options")}
+        return RunConfig(**own, **{field.name: getattr(self, field.name) for field in dataclasses.fields(RunConfig) if field.name not in own})
 
 
 def train_and_report(configs: list[RunConfig], data: DataOptions, training: Training) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunsFolder
+from deep.runs.names import run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
 from simulate.jobs import run_jobs
@@ -70,8 +71,6 @@ def train_runs(
     InputError
         For bad input, or a run that does not fit into memory alone; after all other runs.
     """
-    from deep.commands.reports import run_name
-
     jobs = [Job(config, out, source, progress=len(configs) == 1) for config in configs]
     while jobs:
         too_large = []
@@ -103,11 +102,14 @@ def train(job: Job) -> RunRecord | None:
         if record is not None and record.status in (FINISHED, FAILED):
             return record
         folder.put_config(job.config.canonical())
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)  # more threads sum in another order, and the numbers would depend on the machine
         try:
-            record = train_run(job.config, build_stream(job.config, job.source), folder.checkpoints, folder.put_record)
+            record = train_run(job.config, build_stream(job.config, job.source), folder.path, folder.put_record, progress=job.progress)
         except (torch.cuda.OutOfMemoryError, MemoryError):
             return None
+        finally:
+            torch.set_num_threads(threads)
         folder.put_record(record)
         return record
 
@@ -117,6 +119,10 @@ def build_stream(config: RunConfig, source: DataSource) -> Stream:
     kind, datasets = parse_name(config.stream)
     options = make_options(kind, dict(config.stream_options))
     return options.build([_dataset(name, source) for name in datasets], config.seed, config.order)
+
+
+def _label(job: Job) -> str:
+    return run_name(job.config.canonical())
 
 
 @functools.lru_cache(maxsize=4)

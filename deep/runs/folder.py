@@ -57,11 +57,6 @@ class RunFolder:
     def _store(self) -> RunStore:
         return RunStore(self.path)
 
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoint."""
-        return self.path
-
     def config(self) -> dict[str, Any] | None:
         """Return the stored configuration, None if there is none or it is damaged (with a warning)."""
         return self._store.get(_CONFIG) if self.path.is_dir() else None
