@@ -97,6 +97,10 @@ class Strategy:
     def end_task(self, task: TaskContext) -> None:
         """Look at the trained task; may move parameters by ``task.flat.set``."""
 
+    def decision(self) -> dict[str, Any]:
+        """Return what was decided for the task just trained, such as scores, in JSON values; for the record."""
+        return {}
+
     def state(self) -> dict[str, Any]:
         """Return what a later task needs: tensors, numbers, text, and lists, tuples and dictionaries of them."""
         return {}

@@ -1,0 +1,118 @@
+"""The magnitude rule: train everything, then shorten each stage's step to the length that serves all tasks so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from deep.checks import known, whole
+from deep.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from deep.training.examples import Examples
+    from deep.training.task import TaskContext
+
+RULES = ("fisher", "mean")
+_CHUNK = 64  # examples whose gradients are in memory at once
+
+
+@dataclass(eq=False)
+class Magnitude(Strategy):
+    """After each task but the first, scale the step of every stage but the head by s between 0 and 1.
+
+    Parameters
+    ----------
+    rule : {"fisher", "mean"}
+        "mean": s = 1 / t after t tasks, so that the shared parameters are the mean of all tasks' ones; it is s* of the
+        linear theory for tasks of equal curvature. "fisher": s* of a parabola for each stage, below.
+    probe_examples : int
+        Training examples on which a task's curvature is measured.
+
+    Notes
+    -----
+    In the linear theory a task's mean loss along its step D is a parabola in s, whose minimum is the best magnitude
+    (`theory.optima.best_scale`). Here task i's loss near its own parameters theta_i is taken as (theta - theta_i)' F_i
+    (theta - theta_i) / 2, F_i the diagonal of its Fisher information there: labels weighted by the model's own
+    probabilities, squares averaged over examples, normalisation layers in evaluation mode. With A and B the sums of F_i and
+    F_i theta_i over earlier tasks, the sum of all tasks' losses within a stage is least at
+    s* = (D'F_t D - D'(A theta_{t-1} - B)) / (D'A D + D'F_t D). Ours; sums of such parabolas: arXiv 1703.08475.
+    """
+
+    name: ClassVar[str] = "magnitude"
+
+    rule: str = "fisher"
+    probe_examples: int = 200
+    scales: tuple[float, ...] = field(init=False, default=())
+    _curvature: Tensor | None = field(init=False, default=None, repr=False)
+    _pull: Tensor | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        known(self.rule, RULES, "rule of the magnitude")
+        whole(self.probe_examples, "the number of probed examples", 1)
+
+    def end_task(self, task: TaskContext) -> None:
+        """Shorten the step just trained, and keep the task's curvature."""
+        stages = len(task.stages)
+        body = task.flat.place(stages - 1).start
+        trained = task.flat.parameters.detach().clone()
+        fisher = body_fisher(task, task.draw(self.probe_examples)) if self.rule == "fisher" else None
+        if task.number:
+            places = [task.flat.place(stage) for stage in range(stages - 1)]
+            self.scales = tuple(self._scale(place, task, fisher) for place in places)
+            for place, scale in zip(places, self.scales, strict=True):
+                trained[place] = task.start[place] + scale * task.step[place]
+        if fisher is not None:
+            pull = fisher * task.flat.parameters.detach()[:body]
+            self._curvature = fisher if self._curvature is None else self._curvature + fisher
+            self._pull = pull if self._pull is None else self._pull + pull
+        task.flat.set(trained)
+
+    def _scale(self, place: slice, task: TaskContext, fisher: Tensor | None) -> float:
+        if fisher is None:
+            return 1 / (task.number + 1)
+        step, start = task.step[place].double(), task.start[place].double()
+        own = (step * fisher[place].double() * step).sum()
+        earlier = (step * self._curvature[place].double() * step).sum()
+        slope = (step * (self._curvature[place].double() * start - self._pull[place].double())).sum()
+        return float(((own - slope) / (earlier + own)).clamp(0.0, 1.0)) if earlier + own > 0 else 1.0
+
+    def decision(self) -> dict[str, Any]:
+        """Return the stages' scales, for the record."""
+        return {"scales": list(self.scales)}
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums of curvatures."""
+        return {} if self._curvature is None else {"curvature": self._curvature, "pull": self._pull}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up the sums of curvatures."""
+        self._curvature, self._pull = state.get("curvature"), state.get("pull")
+
+
+def body_fisher(task: TaskContext, examples: Examples) -> Tensor:
+    """Compute the diagonal of the Fisher information over all parameters but the heads, shape (body,)."""
+    network, head = task.network, examples.head
+    parameters = {name: value.detach() for name, value in network.named_parameters()}
+    body = {name: value for name, value in parameters.items() if name.startswith("body.")}
+    rest = {name: value for name, value in (parameters | dict(network.named_buffers())).items() if name not in body}
+
+    def log_probability(chosen: dict[str, Tensor], image: Tensor, unit: int) -> Tensor:
+        outputs = examples.among_candidates(functional_call(network, chosen | rest, (image[None], head)))
+        return torch.log_softmax(outputs[0], 0)[unit]
+
+    total = {name: torch.zeros_like(value) for name, value in body.items()}
+    with network.evaluating():
+        for indices in torch.arange(len(examples), device=examples.inputs.device).split(_CHUNK):
+            inputs, _ = examples.batch(indices)
+            with torch.no_grad():
+                probabilities = torch.softmax(examples.among_candidates(network(inputs, head)), 1)
+            for unit in range(probabilities.shape[1]):
+                gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(body, inputs, unit)
+                for name, value in gradients.items():
+                    total[name] += torch.einsum("n,n...->...", probabilities[:, unit], value.square())
+            task.looked_at += len(indices) * (1 + probabilities.shape[1])
+    return torch.cat([total[name].flatten() for name in body]) / len(examples)

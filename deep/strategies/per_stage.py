@@ -1,0 +1,42 @@
+"""The hybrid by stages: each stage decides by its own cosine whether it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from deep.checks import between
+from deep.strategies.base import StepPlan
+from deep.strategies.similarity import ScoredStrategy
+
+if TYPE_CHECKING:
+    from deep.training.task import TaskContext
+
+
+@dataclass(eq=False)
+class PerStage(ScoredStrategy):
+    """Train the head, and every stage whose own cosine is below the threshold.
+
+    Parameters
+    ----------
+    threshold : float
+        Between -1 and 1.
+    **options
+        Of `ScoredStrategy`: probe_examples, reference, head.
+
+    Notes
+    -----
+    Ours. A trained stage may lie below a frozen one.
+    """
+
+    name: ClassVar[str] = "per-stage"
+
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between(self.threshold, "the threshold", -1.0, 1.0)
+
+    def plan(self, task: TaskContext) -> StepPlan:
+        """Return the plan that the stages' scores decide."""
+        return StepPlan((*(score < self.threshold for score in self.stage_scores), True))

@@ -1,0 +1,45 @@
+"""Training by a schedule that is given: controls of the hybrids, such as their decisions in random order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from deep.strategies.base import StepPlan, Strategy
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from deep.training.task import TaskContext
+
+
+@dataclass(eq=False)
+class Scheduled(Strategy):
+    """Train in each task after the first one the stages that a schedule names.
+
+    Parameters
+    ----------
+    masks : sequence of text
+        For each task from the second on, one character a stage from input to head: "1" trains, "0" does not, such as
+        ("0001", "1111").
+    """
+
+    name: ClassVar[str] = "scheduled"
+
+    masks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.masks, str) or not self.masks or not all(isinstance(mask, str) and set(mask) <= {"0", "1"} and "1" in mask for mask in self.masks):
+            raise InputError(f"the masks are {self.masks!r}; give one text of '0' and '1', a character a stage, for each task after the first")
+
+    def check(self, stages: Sequence[str]) -> None:
+        """Raise InputError for a mask of another number of stages."""
+        for mask in self.masks:
+            if len(mask) != len(stages):
+                raise InputError(f"the mask {mask!r} is for {len(mask)} stages, the network has {len(stages)} ({', '.join(stages)}); give one character for each")
+
+    def plan(self, task: TaskContext) -> StepPlan:
+        """Return the plan of the schedule."""
+        if task.number > len(self.masks):
+            raise InputError(f"the schedule has masks for {len(self.masks)} tasks after the first; this is number {task.number}, so give one for every task")
+        return StepPlan(tuple(character == "1" for character in self.masks[task.number - 1]))
