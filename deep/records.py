@@ -47,6 +47,8 @@ class TaskResult:
         Examples looked at: every forward pass over an example in training or in a strategy's own measurements.
     seconds : float
         Wall time of training, without evaluation.
+    decision : mapping
+        What the strategy decided for the task and by which numbers (`deep.strategies.Strategy.decision`); empty for the first.
     """
 
     name: str
@@ -58,6 +60,7 @@ class TaskResult:
     steps: int
     examples: int
     seconds: float
+    decision: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def update_magnitude(self) -> float:

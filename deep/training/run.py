@@ -136,6 +136,7 @@ class _Run:
             steps=trained.steps,
             examples=trained.examples,
             seconds=seconds,
+            decision=self.strategy.decision() if number else {},
         )
         self.record = replace(self.record, results=(*self.record.results, result))
         return task
