@@ -1,4 +1,4 @@
-"""Command line: ``python -m simulate check FILE``, ``verify [NAME ...]``, ``robustness [NAME ...]`` and ``sweep FILE``."""
+"""Command line: ``python -m simulate check FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
+from simulate.calibration_command import Calibrate
 from simulate.files import replace_file, require_writable
 from simulate.sweep_command import INTERRUPTED, Sweep
 from theory.errors import DriftlawError, InputError
@@ -191,6 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
     commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
+    commands |= Annotated[Calibrate, subcommand("calibrate")]
     command = tyro.cli(
         FlagCreatePairsOff[commands],
         prog="python -m simulate",

@@ -1,0 +1,215 @@
+"""How often the verdicts of `simulate.check` go wrong, measured by running its whole procedure thousands of times.
+
+A meta-run is one run of the procedure: pilot, planned trials, z, Holm's p, verdict. It judges the deviation and the
+forgetting of one experiment as a family of two, on draws of the reduced sampler, at false-alarm rates that can be
+measured. The formulas of the ledger stand for what is right; the same formulas moved by exactly delta, up or down and
+one at a time, stand for the smallest mistake that the power is promised for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import simulate as simulate_package
+import theory as theory_package
+from simulate.calibration_report import TAILS, CalibrationReport, Counts, Subject, make_report
+from simulate.check import decide, draw_samples
+from simulate.comparison import LEAST_GAP, Comparison, comparisons
+from simulate.conjecture import conjecture
+from simulate.evidence import upper_quantile
+from simulate.jobs import run_jobs
+from simulate.keys import code_fingerprint, run_key
+from simulate.planning import Levels, Settings
+from simulate.runs import RunStore
+from simulate.sample.run import simulate
+from simulate.simulation import Simulation
+from simulate.verdicts import AGREE, DISAGREE
+from theory.errors import InputError
+from theory.formulas import FORMULAS
+from theory.law import expected_errors
+
+QUANTITIES = ("deviation", "forgetting")
+FALSE_ALARMS = (0.01, 0.05)  # the strictest first: the samples of the others are its first trials
+LIMITS = tuple(upper_quantile(tail / 2) for tail in TAILS)
+SAMPLES = 10  # n of both tasks
+META_RUNS_PER_JOB = 250  # part of what a stored part is
+_SEEDS = 2**32  # more than the meta-runs of any calibration
+
+# From far from the interpolation threshold to the smallest gap that is still judged. Some 4,500 trials resolve these deltas.
+SUBJECTS = (
+    Subject("frozen", LEAST_GAP, 0.083),
+    Subject("frozen", 12, 0.042),
+    Subject("frozen", 40, 0.0095),
+    Subject("initialized", LEAST_GAP, 0.04),
+    Subject("initialized", 40, 0.008),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Meta-runs ``first`` to ``first + count - 1`` of a subject."""
+
+    subject: Subject
+    first: int
+    count: int
+    seed: int
+
+
+def calibrate(
+    meta_runs: int = 20_000,
+    *,
+    seed: int = 0,
+    false_alarm: float = 1e-3,
+    subjects: tuple[Subject, ...] = SUBJECTS,
+    store: RunStore | None = None,
+    workers: int | None = None,
+    kind: str = "processes",
+    progress: bool = False,
+) -> CalibrationReport:
+    """Measure the error rates of verdicts, and compare them with what is promised.
+
+    Parameters
+    ----------
+    meta_runs : int
+        Runs of the procedure for every subject; at least 1.
+    seed : int
+        Equal seeds give equal reports; more meta-runs extend a sample.
+    false_alarm : float
+        Probability that the report calls any rate off its promise although all are kept.
+    subjects : tuple of Subject
+        Trainings, gaps to the interpolation threshold, and the delta that the verdicts shall resolve there.
+    store : RunStore, optional
+        Keeps finished parts, so that an interrupted calibration goes on where it was.
+    workers, kind : int, str
+        Of `simulate.jobs.run_jobs`; processes are faster, since small arrays hold the interpreter lock. They do not
+        change the result.
+    progress : bool
+        Whether to show a progress bar, on a terminal only.
+
+    Returns
+    -------
+    CalibrationReport
+
+    Raises
+    ------
+    InputError
+        If an argument makes no sense.
+    """
+    for name, value, least in (("meta_runs", meta_runs, 1), ("seed", seed, 0)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value < _SEEDS:
+            raise InputError(f"{name} is {value!r}; give a whole number of at least {least} and below {_SEEDS}")
+    jobs = [
+        Job(subject, first, min(META_RUNS_PER_JOB, meta_runs - first), seed)
+        for first in range(0, meta_runs, META_RUNS_PER_JOB)
+        for subject in subjects
+    ]
+    found = _stored(jobs, store)
+    missing = [index for index, counts in enumerate(found) if counts is None]
+    # the bar counts what is left to do
+    results = run_jobs(meta_runs_of, [jobs[i] for i in missing], workers=workers, kind=kind, progress="calibrate" if progress else None)
+    for place, counts in results:
+        found[missing[place]] = counts
+        if store is not None:
+            store.put(_key(jobs[missing[place]]), asdict(counts))
+    totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if job.subject == subject), Counts()) for subject in subjects}
+    orders = {subject: dict(zip(QUANTITIES, (one.moment_order for one in family(subject)), strict=True)) for subject in subjects}
+    return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed)
+
+
+def meta_runs_of(job: Job) -> Counts:
+    """Run the procedure as often as the job says, and count what comes out."""
+    counts = Counts()
+    for run in range(job.first, job.first + job.count):
+        sampler = prefixes(simulate)
+        for level in FALSE_ALARMS:
+            settings = Settings(job.subject.delta, level, seed=job.seed * _SEEDS + run)
+            counts += judge_once(job.subject, settings, sampler)
+    return counts
+
+
+def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simulation]) -> Counts:
+    """Run the procedure once on a subject; judge right formulas, and formulas off by delta, on the same samples."""
+    right = family(subject)
+    levels = Levels.of(settings, len(right))
+    samples = draw_samples(right, levels, settings, sampler, workers=1)
+    verdicts = decide(right, samples, levels, settings)
+    found = [one.verdict for one in verdicts]
+    counts = {"runs": 1, "trials": samples[0].estimate.count, "false alarm": DISAGREE in found, "agreement": set(found) == {AGREE}}
+    for place, (quantity, verdict) in enumerate(zip(QUANTITIES, verdicts, strict=True)):
+        for tail, limit in zip(TAILS, LIMITS, strict=True):
+            counts[f"{quantity}: above {tail:g}"] = verdict.z > limit
+            counts[f"{quantity}: below {tail:g}"] = verdict.z < -limit
+        for name, sign in (("too high", 1), ("too low", -1)):
+            moved = [*right]
+            moved[place] = replace(right[place], theory=right[place].theory + sign * settings.delta * error_scale(subject))
+            counts[f"{quantity}: {name}"] = decide(moved, samples, levels, settings)[place].verdict == DISAGREE
+    return Counts({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
+
+
+@lru_cache
+def family(subject: Subject) -> tuple[Comparison, ...]:
+    """Return the subject's comparisons, one for each of `QUANTITIES`.
+
+    Raises
+    ------
+    InputError
+        If the gap is so small that they are not testable.
+    """
+    # frozen training steps in the specific block alone, initialized in both, and both fit n samples with n + gap parameters
+    shared, specific = (20, SAMPLES + subject.gap) if subject.training == "frozen" else (5, SAMPLES + subject.gap - 5)
+    case = {"p": shared, "p_1": specific, "p_2": specific, "n_1": SAMPLES, "n_2": SAMPLES, "sigma_1": 1.0, "sigma_2": 1.0}
+    case |= {"u_11": 1.0, "q_11": 1.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.5}
+    found = tuple(comparisons(conjecture(FORMULAS[f"{subject.training}_{quantity}"], cases=case))[0] for quantity in QUANTITIES)
+    if any(one.reason for one in found):
+        raise InputError(f"the gap is {subject.gap}, where nothing is judged: {found[0].reason}")
+    return found
+
+
+@lru_cache
+def error_scale(subject: Subject) -> float:
+    """Compute the exact error scale of both quantities, E L_1(theta_1) + sigma_1^2, which the pilot estimates."""
+    seq = family(subject)[0].seq
+    return float(expected_errors(seq).error(0, 0)) + float(seq.tasks[0].noise) ** 2
+
+
+def prefixes(sampler: Callable[..., Simulation]) -> Callable[..., Simulation]:
+    """Return a sampler that draws with the reduced method, and once only where the first trials of known draws are asked for."""
+    known: dict[Any, Simulation] = {}
+
+    def sample(seq: Any, trials: int, seed: tuple[int, ...], **options: Any) -> Simulation:
+        if seed not in known or known[seed].trials < trials:
+            known[seed] = sampler(seq, trials, seed, method="reduced", **options)
+        longest = known[seed]
+        if longest.trials == trials:
+            return longest
+        arrays = (longest.errors_sample, longest.step_sizes_sample, longest.update_magnitude_sample)
+        draws = {(source, first, first + trials - 1) for source, first, _ in longest.draws}
+        return Simulation(*(np.asarray(array[:trials]) for array in arrays), draws, longest.experiment, method=longest.method)
+
+    return sample
+
+
+def _stored(jobs: list[Job], store: RunStore | None) -> list[Counts | None]:
+    if store is None:
+        return [None] * len(jobs)
+    records = [store.get(_key(job)) for job in jobs]
+    return [None if record is None else Counts(**record) for record in records]
+
+
+def _key(job: Job) -> str:
+    return run_key({"calibration": asdict(job), "false_alarms": FALSE_ALARMS, "tails": TAILS}, _code())
+
+
+@lru_cache
+def _code() -> str:
+    """Fingerprint of the code that a count depends on."""
+    here, law = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
+    names = ("sample", "simulation.py", "targets.py", "evidence.py", "planning.py", "comparison.py", "check.py", "verdicts.py", "calibration.py")
+    return code_fingerprint([*(here / name for name in names), law])
