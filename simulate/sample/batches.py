@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from numbers import Integral, Real
 from typing import Any, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from simulate.machine import cores
 from simulate.sample.solvers import GradientDescent, MinNorm, Ridge
@@ -66,13 +67,19 @@ def fill(
     starts = range(0, int(trials), block_trials)
     workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials, together)
     largest = 0.0
-    with threadpool_limits(1, user_api="blas"), _bar(trials, progress) as bar:  # threaded BLAS sums in another order
+    with _blas().limit(limits=1, user_api="blas"), _bar(trials, progress) as bar:  # threaded BLAS sums in another order
         for finished, curvature in _blocks(make, lambda block: streams(seed, block), batch, workers, results, starts, together):
             bar.update(finished)
             largest = max(largest, curvature)
     if not isinstance(plan.rule, MinNorm):
         plan.rule.check(largest)
     return results
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """Find NumPy's BLAS, once, because that takes as long as a thousand reduced trials."""
+    return ThreadpoolController()
 
 
 def _blocks(
