@@ -88,7 +88,7 @@ class RunCommand(DataOptions, Training):
 
     def run(self) -> int:
         """Train, print the records; return the exit status."""
-        return train_and_report([self._config(order, seed) for seed in self.seeds for order in self.orders], self, self)
+        return train_and_report([self._config(order, seed) for seed in dict.fromkeys(self.seeds) for order in dict.fromkeys(self.orders)], self, self)
 
     def _config(self, order: int, seed: int) -> RunConfig:
         from deep.training.config import RunConfig
@@ -101,7 +101,6 @@ class RunCommand(DataOptions, Training):
 def train_and_report(configs: list[RunConfig], data: DataOptions, training: Training) -> int:
     """Train runs and print their records; return the exit status."""
     source = DataSource(data.data_root, training.download, data.own_parts)
-    keys = [config.key for config in configs]
     found: dict[str, RunRecord] = {}
     try:
         for record in train_runs(configs, training.out, source, training.workers):
@@ -109,7 +108,7 @@ def train_and_report(configs: list[RunConfig], data: DataOptions, training: Trai
     except KeyboardInterrupt:
         print(f"\ninterrupted: `python -m deep resume --out {training.out}` goes on from the last finished tasks", file=sys.stderr)
         return INTERRUPTED_STATUS
-    records = [found[key] for key in dict.fromkeys(keys)]
+    records = [found[config.key] for config in configs]
     if training.records is not None:
         write_records(training.records, records)
     if training.json:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deep.checks import whole
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunsFolder
@@ -71,6 +72,8 @@ def train_runs(
     InputError
         For bad input, or a run that does not fit into memory alone; after all other runs.
     """
+    if workers is not None:
+        whole(workers, "workers", 1)
     jobs = [Job(config, out, source, progress=len(configs) == 1) for config in configs]
     while jobs:
         too_large = []
@@ -108,6 +111,10 @@ def train(job: Job) -> RunRecord | None:
             record = train_run(job.config, build_stream(job.config, job.source), folder.path, folder.put_record, progress=job.progress)
         except (torch.cuda.OutOfMemoryError, MemoryError):
             return None
+        except InputError:
+            if record is None:
+                folder.forget_config()
+            raise
         finally:
             torch.set_num_threads(threads)
         folder.put_record(record)

@@ -71,6 +71,10 @@ class RunFolder:
         if self.config() is None:
             self._store.put(_CONFIG, config)
 
+    def forget_config(self) -> None:
+        """Remove the configuration of a run that could not start."""
+        self._store.path(_CONFIG).unlink(missing_ok=True)
+
     def put_record(self, record: RunRecord) -> None:
         """Store the record in place of an older one."""
         self._store.put(_RECORD, to_json(record))

@@ -1,0 +1,191 @@
+"""`python -m deep run | status | resume | show`, as a user runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deep.__main__ import main
+from deep.commands.run import RunCommand, parse_options
+from deep.records import read_records
+from deep.runs import RunsFolder
+from deep.training.config import RunConfig
+from theory.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("--stream-options", "train_examples=40", "--epochs", "2", "--probe-examples", "20")
+
+
+def deep(*arguments: object, capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
+    """Run the command line in this process; return exit status, output and errors."""
+    status = main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def test_one_run(tmp_path, capsys):
+    status, out, _ = deep("run", "--strategy", "frozen", "--strategy-options", "depth=1", *QUICK, "--out", tmp_path, capsys=capsys)
+    assert status == 0
+    assert "split-digits (train_examples=40), order 0, seed 0, frozen (depth=1) training, mlp-100: finished" in out
+    assert "after 4" in out and "average accuracy" in out and "frozen" in out
+    (state,) = RunsFolder(tmp_path).states()
+    assert state.record.config["strategy_options"] == {"depth": 1}
+    assert [result.trained for result in state.record.results] == [(True,) * 3] + [(False, False, True)] * 4
+    assert all(result.update[:2] == (0.0, 0.0) for result in state.record.results[1:])
+    status, shown, _ = deep("show", state.key[:6], "--out", tmp_path, capsys=capsys)
+    assert status == 0 and shown == out
+
+
+def test_the_default_run_is_sensible(tmp_path, capsys):
+    """The record's example: task-incremental accuracy on validation images, of which each task has about 29."""
+    status, out, _ = deep("run", "--out", tmp_path, "--json", capsys=capsys)
+    (record,) = json.loads(out)
+    assert status == 0 and record["status"] == "finished"
+    assert record["metrics"]["task_accuracy"] > 0.95 and record["metrics"]["average_accuracy"] > 0.85
+    assert [round(baseline, 1) for baseline in record["baseline"]] != [1.0] * 5
+
+
+def test_several_runs_give_the_numbers_that_each_gives_alone(tmp_path, capsys):
+    records = tmp_path / "records.jsonl"
+    status, out, _ = deep("run", *QUICK, "--orders", 0, 1, "--workers", 2, "--out", tmp_path / "both", "--records", records, capsys=capsys)
+    assert status == 0 and len([line for line in out.splitlines() if "finished" in line]) == 2
+    both = read_records(records)
+    assert [record.config["order"] for record in both] == [0, 1]
+    deep("run", *QUICK, "--orders", 1, "--out", tmp_path / "one", "--records", records, capsys=capsys)
+    (one,) = read_records(records)
+    assert one.numbers() == both[1].numbers() != both[0].numbers()
+
+
+def test_finished_runs_are_not_trained_again(tmp_path, capsys):
+    deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
+    (before,) = RunsFolder(tmp_path).states()
+    deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
+    (after,) = RunsFolder(tmp_path).states()
+    assert after.record.seconds == before.record.seconds
+    status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
+    assert status == 0 and "no interrupted runs" in err
+
+
+def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, capsys):
+    options = ("--stream-options", "train_examples=40", "--epochs", "2", "--out", tmp_path)
+    status, out, err = deep("run", *options, "--learning-rate", 1e5, "--orders", 0, 1, "--workers", 1, capsys=capsys)
+    assert status == 0 and out.count("failed") == 2
+    assert err.count("failed: split-digits") == 2 and "the training loss is" in err
+    state = RunsFolder(tmp_path).states()[0]
+    assert state.status == "failed" and state.record.failure.task == 0 and state.record.metrics is None
+    assert state.record.failure.step >= 0
+    status, shown, _ = deep("show", state.key, "--out", tmp_path, capsys=capsys)
+    assert status == 0 and f"failed in task 0 at step {state.record.failure.step}" in shown
+    status, out, _ = deep("run", *options, capsys=capsys)
+    assert status == 0 and "finished" in out
+
+
+def test_interrupted_and_resumed(tmp_path, capsys):
+    """Ctrl-C between tasks: exit status 130, a hint, and `resume` ends the run with the numbers of an uninterrupted one."""
+    options = ("--stream-options", "validation_share=0.2", "--epochs", "15", "--batch-size", "4")
+    command = [sys.executable, "-m", "deep", "run", *options, "--out", str(tmp_path / "cut")]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "cut").glob("*/record.json")) and run.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (state,) = RunsFolder(tmp_path / "cut").states()
+    assert state.status == "running"
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130 and "interrupted: `python -m deep resume" in err
+    (state,) = RunsFolder(tmp_path / "cut").states()
+    assert state.status == "interrupted" and 0 < len(state.record.results) < 5
+    status, out, _ = deep("status", "--out", tmp_path / "cut", capsys=capsys)
+    assert status == 0 and "interrupted" in out and "deep resume" in out
+    deep("resume", "--out", tmp_path / "cut", capsys=capsys)
+    deep("run", *options, "--out", tmp_path / "whole", capsys=capsys)
+    records = [RunsFolder(tmp_path / name).states()[0].record for name in ("cut", "whole")]
+    assert records[0].status == "finished" and records[0].numbers() == records[1].numbers()
+
+
+def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
+    config = RunConfig(stream_options={"train_examples": 40}, epochs=2)
+    folder = RunsFolder(tmp_path).run("0" * 64)
+    folder.put_config(config.canonical())
+    status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "started by other code or versions" in err and str(folder.path) in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["run", "--stream", "split-digit"], "did you mean 'digits'"),
+        (["run", "--stream", "spilt-digits"], "did you mean 'split-digits'"),
+        (["run", "--network", "mlp-10"], "did you mean 'mlp-100'"),
+        (["run", "--strategy", "froze"], "did you mean 'frozen'"),
+        (["run", "--strategy", "frozen", "--strategy-options", "depht=2"], "did you mean 'depth'"),
+        (["run", "--strategy", "frozen", "--strategy-options", "depth=9"], "depth 9 is beyond the network"),
+        (["run", "--strategy", "frozen", "--strategy-options", "depth"], "write it as name=value"),
+        (["run", "--stream-options", "tasks=3"], "3"),
+        (["run", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
+        (["run", "--epochs", "0"], "at least 1"),
+        (["run", "--workers", "0"], "workers is 0"),
+        (["show", "abc"], "no run in"),
+        (["resume", "abc"], "no run in"),
+    ],
+)
+def test_bad_input(tmp_path, arguments, reason, capsys):
+    arguments = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    status, out, err = deep(*arguments, "--out", tmp_path / "runs", capsys=capsys)
+    assert status == 2 and reason in err and err.startswith("error: ") and not out
+    assert not RunsFolder(tmp_path / "runs").states()
+
+
+def test_cuda_that_is_absent(tmp_path, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    status, _, err = deep("run", *QUICK, "--device", "cuda", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "finds no CUDA device" in err
+
+
+def test_an_unwritable_output(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    status, _, err = deep("run", *QUICK, "--out", tmp_path / "file" / "runs", capsys=capsys)
+    assert status == 2 and "cannot write to the folder" in err
+    status, _, err = deep("run", *QUICK, "--out", tmp_path / "runs", "--records", tmp_path / "none" / "x.jsonl", capsys=capsys)
+    assert status == 2 and "make its folder" in err
+
+
+def test_a_checkpoint_of_another_configuration(tmp_path, capsys):
+    deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
+    deep("run", *QUICK, "--orders", 1, "--out", tmp_path, capsys=capsys)
+    first, second = RunsFolder(tmp_path).states()
+    (tmp_path / second.key / "record.json").unlink()
+    (tmp_path / second.key / "checkpoint.pt").write_bytes((tmp_path / first.key / "checkpoint.pt").read_bytes())
+    status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "belongs to another run" in err and "order" in err
+
+
+def test_options_are_python_literals_or_text():
+    assert parse_options(("depth=2", "start=fresh", "share=.5", "split=True")) == {"depth": 2, "start": "fresh", "share": 0.5, "split": True}
+    for texts in (("depth",), ("=2",), ("a=1", "a=2")):
+        with pytest.raises(InputError):
+            parse_options(texts)
+
+
+def test_every_setting_of_a_run_has_an_option_with_its_default():
+    options = {field.name: field.default for field in dataclasses.fields(RunCommand)}
+    renamed = {"order": "orders", "seed": "seeds"}
+    for field in dataclasses.fields(RunConfig):
+        assert renamed.get(field.name, field.name) in options, field.name
+        if field.name not in (*renamed, "stream_options", "strategy_options"):
+            assert options[field.name] == field.default, field.name
+
+
+def test_help_does_not_load_torch():
+    program = "import sys; from deep.__main__ import main\ntry: main(['status'])\nfinally: sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ, capture_output=True).returncode == 0
