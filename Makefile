@@ -1,4 +1,4 @@
-# driftlaw: `make figures` and `make test` set up what they need themselves.
+# driftlaw: `make figures`, `make test` and `make bench` set up what they need themselves.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify test test-long setup clean
+.PHONY: figures verify bench test test-long setup clean
 
 figures: verify
 	@$(RUN) -m figures
@@ -16,6 +16,12 @@ figures: verify
 
 verify: setup
 	@$(RUN) -m simulate verify --out figures/out/verdicts.json
+
+# The loops of a researcher, which are measured too, may have all cores for their linear algebra.
+bench: setup
+	@for program in tests/bench/simulate_speed.py $(wildcard tests/bench/deep_steps.py); do \
+		env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) $$program || exit $$?; \
+	done
 
 test: setup
 	@$(RUN) -m pytest -q -n 2 --dist loadfile

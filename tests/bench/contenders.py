@@ -1,0 +1,163 @@
+"""What is compared: a researcher's loops, the direct sampler on its backends, the reduced one, and the floors below them.
+
+Every contender is a function of an experiment and a number of trials. All learn T tasks of one block of p parameters from
+n samples each, noise 0.3, truths of length 1 at right angles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from simulate import simulate
+from simulate.sample.batches import BATCH_BYTES, cores
+from theory import TaskSequence, one_block
+
+NOISE = 0.3
+FLOAT = 8
+
+Contender = Callable[["Experiment", int], object]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One point of the benchmark.
+
+    Parameters
+    ----------
+    tasks, samples, parameters : int
+        T, n and p.
+    noise : float
+    """
+
+    tasks: int
+    samples: int
+    parameters: int
+    noise: float = NOISE
+
+    @property
+    def sequence(self) -> TaskSequence:
+        """The experiment as the samplers take it; p is at least T."""
+        return one_block(self.parameters, (self.samples,) * self.tasks, self.noise, gram=np.eye(self.tasks))
+
+
+def lstsq_loop(experiment: Experiment, trials: int) -> np.ndarray:
+    """Train one trial at a time with `numpy.linalg.lstsq`; return the errors on all tasks after each, shape (trials, T, T)."""
+    t, n, p = experiment.tasks, experiment.samples, experiment.parameters
+    rng, truths, errors = np.random.default_rng(0), np.eye(t, p), np.zeros((trials, t, t))
+    for trial in range(trials):
+        theta = np.zeros(p)
+        for task in range(t):
+            x = rng.standard_normal((n, p))
+            y = x @ truths[task] + experiment.noise * rng.standard_normal(n)
+            theta = theta + np.linalg.lstsq(x, y - x @ theta, rcond=None)[0]
+            errors[trial, task] = ((theta - truths) ** 2).sum(axis=1)
+    return errors
+
+
+def inverse_loop(experiment: Experiment, trials: int) -> np.ndarray:
+    """Do the same with ``X @ inv(X'X) @ (y - X'w)`` in torch, X of shape (p, n), single precision."""
+    t, n, p = experiment.tasks, experiment.samples, experiment.parameters
+    truths, errors = torch.eye(t, p), torch.zeros((trials, t, t))
+    for trial in range(trials):
+        theta = torch.zeros(p)
+        for task in range(t):
+            x = torch.randn(p, n)
+            y = x.T @ truths[task] + experiment.noise * torch.randn(n)
+            if p > n:
+                theta = theta + x @ torch.inverse(x.T @ x) @ (y - x.T @ theta)
+            else:
+                theta = theta + torch.inverse(x @ x.T) @ x @ (y - x.T @ theta)
+            errors[trial, task] = ((theta - truths) ** 2).sum(dim=1)
+    return errors.numpy()
+
+
+def sampler(experiment: Experiment, trials: int, **options: str) -> None:
+    """Run `simulate.simulate`."""
+    simulate(experiment.sequence, trials, **options)
+
+
+def _in_threads(work: Callable[[int, int], None], experiment: Experiment, trials: int) -> None:
+    """Share the tasks of all trials among the cores, in batches of the sampler's size."""
+    batch = max(1, BATCH_BYTES // (FLOAT * experiment.samples * experiment.parameters))
+    total, workers = experiment.tasks * trials, cores()
+    shares = [total // workers + (worker < total % workers) for worker in range(workers)]
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, share, min(batch, max(share, 1))) for share in shares]:
+            done.result()
+
+
+def numpy_draws(experiment: Experiment, trials: int) -> None:
+    """Draw the features and the noise of all trials with NumPy in double precision, and do nothing else."""
+    width = experiment.samples * (experiment.parameters + 1)
+
+    def work(share: int, batch: int) -> None:
+        generator, drawn = np.random.Generator(np.random.SFC64(0)), np.empty((batch, width))
+        for first in range(0, share, batch):
+            generator.standard_normal(out=drawn[: min(batch, share - first)])
+
+    _in_threads(work, experiment, trials)
+
+
+def torch_draws(experiment: Experiment, trials: int) -> None:
+    """Draw the features and the noise of all trials with torch in single precision, and do nothing else."""
+    width = experiment.samples * (experiment.parameters + 1)
+
+    def work(share: int, batch: int) -> None:
+        generator, drawn = torch.Generator().manual_seed(0), torch.empty(batch, width)
+        for first in range(0, share, batch):
+            drawn[: min(batch, share - first)].normal_(generator=generator)
+
+    _in_threads(work, experiment, trials)
+
+
+def gram_products(experiment: Experiment, trials: int) -> None:
+    """Multiply features by their transpose in NumPy, on the same features over and over."""
+
+    def work(share: int, batch: int) -> None:
+        x = np.full((batch, experiment.samples, experiment.parameters), 0.5)
+        for first in range(0, share, batch):
+            part = x[: min(batch, share - first)]
+            part @ part.swapaxes(-1, -2)
+
+    _in_threads(work, experiment, trials)
+
+
+def small_solves(experiment: Experiment, trials: int) -> None:
+    """Solve the n x n systems in NumPy."""
+    n = experiment.samples
+
+    def work(share: int, batch: int) -> None:
+        kernel, right = np.tile(np.eye(n) + 0.1, (batch, 1, 1)), np.ones((batch, n, 1))
+        for first in range(0, share, batch):
+            count = min(batch, share - first)
+            np.linalg.solve(kernel[:count], right[:count])
+
+    _in_threads(work, experiment, trials)
+
+
+LSTSQ, INVERSE, DIRECT, REDUCED = "loop: numpy lstsq", "loop: torch inverse", "direct: numpy float64", "reduced"
+DRAWS, GRAM, SOLVES = "floor: draws, numpy float64", "floor: Gram products, numpy float64", "floor: n x n solves, numpy float64"
+TORCH_SINGLE, TORCH_DRAWS = "direct: torch float32", "floor: draws, torch float32"
+
+CONTENDERS: dict[str, Contender] = {
+    LSTSQ: lstsq_loop,
+    INVERSE: inverse_loop,
+    DIRECT: partial(sampler, method="direct"),
+    "direct: torch float64": partial(sampler, backend="torch"),
+    TORCH_SINGLE: partial(sampler, backend="torch", dtype="float32"),
+    REDUCED: partial(sampler, method="reduced"),
+    DRAWS: numpy_draws,
+    TORCH_DRAWS: torch_draws,
+    GRAM: gram_products,
+    SOLVES: small_solves,
+}
+if torch.cuda.is_available():
+    for dtype in ("float64", "float32"):
+        CONTENDERS[f"direct: torch cuda {dtype}"] = partial(sampler, backend="torch", device="cuda", dtype=dtype)

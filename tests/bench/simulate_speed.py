@@ -1,0 +1,133 @@
+"""Benchmark of the samplers: ``python tests/bench/simulate_speed.py``, or ``make bench``; about a quarter of an hour.
+
+Side by side in one run: the contenders take turns at every point, several times. Writes a JSON line for the machine and for
+every median, goal, sweep and study of verdicts, and the table that is made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from contenders import CONTENDERS, REDUCED, Contender, Experiment
+from published_sweep import published_sweep
+from speed_table import goals, machine, table
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+from verdict_study import study
+
+from simulate.files import replace_file, require_writable
+from simulate.sample import reduced
+from simulate.sample.batches import cores
+from simulate.sample.streams import TRIALS_PER_BLOCK
+from theory.errors import InputError
+
+RECORDS = Path(__file__).resolve().parents[2] / "figures" / "records"
+SCHEMA = 1
+SAMPLES = 50
+LEAST_REPEATS, MOST_REPEATS = 3, 9
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure the samplers and write the record."""
+
+    out: Path = RECORDS / "bench_simulate.jsonl"
+    """File of JSON lines; the table goes beside it, with the ending .txt."""
+    tasks: tuple[int, ...] = (2, 10)
+    """Numbers of tasks T."""
+    parameters: tuple[int, ...] = (100, 400, 1000, 10_000, 50_000, 1_000_000)
+    """Numbers of parameters p."""
+    most_direct: int = 50_000
+    """Largest p for all but the reduced sampler."""
+    seconds: float = 0.5
+    """How long a measurement should last at least."""
+    sweep_points: int = 280
+    """Values of p in the published sweep; 0 leaves it out."""
+    verdict_cases: int | None = None
+    """Cases of every family whose verdicts are compared; all by default, 0 leaves the study out."""
+
+
+def main(options: Options) -> None:
+    """Measure, write the record and print the table."""
+    require_writable(options.out)
+    rows = [{"kind": "machine", "schema": SCHEMA, **machine()}]
+    points = [Experiment(t, SAMPLES, p) for t in options.tasks for p in options.parameters]
+    for point in tqdm(points, unit="point", disable=None):
+        rows += measure(point, options.seconds, {REDUCED: CONTENDERS[REDUCED]} if point.parameters > options.most_direct else CONTENDERS)
+    if options.sweep_points:
+        rows.append(published_sweep(options.sweep_points, rows))
+    if options.verdict_cases != 0:
+        rows += study(options.verdict_cases)
+    rows += goals(rows)
+    text = table(rows)
+    replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    replace_file(options.out.with_suffix(".txt"), text.encode())
+    print(text, end="")
+
+
+def measure(point: Experiment, seconds: float, contenders: dict[str, Contender]) -> list[dict[str, Any]]:
+    """Return the median time of a trial of every contender, and its range, at one point."""
+    trials, cost = {}, {}
+    for name, contender in contenders.items():
+        trials[name], cost[name] = _enough(name, contender, point, seconds)
+    repeats = int(np.clip(20 * len(contenders) * seconds / sum(cost.values()), LEAST_REPEATS, MOST_REPEATS))
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repeats):  # in turns, so that a busy moment does not fall on one of them
+        for name, contender in contenders.items():
+            times[name].append(_time(name, contender, point, trials[name]) / trials[name])
+    return [
+        {
+            "kind": "time",
+            "contender": name,
+            "tasks": point.tasks,
+            "samples": point.samples,
+            "parameters": point.parameters,
+            "trials": trials[name],
+            "repeats": repeats,
+            "seconds_per_trial": float(np.median(values)),
+            "least": min(values),
+            "most": max(values),
+        }
+        for name, values in times.items()
+    ]
+
+
+def _enough(name: str, contender: Contender, point: Experiment, seconds: float) -> tuple[int, float]:
+    """Return the trials of a measurement and about how long it takes; the first run warms up and is not counted."""
+    unit = _unit(name)
+    _time(name, contender, point, unit)
+    trials, taken = unit, _time(name, contender, point, unit)
+    while taken < seconds:
+        trials = unit * max(int(np.ceil(trials / unit * min(1.2 * seconds / taken, 20))), trials // unit + 1)
+        taken = _time(name, contender, point, trials)
+    return trials, taken
+
+
+def _unit(name: str) -> int:
+    """Trials that keep all cores busy: a block for each of them, whose trials one core takes."""
+    if name.startswith("loop"):
+        return 1
+    return cores() * (reduced.TRIALS_PER_BLOCK if name == REDUCED else TRIALS_PER_BLOCK if name.startswith("direct") else 1)
+
+
+def _time(name: str, contender: Contender, point: Experiment, trials: int) -> float:
+    """Seconds for the trials; the loops have all cores for their linear algebra, the others bring threads of their own."""
+    with threadpool_limits(cores() if name.startswith("loop") else 1, user_api="blas"):
+        started = time.perf_counter()
+        contender(point, trials)
+        return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options, description="Measure the samplers and write the record."))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

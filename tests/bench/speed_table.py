@@ -1,0 +1,126 @@
+"""What the measurements say: the goals, met or not and why, and the table."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from contenders import DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE
+
+from simulate.sample.batches import cores
+
+Rows = list[dict[str, Any]]
+
+
+def machine() -> dict[str, Any]:
+    """Describe what the numbers were measured on."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": cores(),
+        "gpu": gpu,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("numpy", "torch", "scipy", "driftlaw")},
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def goals(rows: Rows) -> Rows:
+    """Compare what was measured with the goals, as far as their points were measured."""
+    times = {(row["contender"], row["tasks"], row["parameters"]): row["seconds_per_trial"] for row in rows if row["kind"] == "time"}
+    found: Rows = []
+
+    def goal(text: str, value: float, bound: float, at_least: bool, why: str = "") -> None:
+        met = value >= bound if at_least else value <= bound
+        found.append({"kind": "goal", "goal": text, "value": value, "side": "at least" if at_least else "at most", "bound": bound, "met": met, "why": "" if met else why})
+
+    for tasks in sorted({t for _, t, _ in times}):
+        at = {(name, p): seconds for (name, t, p), seconds in times.items() if t == tasks}
+        if (DIRECT, 400) in at:
+            draws = f"the loop draws in single precision, which takes {at[TORCH_DRAWS, 400] / at[DRAWS, 400]:.2f} of the direct sampler's own draws"
+            for loop, why in ((LSTSQ, ""), (INVERSE, draws)):
+                goal(f"T = {tasks}, p = 400: direct, times faster than {loop}", at[loop, 400] / at[DIRECT, 400], 5, True, why)
+            goal(
+                f"T = {tasks}, p = 400: direct in torch float32, times faster than {INVERSE}", at[INVERSE, 400] / at[TORCH_SINGLE, 400], 5, True,
+                f"drawing alone takes {at[TORCH_DRAWS, 400] / at[INVERSE, 400]:.2f} of the loop's time",
+            )  # fmt: skip
+        for p in sorted(p for name, p in at if name == DIRECT and p >= 400):
+            parts = ", ".join(f"{part.split(': ')[1].split(',')[0]} {at[part, p] / at[DIRECT, p]:.0%}" for part in (DRAWS, GRAM, SOLVES))
+            goal(f"T = {tasks}, p = {p:,}: direct, multiple of drawing its numbers", at[DIRECT, p] / at[DRAWS, p], 1.5, False, f"of its time {parts}")
+        if (LSTSQ, 10_000) in at:
+            for loop in (LSTSQ, INVERSE):
+                goal(f"T = {tasks}, p = 10,000: reduced, times faster than {loop}", at[loop, 10_000] / at[REDUCED, 10_000], 1000, True)
+        flat = [seconds for (name, p), seconds in at.items() if name == REDUCED and p >= 100]
+        if len(flat) > 1:
+            goal(f"T = {tasks}: reduced, slowest p over fastest p", max(flat) / min(flat), 1.2, False)
+    for row in rows:
+        if row["kind"] == "sweep":
+            goal(f"published sweep of {row['points']} points, reduced, seconds", row["seconds"], 60, False)
+    return found
+
+
+def table(rows: Rows) -> str:
+    """Write the rows as text."""
+    about = rows[0]
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    processor = f"{about['processor']}, {about['cores']} cores" + (f", {about['gpu']}" if about["gpu"] else "")
+    lines = [
+        f"Samplers, {about['date']}: {processor}; Python {about['python']}, {versions}; load {about['load_before']:.2f} before.",
+        "Microseconds a trial, all cores: median, and half the range, of measurements in turns; n = 50.",
+    ]
+    for tasks in sorted({row["tasks"] for row in rows if row["kind"] == "time"}):
+        lines += ["", *_times([row for row in rows if row["kind"] == "time" and row["tasks"] == tasks], tasks)]
+    lines += ["", *_rest(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _times(rows: Rows, tasks: int) -> list[str]:
+    columns = sorted({row["parameters"] for row in rows})
+    cells = {(row["contender"], row["parameters"]): row for row in rows}
+    lines = [f"{f'T = {tasks}':<36}" + "".join(f"{f'p = {p:,}':>19}" for p in columns)]
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        lines.append(f"{name:<36}" + "".join(f"{_cell(cells.get((name, p))):>19}" for p in columns))
+    return lines
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    return f"{_short(row['seconds_per_trial'] * 1e6)} +-{100 * (row['most'] - row['least']) / 2 / row['seconds_per_trial']:3.0f} %"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _rest(rows: Rows) -> list[str]:
+    lines = []
+    for row in rows:
+        if row["kind"] == "sweep":
+            loops = "; ".join(f"{loop} {seconds:,.0f} s" for loop, seconds in row["estimated_loop_seconds"].items() if seconds is not None)
+            lines.append(f"Published sweep, {row['points']} points, {row['trials']:,} trials: reduced {row['seconds']:.1f} s.")
+            lines.append(f"    Estimated from the points above, not run: {loops or 'nothing, no loop was measured at T = 10'}.")
+        if row["kind"] == "verdicts":
+            moved = "; ".join(row["moved"]) or "none"
+            lines.append(
+                f"Verdicts, {row['sampling']}: {row['verdicts']} testable, moved: {moved}; largest |z| {row['largest_z']:.2f}, "
+                f"mean z^2 {row['mean_squared_z']:.2f}, largest shift of z {row['largest_shift_of_z']:.2g}."
+            )
+    for row in rows:
+        if row["kind"] == "goal":
+            missed = "met" if row["met"] else "MISSED" + (f": {row['why']}" if row["why"] else "")
+            lines.append(f"Goal {row['goal']}: {row['value']:.3g} ({row['side']} {row['bound']:g}) {missed}")
+    return lines

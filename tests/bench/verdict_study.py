@@ -1,0 +1,62 @@
+"""Whether verdicts on formulas move in single precision, or on torch's draws: all families checked three times."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from simulate import simulate
+from simulate.conjecture import conjecture
+from simulate.planning import Settings
+from simulate.verdicts import NOT_TESTABLE, Verdict
+from theory.formulas import FAMILIES
+
+DOUBLE, SINGLE, TORCH = "numpy float64", "numpy float32, same draws", "torch float32, other draws"
+OPTIONS = {DOUBLE: {}, SINGLE: {"dtype": "float32"}, TORCH: {"backend": "torch", "dtype": "float32"}}
+
+Key = tuple[str, int]
+
+
+def study(cases: int | None = None, max_trials: int = 2**20) -> list[dict[str, Any]]:
+    """Return one row for each way of sampling: verdicts that differ from double precision's, largest z and shift of z.
+
+    Parameters
+    ----------
+    cases : int, optional
+        The first so many of every family; all by default.
+    max_trials : int
+        Most trials of a case.
+    """
+    found = {name: _verdicts(options, cases, max_trials) for name, options in OPTIONS.items()}
+    return [_row(name, found[DOUBLE], verdicts) for name, verdicts in found.items()]
+
+
+def _verdicts(options: dict[str, str], cases: int | None, max_trials: int) -> dict[Key, Verdict]:
+    """All testable verdicts; the check itself offers double precision alone, so its sampler is replaced."""
+    check = importlib.import_module("simulate.check")
+    claims = [conjecture(f.formula, cases=f.cases[:cases], name=f.name, expected=f.expected, exact=True) for f in FAMILIES.values()]
+    with patch.object(check, "simulate", partial(simulate, **options)):
+        reports = check.check_all(claims, Settings(max_trials=max_trials))
+    every = {(report.formula, i): verdict for report in reports for i, verdict in enumerate(report.verdicts)}
+    return {key: verdict for key, verdict in every.items() if verdict.verdict != NOT_TESTABLE}
+
+
+def _row(name: str, double: dict[Key, Verdict], found: dict[Key, Verdict]) -> dict[str, Any]:
+    agreed = [key for key, verdict in double.items() if verdict.verdict == "agree"]
+    z = np.array([found[key].z for key in agreed])
+    shift = np.abs(z - np.array([double[key].z for key in agreed]))
+    moved = [f"{family}[{case}]: {double[family, case].verdict} -> {found[family, case].verdict}" for family, case in double
+             if double[family, case].verdict != found[family, case].verdict]  # fmt: skip
+    return {
+        "kind": "verdicts",
+        "sampling": name,
+        "verdicts": len(double),
+        "moved": moved,
+        "largest_z": float(np.abs(z).max(initial=0)),
+        "mean_squared_z": float(np.mean(z**2)) if len(z) else 0.0,
+        "largest_shift_of_z": float(shift.max(initial=0)),
+    }
