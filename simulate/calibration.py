@@ -38,17 +38,16 @@ from theory.law import expected_errors
 QUANTITIES = ("deviation", "forgetting")
 FALSE_ALARMS = (0.01, 0.05)  # the strictest first: the samples of the others are its first trials
 LIMITS = tuple(upper_quantile(tail / 2) for tail in TAILS)
-SAMPLES = 10  # n of both tasks
+SAMPLES = 2  # n of both tasks; few, because the noise of a step is most skewed then
 META_RUNS_PER_JOB = 250  # part of what a stored part is
 _SEEDS = 2**32  # more than the meta-runs of any calibration
 
 # From far from the interpolation threshold to the smallest gap that is still judged. Some 4,500 trials resolve these deltas.
 SUBJECTS = (
-    Subject("frozen", LEAST_GAP, 0.083),
-    Subject("frozen", 12, 0.042),
-    Subject("frozen", 40, 0.0095),
-    Subject("initialized", LEAST_GAP, 0.04),
-    Subject("initialized", 40, 0.008),
+    Subject("frozen", LEAST_GAP, 0.028),
+    Subject("frozen", 12, 0.0155),
+    Subject("frozen", 40, 0.0043),
+    Subject("initialized", LEAST_GAP, 0.0205),
 )
 
 
