@@ -99,7 +99,7 @@ def simulate(
         precision; in torch's single precision and on a GPU they are others, so that results are not paired.
     memory_limit : float
         Bytes that the working arrays of all workers may take together; the results themselves, ``8 * (T^2 + 2 T)``
-        bytes a trial, come on top.
+        bytes a trial, come on top. The direct sampler needs room for all features of a trial's task, torch for its batch.
     workers : int, optional
         Threads; all available cores by default, one on a GPU. Neither they nor the memory limit change a bit of the
         result on one backend and device.
@@ -114,6 +114,14 @@ def simulate(
     ------
     InputError
         If an option or a value of the experiment is of no use here, or gradient descent diverges in some trial.
+
+    Notes
+    -----
+    The floor of the direct sampler is to draw n (d + 1) normal numbers a task, 7.6 ns each on one core in double precision,
+    3.4 ns by torch in single; below the threshold the Gram matrix adds n^2 d / 2 products. With n = 50 and d = 400 to 10,000
+    NumPy takes 1.4 to 1.5 times as long as drawing its numbers: drawing 68 %, Gram matrix 18 %, solving 6 % at d = 400,
+    the rest reading features. Torch in double precision takes 1.6 to 1.7 times as long as the same draws; in single
+    precision 1.7 to 2.1 times its own draws, but 0.55 to 0.65 of NumPy's time. ``make bench`` measures it.
     """
     seed, features, risk = canonical_seed(seed), check_features(features), check_risk(risk)
     library = choose_backend(backend, device, dtype)
