@@ -9,7 +9,7 @@ from torch import nn
 from deep.networks.base import Network
 from deep.networks.normalisation import normalise
 
-WIDTHS = (32, 64, 64, 128)
+WIDTHS = (16, 32, 64, 64)
 
 
 def convnet(image_shape: tuple[int, int, int], head_sizes: Sequence[int], normalisation: str) -> Network:

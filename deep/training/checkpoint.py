@@ -33,8 +33,8 @@ class Checkpoint:
         The partial record as JSON values; its results say how many tasks are done.
     network : mapping
         Weights and normalisation statistics.
-    optimiser : list
-        Moments of each segment.
+    optimiser : mapping
+        Its moments, where they go on from task to task.
     strategy : mapping
         The strategy's state.
     gradients : list of Tensor
@@ -46,7 +46,7 @@ class Checkpoint:
 
     record: Mapping[str, Any]
     network: Mapping[str, Tensor]
-    optimiser: list[Any]
+    optimiser: Mapping[str, Any]
     strategy: Mapping[str, Any]
     gradients: list[Tensor]
     generators: Mapping[str, Tensor]

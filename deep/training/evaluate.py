@@ -10,7 +10,7 @@ from torch import Tensor
 from deep.networks import Network
 from deep.training.examples import Examples
 
-EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 250
 
 
 def accuracy(network: Network, examples: Examples) -> float:

@@ -85,7 +85,7 @@ def train_task(
             inputs, targets = examples.batch(indices)
             with low_precision:
                 features = network.features(inputs, lowest)
-                outputs = examples.among_candidates(network.heads[task.head](features))
+                outputs = examples.among_candidates(network.heads[task.head](features)).to(flat.parameters.dtype)
                 loss = task.loss(outputs, targets)
                 penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
             (loss if penalty is None else loss + penalty).backward()
@@ -101,6 +101,7 @@ def train_task(
         steps += len(batches)
         epoch_done()
     _check_finite(flat.parameters, steps)
+    optimiser.end_task()
     strategy.end_task(task)
     return Trained(plan, tuple(means), steps, options.epochs * len(examples) + task.looked_at)
 

@@ -1,18 +1,39 @@
-"""The optimiser's step on segments of the flat vector; what is not trained is not touched."""
+"""SGD and Adam on the flat vector; what is not trained is not touched.
+
+The same arithmetic as `torch.optim.SGD` and `torch.optim.Adam`, whose first use costs every process seconds of imports.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from deep.training.flat import FlatParameters, Segment
 from deep.training.options import LoopOptions
 
+_DECAYS = (0.9, 0.999)  # of Adam's moments, as its authors chose them (Kingma and Ba, ICLR 2015)
+_SMALL = 1e-8
+
+
+@dataclass(eq=False)
+class _Piece:
+    """Neighbouring segments that take steps at one rate, as views of the flat vectors."""
+
+    place: slice
+    rate: float
+    count: int
+    parameters: Tensor
+    gradients: Tensor
+    moments: list[Tensor]
+
 
 class Optimiser:
-    """SGD or Adam of PyTorch, started anew for each task, with moments that can go on.
+    """Takes steps; its moments are flat vectors, which start at zero for each task unless they are kept.
 
     Parameters
     ----------
@@ -21,43 +42,68 @@ class Optimiser:
     """
 
     def __init__(self, flat: FlatParameters, options: LoopOptions) -> None:
-        self._options, self._segments = options, flat.segments
-        self._leaves = {segment: flat.parameters.detach()[segment.place].requires_grad_() for segment in flat.segments}
-        for segment, leaf in self._leaves.items():
-            leaf.grad = flat.gradients[segment.place]
-        self._moments: dict[Segment, dict[str, Any]] = {}
-        self._inner: torch.optim.Optimizer | None = None
+        self._flat, self._options = flat, options
+        self._rule = self._sgd if options.optimiser == "sgd" else self._adam
+        number = 2 if options.optimiser == "adam" else int(options.momentum > 0)
+        self._moments = [torch.zeros_like(flat.parameters, requires_grad=False) for _ in range(number)]
+        self._counts = dict.fromkeys(flat.segments, 0)
+        self._chosen: tuple[Segment, ...] = ()
+        self._pieces: list[_Piece] = []
 
     def begin_task(self, segments: Sequence[Segment], weights: Sequence[float] | None = None) -> None:
         """Prepare steps of ``segments``, each times the weight of its stage."""
-        self._remember()
-        rates = {segment: self._options.learning_rate * (1.0 if weights is None else weights[segment.stage]) for segment in segments}
-        groups = [{"params": [self._leaves[s] for s in segments if rates[s] == rate], "lr": rate} for rate in dict.fromkeys(rates.values())]
-        decay = {"weight_decay": self._options.weight_decay}
-        if self._options.optimiser == "sgd":
-            self._inner = torch.optim.SGD(groups, momentum=self._options.momentum, **decay)
-        else:
-            self._inner = torch.optim.Adam(groups, **decay)
-        if self._options.keep_moments:
-            self._inner.state.update({self._leaves[s]: dict(self._moments[s]) for s in segments if s in self._moments})
+        self._chosen = tuple(segments)
+        if not self._options.keep_moments:
+            self._counts = dict.fromkeys(self._flat.segments, 0)
+            for moments in self._moments:
+                moments.zero_()
+        self._pieces = []
+        for segment in segments:
+            rate = self._options.learning_rate * (1.0 if weights is None else weights[segment.stage])
+            last = self._pieces[-1] if self._pieces else None
+            if last and (last.place.stop, last.rate, last.count) == (segment.place.start, rate, self._counts[segment]):
+                self._pieces[-1] = self._piece(slice(last.place.start, segment.place.stop), rate, last.count)
+            else:
+                self._pieces.append(self._piece(segment.place, rate, self._counts[segment]))
 
+    @torch.no_grad()
     def step(self) -> None:
         """Move the chosen segments by the gradients in the flat vector."""
-        self._inner.step()
+        for piece in self._pieces:
+            piece.count += 1
+            gradients = piece.gradients
+            if self._options.weight_decay:
+                gradients = gradients.add(piece.parameters, alpha=self._options.weight_decay)
+            self._rule(piece, gradients)
 
-    def state(self) -> list[dict[str, Any] | None]:
-        """Return the moments of each segment, None where there are none yet."""
-        self._remember()
-        return [self._moments.get(segment) for segment in self._segments]
+    def end_task(self) -> None:
+        """Remember how many steps each segment has taken."""
+        for segment in self._chosen:
+            self._counts[segment] = next(piece.count for piece in self._pieces if segment.place.start < piece.place.stop)
 
-    def load(self, state: list[dict[str, Any] | None]) -> None:
-        """Take up moments that `state` has returned."""
-        for segment, entry in zip(self._segments, state, strict=True):
-            if entry is not None:
-                device = self._leaves[segment].device
-                # Adam's count of steps, a scalar, stays on the CPU: reading it must not wait for the device.
-                self._moments[segment] = {name: value.to(device) if value.ndim else value for name, value in entry.items() if value is not None}
+    def state(self) -> dict[str, Any]:
+        """Return moments and counts of steps, if they are kept."""
+        return {"moments": self._moments, "counts": list(self._counts.values())} if self._options.keep_moments else {}
 
-    def _remember(self) -> None:
-        if self._inner is not None and self._options.keep_moments:
-            self._moments.update({s: self._inner.state[leaf] for s, leaf in self._leaves.items() if leaf in self._inner.state})
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state` has returned."""
+        if state:
+            self._counts = dict(zip(self._flat.segments, state["counts"], strict=True))
+            for moments, stored in zip(self._moments, state["moments"], strict=True):
+                moments.copy_(stored)
+
+    def _piece(self, place: slice, rate: float, count: int) -> _Piece:
+        flat = self._flat
+        return _Piece(place, rate, count, flat.parameters.detach()[place], flat.gradients[place], [moments[place] for moments in self._moments])
+
+    def _sgd(self, piece: _Piece, gradients: Tensor) -> None:
+        if piece.moments:
+            gradients = piece.moments[0].mul_(self._options.momentum).add_(gradients)
+        piece.parameters.add_(gradients, alpha=-piece.rate)
+
+    def _adam(self, piece: _Piece, gradients: Tensor) -> None:
+        mean, square = piece.moments
+        mean.lerp_(gradients, 1 - _DECAYS[0])
+        square.mul_(_DECAYS[1]).addcmul_(gradients, gradients, value=1 - _DECAYS[1])
+        scale, root = (1 - _DECAYS[0] ** piece.count, math.sqrt(1 - _DECAYS[1] ** piece.count))
+        piece.parameters.addcdiv_(mean, (square.sqrt() / root).add_(_SMALL), value=-piece.rate / scale)

@@ -36,7 +36,7 @@ class LoopOptions:
     epochs: int = 10
     batch_size: int = 32
     optimiser: str = "sgd"
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     momentum: float = 0.0
     weight_decay: float = 0.0
     keep_moments: bool = False
