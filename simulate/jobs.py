@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 import socket
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from joblib import Parallel, delayed
+from joblib._parallel_backends import LokyBackend
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from simulate.machine import cores
 from theory.errors import DriftlawError, InputError
@@ -85,8 +85,8 @@ def run_jobs(
 
     Notes
     -----
-    A worker that dies takes down no result: whatever was not yielded yet is done again. BLAS runs on one thread inside
-    jobs, so that neither speed nor bits depend on how many run side by side.
+    A worker that dies takes down no result: whatever was not yielded yet is done again. BLAS runs on one thread while jobs
+    run, so that neither speed nor bits depend on how many run side by side (Dask starts its workers like that by itself).
     """
     jobs = list(jobs)
     options = _backend(workers, kind, scheduler)
@@ -152,13 +152,12 @@ def _map(function: Callable, jobs: list[Any], pending: list[int], started: list[
 
 
 def _call(function: Callable, index: int, job: Any) -> tuple[int, Any]:
-    with _one_blas_thread:
-        try:
-            return index, function(job)
-        except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            text = str(error) if isinstance(error, DriftlawError) else f"{type(error).__name__}: {error}"
-            return index, _Failure(text, f"{last.filename}, line {last.lineno}", isinstance(error, DriftlawError))
+    try:
+        return index, function(job)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text = str(error) if isinstance(error, DriftlawError) else f"{type(error).__name__}: {error}"
+        return index, _Failure(text, f"{last.filename}, line {last.lineno}", isinstance(error, DriftlawError))
 
 
 def _job_error(failures: dict[int, _Failure], jobs: list[Any], label: Callable[[Any], str]) -> JobError:
@@ -180,13 +179,17 @@ def _backend(workers: Any, kind: str, scheduler: str | None) -> Callable:
             raise InputError(f"workers is {workers!r} beside a scheduler; a cluster brings its own workers, leave it out")
         return lambda: _cluster(scheduler)
     count = workers or cores()
-    backend = {"threads": "threading", "processes": "loky"}[kind]
-    return lambda: _local({"n_jobs": int(count), "backend": backend if count > 1 else "sequential"})
+    return lambda: _local(int(count), kind)
 
 
 @contextmanager
-def _local(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield options
+def _local(workers: int, kind: str) -> Iterator[dict[str, Any]]:
+    """Work on this machine, with BLAS on one thread: set here, because limits that threads set for themselves cross one another."""
+    backend: Any = "sequential" if workers == 1 else "threading"
+    if workers > 1 and kind == "processes":
+        backend = LokyBackend(inner_max_num_threads=1)
+    with threadpool_limits(1, user_api="blas"):
+        yield {"n_jobs": workers, "backend": backend}
 
 
 @contextmanager
@@ -219,31 +222,6 @@ def _lost_worker_errors() -> tuple[type[BaseException], ...]:
     except ImportError:
         return (BrokenProcessPool,)
     return (BrokenProcessPool, *LOST)
-
-
-class _OneBlasThread:
-    """Keeps BLAS on one thread while any job of this process runs.
-
-    Limits that several threads set and lift at their own times would end with the first that lifts its own.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._running, self._limit = threading.Lock(), 0, None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._running += 1
-            if self._running == 1:
-                self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
-
-    def __exit__(self, *_: Any) -> None:
-        with self._lock:
-            self._running -= 1
-            if self._running == 0:
-                self._limit.restore_original_limits()
-
-
-_one_blas_thread = _OneBlasThread()
 
 
 def _bar(results: Iterator[tuple[int, Any]], total: int, title: str | None) -> Iterator[tuple[int, Any]]:

@@ -1,0 +1,142 @@
+"""The job map: every job once, whatever dies or fails; the same on threads and processes.
+
+Functions stand inside tests, so that other processes get them by value.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import threadpoolctl
+
+from simulate.jobs import JobError, run_jobs
+from theory.errors import InputError
+
+KINDS = [("threads", 1), ("threads", 3), ("processes", 1), ("processes", 2)]
+
+
+@pytest.mark.parametrize(("kind", "workers"), KINDS)
+def test_every_job_once_with_its_index(kind, workers):
+    found = list(run_jobs(lambda job: job * job, range(20, 50), kind=kind, workers=workers))
+    assert sorted(found) == [(i, (20 + i) ** 2) for i in range(30)]
+    assert list(run_jobs(lambda job: job, [], kind=kind, workers=workers)) == []
+
+
+def test_results_come_as_they_end():
+    gate = threading.Event()
+
+    def wait(job):
+        return gate.wait(20) if job == 0 else job
+
+    results = run_jobs(wait, range(4), workers=2)
+    first = [next(results)[0] for _ in range(3)]
+    gate.set()
+    assert first == [1, 2, 3] and next(results) == (0, True)
+
+
+@pytest.mark.parametrize(("kind", "workers"), KINDS)
+def test_a_failing_job_is_named_after_all_others_are_done(kind, workers):
+    def fail(job):
+        if job in (3, 5):
+            raise KeyError(f"no {job}")
+        return job
+
+    kept = []
+    with pytest.raises(JobError, match=r"2 of 12 jobs failed, the first of them: point 3: KeyError: 'no 3' \(.*test_jobs.py, line \d+\)"):
+        for index, _ in run_jobs(fail, range(12), kind=kind, workers=workers, label="point {}".format):
+            kept.append(index)
+    assert sorted(kept) == [index for index in range(12) if index not in (3, 5)]
+
+
+def test_deliberate_errors_keep_their_words():
+    def refuse(job):
+        raise InputError("noise is -1; give at least 0")
+
+    with pytest.raises(JobError, match=r"^7: noise is -1; give at least 0; the results of the other jobs are kept$"):
+        list(run_jobs(refuse, [7], workers=1))
+
+
+def test_a_killed_worker_loses_and_repeats_nothing(tmp_path):
+    flag = str(tmp_path / "killed")
+
+    def work(job):
+        if job == 5 and not os.path.exists(flag):
+            open(flag, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return job, os.getpid()
+
+    found = list(run_jobs(work, range(40), kind="processes", workers=2))
+    assert os.path.exists(flag)
+    assert sorted(index for index, _ in found) == list(range(40)) and all(index == job for index, (job, _) in found)
+
+
+def test_a_job_that_always_kills_its_worker_is_given_up_after_the_others():
+    def work(job):
+        if job == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.02)
+        return job
+
+    kept = []
+    with pytest.raises(JobError, match=r"workers died 3 times in a row .* while working on .*\b2\b.*fewer workers"):
+        for index, _ in run_jobs(work, range(12), kind="processes", workers=2):
+            kept.append(index)
+    assert 2 not in kept and len(kept) == len(set(kept)) >= 12 - 4  # the poisoned one, and what shares the last pools with it
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_an_early_end_leaves_the_next_call_whole(kind):
+    results = run_jobs(lambda job: job, range(100), kind=kind, workers=2)
+    next(results)
+    results.close()
+    assert sorted(run_jobs(lambda job: -job, range(10), kind=kind, workers=2)) == [(i, -i) for i in range(10)]
+
+
+@pytest.mark.parametrize(("kind", "workers"), KINDS)
+def test_blas_keeps_to_one_thread(kind, workers):
+    def threads(job):
+        time.sleep(0.005 * (job % 3))  # so that jobs end in the midst of others
+        import numpy  # noqa: F401 - loads BLAS in a fresh process
+        from threadpoolctl import threadpool_info
+
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        assert all(seen <= {1} for _, seen in run_jobs(threads, range(30), kind=kind, workers=workers))
+        after = [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    assert after and set(after) == {2}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "fibres"}, "kind is 'fibres'; choose one of threads, processes"),
+        ({"workers": 0}, "workers is 0; give a whole number of at least 1"),
+        ({"workers": True}, "workers is True"),
+        ({"workers": 2.0}, "workers is 2.0"),
+        ({"scheduler": "tcp://127.0.0.1:1"}, "cannot reach the Dask scheduler 'tcp://127.0.0.1:1': .*dask scheduler"),
+        ({"scheduler": "nowhere"}, "cannot reach the Dask scheduler 'nowhere'"),
+        ({"scheduler": "tcp://127.0.0.1:1", "workers": 3}, "a cluster brings its own workers"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(InputError, match=message):
+        list(run_jobs(abs, [1], **options))
+
+
+def test_what_cannot_travel_is_refused():
+    with pytest.raises(InputError, match="cannot be sent to other processes"):
+        list(run_jobs(lambda job: 1, [threading.Lock()] * 3, kind="processes", workers=2))
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "simulate.cluster", raising=False)
+    with pytest.raises(InputError, match=r"pip install 'driftlaw\[cluster\]'"):
+        list(run_jobs(abs, [1], scheduler="tcp://127.0.0.1:1"))
