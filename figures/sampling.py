@@ -44,11 +44,14 @@ class Point:
         Quantities, as `simulate.parse_target` reads them.
     difference : pair of str, optional
         Two of the names: their paired difference is estimated too, under the name "first - second".
+    method : {"direct", "reduced"}
+        Of `simulate.simulate`; "reduced" has no paired differences.
     """
 
     sequences: Mapping[str, TaskSequence]
     targets: Sequence[str]
     difference: tuple[str, str] | None = None
+    method: str = "direct"
 
 
 class Sampler:
@@ -86,6 +89,7 @@ class Sampler:
             "trials": self.trials,
             "seed": seed,
             "wanted": wanted,
+            "method": point.method,
         }
         record = self.store.get_or_compute(run_key(description, self._code), lambda: self._simulate(point, wanted, seed))
         found = {(name, target): (mean, stderr) for name, target, mean, stderr in record}
@@ -93,7 +97,9 @@ class Sampler:
 
     def _simulate(self, point: Point, wanted: list[list[str]], seed: tuple[int, int]) -> list[list[Any]]:
         needed = {part for name, _ in wanted for part in (point.difference if name == _joint_name(point) else (name,))}
-        runs: dict[str, Any] = {name: simulate(seq, self.trials, seed) for name, seq in point.sequences.items() if name in needed}
+        runs: dict[str, Any] = {
+            name: simulate(seq, self.trials, seed, method=point.method) for name, seq in point.sequences.items() if name in needed
+        }
         if point.difference and set(point.difference) <= needed:
             left, right = point.difference
             runs[_joint_name(point)] = runs[left] - runs[right]

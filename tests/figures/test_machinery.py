@@ -42,7 +42,7 @@ def drawn(tmp_path, monkeypatch):
     output = Output(tmp_path)
     assert make("small", {"small": SMALL}, output)
     calls = []
-    monkeypatch.setattr(sampling, "simulate", lambda seq, trials, seed: calls.append(trials) or simulate(seq, trials, seed))
+    monkeypatch.setattr(sampling, "simulate", lambda seq, trials, seed, **options: calls.append(trials) or simulate(seq, trials, seed, **options))
     return output, calls
 
 

@@ -1,0 +1,111 @@
+"""Error after ten tasks against the number of parameters, from below the number of samples to a million."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from figures.captions import simulation_sentence
+from figures.draw import curve, entry, points, panel_letter
+from figures.registry import Figure
+from figures.sampling import Point, Sampler
+from figures.style import FROZEN, INITIALIZED, NOTE, POLE, STEPS
+from figures.table import Table
+from theory import TaskSequence, expected_errors, frozen, initialized, one_block
+
+TASKS, SAMPLES = 10, 50  # the setting of Banayeeanzade et al.
+COSINE = 0.8  # between the truths of any two tasks, which have length 1
+NOISES = (0.1, 0.5, 1.0)
+TRAINING_NOISE = 0.5
+MOST = 10**6
+ONE_BLOCK = "one block"
+TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
+QUANTITY = "generalization"
+# No simulation within 3 of a threshold, where the variance is infinite.
+SIMULATED = (10, 20, 30, 38, 44, 46, 54, 56, 64, 80, 120, 200, 500, 1000, 5000, 20_000, 100_000, MOST)
+SIMULATED_HALVES = (20, 28, 36, 44, 46, 54, 56, 64, 72, 80, 90, 110, 120, 140, 200, 500, 1000, 5000, 20_000, 100_000, MOST)
+ALL = np.unique(np.geomspace(10, MOST, 400).astype(int))
+P = np.union1d(np.union1d(ALL, np.arange(10, 130)), SIMULATED)
+EVEN = np.union1d(np.union1d(ALL // 2 * 2, np.arange(20, 180, 2)), SIMULATED_HALVES)
+EVEN = EVEN[EVEN >= SIMULATED_HALVES[0]]  # a block has to hold the truths of all tasks
+
+
+def truths(share: float = 1.0) -> np.ndarray:
+    """Return the inner products of the truths in a block that holds ``share`` of their squared length."""
+    return share * np.where(np.eye(TASKS) == 1, 1.0, COSINE)
+
+
+def one(p: int | np.ndarray, noise: float) -> TaskSequence:
+    """Return tasks that all train one block of ``p`` parameters, a number or a grid."""
+    return one_block(p, (SAMPLES,) * TASKS, noise, gram=truths())
+
+
+def halves(p: int | np.ndarray, training: str) -> TaskSequence:
+    """Return tasks with half of ``p`` parameters shared and half specific, which frozen training trains alone."""
+    build = {"frozen": frozen, "initialized": initialized}[training]
+    return build({"shared": p // 2, "specific": p // 2}, (SAMPLES,) * TASKS, TRAINING_NOISE, gram={b: truths(0.5) for b in ("shared", "specific")})
+
+
+def case(noise: float) -> str:
+    """Name the experiment with this noise."""
+    return f"sigma={noise:g}"
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    series = [(ONE_BLOCK, case(noise), P, SIMULATED, lambda p, noise=noise: one(p, noise)) for noise in NOISES]
+    series += [(t, case(TRAINING_NOISE), EVEN, SIMULATED_HALVES, lambda p, training=t: halves(p, training)) for t in TRAININGS]
+    for training, name, places, simulated, build in series:
+        law = expected_errors(build(places), outside="nan").generalization()
+        table.add_curve(QUANTITY, training, "p", places, law, "expected_errors", name)
+        results = sampler.run([Point({training: build(p)}, (QUANTITY,), method="reduced") for p in simulated])
+        for p, result in zip(simulated, results, strict=True):
+            table.add_point(QUANTITY, training, "p", p, result[training, QUANTITY], name)
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, right = canvas.subplots(1, 2, sharey=True)
+    for noise, look in zip(NOISES, STEPS, strict=False):
+        rows = table.select(training=ONE_BLOCK, case=case(noise))
+        curve(left, rows, look)
+        points(left, rows, look)
+    for training, look in TRAININGS.items():
+        curve(right, table.select(training=training), look)
+        points(right, table.select(training=training), look)
+    _poles(left, {SAMPLES: "$p=n$"})
+    _poles(right, {SAMPLES: "$p=n$", 2 * SAMPLES: "$p/2=n$"})
+    for ax in (left, right):
+        ax.set(xscale="log", yscale="log", xlim=(8, 1.6 * MOST), ylim=(0.2, 150), xlabel="$p$, number of parameters")
+        ax.xaxis.set_major_locator(LogLocator(numticks=8))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    left.set_ylabel(f"generalization error $G_{{{TASKS}}}$")
+    left.legend(handles=[entry(look, f"{noise:g}") for noise, look in zip(NOISES, STEPS, strict=False)], title=r"noise $\sigma$", loc="upper right")
+    right.legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="upper right")
+    panel_letter(left, "a", "one block")
+    panel_letter(right, "b", rf"$p/2$ shared, $p/2$ specific, $\sigma={TRAINING_NOISE:g}$")
+
+
+def _poles(ax: Axes, thresholds: dict[int, str]) -> None:
+    """Shade where the expectation is infinite, and name it inside, because the titles are above."""
+    for place, (threshold, label) in enumerate(thresholds.items()):
+        width = threshold // SAMPLES  # of p, while the threshold lies in p or in p / 2
+        ax.axvspan(threshold - width, threshold + width, color=POLE, linewidth=0, zorder=0)
+        ax.text(threshold * (0.9, 1.1)[place], 0.22, label, ha=("right", "left")[place], va="bottom", fontsize=9, color=NOTE)
+
+
+def caption(table: Table) -> str:
+    return (
+        f"Mean squared error $G_{{{TASKS}}}$ over $T={TASKS}$ tasks after the last one, $n={SAMPLES}$ samples each (setting of Banayeeanzade "
+        f"et al.), truths of length 1 with cosine {COSINE:g} between tasks. Curves: exact law; shaded: no expectation, within 1 of an "
+        f"interpolation threshold of a trained block. Frozen training passes two, that of task 1 at $p=n$ and that of the others at $p/2=n$. "
+        "As $p$ grows further, $n$ samples teach less and less, and the error returns to the truths' squared length 1. "
+        f"{simulation_sentence(table)} The reduced sampler takes the same time for every $p$."
+    )
+
+
+FIGURE = Figure(
+    "Double descent up to a million parameters.", compute, draw, caption, trials=2000, quick_trials=200, size=(7.4, 3.7)
+)
