@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from deep.commands.data import DataCommand
+from deep.commands.linear import LinearCommand
 from deep.commands.resume import ResumeCommand
 from deep.commands.run import RunCommand
 from deep.commands.show import ShowCommand
@@ -25,6 +26,7 @@ Command = (
     | Annotated[StatusCommand, tyro.conf.subcommand("status")]
     | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
     | Annotated[ShowCommand, tyro.conf.subcommand("show")]
+    | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
 )
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from deep.gaussian import GaussianTask, gaussian_tasks, heavy_ball
 from deep.records import built
 from simulate.evidence import Estimate
-from theory.errors import InputError
 from theory.problem import TaskSequence
 
 TRIALS_AT_ONCE = 512
@@ -60,9 +59,11 @@ class BridgeRecord:
         Inner products of the truths of each block.
     strategy : str
     strategy_options : mapping
+    trained : tuple of tuple of str
+        For each task, the blocks that the strategy trained.
     trials, seed : int
     estimates : mapping of str to tuple of float
-        Mean and standard error by name: deviation, forgetting, the update of each task.
+        Mean and standard error of deviation, forgetting and update (of the last task).
     """
 
     KIND: ClassVar[str] = "bridge"
@@ -73,6 +74,7 @@ class BridgeRecord:
     gram: Mapping[str, Any]
     strategy: str
     strategy_options: Mapping[str, Any]
+    trained: tuple[tuple[str, ...], ...]
     trials: int
     seed: int
     estimates: Mapping[str, Any]
@@ -80,7 +82,26 @@ class BridgeRecord:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> BridgeRecord:
         """Return the record of the fields that `deep.records.to_json` writes."""
-        return built(cls, value)
+        return built(cls, {**value, "trained": tuple(map(tuple, value["trained"]))})
+
+
+def bridge_record(seq: TaskSequence, strategy: str, strategy_options: Mapping[str, Any] | None = None, trials: int = 1000, seed: int = 0) -> BridgeRecord:
+    """Train by `train_linear` and return the estimates as a record."""
+    runs = train_linear(seq, strategy, strategy_options, trials, seed)
+    values = {"deviation": runs.deviation(), "forgetting": runs.forgetting(), "update": runs.updates[:, -1]}
+    estimates = {name: Estimate.from_samples(draws) for name, draws in values.items()}
+    return BridgeRecord(
+        blocks={block: int(dimension) for block, dimension in seq.blocks.items()},
+        samples=tuple(int(task.samples) for task in seq.tasks),
+        noise=tuple(float(task.noise) for task in seq.tasks),
+        gram={block: np.asarray(gram.values, dtype=float).tolist() for block, gram in seq.gram.items()},
+        strategy=strategy,
+        strategy_options=dict(strategy_options or {}),
+        trained=tuple(tuple(block for block, moved in zip(seq.blocks, task, strict=True) if moved) for task in runs.trained),
+        trials=trials,
+        seed=seed,
+        estimates={name: [estimate.mean, estimate.stderr] for name, estimate in estimates.items()},
+    )
 
 
 def train_linear(

@@ -17,6 +17,7 @@ from deep.runs.names import run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
 from simulate.jobs import run_jobs
+from simulate.machine import cores
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def train_runs(
                 yield record
         if not too_large:
             return
-        at_once = min(workers or len(jobs), len(jobs))
+        at_once = min(workers or cores(), len(jobs))
         if at_once == 1:
             raise InputError(f"out of memory with one run at a time: {_label(too_large[0])}; take a smaller batch or network")
         workers = at_once // 2
@@ -117,6 +118,8 @@ def train(job: Job) -> RunRecord | None:
             raise
         finally:
             torch.set_num_threads(threads)
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
         folder.put_record(record)
         return record
 

@@ -8,10 +8,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 from made_records import made_record
 
 from deep.records import Failure
-from deep.runs import RunsFolder
+from deep.runs import RunsFolder, execute
+from deep.training.config import RunConfig
 from theory.errors import InputError
 
 CONFIG = made_record().config
@@ -84,6 +86,47 @@ def test_the_configuration_is_stored_once(tmp_path):
     before = (folder.path / "config.json").stat().st_mtime_ns
     folder.put_config(dict(CONFIG))
     assert (folder.path / "config.json").stat().st_mtime_ns == before
+
+
+def failing_jobs(capacity, seen):
+    """Return a job map in which runs beyond a device's capacity find no memory."""
+
+    def run_jobs(function, jobs, *, workers, **_):
+        seen.append((len(jobs), workers))
+        for index, job in enumerate(jobs):
+            yield index, None if min(workers or 4, len(jobs)) > capacity and index >= capacity else job.config.key
+
+    return run_jobs
+
+
+@pytest.mark.parametrize(("workers", "capacity", "passes"), [(4, 2, [(6, 4), (4, 2)]), (None, 1, [(6, None), (5, 2), (4, 1)]), (4, 4, [(6, 4)])])
+def test_runs_that_find_no_memory_go_on_fewer_at_a_time(tmp_path, monkeypatch, workers, capacity, passes):
+    configs = [RunConfig(order=order) for order in range(6)]
+    seen, told = [], []
+    monkeypatch.setattr(execute, "run_jobs", failing_jobs(capacity, seen))
+    monkeypatch.setattr(execute, "cores", lambda: 4)
+    assert sorted(execute.train_runs(configs, tmp_path, workers=workers, tell=told.append)) == sorted(config.key for config in configs)
+    assert seen == passes and len(told) == len(passes) - 1
+    assert all(text.startswith("out of memory with") for text in told)
+
+
+def test_a_run_that_does_not_fit_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "run_jobs", failing_jobs(0, []))
+    with pytest.raises(InputError, match="one run at a time: split-digits, order 0.*smaller batch"):
+        list(execute.train_runs([RunConfig(), RunConfig(order=1)], tmp_path, workers=2, tell=lambda text: None))
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monkeypatch, error):
+    def no_memory(*_, **__):
+        raise error
+
+    job = execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource())
+    threads = torch.get_num_threads()
+    with monkeypatch.context() as patch:
+        patch.setattr("deep.training.run.train_run", no_memory)
+        assert execute.train(job) is None
+    assert RunsFolder(tmp_path).states()[0].status == "interrupted" and torch.get_num_threads() == threads
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

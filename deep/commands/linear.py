@@ -1,0 +1,61 @@
+"""`python -m deep linear`: the training loop on linear models, for comparison with the exact law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tqdm import tqdm
+
+from deep.bridge import BridgeRecord, bridge_record
+from deep.commands.options import print_json, table
+from deep.records import to_json, write_records
+from theory.problem import Task, TaskSequence
+
+BLOCKS = {"shared, kept": 20, "shared, trained": 20, "specific": 60}
+NOISE = (0.3, 0.5)
+# Shared truths are equal, specific ones of length 1 with a cosine of .6.
+GRAM = {"shared, kept": [[0.5, 0.5], [0.5, 0.5]], "shared, trained": [[0.5, 0.5], [0.5, 0.5]], "specific": [[1.0, 0.6], [0.6, 1.0]]}
+TRAININGS = (("initialized", {}), ("frozen", {"depth": 2}), ("frozen", {"depth": 1}))
+
+
+@dataclass(frozen=True)
+class LinearCommand:
+    """Train linear models on two Gaussian tasks to the limit: initialized, partially frozen and frozen; print means and errors."""
+
+    first_samples: int = 30
+    """Samples of the first task."""
+    second_samples: tuple[int, ...] = (5, 10, 15, 20, 25, 30, 35, 40)
+    """Samples of the second task; every training is repeated for each."""
+    trials: int = 1000
+    """Independent trials."""
+    seed: int = 0
+    """Decides the data."""
+    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the records to a file of JSON lines."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        """Train, print the estimates; return the exit status."""
+        jobs = [(samples, *training) for samples in self.second_samples for training in TRAININGS]
+        bar = tqdm(jobs, unit="training", leave=False, disable=None)
+        records = [bridge_record(self._experiment(samples), name, options, self.trials, self.seed) for samples, name, options in bar]
+        if self.records is not None:
+            write_records(self.records, records)
+        print_json([to_json(record) for record in records]) if self.json else print(_text(records))
+        return 0
+
+    def _experiment(self, second: int) -> TaskSequence:
+        first = Task(self.first_samples, NOISE[0], dict.fromkeys(BLOCKS, "first"), tuple(BLOCKS))
+        return TaskSequence(BLOCKS, (first, replace(first, samples=second, noise=NOISE[1], truth=dict.fromkeys(BLOCKS, "second"))), GRAM)
+
+
+def _text(records: list[BridgeRecord]) -> str:
+    rows = [("n_2", "trains on task 2", *records[0].estimates)]
+    for record in records:
+        values = (f"{mean:.4f} +- {stderr:.4f}" for mean, stderr in record.estimates.values())
+        rows.append((str(record.samples[1]), "; ".join(record.trained[1]), *values))
+    return table(rows)
