@@ -1,4 +1,4 @@
-"""The magnitude rule: train everything, then shorten each stage's step to the length that serves all tasks so far."""
+"""The magnitude rule: train everything, then shorten the steps of shared stages to the length that serves all tasks so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _CHUNK = 64  # examples whose gradients are in memory at once
 
 @dataclass(eq=False)
 class Magnitude(Strategy):
-    """After each task but the first, scale the step of every stage but the head by s between 0 and 1.
+    """After each task but the first, scale the step of every shared stage by s between 0 and 1.
+
+    A head that all tasks have in common is shared too; one that is the task's own keeps its whole step.
 
     Parameters
     ----------
@@ -56,17 +58,15 @@ class Magnitude(Strategy):
 
     def end_task(self, task: TaskContext) -> None:
         """Shorten the step just trained, and keep the task's curvature."""
-        stages = len(task.stages)
-        body = task.flat.place(stages - 1).start
         trained = task.flat.parameters.detach().clone()
-        fisher = body_fisher(task, task.draw(self.probe_examples)) if self.rule == "fisher" else None
+        fisher = shared_fisher(task, task.draw(self.probe_examples)) if self.rule == "fisher" else None
         if task.number:
-            places = [task.flat.place(stage) for stage in range(stages - 1)]
+            places = [task.flat.place(stage) for stage in range(shared_stages(task))]
             self.scales = tuple(self._scale(place, task, fisher) for place in places)
             for place, scale in zip(places, self.scales, strict=True):
                 trained[place] = task.start[place] + scale * task.step[place]
         if fisher is not None:
-            pull = fisher * task.flat.parameters.detach()[:body]
+            pull = fisher * task.flat.parameters.detach()[: len(fisher)]
             self._curvature = fisher if self._curvature is None else self._curvature + fisher
             self._pull = pull if self._pull is None else self._pull + pull
         task.flat.set(trained)
@@ -93,26 +93,31 @@ class Magnitude(Strategy):
         self._curvature, self._pull = state.get("curvature"), state.get("pull")
 
 
-def body_fisher(task: TaskContext, examples: Examples) -> Tensor:
-    """Compute the diagonal of the Fisher information over all parameters but the heads, shape (body,)."""
+def shared_stages(task: TaskContext) -> int:
+    """Return how many stages, counted from the input, all tasks have in common."""
+    return len(task.stages) - (len(task.network.heads) > 1)
+
+
+def shared_fisher(task: TaskContext, examples: Examples) -> Tensor:
+    """Compute the diagonal of the Fisher information over the parameters that all tasks share, which come first."""
     network, head = task.network, examples.head
     parameters = {name: value.detach() for name, value in network.named_parameters()}
-    body = {name: value for name, value in parameters.items() if name.startswith("body.")}
-    rest = {name: value for name, value in (parameters | dict(network.named_buffers())).items() if name not in body}
+    shared = {name: value for name, value in parameters.items() if name.startswith("body.") or len(network.heads) == 1}
+    rest = {name: value for name, value in (parameters | dict(network.named_buffers())).items() if name not in shared}
 
     def log_probability(chosen: dict[str, Tensor], image: Tensor, unit: int) -> Tensor:
         outputs = examples.among_candidates(functional_call(network, chosen | rest, (image[None], head)))
         return torch.log_softmax(outputs[0], 0)[unit]
 
-    total = {name: torch.zeros_like(value) for name, value in body.items()}
+    total = {name: torch.zeros_like(value) for name, value in shared.items()}
     with network.evaluating():
         for indices in torch.arange(len(examples), device=examples.inputs.device).split(_CHUNK):
             inputs, _ = examples.batch(indices)
             with torch.no_grad():
                 probabilities = torch.softmax(examples.among_candidates(network(inputs, head)), 1)
             for unit in range(probabilities.shape[1]):
-                gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(body, inputs, unit)
+                gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(shared, inputs, unit)
                 for name, value in gradients.items():
                     total[name] += torch.einsum("n,n...->...", probabilities[:, unit], value.square())
             task.looked_at += len(indices) * (1 + probabilities.shape[1])
-    return torch.cat([total[name].flatten() for name in body]) / len(examples)
+    return torch.cat([value.flatten() for value in total.values()]) / len(examples)
