@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from theory.errors import InputError
 
 FORMAT = 1
 NAME = "checkpoint.pt"
+_CHECKSUM = hashlib.sha256().digest_size
 _TENSORS = ("network", "optimiser", "strategy", "gradients", "generators")
 
 
@@ -69,11 +71,9 @@ def save(folder: str | os.PathLike[str], config: RunConfig, checkpoint: Checkpoi
         "record": json.dumps(checkpoint.record),
         **{name: getattr(checkpoint, name) for name in _TENSORS},
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        replace_file(Path(folder) / NAME, buffer.getvalue())
+        replace_file(Path(folder) / NAME, packed(content))
     except OSError as error:
         raise InputError(f"cannot write {Path(folder) / NAME}: {error.strerror or error}; free space or choose another folder") from None
 
@@ -89,7 +89,7 @@ def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None
     path = Path(folder) / NAME
     remedy = f"remove {path} to start the run anew"
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = unpacked(path.read_bytes())
         if content["format"] != FORMAT:
             raise InputError(f"the checkpoint {path} has format {content['format']!r}, this version reads {FORMAT}; {remedy}")
         if content["key"] != config.key:
@@ -102,9 +102,24 @@ def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None
         raise InputError(f"cannot read {path}: {error.strerror or error}; correct its permissions or {remedy}") from None
     except InputError:
         raise
-    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
+    except (RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"the checkpoint {path} is damaged ({reason}); {remedy}") from None
+
+
+def packed(content: Any) -> bytes:
+    """Return the bytes of a file: the SHA-256 of what follows, which PyTorch's own format does not check, then that format."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue()
+
+
+def unpacked(stored: bytes) -> Any:
+    """Return what `packed` was given, on the CPU; raises ValueError for other bytes, and runs no code from them."""
+    checksum, rest = stored[:_CHECKSUM], stored[_CHECKSUM:]
+    if hashlib.sha256(rest).digest() != checksum:
+        raise ValueError("its checksum does not match")
+    return torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
 
 
 def moved(value: Any, device: torch.device) -> Any:

@@ -1,0 +1,48 @@
+"""Small networks, streams and tasks for tests of training."""
+
+from __future__ import annotations
+
+import torch
+from made_data import made_dataset
+
+from deep.networks import Network, build
+from deep.streams import Split, Stream
+from deep.training.config import RunConfig
+from deep.training.examples import Examples
+from deep.training.flat import FlatParameters
+from deep.training.optimiser import Optimiser
+from deep.training.options import LoopOptions
+from deep.training.task import TaskContext
+
+QUICK = {"epochs": 2, "batch_size": 8, "probe_examples": 10, "normalisation": "batch", "stream": "split-digits"}
+
+
+def made_stream(tasks: int = 3, train: int = 12, shape: tuple[int, ...] = (4, 4), seed: int = 0, order: int = 0) -> Stream:
+    """Return a split stream that calls itself split-digits, with two classes a task."""
+    dataset = made_dataset(classes=2 * tasks, train=train, test=6, shape=shape, name="digits")
+    return Split(tasks=tasks, validation_share=0.25).build(dataset, seed, order)
+
+
+def made_config(**changes) -> RunConfig:
+    """Return a configuration of a quick run with batch normalisation."""
+    return RunConfig(**{**QUICK, **changes})
+
+
+def made_examples(count: int = 25, shape: tuple[int, ...] = (1, 4, 4), classes: int = 3, seed: int = 0, dtype: torch.dtype = torch.float64) -> Examples:
+    """Return examples that need no scaling."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, *shape, generator=generator, dtype=dtype)
+    return Examples(inputs, torch.randint(classes, (count,), generator=generator))
+
+
+def made_network(name: str = "mlp-100", shape: tuple[int, ...] = (4, 4), heads: tuple[int, ...] = (3,), dtype: torch.dtype = torch.float64, **options) -> Network:
+    """Return a network in double precision."""
+    return build(name, shape, heads, **options).to(dtype)
+
+
+def made_task(network: Network, examples: Examples, number: int = 0, **options) -> tuple[TaskContext, LoopOptions, Optimiser]:
+    """Return what `train_task` takes, but for the strategy."""
+    loop = LoopOptions(**{"epochs": 2, "batch_size": 10, "precision": "float64", **options})
+    flat = FlatParameters(network)
+    task = TaskContext(number, flat, examples, flat.parameters.detach().clone())
+    return task, loop, Optimiser(flat, loop)

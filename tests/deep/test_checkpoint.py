@@ -1,0 +1,132 @@
+"""Checkpoints: another run's are refused, damaged ones too, none is ever half."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from made_training import made_config, made_stream
+
+from deep.strategies.initialized import Initialized
+from deep.training import checkpoint, run
+from deep.training.run import train_run
+from theory.errors import InputError
+
+STREAM = made_stream()
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupted(folder, config=None, after=1):
+    """Train until ``after`` tasks are stored."""
+    def store(record):
+        assert record.status == "partial"
+        if len(record.results) == after:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_run(config or made_config(), STREAM, folder, store)
+    return folder / checkpoint.NAME
+
+
+def test_another_configuration_is_refused_and_named(tmp_path):
+    path = interrupted(tmp_path)
+    with pytest.raises(InputError, match=r"another run: learning_rate is 0.05, not 0.1; seed is 0, not 1; choose another folder, or remove"):
+        train_run(made_config(learning_rate=0.1, seed=1), made_stream(seed=1), tmp_path)
+    assert path.exists()
+
+
+def test_other_code_and_versions_are_refused_and_named(tmp_path, monkeypatch):
+    interrupted(tmp_path)
+    monkeypatch.setattr("deep.training.config.code", lambda: "other")
+    monkeypatch.setattr(checkpoint, "code", lambda: "other")
+    with pytest.raises(InputError, match="another run: driftlaw's code was another; choose"):
+        train_run(made_config(), STREAM, tmp_path)
+    monkeypatch.undo()
+    changed = {**checkpoint.versions(), "torch": "9.9"}
+    monkeypatch.setattr("deep.training.config.versions", lambda: changed)
+    monkeypatch.setattr(checkpoint, "versions", lambda: changed)
+    with pytest.raises(InputError, match=f"torch was {torch.__version__.replace('+', '.')}, is 9.9"):
+        train_run(made_config(), STREAM, tmp_path)
+
+
+def test_other_images_are_refused(tmp_path):
+    interrupted(tmp_path)
+    with pytest.raises(InputError, match="made with other images"):
+        train_run(made_config(), made_stream(train=16), tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "text", "other", "fields"])
+def test_damage_is_an_error_with_a_remedy(tmp_path, damage):
+    path = interrupted(tmp_path)
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes({
+        "cut": content[:half],
+        "bit": content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :],
+        "empty": b"",
+        "text": b"no checkpoint\n" * 40,
+        "other": checkpoint.packed([1, 2]),
+        "fields": checkpoint.packed({"format": checkpoint.FORMAT, "key": made_config().key}),
+    }[damage])
+    with pytest.raises(InputError, match=f"checkpoint {path} is damaged .*remove {path} to start the run anew"):
+        train_run(made_config(), STREAM, tmp_path)
+
+
+def test_no_code_is_run_from_a_checkpoint(tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    content = checkpoint.packed({"format": checkpoint.FORMAT, "key": made_config().key, "record": Harmful()})
+    (tmp_path / checkpoint.NAME).write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        train_run(made_config(), STREAM, tmp_path)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_another_format_is_refused(tmp_path):
+    (tmp_path / checkpoint.NAME).write_bytes(checkpoint.packed({"format": 99}))
+    with pytest.raises(InputError, match="has format 99, this version reads 1"):
+        train_run(made_config(), STREAM, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot (read|write) .*(free space or choose another folder|correct its permissions)"):
+        train_run(made_config(), STREAM, tmp_path / "file" / "run")
+
+
+def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path = interrupted(tmp_path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(InputError, match="cannot write .*No space left"):
+            train_run(made_config(), STREAM, tmp_path)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [checkpoint.NAME]
+    assert train_run(made_config(), STREAM, tmp_path).numbers() == train_run(made_config(), STREAM).numbers()
+
+
+def test_draws_from_the_global_generator_go_on_where_they_were(tmp_path, monkeypatch):
+    class Noisy(Initialized):
+        def transform_gradient(self, gradient):
+            return gradient + 0.01 * torch.randn_like(gradient)
+
+    monkeypatch.setattr(run, "strategy", lambda name, **options: Noisy())
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    whole = train_run(made_config(), STREAM)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    interrupted(tmp_path)
+    assert train_run(made_config(), STREAM, tmp_path).numbers() == whole.numbers()
+
+
+def test_a_finished_run_is_read_from_its_checkpoint(tmp_path):
+    whole = train_run(made_config(), STREAM, tmp_path)
+    stored = []
+    assert train_run(made_config(), STREAM, tmp_path, stored.append).numbers() == whole.numbers() and not stored

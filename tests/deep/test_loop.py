@@ -1,0 +1,323 @@
+"""The loop: equal to a plain one, every example counted, nothing below the lowest trained stage, no waiting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from made_training import made_examples, made_network, made_task
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from deep.strategies.base import StepPlan, Strategy, last_stages
+from deep.strategies.frozen import Frozen
+from deep.strategies.initialized import Initialized
+from deep.streams.seeds import Role, generator
+from deep.training.loop import Diverged, train_task
+from deep.training.options import LoopOptions
+from theory.errors import InputError
+
+OPTIMISERS = {
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+    "momentum": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=0.01),
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, weight_decay=0.01),
+}
+OPTIONS = {
+    "sgd": {"learning_rate": 0.1},
+    "momentum": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+    "adam": {"optimiser": "adam", "learning_rate": 0.01, "weight_decay": 0.01},
+}
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operators that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = str(function.overloadpacket)
+        self.counts[name] = self.counts.get(name, 0) + 1
+        return function(*args, **(kwargs or {}))
+
+
+def plain_loop(network, examples, make_optimiser, epochs, batch_size):
+    """What one would write by hand."""
+    optimiser = make_optimiser(network.parameters())
+    network.train()
+    steps = 0
+    for epoch in range(epochs):
+        order = generator(0, Role.BATCHES, 0, epoch).permutation(len(examples))
+        for start in range(0, len(examples), batch_size):
+            batch = torch.from_numpy(order[start : start + batch_size])
+            loss = functional.cross_entropy(network(examples.inputs[batch]), examples.targets[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            steps += 1
+    return steps
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("name", ["mlp-100", "convnet"])
+def test_fifty_steps_equal_a_plain_loop(name, optimiser):
+    """Rounding of 50 steps: 1e-16 relative a step, grown by a few powers of ten; a single wrong sample differs by 1e-3."""
+    examples = made_examples(49, (1, 8, 8))
+    ours, theirs = (made_network(name, (8, 8), normalisation="batch") for _ in range(2))
+    task, options, steps = made_task(ours, examples, epochs=10, **OPTIONS[optimiser])
+    trained = train_task(task, Initialized(), options, steps)
+    assert plain_loop(theirs, examples, OPTIMISERS[optimiser], 10, 10) == trained.steps == 50
+    for left, right in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
+
+
+class Watching(Strategy):
+    """Notes what the loop shows."""
+
+    name = "watching"
+
+    def __init__(self):
+        self.batches, self.gradients, self.steps, self.calls = [], [], [], []
+
+    def begin_task(self, task):
+        self.calls.append("begin")
+
+    def penalty(self, parameters, batch):
+        self.batches.append(batch.indices)
+        assert batch.features.shape[0] == batch.outputs.shape[0] == len(batch.targets) == len(batch.inputs)
+
+    def transform_gradient(self, gradient):
+        self.gradients.append(gradient.clone())
+        return gradient
+
+    def after_step(self, step):
+        self.steps.append(step)
+
+    def end_task(self, task):
+        self.calls.append("end")
+
+
+def test_the_ragged_last_batch_is_trained_and_counted():
+    examples = made_examples(25)
+    task, options, optimiser = made_task(made_network(), examples, learning_rate=0.0)
+    strategy = Watching()
+    trained = train_task(task, strategy, options, optimiser)
+    assert [len(batch) for batch in strategy.batches] == [10, 10, 5] * 2
+    for epoch in (strategy.batches[:3], strategy.batches[3:]):
+        assert sorted(torch.cat(epoch).tolist()) == list(range(25))
+    assert not torch.equal(torch.cat(strategy.batches[:3]), torch.cat(strategy.batches[3:]))
+    assert (trained.steps, trained.examples) == (6, 50)
+    with torch.no_grad():
+        loss = float(functional.cross_entropy(task.network(examples.inputs), examples.targets))
+    np.testing.assert_allclose(trained.losses, [loss, loss], rtol=1e-12)
+
+
+def test_strategies_see_gradients_and_steps():
+    task, options, optimiser = made_task(made_network(), made_examples())
+    strategy = Watching()
+    train_task(task, strategy, options, optimiser)
+    assert strategy.calls == ["begin", "end"] and len(strategy.steps) == len(strategy.gradients) == 6
+    for gradient, step in zip(strategy.gradients, strategy.steps, strict=True):
+        torch.testing.assert_close(step, -options.learning_rate * gradient, rtol=1e-9, atol=1e-15)
+    torch.testing.assert_close(sum(strategy.steps), task.step, rtol=1e-9, atol=1e-14)
+
+
+def test_a_gradient_may_be_replaced_or_changed_in_place():
+    steps = []
+    for change in (lambda gradient: -gradient, lambda gradient: gradient.neg_()):
+        task, options, optimiser = made_task(made_network(), made_examples(10), epochs=1)
+        strategy = Initialized()
+        strategy.transform_gradient = change
+        gradient = task.gradient()
+        train_task(task, strategy, options, optimiser)
+        torch.testing.assert_close(task.step, options.learning_rate * gradient, rtol=1e-9, atol=1e-12)
+        steps.append(task.step)
+    assert torch.equal(*steps)
+
+
+def test_a_penalty_acts_but_is_no_part_of_the_loss():
+    class Pulled(Initialized):
+        def penalty(self, parameters, batch):
+            return 1e3 + parameters.sum()
+
+    plain, pulled = (made_task(made_network(), made_examples(10), epochs=1) for _ in range(2))
+    losses = [train_task(task, strategy, options, optimiser).losses for (task, options, optimiser), strategy in ((plain, Initialized()), (pulled, Pulled()))]
+    assert losses[0] == losses[1]
+    torch.testing.assert_close(pulled[0].step, plain[0].step - plain[1].learning_rate, rtol=1e-9, atol=1e-12)
+
+
+class Chosen(Strategy):
+    """Trains the stages that it is given."""
+
+    name = "chosen"
+
+    def __init__(self, plan):
+        self.chosen = plan
+
+    def plan(self, task):
+        return self.chosen
+
+
+def run_plan(plan, number=1, **options):
+    """Train the second task of a network with two heads as planned; return task, network before it, and operators that ran."""
+    network = made_network("convnet", (8, 8), heads=(3, 3), normalisation="batch")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    examples = made_examples(25, (1, 8, 8))
+    examples = type(examples)(examples.inputs, examples.targets, head=1)
+    task, loop, optimiser = made_task(network, examples, number, weight_decay=0.1, **options)
+    with Counting() as counting:
+        train_task(task, Chosen(plan), loop, optimiser)
+    return task, before, counting.counts
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("trained", [last_stages("12345", depth) for depth in range(1, 6)] + [(True, False, True, False, False), (False, True, False, False, True)])
+def test_what_is_not_trained_does_not_move(trained, optimiser):
+    task, before, _ = run_plan(StepPlan(trained), optimiser=optimiser)
+    for name, value in task.network.state_dict().items():
+        stage = int(name.split(".")[1].removeprefix("conv")) - 1 if name.startswith("body") else 4
+        moves = trained[stage] and not name.startswith("heads.0")
+        assert torch.equal(value, before[name]) != moves, name
+
+
+@pytest.mark.parametrize("depth", range(1, 6))
+def test_frozen_stages_cost_no_backward_pass(depth):
+    """Six steps: one backward convolution for each trained stage but the head, none below."""
+    _, _, counts = run_plan(StepPlan(last_stages("12345", depth)))
+    assert counts["aten.convolution"] == 6 * 4
+    assert counts.get("aten.convolution_backward", 0) == 6 * (depth - 1)
+
+
+def test_step_weights_scale_the_steps_of_stages():
+    whole, weighted = (run_plan(StepPlan((True,) * 5, weights=weights), epochs=1, batch_size=25)[0] for weights in (None, (0.0, 0.5, 1, 1, 2)))
+    for stage, weight in enumerate((0, 0.5, 1, 1, 2)):
+        place = whole.flat.place(stage)
+        torch.testing.assert_close(weighted.step[place], weight * whole.step[place], rtol=1e-9, atol=1e-15)
+
+
+def test_fresh_parameters_and_statistics():
+    network = made_network("convnet", (8, 8), normalisation="batch")
+    task, options, optimiser = made_task(network, made_examples(25, (1, 8, 8)), number=1)
+    train_task(task, Initialized(), options, optimiser)
+    first = {name: value.clone() for name, value in network.state_dict().items()}
+    task.flat.set(task.flat.parameters.detach() * 2)
+    train_task(task, Chosen(StepPlan((True,) * 5, "fresh")), options, optimiser)
+    assert all(torch.equal(value, first[name]) for name, value in network.state_dict().items())
+
+
+def test_the_loop_waits_for_the_device_once_an_epoch():
+    """Reading a number makes the device's queue run dry; more steps in an epoch need no more reading."""
+    reads = []
+    for count in (20, 200):
+        task, options, optimiser = made_task(made_network(), made_examples(count), epochs=1)
+        with Counting() as counting:
+            train_task(task, Initialized(), options, optimiser)
+        reads.append({name: counting.counts.get(name, 0) for name in ("aten._local_scalar_dense", "aten.nonzero", "aten.is_nonzero")})
+    assert reads[0] == reads[1]
+
+
+def test_low_precision_keeps_weights_in_float32():
+    examples = made_examples(25, dtype=torch.float32)
+    steps = []
+    for precision in ("float32", "bfloat16"):
+        task, options, optimiser = made_task(made_network(dtype=torch.float32), examples, precision=precision)
+        with Counting() as counting:
+            train_task(task, Initialized(), options, optimiser)
+        assert task.flat.parameters.dtype == torch.float32
+        steps.append(task.step)
+    assert not torch.equal(*steps)
+    assert float((steps[0] - steps[1]).norm() / steps[0].norm()) < 0.1  # eight bits a product
+
+
+def test_a_loss_that_is_not_finite_names_its_step():
+    class Breaking(Initialized):
+        def __post_init__(self):
+            self.steps = 0
+
+        def transform_gradient(self, gradient):
+            self.steps += 1
+            return gradient * float("nan") if self.steps == 5 else gradient
+
+    task, options, optimiser = made_task(made_network(), made_examples(25), epochs=4)
+    with pytest.raises(Diverged, match="loss is nan") as error:
+        train_task(task, Breaking(), options, optimiser)
+    assert error.value.step == 5
+    task, options, optimiser = made_task(made_network(), made_examples(25), epochs=1, batch_size=5)
+    with pytest.raises(Diverged) as error:
+        train_task(task, Breaking(), options, optimiser)
+    assert error.value.step == 4
+
+
+def test_moments_end_with_the_task_or_go_on():
+    """Two tasks on the same full batch: with moments kept they equal one task of twice as many epochs."""
+    ends = {}
+    for keep in (False, True):
+        task, options, optimiser = made_task(made_network(), made_examples(10), epochs=3, optimiser="adam", learning_rate=0.01, keep_moments=keep)
+        for _ in range(2):
+            train_task(task, Initialized(), options, optimiser)
+        ends[keep] = task.flat.parameters.detach()
+    task, options, optimiser = made_task(made_network(), made_examples(10), epochs=6, optimiser="adam", learning_rate=0.01)
+    train_task(task, Initialized(), options, optimiser)
+    torch.testing.assert_close(ends[True], task.flat.parameters.detach(), rtol=1e-9, atol=1e-12)
+    assert float((ends[False] - ends[True]).norm()) > 1e-3
+
+
+def test_the_probe_is_the_gradient_of_the_mean_loss_and_leaves_no_trace():
+    examples = made_examples(1201, (1, 8, 8))
+    network = made_network("convnet", (8, 8), normalisation="batch")
+    network.set_training((True, False, True, True, True))
+    task, _, _ = made_task(network, examples)
+    task.flat.require(task.flat.chosen((False, True, True, True, True), 0))
+    task.flat.gradients.fill_(7)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    gradient = task.gradient()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert (task.flat.gradients == 7).all() and [stage.training for stage in network.body.values()] == [True, False, True, True]
+    assert [next(stage.parameters()).requires_grad for stage in network.body.values()] == [False, True, True, True]
+    assert task.looked_at == 1201
+    network.eval()
+    network.requires_grad_()
+    loss = functional.cross_entropy(network(examples.inputs), examples.targets)
+    expected = torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(network.parameters()))])
+    torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
+    head = task.gradient(trained=last_stages(task.stages, 1))
+    assert not head[: task.flat.place(4).start].any()
+    torch.testing.assert_close(head[task.flat.place(4)], expected[task.flat.place(4)], rtol=1e-9, atol=1e-12)
+
+
+def test_drawn_examples_are_the_same_at_every_call():
+    task, _, _ = made_task(made_network(), made_examples(40))
+    assert task.draw(40) is task.examples and len(task.draw(7)) == 7
+    assert torch.equal(task.draw(7).inputs, task.draw(7).inputs)
+    assert not torch.equal(task.draw(7).inputs, task.draw(7, Role.PROBE).inputs)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 2.5}, "batch size is 2.5"),
+        ({"optimiser": "adm"}, "did you mean 'adam'"),
+        ({"learning_rate": float("nan")}, "learning rate"),
+        ({"momentum": 1.5}, "momentum"),
+        ({"precision": "float16"}, "unknown precision"),
+    ],
+)
+def test_options_out_of_range(options, reason):
+    with pytest.raises(InputError, match=reason):
+        LoopOptions(**options)
+
+
+def test_plans_that_do_not_fit():
+    with pytest.raises(InputError, match="trains no stage"):
+        StepPlan((False, False))
+    with pytest.raises(InputError, match="unknown start"):
+        StepPlan((True,), "afresh")
+    with pytest.raises(InputError, match="step weights"):
+        StepPlan((True, True), weights=(1.0, -1.0))
+    with pytest.raises(InputError, match="depth 4 is beyond the network, which has 3 stages"):
+        Frozen(4).check(("a", "b", "head"))
+    task, options, optimiser = made_task(made_network(), made_examples(), number=1)
+    with pytest.raises(InputError, match="plan is for 5 stages, the network has 3"):
+        train_task(task, Chosen(StepPlan((True,) * 5)), options, optimiser)

@@ -1,0 +1,103 @@
+"""Networks: stages, shapes, normalisation, seeded weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from deep.networks import HEAD, NORMALISATIONS, build, default_network, default_normalisation, names
+from theory.errors import InputError
+
+STAGES = {"mlp-100": 3, "mlp-400": 3, "convnet": 5, "paper-resnet": 10, "resnet18-20": 5, "resnet18-64": 5}
+
+
+@pytest.mark.parametrize("name", names())
+def test_stages_form_the_network(name):
+    network = build(name, (8, 8), (2, 3))
+    assert len(network.stages) == STAGES[name] and network.stages[-1] == HEAD
+    network.eval()
+    images = torch.randn(2, 1, 8, 8)
+    activations = images
+    for stage in network.body.values():
+        activations = stage(activations)
+    for head, units in enumerate((2, 3)):
+        outputs = network(images, head)
+        assert outputs.shape == (2, units)
+        assert torch.equal(outputs, network.heads[head](activations))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 32, 3), (5, 7)])
+@pytest.mark.parametrize("name", ["mlp-100", "convnet", "resnet18-20"])
+def test_any_image_shape_will_do(name, shape):
+    height, width, channels = (*shape, 1)[:3]
+    assert build(name, shape, (4,))(torch.randn(2, channels, height, width)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+@pytest.mark.parametrize("name", ["mlp-100", "convnet", "resnet18-20"])
+def test_normalisation_is_selectable(name, normalisation):
+    layers = {"none": 0, "batch": (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d), "group": torch.nn.GroupNorm, "layer": torch.nn.GroupNorm}
+    network = build(name, (8, 8), (2,), normalisation)
+    kinds = [module for module in network.modules() if isinstance(module, (torch.nn.GroupNorm, *layers["batch"]))]
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
+    assert len(kinds) == (0 if normalisation == "none" else convolutions or 2)
+    assert all(isinstance(module, layers[normalisation]) for module in kinds)
+    if normalisation == "layer":
+        assert {module.num_groups for module in kinds} == {1}
+    if normalisation == "group":
+        assert all(module.num_groups == (5 if module.num_channels in (20, 100) else 8) for module in kinds)
+
+
+def test_known_numbers_of_parameters():
+    """784-100-100-10 by hand; the ResNet-18 for small images with 64 filters and 10 classes has 11,173,962 in every account of it."""
+    def count(network):
+        return sum(parameter.numel() for parameter in network.parameters())
+
+    assert count(build("mlp-100", (28, 28), (10,))) == 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
+    assert count(build("resnet18-64", (32, 32, 3), (10,))) == 11_173_962
+    assert count(build("paper-resnet", (32, 32, 3), (10,))) == 11_173_962
+
+
+def test_nine_blocks_and_five_stages_are_the_same_function():
+    nine, five = build("paper-resnet", (8, 8), (2,), seed=3), build("resnet18-64", (8, 8), (2,), seed=3)
+    images = torch.randn(2, 1, 8, 8)
+    assert torch.equal(nine.eval()(images), five.eval()(images))
+
+
+def test_weights_are_a_function_of_the_seed():
+    state = torch.get_rng_state()
+    first, again, other = (build("mlp-100", (4, 4), (2,), seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    for left, right, different in zip(first.parameters(), again.parameters(), other.parameters(), strict=True):
+        assert torch.equal(left, right) and not torch.equal(left, different)
+
+
+@pytest.mark.parametrize("lowest", range(5))
+def test_nothing_is_recorded_below_the_lowest_trained_stage(lowest):
+    network = build("convnet", (8, 8), (2,))
+    network(torch.randn(3, 1, 8, 8), lowest=lowest).sum().backward()
+    for number, stage in enumerate((*network.body.values(), network.heads)):
+        assert all((parameter.grad is None) == (number < lowest) for parameter in stage.parameters())
+
+
+def test_only_trained_stages_move_their_statistics():
+    network = build("convnet", (8, 8), (2,), "batch")
+    network.set_training((False, True, False, True, True))
+    network(torch.randn(5, 1, 8, 8))
+    counts = [int(stage[1].num_batches_tracked) for stage in network.body.values()]
+    assert counts == [0, 1, 0, 1]
+    with network.evaluating():
+        network(torch.randn(5, 1, 8, 8))
+    assert [stage.training for stage in network.body.values()] == [False, True, False, True]
+    assert [int(stage[1].num_batches_tracked) for stage in network.body.values()] == counts
+    network.restart_statistics((True, False, True, True, True))
+    assert [int(stage[1].num_batches_tracked) for stage in network.body.values()] == [0, 1, 0, 0]
+
+
+def test_defaults_and_unknown_names():
+    assert default_network(["digits"]) == "mlp-100" and default_network(["digits", "mnist"]) == "convnet"
+    assert default_normalisation("resnet18-20") == "batch"
+    with pytest.raises(InputError, match="unknown network 'resnet18-46' .did you mean 'resnet18-64'"):
+        build("resnet18-46", (8, 8), (2,))
+    with pytest.raises(InputError, match="unknown normalisation 'bach' .did you mean 'batch'"):
+        build("mlp-100", (8, 8), (2,), "bach")

@@ -1,0 +1,171 @@
+"""The contract of every strategy, and the registry that finds them."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+import torch
+from made_training import made_config, made_stream
+
+import deep.strategies
+from deep.networks import build
+from deep.strategies import Strategy, names, registry, strategy
+from deep.training.run import train_run
+from theory.errors import InputError
+
+STREAM = made_stream()
+RUNS = {name: [{}] for name in names()}
+RUNS["initialized"] = [{}, {"start": "fresh"}]
+RUNS["frozen"] = [{"depth": depth} for depth in (1, 2, 3)]
+RUNS["scheduled"] = [{"masks": ["010", "101"]}]
+EVERY = [pytest.param(name, options, id=f"{name}-{options}") for name, runs in RUNS.items() for options in runs]
+
+
+def run(name, options, folder=None, stop=None, **changes):
+    """Train on the stream; return the record and the network's state after each task, stopped after ``stop`` tasks."""
+    states = []
+
+    class Stop(Exception):
+        pass
+
+    def watch(task, _):
+        states.append({name: value.clone() for name, value in task.network.state_dict().items()})
+
+    def store(record):
+        if len(record.results) == stop:
+            raise Stop
+
+    try:
+        record = train_run(made_config(strategy=name, strategy_options=options, **changes), STREAM, folder, store, watch=watch)
+    except Stop:
+        record = None
+    return record, states
+
+
+def same(left, right):
+    return all(torch.equal(value, right[name]) for name, value in left.items())
+
+
+@pytest.fixture(scope="module")
+def initialized():
+    return run("initialized", {})
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
+def test_the_first_task_is_that_of_initialized_training(name, options, initialized):
+    record, states = run(name, options)
+    assert same(states[0], initialized[1][0])
+    assert record.results[0].accuracy == initialized[0].results[0].accuracy and record.baseline == initialized[0].baseline
+    assert record.results[0].trained == (True, True, True)
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
+def test_what_is_frozen_never_moves_and_what_trains_does(name, options):
+    """Frozen stages with their statistics, and the heads of other tasks, stay bit for bit."""
+    record, states = run(name, options)
+    stages = {f"body.{stage}": number for number, stage in enumerate(record.stages[:-1])}
+    for task, (before, after) in enumerate(itertools.pairwise(states), 1):
+        trained = record.results[task].trained
+        for parameter, value in after.items():
+            part = ".".join(parameter.split(".")[:2])
+            moves = trained[stages[part]] if part in stages else trained[-1] and part == f"heads.{task}"
+            assert moves or torch.equal(value, before[parameter]), (task, parameter)
+        moved = torch.tensor(record.results[task].update) > 0
+        assert moved.tolist() == list(trained)
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
+def test_the_same_seed_gives_the_same_numbers(name, options):
+    (first, weights), (second, again) = (run(name, options) for _ in range(2))
+    assert first.numbers() == second.numbers() and all(map(same, weights, again))
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
+def test_resumed_equals_uninterrupted(name, options, tmp_path):
+    whole, states = run(name, options, optimiser="adam", learning_rate=0.01, keep_moments=True)
+    for stop in (1, 2):
+        stopped, _ = run(name, options, tmp_path / str(stop), stop, optimiser="adam", learning_rate=0.01, keep_moments=True)
+        assert stopped is None
+        resumed, later = run(name, options, tmp_path / str(stop), optimiser="adam", learning_rate=0.01, keep_moments=True)
+        assert resumed.numbers() == whole.numbers() and len(later) == 3 - stop
+        assert all(map(same, states[stop:], later))
+
+
+@pytest.mark.parametrize(("name", "options"), EVERY)
+def test_a_state_survives_the_checkpoint_format(name, options):
+    """Only tensors, numbers, text and nests of them: what a file without code may hold."""
+    kept = []
+
+    class Kept(type(strategy(name, **options))):
+        def end_task(self, task):
+            super().end_task(task)
+            kept.append(self.state())
+
+    train = deep.training.run
+    original, train.strategy = train.strategy, lambda name, **options: Kept(**options)
+    try:
+        run(name, options)
+    finally:
+        train.strategy = original
+    for state in kept:
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        buffer.seek(0)
+        strategy(name, **options).load(torch.load(buffer, weights_only=True))
+
+
+def test_another_seed_gives_other_numbers(initialized):
+    record = train_run(made_config(seed=1), made_stream(seed=1))
+    assert record.baseline != initialized[0].baseline or record.accuracy.tolist() != initialized[0].accuracy.tolist()
+    assert record.results[0].update != initialized[0].results[0].update
+
+
+def test_a_fresh_start_forgets_the_body_of_earlier_tasks():
+    """Each task ends where it would have ended as the only one, but for its own batches and the other heads."""
+    _, states = run("initialized", {"start": "fresh"})
+    only = build("mlp-100", (4, 4), (2, 2, 2), "batch", seed=int(torch_seed()))
+    for name, value in states[0].items():
+        if name.startswith("heads.1") or name.startswith("heads.2"):
+            assert torch.equal(value, dict(only.state_dict())[name])
+    assert all(torch.equal(states[0][name], states[2][name]) for name in states[0] if name.startswith("heads.0"))
+
+
+def torch_seed():
+    """Seed of the first weights of run seed 0."""
+    from deep.streams.seeds import Role, generator
+
+    return generator(0, Role.WEIGHTS).integers(2**63)
+
+
+def test_a_new_file_is_picked_up(monkeypatch, tmp_path):
+    (tmp_path / "novel.py").write_text(
+        "from deep.strategies.base import Strategy\n\n\nclass Novel(Strategy):\n    name = 'novel'\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(deep.strategies, "__path__", [*deep.strategies.__path__, str(tmp_path)])
+    registry._strategies.cache_clear()
+    try:
+        assert "novel" in names() and isinstance(strategy("novel"), Strategy)
+        with pytest.raises(InputError, match="takes no options, but 'depth' is given"):
+            strategy("novel", depth=1)
+        (tmp_path / "twin.py").write_text((tmp_path / "novel.py").read_text(encoding="utf-8"), encoding="utf-8")
+        registry._strategies.cache_clear()
+        with pytest.raises(InputError, match="two strategies are called 'novel'"):
+            names()
+    finally:
+        monkeypatch.undo()
+        registry._strategies.cache_clear()
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(InputError, match="unknown strategy 'frozn' .did you mean 'frozen'"):
+        strategy("frozn")
+    with pytest.raises(InputError, match="did you mean 'depth'"):
+        strategy("frozen", dept=1)
+    with pytest.raises(InputError, match="depth is 0"):
+        strategy("frozen", depth=0)
+    with pytest.raises(InputError, match="unknown start"):
+        strategy("initialized", start="again")
+    with pytest.raises(InputError, match="keeps no state, but the checkpoint holds direction"):
+        strategy("frozen").load({"direction": 1})

@@ -1,0 +1,230 @@
+"""Whole runs: configurations and keys, examples on the device, accuracies, records."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from made_training import made_config, made_stream
+
+from deep.networks import build
+from deep.streams import stream
+from deep.training import config as configurations
+from deep.training.config import RunConfig
+from deep.training.device import chosen_device
+from deep.training.evaluate import accuracy
+from deep.training.examples import Examples, Scaling, StreamExamples
+from deep.training.run import cosine, train_run
+from theory.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return stream("split-digits")
+
+
+@pytest.mark.parametrize(("strategy", "least"), [("initialized", 0.9), ("frozen", 0.9)])
+def test_digits_are_learned(digits, strategy, least):
+    """Task-incremental, the default settings: near 97 % and 98 %; 1 in 29 images of a task's validation part is 3.4 %."""
+    torch.set_num_threads(1)
+    record = train_run(RunConfig(strategy=strategy), digits)
+    assert record.status == "finished" and record.metrics["task_accuracy"] > 0.97 and record.metrics["average_accuracy"] > least
+    assert all(0.3 < share < 0.9 for share in record.baseline[1:])
+    sizes = [len(task.training()) for task in digits]
+    assert [result.examples for result in record.results] == [10 * size for size in sizes]
+    assert [result.steps for result in record.results] == [10 * -(-size // 32) for size in sizes]
+    assert all(result.losses[-1] < result.losses[0] / 2 and len(result.losses) == 10 for result in record.results)
+    assert [len(result.cosines) for result in record.results] == [0, 1, 2, 3, 4]
+
+
+def test_the_test_part_is_read_only_when_asked_for(monkeypatch):
+    used = []
+    made = made_stream()
+    for part in ("validation", "final_test"):
+        original = getattr(type(made[0]), part)
+        monkeypatch.setattr(type(made[0]), part, lambda task, part=part, original=original: used.append(part) or original(task))
+    made.fingerprint  # reads everything, once
+    results = {}
+    for evaluate_on, part in (("validation", "validation"), ("test", "final_test")):
+        used.clear()
+        results[evaluate_on] = train_run(made_config(evaluate_on=evaluate_on), made)
+        assert set(used) == {part}
+    assert results["validation"].results[0].update == results["test"].results[0].update
+    assert results["validation"].key != results["test"].key
+
+
+def test_examples_are_scaled_by_the_first_task_alone():
+    made = made_stream(shape=(4, 4, 3))
+    examples = StreamExamples(made, "task", "validation", CPU, torch.float64)
+    first = made[0].training().images.astype(float)
+    for task in (0, 2):
+        part = made[task].training()
+        inputs, targets = examples.training(task).batch(torch.arange(len(part)))
+        expected = (part.images - first.mean((0, 1, 2))) / first.std((0, 1, 2))
+        np.testing.assert_allclose(inputs, expected.transpose(0, 3, 1, 2), rtol=1e-12, atol=1e-12)
+        assert targets.tolist() == part.labels.tolist() and examples.training(task).inputs.dtype == torch.uint8
+    flat = Scaling.of(np.full((2, 3, 3), 9, np.uint8), torch.float32, CPU)
+    assert (float(flat.mean), float(flat.deviation)) == (9, 1)
+
+
+def test_scenarios_decide_heads_and_candidates():
+    """Class-incremental: units of the classes so far, and of the task itself where it is still to come."""
+    made = made_stream()
+    expected = {"task": ((0, 1, 2), None), "domain": ((0, 0, 0), None), "class": ((0, 0, 0), {(0, -1): [0, 1], (2, 0): None, (0, 1): [0, 1, 2, 3], (1, -1): [0, 1, 2, 3]})}
+    for scenario, (heads, candidates) in expected.items():
+        examples = StreamExamples(made, scenario, "validation", CPU, torch.float32)
+        assert tuple(examples.training(task).head for task in range(3)) == heads
+        for (task, trained), units in (candidates or {(0, -1): None, (2, 0): None}).items():
+            found = examples.evaluation(task, trained)
+            assert (None if found.candidates is None else found.candidates.tolist()) == units
+            assert found.targets.tolist() == (made[task].validation().labels + (2 * task if scenario == "class" else 0)).tolist()
+    training = StreamExamples(made, "class", "validation", CPU, torch.float32).training(1)
+    assert training.candidates.tolist() == [0, 1, 2, 3] and set(training.targets.tolist()) == {2, 3}
+
+
+def test_accuracy_among_candidates():
+    network = build("mlp-100", (2, 2), (4,))
+    with torch.no_grad():
+        network.heads[0].weight.zero_()
+        network.heads[0].bias.copy_(torch.tensor([1.0, 4, 3, 2]))
+    inputs, targets = torch.zeros(4, 1, 2, 2), torch.tensor([1, 1, 1, 0])
+    assert accuracy(network, Examples(inputs, targets)) == 0.75
+    assert accuracy(network, Examples(inputs, targets, candidates=torch.tensor([0, 2]))) == 0.75
+    assert accuracy(network, Examples(inputs, targets, candidates=torch.tensor([1, 2]))) == 0.25
+    with pytest.raises(InputError, match="2 inputs and 3 targets"):
+        Examples(inputs[:2], targets[:3])
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+def test_cosines_are_those_of_the_gradients_before_each_task(scenario):
+    """Measured by hand on the whole training data; over the body where tasks have heads of their own."""
+    made, gradients = made_stream(), []
+    config = made_config(scenario=scenario, probe_examples=10**6, normalisation="none", precision="float64")
+    examples = StreamExamples(made, scenario, "validation", CPU, torch.float64)
+    starts = []
+
+    record = train_run(config, made, watch=lambda task, _: starts.append(task.start.clone()))
+    network = build("mlp-100", (4, 4), examples.view.sizes, "none").double()
+    for task, start in enumerate(starts):
+        torch.nn.utils.vector_to_parameters(start, network.parameters())
+        inputs, targets = examples.training(task).batch(torch.arange(len(examples.training(task))))
+        outputs = examples.training(task).among_candidates(network(inputs, examples.view.heads[task]))
+        network.zero_grad()
+        torch.nn.functional.cross_entropy(outputs, targets).backward()
+        shared = network.body.parameters() if scenario == "task" else network.parameters()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in shared]))
+        expected = [float(gradients[task] @ earlier / gradients[task].norm() / earlier.norm()) for earlier in gradients[:task]]
+        np.testing.assert_allclose(record.results[task].cosines, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_without_probe_there_are_no_cosines():
+    record = train_run(made_config(probe_examples=0), made_stream())
+    assert [result.cosines for result in record.results] == [(), (None,), (None, None)]
+    assert cosine(torch.zeros(2), torch.ones(2)) is None
+    with_probe = train_run(made_config(), made_stream())
+    assert [result.update for result in record.results] == [result.update for result in with_probe.results]
+    assert [result.examples for result in record.results] == [result.examples for result in with_probe.results]
+
+
+def test_update_magnitudes_are_norms_of_the_tasks_steps():
+    steps = []
+    record = train_run(made_config(), made_stream(), watch=lambda task, _: steps.append((task.flat.norms(task.step), float(task.step.double().norm()))))
+    for result, (norms, total) in zip(record.results, steps, strict=True):
+        assert result.update == norms
+        np.testing.assert_allclose(result.update_magnitude, total, rtol=1e-6)
+
+
+def test_a_run_that_diverges_is_recorded_as_failed():
+    record = train_run(made_config(learning_rate=1e6, optimiser="sgd", epochs=4, normalisation="none"), made_stream())
+    assert record.status == "failed" and record.results == () and record.failure.task == 0 and 0 < record.failure.step < 12
+    assert "the training loss is" in record.failure.reason
+    json.dumps(record.numbers(), allow_nan=False)
+
+
+def test_the_network_left_by_training_gives_the_recorded_accuracies():
+    """Hand-made accuracy of the network as it is after each task."""
+    made, found = made_stream(), []
+
+    def watch(task, examples):
+        row = []
+        for number in range(3):
+            part = made[number].validation()
+            inputs = ((torch.from_numpy(part.images[:, None].copy()).double() - examples.scaling.mean) / examples.scaling.deviation)
+            task.network.eval()
+            row.append(float((task.network(inputs, number).argmax(1).numpy() == part.labels).mean()))
+        found.append(row)
+
+    record = train_run(made_config(precision="float64"), made, watch=watch)
+    np.testing.assert_array_equal(record.accuracy, found)
+
+
+def test_configurations_fill_in_defaults_and_come_back():
+    assert (RunConfig().network, RunConfig().normalisation) == ("mlp-100", "none")
+    assert (RunConfig(stream="split-mnist").network, RunConfig(stream="split-mnist").normalisation) == ("convnet", "group")
+    config = RunConfig(stream="domains-mnist+kmnist", strategy="frozen", strategy_options={"depth": 1}, optimiser="adam")
+    stored = json.loads(json.dumps(config.canonical()))
+    assert RunConfig.from_canonical(stored) == config and RunConfig.from_canonical(stored).key == config.key
+    with pytest.raises(InputError, match="unknown field of a configuration 'epoch' .did you mean 'epochs'"):
+        RunConfig.from_canonical({**stored, "epoch": 3})
+
+
+def test_keys_are_made_of_everything():
+    changes = [
+        {"stream": "permuted-digits"}, {"stream_options": {"tasks": 2}}, {"order": 1}, {"seed": 1}, {"strategy": "frozen"},
+        {"strategy_options": {"start": "fresh"}}, {"network": "mlp-400"}, {"normalisation": "batch"}, {"scenario": "class"}, {"epochs": 3},
+        {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True},
+        {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"},
+    ]
+    assert {name for change in changes for name in change} == {field.name for field in dataclasses.fields(RunConfig)}
+    keys = [RunConfig(**change).key for change in [{}, *changes]]
+    assert len(set(keys)) == len(keys) and RunConfig().key == keys[0]
+    program = "from deep.training.config import RunConfig; print(RunConfig().key)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120).stdout.strip() == keys[0]
+
+
+def test_keys_depend_on_code_and_versions(monkeypatch):
+    key = RunConfig().key
+    monkeypatch.setattr(configurations, "code", lambda: "other")
+    assert RunConfig().key != key
+    monkeypatch.undo()
+    monkeypatch.setattr(configurations, "versions", lambda: {"torch": "9.9"})
+    assert RunConfig().key != key
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"stream": "split-mnst"}, "did you mean 'mnist'"),
+        ({"stream_options": {"task": 3}}, "did you mean 'tasks'"),
+        ({"network": "convent"}, "did you mean 'convnet'"),
+        ({"normalisation": "batsh"}, "did you mean 'batch'"),
+        ({"strategy": "initialised"}, "did you mean 'initialized'"),
+        ({"strategy": "frozen", "strategy_options": {"dept": 3}}, "did you mean 'depth'"),
+        ({"scenario": "tasks"}, "did you mean 'task'"),
+        ({"device": "cpus"}, "did you mean 'cpu'"),
+        ({"evaluate_on": "train"}, "part to evaluate on"),
+        ({"seed": -1}, "seed is -1"),
+        ({"probe_examples": 1.5}, "probed examples is 1.5"),
+    ],
+)
+def test_configurations_that_cannot_be_meant(options, reason):
+    with pytest.raises(InputError, match=reason):
+        RunConfig(**options)
+
+
+def test_runs_that_cannot_be_trained(monkeypatch):
+    with pytest.raises(InputError, match="depth 4 is beyond the network, which has 3 stages .hidden1, hidden2, head.; choose 1 to 3"):
+        train_run(made_config(strategy="frozen", strategy_options={"depth": 4}), made_stream())
+    with pytest.raises(InputError, match="the configuration says .'split-digits', 1, 0."):
+        train_run(made_config(seed=1), made_stream())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="finds no CUDA device here; choose device cpu"):
+        train_run(made_config(device="cuda"), made_stream())
+    assert chosen_device("cpu") == CPU
