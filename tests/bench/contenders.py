@@ -16,7 +16,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from simulate import simulate
-from simulate.sample.batches import BATCH_BYTES, cores
+from simulate.machine import cores
+from simulate.sample.batches import BATCH_BYTES
 from theory import TaskSequence, one_block
 
 NOISE = 0.3

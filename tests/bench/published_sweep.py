@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from contenders import INVERSE, LSTSQ, Experiment
 
-from simulate import simulate
+from simulate import Estimate, simulate
+from simulate.jobs import run_jobs
 
 TASKS, SAMPLES, LEAST, MOST = 10, 50, 10, 50_000
 NOISES = (0.1, 0.5, 1.0)
@@ -30,21 +31,23 @@ def published_sweep(points: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     while len(values) < points:  # small values coincide
         values = np.unique(np.append(values, np.setdiff1d(np.arange(LEAST, MOST), values)[0]))
     trials = np.where(values < LIMIT, MANY, FEW)
+    jobs = [(noise, int(p), int(count)) for noise in NOISES for p, count in zip(values, trials, strict=True)]
     started = time.perf_counter()
-    forgetting = [
-        simulate(Experiment(TASKS, SAMPLES, int(p), noise).sequence, int(count), seed, method="reduced").forgetting()
-        for seed, noise in enumerate(NOISES)
-        for p, count in zip(values, trials, strict=True)
-    ]
+    forgetting = [estimate for _, estimate in run_jobs(_forgetting, jobs)]  # a point's few trials would keep one core busy
     seconds = time.perf_counter() - started
     return {
         "kind": "sweep",
-        "points": len(values) * len(NOISES),
-        "trials": int(trials.sum()) * len(NOISES),
+        "points": len(forgetting),
+        "trials": sum(estimate.count for estimate in forgetting),
         "seconds": seconds,
         "finite": bool(all(np.isfinite(estimate.mean) for estimate in forgetting)),
         "estimated_loop_seconds": {loop: _loop_seconds(loop, values, trials, rows) for loop in (LSTSQ, INVERSE)},
     }
+
+
+def _forgetting(job: tuple[float, int, int]) -> Estimate:
+    noise, p, trials = job
+    return simulate(Experiment(TASKS, SAMPLES, p, noise).sequence, trials, method="reduced", workers=1).forgetting()
 
 
 def _loop_seconds(loop: str, values: np.ndarray, trials: np.ndarray, rows: list[dict[str, Any]]) -> float | None:

@@ -23,8 +23,8 @@ from tqdm import tqdm
 from verdict_study import study
 
 from simulate.files import replace_file, require_writable
+from simulate.machine import cores
 from simulate.sample import reduced
-from simulate.sample.batches import cores
 from simulate.sample.streams import TRIALS_PER_BLOCK
 from theory.errors import InputError
 
