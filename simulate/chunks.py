@@ -83,6 +83,9 @@ def sampler_code() -> str:
     return digest(code_fingerprint([*own, problem / "problem.py", problem / "values.py"]) + np.__version__)
 
 
+sampler_code()  # of the files as they are loaded now; they may be edited before the first chunk is stored
+
+
 def point_number(seq: TaskSequence) -> int:
     """Number of an experiment in the seeds of its chunks; two experiments have the same by an accident of 2^-64 only."""
     return int(digest(canonical(sequence_key(seq)))[:16], 16)

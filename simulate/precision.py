@@ -22,11 +22,11 @@ def status(tally: Tally, precision: float) -> str:
         the standard error is at most ``precision`` times the errors that forgetting is measured from, or that nothing but
         rounding errors is left.
     """
+    if max(abs(tally.mean), tally.stderr) <= ROUNDING * tally.scale:
+        return ZERO
     if tally.stderr <= precision * abs(tally.mean):
         return REACHED
-    if abs(tally.mean) <= ZERO_WITHIN * tally.stderr and tally.stderr <= precision * tally.scale:
-        return ZERO
-    return ZERO if max(abs(tally.mean), tally.stderr) <= ROUNDING * tally.scale else OPEN
+    return ZERO if abs(tally.mean) <= ZERO_WITHIN * tally.stderr and tally.stderr <= precision * tally.scale else OPEN
 
 
 def next_goal(trials: int, max_trials: int) -> int:

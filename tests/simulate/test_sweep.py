@@ -1,0 +1,325 @@
+"""Sweeps: right numbers, the same bits however they are computed, resumed and extended, precise or said not to be."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import simulate.chunks
+from simulate import grid, simulate as sample, sweep
+from simulate.chunks import CHUNK, chunks_of, pack, point_number
+from simulate.jobs import JobError
+from simulate.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
+from simulate.runs import RunStore
+from simulate.sweep_points import make_points
+from simulate.tally import Tally
+from theory import expected_errors, initialized, one_block, one_head_per_task
+from theory.errors import InputError
+
+CASES = grid(p=(30, 50), n=(6, 12))
+
+
+def build(p, n, noise=0.3):
+    return initialized({"shared": p, "specific": 20}, (10, n), noise, gram={"shared": np.eye(2), "specific": np.eye(2)})
+
+
+def numbers(result):
+    return [row.as_dict() for row in result.rows]
+
+
+def test_estimates_are_those_of_the_law():
+    """Twelve z-scores of right numbers: their squares are chi-square with at least half as many degrees, 1e-6 to fail."""
+    result = sweep(build, CASES, ["forgetting", "deviation[1]", "step_size[0]"], trials=3000, method="direct", workers=2)
+    z = []
+    for row in result.rows:
+        law = expected_errors(build(**row.case))
+        exact = {"forgetting": law.forgetting(), "deviation[1]": law.deviation(), "step_size[0]": law.step_sizes[0]}[row.quantity]
+        z.append((row.mean - float(exact)) / row.stderr)
+        assert row.trials == row.estimate.count == 3000 and row.status == "fixed" and row.sampling.method == "direct"
+    # two-sided and Bonferroni over all rows, whatever their dependence
+    assert max(map(abs, z)) < scipy.stats.norm.isf(1e-6 / (2 * len(z)))
+    assert len({round(value, 12) for value in z}) == len(z)
+
+
+@pytest.mark.parametrize("method", CHUNK)
+def test_a_point_is_the_sum_of_its_chunks(method):
+    """Against one pass over the same draws; both sum 2,100 numbers, so that rounding stays below 2,100 units of the last place."""
+    (row,) = sweep(build, CASES[0], "forgetting", trials=2100, method=method, seed=5).rows
+    parts = [
+        sample(build(**CASES[0]), count, (5, point_number(build(**CASES[0])), chunk), method=method).per_trial("forgetting")
+        for chunk, count in chunks_of(2100, method)
+    ]
+    values = np.concatenate(parts)
+    unit = 2100 * np.finfo(float).eps
+    assert len(parts) == math.ceil(2100 / CHUNK[method]) > 1 and len(values) == len(np.unique(values)) == 2100
+    assert row.mean == pytest.approx(values.mean(), rel=unit * np.abs(values).mean() / abs(values.mean()))
+    assert row.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(2100), rel=2 * unit)
+    assert sum(last + 1 for _, _, last in row.estimate.draws) == 2100 and len(row.estimate.draws) == len(parts)
+
+
+@pytest.mark.parametrize("method", CHUNK)
+def test_workers_do_not_change_a_bit(method, monkeypatch):
+    monkeypatch.setattr(simulate.chunks, "JOB_SECONDS", 0.0)  # a job for each chunk
+    ways = [{"workers": 1}, {"workers": 3}, {"kind": "processes", "workers": 2}, {"memory_limit": 2e6}]
+    first, *others = (numbers(sweep(build, CASES, ["forgetting", "error[0,0]"], trials=1500, method=method, **way)) for way in ways)
+    assert all(other == first for other in others)
+
+
+def test_points_and_seeds_draw_independently():
+    one, other = (sweep(build, CASES, "error[0,0]", trials=64, seed=seed, method="direct") for seed in (0, 1))
+    found = [row.mean for row in (*one.rows, *other.rows)]
+    assert len(set(found)) == len(found)
+    again = sweep(build, CASES[::-1], "error[0,0]", trials=64, method="direct")
+    assert numbers(again) == numbers(one)[::-1]  # a point's numbers do not depend on the others
+
+
+def test_auto_takes_the_method_that_each_experiment_asks_for():
+    rows = sweep(build, [{"p": 3, "n": 1}, {"p": 4000, "n": 12}], "deviation", trials=10).rows
+    named = [sample(build(**row.case), 1, method="auto").method for row in rows]
+    assert [row.sampling.method for row in rows] == named and "reduced" in named
+
+
+# The store.
+
+
+def test_what_is_stored_is_not_computed_again(tmp_path):
+    first = sweep(build, CASES, "forgetting", trials=900, store=tmp_path)
+    again = sweep(build, CASES, "forgetting", trials=900, store=tmp_path)
+    assert first.computed == 4 * 900 and again.computed == 0 and numbers(again) == numbers(first)
+    assert len(list(tmp_path.iterdir())) == 4  # a file for each point
+    more = sweep(build, [*CASES, {"p": 60, "n": 6}], "forgetting", trials=900, store=RunStore(tmp_path))
+    assert more.computed == 900 and numbers(more)[:4] == numbers(first)
+
+
+@pytest.mark.parametrize(("method", "kept"), [("direct", 3 * 256), ("reduced", 0)])
+def test_more_trials_extend_and_fewer_take_nothing_away(tmp_path, method, kept):
+    options = {"targets": "forgetting", "method": method, "store": tmp_path}
+    sweep(build, CASES[0], trials=1000, **options)
+    longer = sweep(build, CASES[0], trials=2500, **options)
+    assert longer.computed == 2500 - kept and numbers(longer) == numbers(sweep(build, CASES[0], "forgetting", trials=2500, method=method))
+    shorter = sweep(build, CASES[0], trials=1000, **options)
+    assert numbers(shorter) == numbers(sweep(build, CASES[0], "forgetting", trials=1000, method=method))
+    assert sweep(build, CASES[0], trials=2500, **options).computed == 0
+
+
+def test_other_quantities_are_added_to_the_same_draws(tmp_path):
+    one = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    both = sweep(build, CASES, ["deviation", "forgetting"], trials=300, store=tmp_path)
+    assert both.computed == 4 * 300 and numbers(both)[1::2] == numbers(one)
+    assert sweep(build, CASES, ["forgetting[-1]", "deviation"], trials=300, store=tmp_path).computed == 0
+    assert sweep(build, CASES, "deviation", trials=300, store=tmp_path).computed == 0
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"method": "reduced"}, {"dtype": "float32"}])
+def test_other_draws_have_other_records(tmp_path, other):
+    options = {"trials": 100, "method": "direct", "store": tmp_path}
+    one = sweep(build, CASES, "forgetting", **options)
+    found = sweep(build, CASES, "forgetting", **{**options, **other})
+    assert found.computed == 400 and not {row["mean"] for row in numbers(found)} & {row["mean"] for row in numbers(one)}
+    assert sweep(build, CASES, "forgetting", **options).computed == 0
+
+
+def test_results_of_other_code_are_left_aside_and_counted(tmp_path, recwarn):
+    fresh = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    for file in sorted(tmp_path.iterdir())[:3]:
+        file.rename(tmp_path / f"{file.stem.split('-')[0]}-{'0' * 24}.json")
+    with pytest.warns(RuntimeWarning, match="3 of 4 points are stored from another version .* computed again"):
+        found = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    assert found.set_aside == 3 and found.computed == 900 and numbers(found) == numbers(fresh)
+    again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    assert again.set_aside == 0 and again.computed == 0 and len(list(tmp_path.iterdir())) == 7
+
+
+def test_the_key_changes_with_code_and_numpy(monkeypatch):
+    code = simulate.chunks.sampler_code.__wrapped__
+    before = code()
+    monkeypatch.setattr(np, "__version__", "0.0")
+    other = code()
+    monkeypatch.setattr(simulate.chunks, "code_fingerprint", lambda sources: str(sorted(map(str, sources))))
+    sources = code()
+    assert len({before, other, sources}) == 3
+
+
+def test_workers_of_another_version_are_refused(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("simulate.sweep"), "sampler_code", lambda: "other")
+    with pytest.raises(InputError, match="the workers run another version"):
+        sweep(build, CASES, "forgetting", trials=64)
+
+
+def test_a_damaged_record_is_computed_again(tmp_path):
+    first = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    file = sorted(tmp_path.iterdir())[0]
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.warns(RuntimeWarning, match="damaged"):
+        again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
+    assert again.computed == 300 and numbers(again) == numbers(first)
+
+
+def test_one_experiment_in_two_cases_is_computed_once():
+    result = sweep(lambda p, n, tag: build(p, n), [{"p": 30, "n": 6, "tag": tag} for tag in "ab"], "forgetting", trials=300)
+    assert result.computed == 300 and result.rows[0].mean == result.rows[1].mean and result.rows[1].case["tag"] == "b"
+
+
+def test_a_failing_point_leaves_the_others_stored(tmp_path, monkeypatch):
+    real = simulate.chunks.simulate
+
+    def fail(seq, *arguments, **options):
+        if seq.blocks["shared"] == 50:
+            raise InputError("no such thing")
+        return real(seq, *arguments, **options)
+
+    monkeypatch.setattr(simulate.chunks, "JOB_SECONDS", 0.0)
+    monkeypatch.setattr(simulate.chunks, "simulate", fail)
+    with pytest.raises(JobError, match="p=50 n=6: no such thing"):
+        sweep(build, CASES, "forgetting", trials=100, store=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(simulate.chunks, "simulate", real)
+    assert sweep(build, CASES, "forgetting", trials=100, store=tmp_path).computed == 200
+
+
+def test_packing_keeps_every_chunk_once_and_in_size():
+    points = make_points(build, grid(p=range(20, 60), n=(6,)), "forgetting", simulate.chunks.Sampling("direct"))
+    portions = [
+        simulate.chunks.Portion(index, point.seq, ("forgetting[1]",), point.sampling, tuple(chunks_of(100 + 300 * (index % 9), "direct")), 1e9)
+        for index, point in enumerate(points)
+    ]
+    jobs = list(pack(portions))
+    wanted = [(portion.point, *chunk) for portion in portions for chunk in portion.chunks]
+    assert [(portion.point, *chunk) for job in jobs for portion in job for chunk in portion.chunks] == wanted
+    assert 1 < len(jobs) < len(wanted) and max(len(job) for job in jobs) > 1
+
+
+# Precision.
+
+
+def test_sampling_stops_at_the_first_fixed_number_that_is_precise_enough():
+    result = sweep(build, CASES, ["forgetting", "deviation"], precision=0.01)
+    for point in range(4):
+        rows = result.rows[2 * point : 2 * point + 2]
+        trials = rows[0].trials
+        assert trials == rows[1].trials and math.log2(trials / FIRST).is_integer()
+        assert all(row.status == REACHED and row.relative <= 0.01 for row in rows)
+        if trials > FIRST:
+            half = sweep(build, rows[0].case, ["forgetting", "deviation"], trials=trials // 2)
+            assert max(row.relative for row in half.rows) > 0.01
+    assert len({row.trials for row in result.rows}) > 1 and not result.warnings
+
+
+def test_the_limit_on_trials_is_said(tmp_path):
+    result = sweep(build, CASES[:2], ["forgetting", "step_size[0]"], precision=0.008, max_trials=3000, store=tmp_path)
+    assert {row.trials for row in result.rows} == {3000}
+    assert [row.status for row in result.rows] == [OPEN if row.relative > 0.008 else REACHED for row in result.rows]
+    assert {row.status for row in result.rows} == {OPEN, REACHED}
+    assert any("did not reach precision 0.008 within 3,000 trials; raise max_trials" in text for text in result.warnings)
+    further = sweep(build, CASES[:2], ["forgetting", "step_size[0]"], precision=0.008, max_trials=2**15, store=tmp_path)
+    assert {row.status for row in further.rows} == {REACHED} and further.computed < sum(row.trials for row in further.rows[::2])
+
+
+def test_nobody_waits_for_an_infinite_variance():
+    """Task 1 fits 27 samples with 30 parameters: gap 3, moments below order 2. Task 0 is far from its threshold."""
+    seq = one_block(30, (10, 27), 0.5, gram=np.eye(2))
+    both = sweep(lambda: seq, {}, ["error[1,1]", "error[0,0]"], precision=0.02)
+    assert [row.status for row in both.rows] == [INFINITE, REACHED]
+    assert both.rows[0].estimate is None and both.rows[0].stderr is None and both.rows[0].mean > 0 and both.rows[0].moment_order == 2
+    assert "1 of 2 quantities have an infinite variance" in both.warnings[0] and "variance infinite" in str(both)
+    alone = sweep(lambda: seq, {}, "error[1,1]", precision=0.02)
+    assert alone.computed == 0 and alone.rows[0].trials == 0 and alone.rows[0].mean is None
+    fixed = sweep(lambda: one_block(30, (10, 30), 0.5, gram=np.eye(2)), {}, "error[1,1]", trials=100)
+    assert fixed.rows[0].mean is None and fixed.rows[0].status == INFINITE and "mean infinite" in str(fixed)
+
+
+def test_a_mean_of_zero_ends_at_the_size_of_the_errors():
+    """The second truth is placed where the law says that nothing is forgotten on average: no relative error can be small."""
+
+    def exact(distance):
+        gram = [[1, 1 - distance / 2], [1 - distance / 2, 1]]
+        return one_block(40, (10, 8), 0.2, gram=gram)
+
+    at0, at1 = (float(expected_errors(exact(d)).forgetting()) for d in (0.0, 1.0))
+    (row,) = sweep(lambda: exact(at0 / (at0 - at1)), {}, "forgetting", precision=0.02).rows
+    assert row.status == ZERO and row.trials <= 2**14 and abs(row.mean) < 3 * row.stderr
+    (none,) = sweep(_heads, {}, "forgetting", precision=1e-3).rows
+    assert none.status == ZERO and none.trials == FIRST and abs(none.mean) < ROUNDING
+
+
+def _heads():
+    """One head for each task, and the shared block frozen: forgetting is zero in every trial."""
+    return one_head_per_task(20, (12, 15), (10, 5), 0.3, gram={"shared": np.ones((2, 2)), "head": (1, 1)}, train_shared=False)
+
+
+def test_the_rule_of_precision():
+    def tally(mean, stderr, scale=1.0):
+        return Tally(100, mean, stderr**2 * 100 * 99, scale)
+
+    assert status(tally(-2.0, 0.0199), 0.01) == REACHED and status(tally(2.0, 0.0201), 0.01) == OPEN
+    assert status(tally(0.02, 0.0099), 0.01) == ZERO and status(tally(0.02, 0.0101), 0.01) == OPEN
+    assert status(tally(0.031, 0.0099), 0.01) == OPEN  # clearly not zero, so the relative error counts
+    assert status(tally(1e-12, 1e-12), 0.01) == ZERO and status(tally(0.0, 0.0, 0.0), 0.01) == ZERO
+    assert [next_goal(1024, 3000), next_goal(2048, 3000)] == [2048, 3000]
+
+
+def test_tallies_merge_as_estimates_do():
+    rng = np.random.default_rng(0)
+    parts = [Tally(n, float(x.mean()), float(((x - x.mean()) ** 2).sum()), float(x.mean())) for n in (1, 5, 200) for x in [rng.normal(3, 1, n)]]
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(3, 1, n) for n in (1, 5, 200)])
+    merged = parts[0].merge(parts[1]).merge(parts[2])
+    unit = len(values) * np.finfo(float).eps
+    assert merged.count == 206 and merged.mean == pytest.approx(values.mean(), rel=unit) and merged.scale == pytest.approx(merged.mean, rel=unit)
+    assert merged.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(206), rel=unit) and parts[0].stderr == math.inf
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trials": 1}, "trials is 1; give a whole number of at least 2"),
+        ({"trials": 2.5}, "trials is 2.5"),
+        ({"trials": 10, "precision": 0.1}, "trials is 10 beside precision=0.1; give one of them"),
+        ({"precision": 0}, "precision is 0; give a relative standard error between 0 and 1"),
+        ({"precision": 0.1, "max_trials": 100}, "max_trials is 100; give a whole number of at least 1,024"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": (1, 2)}, r"seed is \(1, 2\); give one whole number"),
+        ({"method": "exact"}, "method is 'exact'; choose one of direct, reduced, auto"),
+        ({"backend": "jax"}, "backend is 'jax'"),
+        ({"targets": []}, "targets is empty"),
+        ({"targets": [abs]}, "the target is <built-in function abs>; a sweep stores results by name"),
+        ({"targets": "forgeting"}, r"case 0 \(p=30, n=6\): there is no target 'forgeting'; did you mean 'forgetting'"),
+        ({"targets": "error[0,2]"}, r"case 0 .*the sequence has tasks 0 to 1"),
+        ({"cases": []}, "cases is empty"),
+        ({"cases": {"p": 30}}, r"case 0 \(p=30\): build needs 'n', which the case lacks"),
+        ({"cases": {"p": 30, "n": 6, "nois": 1}}, "build does not read 'nois'; did you mean 'noise'"),
+        ({"cases": {"p": 30, "n": -1}}, r"case 0 \(p=30, n=-1\): samples is -1"),
+        ({"cases": {"p": np.array([30, 31]), "n": 6}}, "case 0"),
+        ({"build": 3}, "build is 3; give a function"),
+        ({"build": lambda p, n: None}, "build returned a NoneType; it must return a theory.TaskSequence"),
+        ({"store": "/proc/nowhere"}, "cannot write to the folder"),
+        ({"kind": "fibres"}, "kind is 'fibres'"),
+    ],
+)
+def test_bad_input_is_refused(changes, message):
+    arguments = {"build": build, "cases": CASES, "targets": "forgetting", **changes}
+    with pytest.raises(InputError, match=message):
+        sweep(**arguments)
+
+
+@pytest.mark.parametrize("values", [3, "abc", {"a": 1}])
+def test_grids_are_lists(values):
+    assert grid(a=(1, 2), b=range(2)) == [{"a": 1, "b": 0}, {"a": 1, "b": 1}, {"a": 2, "b": 0}, {"a": 2, "b": 1}]
+    with pytest.raises(InputError, match="the values of a are .*give a list or range"):
+        grid(a=values)
+
+
+def test_rows_are_plain_for_programs(tmp_path):
+    result = sweep(build, CASES[:1], "forgetting", trials=64)
+    row = result.rows[0]
+    assert dataclasses.asdict(row.sampling) == row.sampling.describe()
+    with pytest.raises(InputError, match="the output is x.txt; let its name end in one of .csv, .json"):
+        result.write(tmp_path / "x.txt")
