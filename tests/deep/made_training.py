@@ -35,7 +35,9 @@ def made_examples(count: int = 25, shape: tuple[int, ...] = (1, 4, 4), classes: 
     return Examples(inputs, torch.randint(classes, (count,), generator=generator))
 
 
-def made_network(name: str = "mlp-100", shape: tuple[int, ...] = (4, 4), heads: tuple[int, ...] = (3,), dtype: torch.dtype = torch.float64, **options) -> Network:
+def made_network(
+    name: str = "mlp-100", shape: tuple[int, ...] = (4, 4), heads: tuple[int, ...] = (3,), dtype: torch.dtype = torch.float64, **options
+) -> Network:
     """Return a network in double precision."""
     return build(name, shape, heads, **options).to(dtype)
 

@@ -77,11 +77,13 @@ def test_examples_are_scaled_by_the_first_task_alone():
 def test_scenarios_decide_heads_and_candidates():
     """Class-incremental: units of the classes so far, and of the task itself where it is still to come."""
     made = made_stream()
-    expected = {"task": ((0, 1, 2), None), "domain": ((0, 0, 0), None), "class": ((0, 0, 0), {(0, -1): [0, 1], (2, 0): None, (0, 1): [0, 1, 2, 3], (1, -1): [0, 1, 2, 3]})}
+    all_units = {(0, -1): None, (2, 0): None}
+    so_far = {(0, -1): [0, 1], (2, 0): None, (0, 1): [0, 1, 2, 3], (1, -1): [0, 1, 2, 3]}
+    expected = {"task": ((0, 1, 2), all_units), "domain": ((0, 0, 0), all_units), "class": ((0, 0, 0), so_far)}
     for scenario, (heads, candidates) in expected.items():
         examples = StreamExamples(made, scenario, "validation", CPU, torch.float32)
         assert tuple(examples.training(task).head for task in range(3)) == heads
-        for (task, trained), units in (candidates or {(0, -1): None, (2, 0): None}).items():
+        for (task, trained), units in candidates.items():
             found = examples.evaluation(task, trained)
             assert (None if found.candidates is None else found.candidates.tolist()) == units
             assert found.targets.tolist() == (made[task].validation().labels + (2 * task if scenario == "class" else 0)).tolist()

@@ -1,0 +1,152 @@
+"""What a step of the training loop costs, as a multiple of a plain PyTorch loop's, measured side by side in one run.
+
+    python tests/bench/deep_steps.py [--seconds 20] [--device cuda] [--out FILE]
+
+The plain loop is what one writes by hand: images in float32 on the device, `torch.optim.SGD`, no record of anything. Both
+train the same network on the same images, in turns of a few steps, on one core; the ratio is that of the medians over turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from speed_table import machine
+from torch import Tensor
+from torch.nn import functional
+
+from deep.networks import Network, build
+from deep.strategies import Strategy, strategy
+from deep.training.device import chosen_device, wait
+from deep.training.examples import Examples, Scaling
+from deep.training.flat import FlatParameters
+from deep.training.loop import train_task
+from deep.training.optimiser import Optimiser
+from deep.training.options import LoopOptions
+from deep.training.task import TaskContext
+from simulate.files import replace_file
+from theory.errors import DriftlawError
+
+SCHEMA = 1
+GOAL = 1.1
+# network, image shape, batch size, steps a turn
+CASES = (("mlp-100", (28, 28), 10, 100), ("convnet", (28, 28), 64, 4), ("resnet18-20", (32, 32, 3), 128, 1))
+STRATEGIES = (("initialized", {}), ("frozen", {"depth": 2}), ("frozen", {"depth": 1}))
+
+
+def made_examples(shape: tuple[int, ...], count: int, device: torch.device) -> Examples:
+    """Return random 8-bit images of ten classes."""
+    height, width, channels = (*shape, 1)[:3]
+    images = torch.randint(256, (count, channels, height, width), dtype=torch.uint8, device=device)
+    scaling = Scaling(*(torch.full((channels, 1, 1), value, device=device) for value in (127.5, 73.6)))
+    return Examples(images, torch.randint(10, (count,), device=device), 0, None, scaling)
+
+
+def plain_turn(network: Network, images: Tensor, targets: Tensor, batch_size: int) -> Callable[[], None]:
+    """Return an epoch of a loop written by hand."""
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
+    network.train()
+
+    def turn() -> None:
+        for batch in torch.randperm(len(images), device=images.device).split(batch_size):
+            optimiser.zero_grad()
+            loss = functional.cross_entropy(network(images[batch]), targets[batch])
+            loss.backward()
+            optimiser.step()
+
+    return turn
+
+
+def our_turn(network: Network, examples: Examples, batch_size: int, chosen: Strategy) -> Callable[[], None]:
+    """Return an epoch of a later task in the training loop."""
+    flat = FlatParameters(network)
+    options = LoopOptions(epochs=1, batch_size=batch_size, learning_rate=0.01)
+    optimiser = Optimiser(flat, options)
+    first = flat.parameters.detach().clone()
+    return lambda: train_task(TaskContext(1, flat, examples, first), chosen, options, optimiser)
+
+
+def measure(name: str, shape: tuple[int, ...], batch_size: int, steps: int, seconds: float, device: torch.device) -> list[dict[str, Any]]:
+    """Time all loops on one network in turns; return a row for each."""
+    examples = made_examples(shape, batch_size * steps, device)
+    images, targets = examples.batch(torch.arange(len(examples), device=device))
+    turns = {"plain loop": plain_turn(build(name, shape, (10,)).to(device), images, targets, batch_size)}
+    for chosen, options in STRATEGIES:
+        label = f"{chosen} {options['depth']}" if options else chosen
+        turns[label] = our_turn(build(name, shape, (10,)).to(device), examples, batch_size, strategy(chosen, **options))
+    times: dict[str, list[float]] = {label: [] for label in turns}
+    for turn in turns.values():
+        turn()
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds or len(times["plain loop"]) < 5:
+        for label, turn in turns.items():
+            wait(device)
+            start = time.perf_counter()
+            turn()
+            wait(device)
+            times[label].append((time.perf_counter() - start) / steps)
+    plain = statistics.median(times["plain loop"])
+    return [
+        {
+            "kind": "step",
+            "network": name,
+            "batch_size": batch_size,
+            "loop": label,
+            "turns": len(found),
+            "steps_a_turn": steps,
+            "milliseconds": 1e3 * statistics.median(found),
+            "least": 1e3 * min(found),
+            "ratio": statistics.median(found) / plain,
+        }
+        for label, found in times.items()
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write the rows as text."""
+    lines = [f"{'network':<12} {'batch':>5}  {'loop':<12} {'ms a step':>10} {'least':>9} {'ratio':>6}"]
+    for row in rows:
+        if row["kind"] == "step":
+            goal = "" if row["loop"] != "initialized" else f"  goal {GOAL}: {'met' if row['ratio'] <= GOAL else 'missed'}"
+            numbers = f"{row['milliseconds']:>10.3f} {row['least']:>9.3f} {row['ratio']:>6.3f}"
+            lines.append(f"{row['network']:<12} {row['batch_size']:>5}  {row['loop']:<12} {numbers}{goal}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure, print the table, write the rows as JSON lines if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0, help="time for each network")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--networks", nargs="+", choices=[case[0] for case in CASES], default=[case[0] for case in CASES])
+    parser.add_argument("--out", type=Path, help="file of JSON lines")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        device = chosen_device(options.device)
+    except DriftlawError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device, "threads": 1}]
+    for case in CASES:
+        if case[0] in options.networks:
+            rows += measure(*case, options.seconds, device)
+    print(table(rows), end="")
+    if options.out is not None:
+        try:
+            replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        except OSError as error:
+            print(f"error: cannot write {options.out}: {error.strerror}; make its folder or choose another file", file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

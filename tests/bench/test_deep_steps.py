@@ -1,0 +1,56 @@
+"""The benchmark of steps runs, compares loops that train alike, and writes what it says it writes; no time is tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from deep_steps import CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table
+
+from deep.networks import build
+from deep.strategies import strategy
+
+PROGRAM = Path(__file__).parent / "deep_steps.py"
+CPU = torch.device("cpu")
+
+
+def test_the_program_writes_its_record(tmp_path):
+    command = [sys.executable, str(PROGRAM), "--seconds", "0", "--networks", "mlp-100", "--out", str(tmp_path / "steps.jsonl")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[0]["kind"] == "machine" and rows[0]["threads"] == 1
+    assert [row["loop"] for row in rows[1:]] == ["plain loop", "initialized", "frozen 2", "frozen 1"] and len(STRATEGIES) == 3
+    assert all(row["turns"] == 5 and row["network"] == "mlp-100" and 0 < row["least"] <= row["milliseconds"] for row in rows[1:])
+    assert rows[1]["ratio"] == 1 and result.stdout == table(rows)
+
+
+def test_both_loops_do_the_same_work():
+    """On a full batch, whose order does not matter, the plain epoch and ours end at the same weights."""
+    name, shape, _, _ = CASES[1]
+    examples = made_examples(shape, 12, CPU)
+    images, targets = examples.batch(torch.arange(12))
+    plain, ours = (build(name, shape, (10,)) for _ in range(2))
+    plain_turn(plain, images, targets, 12)()
+    our_turn(ours, examples, 12, strategy("initialized"))()
+    for left, right in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+    assert not torch.equal(next(plain.parameters()), next(build(name, shape, (10,)).parameters()))
+
+
+def test_the_table_says_whether_the_goal_is_met():
+    row = {"kind": "step", "network": "mlp-100", "batch_size": 10, "turns": 5, "steps_a_turn": 1, "milliseconds": 1.0, "least": 1.0}
+    for ratio, verdict in ((GOAL, "met"), (GOAL + 0.001, "missed")):
+        assert f"goal {GOAL}: {verdict}" in table([{**row, "loop": "initialized", "ratio": ratio}])
+
+
+@pytest.mark.parametrize("options", [("--device", "cuda"), ("--device", "cpu", "--seconds", "0", "--networks", "mlp-100", "--out", "/")])
+def test_bad_input(options):
+    if "cuda" in options and torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    result = subprocess.run([sys.executable, str(PROGRAM), *options], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2 and result.stderr.startswith("error: ")
