@@ -73,6 +73,7 @@ class Sweep:
         started = time.perf_counter()
         try:
             with warnings.catch_warnings():
+                warnings.simplefilter("always", RuntimeWarning)
                 warnings.showwarning = _show
                 result = self._sweep(wanted, folder)
         except KeyboardInterrupt:

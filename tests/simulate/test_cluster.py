@@ -1,0 +1,118 @@
+"""Jobs and sweeps on a real local Dask cluster of two worker processes, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from simulate import grid, run_jobs, sweep
+from simulate.jobs import JobError
+from simulate.runs import RunStore
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the deaths of workers are what is tested here
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as found:
+        yield found
+
+
+def workers(cluster):
+    """Process numbers of the workers that are up."""
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=30)
+        return list(client.run(os.getpid).values())
+
+
+def test_every_job_once_on_both_workers(cluster):
+    def work(job):
+        import os
+        import time
+
+        time.sleep(0.02)
+        return job, os.getpid()
+
+    running = set(workers(cluster))
+    found = list(run_jobs(work, range(40), scheduler=cluster.scheduler_address))
+    assert sorted(index for index, _ in found) == list(range(40)) and all(index == job for index, (job, _) in found)
+    assert {process for _, (_, process) in found} == running and os.getpid() not in running
+
+
+def test_errors_and_early_ends(cluster):
+    def fail(job):
+        if job == 3:
+            raise ValueError("three")
+        return job
+
+    kept = []
+    with pytest.raises(JobError, match="^3: ValueError: three"):
+        for index, _ in run_jobs(fail, range(8), scheduler=cluster.scheduler_address):
+            kept.append(index)
+    assert sorted(kept) == [0, 1, 2, 4, 5, 6, 7]
+    results = run_jobs(abs, range(50), scheduler=cluster.scheduler_address)
+    next(results)
+    results.close()
+    assert sorted(run_jobs(abs, [-1, -2], scheduler=cluster.scheduler_address)) == [(0, 1), (1, 2)]
+
+
+def test_a_sweep_completes_when_a_worker_is_killed_in_the_middle(cluster, tmp_path, monkeypatch):
+    """The same bits as on this machine alone, every trial counted once."""
+    build, cases, trials = _experiments()
+    quiet = sweep(build, cases, ["forgetting", "deviation"], trials=trials, method="direct")
+    monkeypatch.setattr(importlib.import_module("simulate.chunks"), "JOB_SECONDS", 0.02)
+    victim, store = workers(cluster)[0], RunStore(tmp_path)
+    at_kill = []
+
+    def kill():
+        deadline = time.monotonic() + 30
+        while len(store.keys()) < 5 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        at_kill.append(len(store.keys()))
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = sweep(build, cases, ["forgetting", "deviation"], trials=trials, method="direct", store=store, scheduler=cluster.scheduler_address)
+    killer.join()
+    assert 5 <= at_kill[0] < len(cases), "the worker did not die in the middle"
+    assert found.computed == len(cases) * trials == sum(row.estimate.count for row in found.rows[::2])
+    assert [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]
+    assert victim not in workers(cluster)
+    assert sweep(build, cases, ["forgetting", "deviation"], trials=trials, method="direct", store=store).computed == 0
+
+
+def test_a_job_that_kills_every_worker_is_given_up(cluster):
+    def work(job):
+        import os
+        import signal
+
+        if job == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return job
+
+    kept = []
+    with pytest.raises(JobError, match=r"workers died 3 times in a row \(KilledWorker\) while working on .*\b1\b"):
+        for index, _ in run_jobs(work, range(4), scheduler=cluster.scheduler_address):
+            kept.append(index)
+    assert 1 not in kept and len(kept) == len(set(kept))
+
+
+def _experiments():
+    def build(p, n):
+        import numpy as np
+
+        from theory import initialized
+
+        return initialized({"shared": p, "specific": 20}, (10, n), 0.3, gram={"shared": np.eye(2), "specific": np.eye(2)})
+
+    return build, grid(p=range(30, 70, 2), n=(6, 12)), 1200

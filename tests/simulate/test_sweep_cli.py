@@ -1,0 +1,154 @@
+"""`python -m simulate sweep FILE`: tables, files, options and messages."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from simulate import grid, sweep
+from simulate.__main__ import main
+
+SWEEP = """
+import numpy as np
+from theory import initialized
+
+targets = ["forgetting", "error[0,0]"]
+grid = {"p": (30, 50), "seed": (6, 12)}
+
+def build(p, seed):
+    return initialized({"shared": p, "specific": 20}, (10, seed), 0.3, gram={"shared": np.eye(2), "specific": np.eye(2)})
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(old="", new=""):
+        assert old in SWEEP
+        path = tmp_path / "mine.py"
+        path.write_text(SWEEP.replace(old, new) if old else SWEEP)
+        return path
+
+    return write
+
+
+def outcome(capsys, *arguments):
+    status = main(["sweep", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def expected(**options):
+    defined = {}
+    exec(SWEEP, defined)
+    return [row.as_dict() for row in sweep(defined["build"], grid(**defined["grid"]), defined["targets"], **options).rows]
+
+
+def test_a_table_and_a_store_beside_the_file(capsys, file, tmp_path):
+    status, out, err = outcome(capsys, file(), "--trials", 400)
+    first, *_, last = out.splitlines()
+    assert status == 0 and err == "" and len(out.splitlines()) == 9
+    row = expected(trials=400)[0]
+    assert first.startswith(f"p=30 seed=6   forgetting {row['mean']:.2f}"[:-1]) and "(400 trials, " in first and "+-" in first
+    assert last.startswith("8 quantities, 1,600 trials, 1,600 of them computed now, ")
+    assert len(list((tmp_path / "mine.sweep").glob("*.json"))) == 4
+    again = outcome(capsys, file(), "--trials", 400)[1]
+    assert again.splitlines()[:-1] == out.splitlines()[:-1] and " 0 of them computed now" in again
+
+
+def test_options_reach_the_sweep(capsys, file, tmp_path):
+    options = ("--trials", 300, "--seed", 4, "--method", "direct", "--dtype", "float32", "--processes", "--workers", 2)
+    status, out, _ = outcome(capsys, file(), *options, "--store", tmp_path / "kept", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["rows"] == expected(trials=300, seed=4, method="direct", dtype="float32")
+    assert found["schema"] == 1 and found["computed"] == 1200 and found["set_aside"] == 0 and (tmp_path / "kept").is_dir()
+    assert {(row["method"], row["backend"], row["dtype"], row["seed"]) for row in found["rows"]} == {("direct", "numpy", "float32", 4)}
+
+
+def test_precision_and_its_warning(capsys, file):
+    status, out, err = outcome(capsys, file(), "--precision", 0.02, "--max-trials", 1500, "--json")
+    rows = json.loads(out)["rows"]
+    missed = sum(row["status"] == "not reached" for row in rows)
+    assert status == 0 and 0 < missed < 8 and rows == expected(precision=0.02, max_trials=1500)
+    assert err == f"warning: {missed} of 8 quantities did not reach precision 0.02 within 1,500 trials; raise max_trials\n"
+    assert "not reached" in outcome(capsys, file(), "--precision", 0.02, "--max-trials", 1500)[1]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "deep/rows.json"])
+def test_files_hold_every_bit(capsys, file, tmp_path, name):
+    assert outcome(capsys, file(), "--trials", 100, "--out", tmp_path / name)[0] == 0
+    rows = expected(trials=100)
+    text = (tmp_path / name).read_text()
+    if name.endswith(".json"):
+        assert json.loads(text)["rows"] == rows
+        return
+    table = list(csv.DictReader(text.splitlines()))
+    assert [float(line["mean"]) for line in table] == [row["mean"] for row in rows]
+    assert [(int(line["p"]), int(line["case_seed"]), int(line["seed"])) for line in table] == [
+        (row["case"]["p"], row["case"]["seed"], 0) for row in rows
+    ]
+
+
+def test_results_of_other_code_are_counted(capsys, file, tmp_path):
+    outcome(capsys, file(), "--trials", 100)
+    for stored in (tmp_path / "mine.sweep").iterdir():
+        stored.rename(stored.with_name(stored.name.split("-")[0] + "-0.json"))
+    status, out, err = outcome(capsys, file(), "--trials", 100)
+    assert status == 0 and err.startswith("warning: 4 of 4 points are stored from another version") and err.count("\n") == 1
+    assert "400 of them computed now" in out
+
+
+def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
+    import simulate.chunks
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate.chunks, "simulate", interrupted)
+    status, out, err = outcome(capsys, file(), "--trials", 100, "--workers", 1)
+    assert status == 130 and out == ""
+    assert err == f"interrupted; finished chunks are kept in {tmp_path / 'mine.sweep'}, run the same command again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("targets =", "target =", "does not define 'targets' (it must define build, targets, cases, or grid in place of cases); is it 'target'?"),
+        ("grid =", "gird =", "does not define 'cases'"),
+        ("(30, 50)", "30", "the values of p are 30; give a list or range"),
+        ('"p": (30', '"q": (30', "case 0 (q=30, seed=6): build needs 'p'"),
+        ("(30, 50)", "(30, -1)", "case 2 (p=-1, seed=6): the dimension of block 'shared' is -1"),
+        ("forgetting", "forgeting", "did you mean 'forgetting'?"),
+        ("import numpy", "import numpie", "mine.py, line 2: ModuleNotFoundError"),
+    ],
+)
+def test_mistakes_in_the_file(capsys, file, tmp_path, old, new, message):
+    status, out, err = outcome(capsys, file(old, new))
+    assert status == 2 and out == "" and err.startswith("error: ") and message in err and "Traceback" not in err
+    assert not (tmp_path / "mine.sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--trials", 1), "trials is 1"),
+        (("--trials", 10, "--precision", 0.1), "give one of them"),
+        (("--precision", 2), "precision is 2"),
+        (("--workers", 0), "workers is 0"),
+        (("--processes", "--scheduler", "tcp://127.0.0.1:1"), "--processes stands beside --scheduler"),
+        (("--scheduler", "tcp://127.0.0.1:1"), "cannot reach the Dask scheduler"),
+        (("--dtype", "float32", "--method", "reduced"), "reduced"),
+        (("--out", "rows.txt"), "the output is rows.txt; let its name end in one of .csv, .json"),
+        (("--out", "/proc/rows.csv"), "cannot write /proc/rows.csv"),
+        (("--store", "/proc/store"), "cannot write to the folder /proc/store"),
+    ],
+)
+def test_mistakes_in_the_call(capsys, file, options, message):
+    status, out, err = outcome(capsys, file(), *options)
+    assert status == 2 and out == "" and err.startswith("error: ") and message in err
+
+
+def test_a_missing_file(capsys, tmp_path):
+    status, out, err = outcome(capsys, tmp_path / "none.py")
+    assert status == 2 and out == "" and err.startswith(f"error: cannot read {tmp_path / 'none.py'}: ")
