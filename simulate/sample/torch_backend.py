@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -65,19 +65,35 @@ class TorchBackend:
     def _own_normals(self, sequence: np.random.SeedSequence) -> Normals:
         return TorchNormals(sequence, self._kind)
 
-    @contextmanager
-    def one_thread(self) -> Iterator[None]:
+    def one_thread(self) -> AbstractContextManager:
         """Keep torch's own threads out of a run: they sum in another order, and the sampler brings its workers."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        return _ONE_THREAD
 
     @property
     def _kind(self) -> dict[str, Any]:
         return {"dtype": getattr(torch, self.dtype), "device": self.device}
+
+
+class _OneThread:
+    """Keeps torch on one thread as long as any run lasts; runs may overlap, in threads of a sweep."""
+
+    def __init__(self) -> None:
+        self._lock, self._runs, self._before = Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._before = self._before if self._runs else torch.get_num_threads()
+            self._runs += 1
+            torch.set_num_threads(1)
+
+    def __exit__(self, *_: Any) -> None:
+        with self._lock:
+            self._runs -= 1
+            if not self._runs:
+                torch.set_num_threads(self._before)
+
+
+_ONE_THREAD = _OneThread()
 
 
 class BorrowedNormals:

@@ -16,6 +16,7 @@ from simulate.sample import torch_backend
 from simulate.sample.backends import NumPyBackend, plan_for
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
+from simulate.sample.steps import least_step
 from simulate.sample.streams import TRIALS_PER_BLOCK
 from theory import InputError, TaskSequence, one_block
 
@@ -108,6 +109,20 @@ def test_qr_is_what_saves_single_precision_near_the_threshold():
     assert off(exact, gram)[0] > 8 * off(exact, qr)[0] and off(exact, gram)[1] > 4 * off(exact, qr)[1]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("asarray", [np.asarray, torch.asarray])
+def test_deficient_steps_in_either_precision(asarray, dtype):
+    """Nine rows of rank seven: what is zero but for the precision's rounding has to count as zero."""
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((2, 9, 3)), rng.standard_normal((2, 9, 8))]
+    parts[1][:, 4:] = 0
+    residual, weights = rng.standard_normal((2, 9)), (2.0, 0.3)
+    exact = least_step(parts, residual, weights, "svd")
+    found = least_step([asarray(part.astype(dtype)) for part in parts], asarray(residual.astype(dtype)), weights, "svd")
+    for one, other in zip(exact, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=USUAL * np.finfo(dtype).eps)
+
+
 # --- other draws
 
 
@@ -195,6 +210,12 @@ def test_torch_is_left_with_the_threads_it_had():
     try:
         torch.set_num_threads(2)
         simulate(CASES["frozen"], 5, **TORCH)
+        assert torch.get_num_threads() == 2
+        library = torch_backend.torch_backend("cpu", "float64")
+        first, second = library.one_thread(), library.one_thread()  # of two runs that overlap
+        first.__enter__(), second.__enter__(), first.__exit__(None, None, None)
+        assert torch.get_num_threads() == 1
+        second.__exit__(None, None, None)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
