@@ -11,6 +11,7 @@ import tyro
 
 from deep.commands.data import DataCommand
 from deep.commands.linear import LinearCommand
+from deep.commands.path import PathCommand
 from deep.commands.resume import ResumeCommand
 from deep.commands.run import RunCommand
 from deep.commands.show import ShowCommand
@@ -26,6 +27,7 @@ Command = (
     | Annotated[StatusCommand, tyro.conf.subcommand("status")]
     | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
     | Annotated[ShowCommand, tyro.conf.subcommand("show")]
+    | Annotated[PathCommand, tyro.conf.subcommand("path")]
     | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
 )
 

@@ -6,16 +6,23 @@ measured on trained networks, for the whole step and for the step of each stage 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from deep.records import built
 from theory.errors import InputError
 
-SCALES = tuple(float(scale) for scale in np.arange(-5, 31) / 20)
+if TYPE_CHECKING:
+    from deep.networks import Network
+    from deep.streams import Stream
+    from deep.training.config import RunConfig
+    from deep.training.examples import Examples, StreamExamples
+    from deep.training.task import TaskContext
+
+SCALES = tuple(float(scale) for scale in np.arange(-2, 13) / 8)
 WHOLE = "all stages"
 
 
@@ -117,3 +124,77 @@ def best_scale(scales: Any, values: Any) -> float:
     if rise == fall:
         return float(middle)
     return float((left + middle) / 2 - fall * (right - left) / 2 / (rise - fall))
+
+
+def measure_paths(config: RunConfig, stream: Stream, scales: Sequence[float] = SCALES, progress: bool = False) -> PathRecord:
+    """Train a network on a stream and measure losses and accuracies along every task's step.
+
+    Parameters
+    ----------
+    config : RunConfig
+        ``evaluate_on`` says on which images.
+    stream : Stream
+        The configuration's.
+    scales : sequence of float
+        Lengths s, in increasing order.
+    progress : bool
+        Show a progress bar of the training, on a terminal.
+
+    Raises
+    ------
+    InputError
+        For fewer than two tasks, a run that fails, and what `deep.training.run.train_run` refuses.
+    """
+    from deep.training.run import train_run
+
+    if len(stream) < 2:
+        raise InputError(f"the stream {stream.name} has one task; lengths of steps are measured from the second on, choose more tasks")
+    meter = _Meter(tuple(float(scale) for scale in scales))
+    record = train_run(config, stream, watch=meter.watch, progress=progress)
+    if record.failure is not None:
+        raise InputError(f"the run failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}; train it otherwise")
+    return PathRecord(record.key, record.config, record.stages, meter.scales, tuple(meter.curves))
+
+
+class _Meter:
+    """Watches a run: keeps what each task reached at its own end, measures later tasks' steps against it."""
+
+    def __init__(self, scales: tuple[float, ...]) -> None:
+        self.scales = scales
+        self.own: list[tuple[float, float]] = []
+        self.curves: list[tuple[PathCurve, ...]] = []
+
+    def watch(self, task: TaskContext, examples: StreamExamples) -> None:
+        """Measure along the step of a task that has just been trained."""
+        held_out = examples.evaluations(trained=task.number)[: task.number + 1]
+        if task.number:
+            places = {WHOLE: slice(None)} | {stage: task.flat.place(number) for number, stage in enumerate(task.stages)}
+            moved = {part: place for part, place in places.items() if bool(task.step[place].any())}
+            self.curves.append(tuple(self._curve(task, held_out, part, place) for part, place in moved.items()))
+        self.own.append(_loss_and_accuracy(task.network, held_out[-1]))
+
+    def _curve(self, task: TaskContext, held_out: Sequence[Examples], part: str, place: slice) -> PathCurve:
+        end, step = task.flat.parameters.detach().clone(), task.step
+        found = []
+        for scale in self.scales:
+            there = end.clone()
+            there[place] = task.start[place] + scale * step[place]
+            with task.flat.at(end if scale == 1 else there):
+                found.append([_loss_and_accuracy(task.network, examples) for examples in held_out])
+        loss, accuracy = np.moveaxis(np.array(found), 2, 0)
+        own_loss, own_accuracy = np.array(self.own).T
+        values = (loss.mean(1), (loss[:, :-1] - own_loss).mean(1), accuracy.mean(1), (own_accuracy - accuracy[:, :-1]).mean(1))
+        return PathCurve(part, *(tuple(float(f"{value:.6g}") for value in curve) for curve in values))
+
+
+def _loss_and_accuracy(network: Network, examples: Examples) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy among the candidates."""
+    from torch.nn.functional import cross_entropy
+
+    from deep.training.evaluate import outputs_of
+
+    loss = hits = 0.0
+    for outputs, targets in outputs_of(network, examples):
+        loss += float(cross_entropy(outputs.double(), targets, reduction="sum"))
+        hits += int((outputs.argmax(1) == targets).sum())
+    return loss / len(examples), hits / len(examples)

@@ -10,6 +10,7 @@ import tyro
 
 from deep.commands.options import DataOptions
 from deep.commands.run import Training, train_and_report
+from deep.runs.execute import DataSource
 from deep.runs.folder import INTERRUPTED, RunsFolder
 from deep.runs.names import SHOWN, run_name
 from theory.errors import InputError
@@ -21,6 +22,8 @@ class ResumeCommand(DataOptions, Training):
 
     run_key: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
     """First letters of the run's key, as status lists it."""
+    download: bool = True
+    """Download data sets that are absent from their official addresses."""
 
     def run(self) -> int:
         """Train, print the records; return the exit status."""
@@ -40,4 +43,4 @@ class ResumeCommand(DataOptions, Training):
                     f"those, or remove {folder.run(state.key).path} and run it anew"
                 )
             configs.append(config)
-        return train_and_report(configs, self, self)
+        return train_and_report(configs, DataSource(self.data_root, self.download, self.own_parts), self)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from deep.__main__ import main
-from deep.commands.run import RunCommand, parse_options
+from deep.commands.run import RunCommand
+from deep.commands.settings import parse_options
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.training.config import RunConfig

@@ -1,0 +1,101 @@
+"""The settings of runs, as options of the commands that train."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deep.commands.options import DataOptions
+from deep.runs.execute import DataSource
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from deep.training.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(DataOptions):
+    """What is trained, once for every order and seed, and where the data are."""
+
+    download: bool = True
+    """Download data sets that are absent from their official addresses."""
+    stream: str = "split-digits"
+    """Kind and data set, as `python -m deep streams` takes them."""
+    stream_options: tuple[str, ...] = ()
+    """Options of the stream, such as tasks=5."""
+    orders: tuple[int, ...] = (0,)
+    """0 is the identity, 1 to 10 the seeded orders that studies use."""
+    seeds: tuple[int, ...] = (0,)
+    """Decide everything random: stream, first weights, batches."""
+    strategy: str = "initialized"
+    """How tasks are learned one after another: initialized, frozen."""
+    strategy_options: tuple[str, ...] = ()
+    """Options of the strategy, such as depth=2."""
+    network: str | None = None
+    """Network; None means the MLP with 2 x 100 units for digits, the five-stage ConvNet for larger images."""
+    normalisation: str | None = None
+    """Normalisation layers; None means the network's own choice."""
+    scenario: str = "task"
+    """task, domain or class: what is known at evaluation."""
+    epochs: int = 10
+    """Passes over every task's training data."""
+    batch_size: int = 32
+    """Examples a step."""
+    optimiser: str = "sgd"
+    """sgd or adam."""
+    learning_rate: float = 0.1
+    """Step size of the optimiser."""
+    momentum: float = 0.0
+    """Of sgd."""
+    weight_decay: float = 0.0
+    """Times the parameters, added to their gradient."""
+    keep_moments: bool = False
+    """Let the optimiser's moments go on from task to task."""
+    precision: str = "float32"
+    """float32, float64, or bfloat16 for products alone."""
+    probe_examples: int = 1000
+    """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
+    device: str = "cpu"
+    """cpu or cuda."""
+    evaluate_on: str = "validation"
+    """validation or test: the part that accuracies are measured on."""
+
+    @property
+    def source(self) -> DataSource:
+        """Where the data are."""
+        return DataSource(self.data_root, self.download, self.own_parts)
+
+    def configs(self) -> list[RunConfig]:
+        """Return the configuration of every run."""
+        return [self._config(order, seed) for seed in dict.fromkeys(self.seeds) for order in dict.fromkeys(self.orders)]
+
+    def _config(self, order: int, seed: int) -> RunConfig:
+        from deep.training.config import RunConfig
+
+        own = {"order": order, "seed": seed}
+        own |= {name: parse_options(getattr(self, name)) for name in ("stream_options", "strategy_options")}
+        return RunConfig(**own, **{field.name: getattr(self, field.name) for field in dataclasses.fields(RunConfig) if field.name not in own})
+
+
+def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options that texts such as "depth=2" give; what is no Python literal is text.
+
+    Raises
+    ------
+    InputError
+        For a text without "=", or an option given twice.
+    """
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise InputError(f"the option {text!r} has no value; write it as name=value, such as depth=2")
+        if name in options:
+            raise InputError(f"the option {name} is given twice; give it once")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
