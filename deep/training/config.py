@@ -14,6 +14,7 @@ from typing import Any
 from deep.checks import known, whole
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.registry import default_network, default_normalisation, names
+from deep.strategies import strategy
 from deep.streams import SCENARIOS, make_options, parse_name
 from deep.training.options import LoopOptions
 from simulate.keys import code_fingerprint, json_value, run_key
@@ -76,8 +77,6 @@ class RunConfig(LoopOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        from deep.strategies import strategy
-
         kind, datasets = parse_name(self.stream)
         make_options(kind, dict(self.stream_options))
         strategy(self.strategy, **self.strategy_options)

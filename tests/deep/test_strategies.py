@@ -10,8 +10,11 @@ import torch
 from made_training import made_config, made_stream
 
 import deep.strategies
+import deep.training.run
 from deep.networks import build
 from deep.strategies import Strategy, names, registry, strategy
+from deep.strategies.initialized import Initialized
+from deep.streams.seeds import Role, generator
 from deep.training.run import train_run
 from theory.errors import InputError
 
@@ -94,7 +97,7 @@ def test_resumed_equals_uninterrupted(name, options, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "options"), EVERY)
-def test_a_state_survives_the_checkpoint_format(name, options):
+def test_a_state_survives_the_checkpoint_format(name, options, monkeypatch):
     """Only tensors, numbers, text and nests of them: what a file without code may hold."""
     kept = []
 
@@ -103,12 +106,8 @@ def test_a_state_survives_the_checkpoint_format(name, options):
             super().end_task(task)
             kept.append(self.state())
 
-    train = deep.training.run
-    original, train.strategy = train.strategy, lambda name, **options: Kept(**options)
-    try:
-        run(name, options)
-    finally:
-        train.strategy = original
+    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: Kept(**options))
+    run(name, options)
     for state in kept:
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -122,21 +121,20 @@ def test_another_seed_gives_other_numbers(initialized):
     assert record.results[0].update != initialized[0].results[0].update
 
 
-def test_a_fresh_start_forgets_the_body_of_earlier_tasks():
-    """Each task ends where it would have ended as the only one, but for its own batches and the other heads."""
-    _, states = run("initialized", {"start": "fresh"})
-    only = build("mlp-100", (4, 4), (2, 2, 2), "batch", seed=int(torch_seed()))
-    for name, value in states[0].items():
-        if name.startswith("heads.1") or name.startswith("heads.2"):
-            assert torch.equal(value, dict(only.state_dict())[name])
-    assert all(torch.equal(states[0][name], states[2][name]) for name in states[0] if name.startswith("heads.0"))
+def test_a_fresh_start_is_that_of_the_untrained_network(monkeypatch):
+    """Without gradients a later task ends where it began: at the untrained body, whatever was learned; other heads stay."""
+    class Still(Initialized):
+        def begin_task(self, task):
+            self.factor = 0.0 if task.number else 1.0
 
+        def transform_gradient(self, gradient):
+            return gradient.mul_(self.factor)
 
-def torch_seed():
-    """Seed of the first weights of run seed 0."""
-    from deep.streams.seeds import Role, generator
-
-    return generator(0, Role.WEIGHTS).integers(2**63)
+    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: Still(start="fresh"))
+    untrained = build("mlp-100", (4, 4), (2, 2, 2), "none", int(generator(0, Role.WEIGHTS).integers(2**63))).state_dict()
+    _, (first, second, _) = run("initialized", {}, normalisation="none")
+    assert not any(torch.equal(value, first[name]) for name, value in untrained.items() if name.startswith(("body", "heads.0")))
+    assert all(torch.equal(second[name], first[name] if name.startswith("heads.0") else value) for name, value in untrained.items())
 
 
 def test_a_new_file_is_picked_up(monkeypatch, tmp_path):
