@@ -13,6 +13,7 @@ import pytest
 from contenders import CONTENDERS, DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE, Experiment, inverse_loop, lstsq_loop
 from published_sweep import FEW, LEAST, LIMIT, MANY, MOST, published_sweep
 from speed_table import goals, machine, table
+from verdict_study import study
 
 from simulate import simulate
 from simulate.sample.torch_backend import torch_backend
@@ -108,3 +109,11 @@ def test_the_sweep_counts_its_trials_and_the_loops_time():
     assert sweep["trials"] == trials and sweep["points"] == 15 and sweep["finite"]
     assert sweep["estimated_loop_seconds"][INVERSE] is None
     assert sweep["estimated_loop_seconds"][LSTSQ] == pytest.approx(trials)
+
+
+def test_verdicts_are_compared_with_those_of_other_samplings():
+    """Rounding shifts z, but by little; other draws shift it as much as other draws do."""
+    double, single, other = study(cases=1, families=["frozen_deviation"])
+    assert all(set(row) == FIELDS["verdicts"] | {"kind"} for row in (double, single, other))
+    assert double["verdicts"] == 1 and double["largest_shift_of_z"] == 0
+    assert 0 < single["largest_shift_of_z"] < 1e-2 < other["largest_shift_of_z"] and single["moved"] == []

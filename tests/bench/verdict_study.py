@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -21,26 +22,27 @@ OPTIONS = {DOUBLE: {}, SINGLE: {"dtype": "float32"}, TORCH: {"backend": "torch",
 Key = tuple[str, int]
 
 
-def study(cases: int | None = None, max_trials: int = 2**20) -> list[dict[str, Any]]:
+def study(cases: int | None = None, families: Iterable[str] = tuple(FAMILIES)) -> list[dict[str, Any]]:
     """Return one row for each way of sampling: verdicts that differ from double precision's, largest z and shift of z.
 
     Parameters
     ----------
     cases : int, optional
         The first so many of every family; all by default.
-    max_trials : int
-        Most trials of a case.
+    families : iterable of str
+        Names of the families of formulas.
     """
-    found = {name: _verdicts(options, cases, max_trials) for name, options in OPTIONS.items()}
+    chosen = [FAMILIES[name] for name in families]
+    found = {name: _verdicts(options, chosen, cases) for name, options in OPTIONS.items()}
     return [_row(name, found[DOUBLE], verdicts) for name, verdicts in found.items()]
 
 
-def _verdicts(options: dict[str, str], cases: int | None, max_trials: int) -> dict[Key, Verdict]:
+def _verdicts(options: dict[str, str], families: list[Any], cases: int | None) -> dict[Key, Verdict]:
     """All testable verdicts; the check itself offers double precision alone, so its sampler is replaced."""
     check = importlib.import_module("simulate.check")
-    claims = [conjecture(f.formula, cases=f.cases[:cases], name=f.name, expected=f.expected, exact=True) for f in FAMILIES.values()]
+    claims = [conjecture(f.formula, cases=f.cases[:cases], name=f.name, expected=f.expected, exact=True) for f in families]
     with patch.object(check, "simulate", partial(simulate, **options)):
-        reports = check.check_all(claims, Settings(max_trials=max_trials))
+        reports = check.check_all(claims, Settings())
     every = {(report.formula, i): verdict for report in reports for i, verdict in enumerate(report.verdicts)}
     return {key: verdict for key, verdict in every.items() if verdict.verdict != NOT_TESTABLE}
 
