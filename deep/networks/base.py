@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 HEAD = "head"
@@ -37,24 +36,15 @@ class Network(nn.Module):
         """Names of the stages from the input on; all heads together are the last stage."""
         return (*self.body, HEAD)
 
-    def features(self, inputs: Tensor, lowest: int = 0) -> Tensor:
-        """Compute what the heads take.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (N, C, H, W)
-        lowest : int
-            Number of the first stage that needs a backward pass; the stages before it record nothing.
-        """
-        recording = torch.is_grad_enabled()
-        for number, stage in enumerate(self.body.values()):
-            with torch.set_grad_enabled(recording and number >= lowest):
-                inputs = stage(inputs)
+    def features(self, inputs: Tensor) -> Tensor:
+        """Compute what the heads take of inputs of shape (N, C, H, W)."""
+        for stage in self.body.values():
+            inputs = stage(inputs)
         return inputs
 
-    def forward(self, inputs: Tensor, head: int = 0, lowest: int = 0) -> Tensor:
+    def forward(self, inputs: Tensor, head: int = 0) -> Tensor:
         """Compute the outputs of a head, shape (N, units)."""
-        return self.heads[head](self.features(inputs, lowest))
+        return self.heads[head](self.features(inputs))
 
     def set_training(self, trained: Sequence[bool]) -> None:
         """Put trained stages into training mode, the others into evaluation mode, where their normalisation statistics stay."""

@@ -50,9 +50,9 @@ class BlockLinear(Network):
         self.body = nn.ModuleDict({name: _Block(trials, dimension, dtype) for name, dimension in zip(blocks, body, strict=False)})
         self.heads = nn.ModuleList([_LastBlock(trials, last, dtype)])
 
-    def features(self, inputs: Tensor, lowest: int = 0) -> tuple[Tensor, Tensor]:
+    def features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Compute what the last block takes of inputs of shape (N, trials, dimensions)."""
-        return super().features((inputs, inputs.new_zeros(inputs.shape[:2])), lowest)
+        return super().features((inputs, inputs.new_zeros(inputs.shape[:2])))
 
 
 def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def train_task(
     flat, network, examples = task.flat, task.network, task.examples
     strategy.begin_task(task)
     plan = strategy.plan(task) if task.number else StepPlan(everything(task.stages))
-    lowest = _apply(plan, task, optimiser)
+    _apply(plan, task, optimiser)
     watched = type(strategy).after_step is not Strategy.after_step
     low_precision = torch.autocast(flat.parameters.device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
 
@@ -84,7 +84,7 @@ def train_task(
             flat.gradients.zero_()
             inputs, targets = examples.batch(indices)
             with low_precision:
-                features = network.features(inputs, lowest)
+                features = network.features(inputs)
                 outputs = examples.among_candidates(network.heads[task.head](features)).to(flat.parameters.dtype)
                 loss = task.loss(outputs, targets)
                 penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
@@ -106,8 +106,8 @@ def train_task(
     return Trained(plan, tuple(means), steps, options.epochs * len(examples) + task.looked_at)
 
 
-def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> int:
-    """Prepare network and optimiser; return the first stage that needs a backward pass."""
+def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> None:
+    """Prepare network and optimiser; below the lowest trained stage nothing asks for a gradient, so that none is computed."""
     flat = task.flat
     if len(plan.trained) != len(flat.stages):
         raise InputError(f"the plan is for {len(plan.trained)} stages, the network has {len(flat.stages)}: {', '.join(flat.stages)}")
@@ -120,7 +120,6 @@ def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> int:
     flat.require(segments)
     task.network.set_training(plan.trained)
     optimiser.begin_task(segments, plan.weights)
-    return plan.trained.index(True)
 
 
 def _permutation(task: TaskContext, epoch: int) -> Tensor:

@@ -72,14 +72,6 @@ def test_weights_are_a_function_of_the_seed():
         assert torch.equal(left, right) and not torch.equal(left, different)
 
 
-@pytest.mark.parametrize("lowest", range(5))
-def test_nothing_is_recorded_below_the_lowest_trained_stage(lowest):
-    network = build("convnet", (8, 8), (2,))
-    network(torch.randn(3, 1, 8, 8), lowest=lowest).sum().backward()
-    for number, stage in enumerate((*network.body.values(), network.heads)):
-        assert all((parameter.grad is None) == (number < lowest) for parameter in stage.parameters())
-
-
 def test_only_trained_stages_move_their_statistics():
     network = build("convnet", (8, 8), (2,), "batch")
     network.set_training((False, True, False, True, True))
