@@ -21,7 +21,7 @@ from theory import expanding, expected_errors, frozen, initialized, one_block
 FIGURES = discover()
 TRIALS = 200
 # Maps, bars of other kinds, curves that are approximate or deliberately left: test_theory_figures.py knows them.
-OF_ANOTHER_KIND = {"phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws"}
+OF_ANOTHER_KIND = {"phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,93 @@
+"""Accuracy matrices of frozen and initialized training of a small network, and the metrics that follow from them."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from deep.records import read_records
+from figures.draw import entry, panel_letter
+from figures.measured import READERS, RECORDS, half_width, measured, runs_sentence
+from figures.registry import Figure
+from figures.sampling import Sampler
+from figures.style import FROZEN, INITIALIZED, Look
+from figures.table import Table
+
+SCENARIOS = ("task", "domain")
+LOOKS = {"frozen": FROZEN, "initialized": INITIALIZED}
+RUNS = {(scenario, strategy): RECORDS / f"split_digits_{scenario}_{strategy}.jsonl" for scenario in SCENARIOS for strategy in LOOKS}
+METRICS = {"average_accuracy": "Avg.Acc", "task_accuracy": "Task.Acc", "forgetting": "Forgetting"}
+DIFFERENCE = "frozen - initialized"
+_LIGHT = 0.55  # accuracy from which a cell is light enough for dark numbers
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for (scenario, strategy), path in RUNS.items():
+        records = read_records(path)
+        accuracy = np.array([record.accuracy for record in records])
+        for after, task in np.ndindex(accuracy.shape[1:]):
+            table.add_measured(f"accuracy on task {task + 1}", strategy, "after task", after + 1, accuracy[:, after, task], path.name, scenario)
+        for place, metric in enumerate(METRICS):
+            table.add_measured(metric, strategy, "metric", place, [record.metrics[metric] for record in records], path.name, scenario)
+    for scenario in SCENARIOS:
+        runs = {strategy: {record.config["order"]: record.metrics for record in read_records(RUNS[scenario, strategy])} for strategy in LOOKS}
+        for place, metric in enumerate(METRICS):
+            pairs = [metrics[metric] - runs["initialized"][order][metric] for order, metrics in runs["frozen"].items()]
+            table.add_measured(metric, DIFFERENCE, "metric", place, pairs, "both", scenario)
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    axes = canvas.subplots(2, 3, gridspec_kw={"width_ratios": (1, 1, 1.1)})
+    letters = iter("abcdef")
+    for row, scenario in zip(axes, SCENARIOS, strict=True):
+        for ax, strategy in zip(row, LOOKS, strict=False):
+            _cells(ax, table.select(case=scenario, training=strategy, x_name="after task"))
+            panel_letter(ax, next(letters), f"{scenario}-incremental, {strategy}")
+        ax = row[-1]
+        for shift, (strategy, look) in zip((-0.1, 0.1), LOOKS.items(), strict=True):
+            measured(ax, table.select(case=scenario, training=strategy, x_name="metric"), Look(look.colour, "", look.marker), shift)
+        ax.set_xticks(range(len(METRICS)), METRICS.values())
+        ax.set_xlim(-0.5, len(METRICS) - 0.5)
+        ax.set_ylim(0, 1.03)
+        panel_letter(ax, next(letters), f"{scenario}-incremental")
+    handles = [entry(Look(look.colour, "", look.marker), f"{strategy} training") for strategy, look in LOOKS.items()]
+    canvas.legend(handles=handles, loc="outside upper center", ncols=2)
+
+
+def _cells(ax: Axes, table: Table) -> None:
+    quantities = list(dict.fromkeys(row.quantity for row in table))
+    values = np.array([table.select(quantity=quantity).column("mean") for quantity in quantities]).T
+    ax.imshow(values, vmin=0, vmax=1, cmap="cividis")
+    for (after, task), value in np.ndenumerate(values):
+        weight = "bold" if after == task else "normal"
+        colour = "black" if value > _LIGHT else "white"
+        ax.text(task, after, f"{100 * value:.0f}", ha="center", va="center", color=colour, fontsize=8.5, fontweight=weight)
+    ticks, names = range(len(values)), range(1, len(values) + 1)
+    ax.set_xticks(ticks, names)
+    ax.set_yticks(ticks, names)
+    ax.set_xlabel("accuracy on task (%)")
+    ax.set_ylabel("after task")
+    ax.tick_params(length=0)
+
+
+def caption(table: Table) -> str:
+    def difference(scenario: str) -> str:
+        rows = table.select(training=DIFFERENCE, case=scenario, quantity="average_accuracy")
+        mean = f"{100 * rows.rows[0].mean:+.1f}".replace("-", "\u2212")
+        return f"{mean} \u00b1 {100 * half_width(rows)[0]:.1f} ({scenario}-incremental)"
+
+    tasks = len({row.quantity for row in table.select(x_name="after task")})
+    return (
+        f"Accuracy on each of {tasks} tasks of two digits (scikit-learn's images of 8 by 8) after each task, held-out test part; bold: the "
+        "task just trained. In the task-incremental scenario every task has a head of its own, so that columns right of the diagonal show "
+        "heads that are not trained yet; in the domain-incremental one all tasks share one head of two units. "
+        "Avg.Acc is the mean of the last row, Task.Acc that of the diagonal, Forgetting the mean fall from the diagonal to the last row. "
+        f"Frozen training moves the head and the last hidden layer only, after task 1. {runs_sentence(table, 'one for each order of the tasks')} "
+        f"Avg.Acc of frozen minus initialized training on the same orders, in points: {', '.join(map(difference, SCENARIOS))}."
+    )
+
+
+FIGURE = Figure("Accuracy matrices.", compute, draw, caption, size=(7.6, 5.4), sources=(*RUNS.values(), *READERS))

@@ -1,0 +1,109 @@
+"""Along the step of a task's training: generalization, forgetting and accuracy of networks beside the linear parabola."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
+from deep.records import read_records
+from figures.draw import entry, panel_letter
+from figures.measured import DEEP, READERS, RECORDS, half_width, measured, runs_sentence
+from figures.registry import Figure
+from figures.sampling import Sampler
+from figures.style import FAINT, FROZEN, INITIALIZED, STEPS, Look
+from figures.table import MEASURED, THEORY, Table
+
+LOOKS = {"initialized": INITIALIZED, "frozen": FROZEN}
+PATHS = {strategy: RECORDS / f"split_digits_paths_{strategy}.jsonl" for strategy in LOOKS}
+QUANTITIES = {
+    "loss": "mean loss on tasks so far",
+    "accuracy": "mean accuracy on tasks so far",
+    "forgetting_loss": "forgetting (loss)",
+    "forgetting": "forgetting (accuracy)",
+}
+PARABOLAS = ("loss", "forgetting_loss")
+BEST = "best length s*"
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for strategy, path in PATHS.items():
+        runs = read_records(path, PathRecord)
+        scales = runs[0].scales
+        tasks = range(1, len(runs[0].curves) + 1)
+        for quantity in QUANTITIES:
+            values = np.array([np.mean([getattr(run.curve(task), quantity) for task in tasks], axis=0) for run in runs])
+            for scale, column in zip(scales, values.T, strict=True):
+                table.add_measured(quantity, strategy, "s", scale, column, path.name)
+            if quantity in PARABOLAS:
+                constant, linear, square = parabola(scales, values.mean(axis=0))
+                drawn = np.array(scales)
+                table.add_curve(quantity, strategy, "s", drawn, constant + linear * drawn + square * drawn**2, "parabola")
+        for part in (WHOLE, *runs[0].stages):
+            for task in tasks:
+                curves = [run.curve(task, part) for run in runs]
+                if None not in curves:
+                    table.add_measured(BEST, strategy, "task", task + 1, [best_scale(scales, curve.loss) for curve in curves], path.name, part)
+                    fitted = [vertex(parabola(scales, curve.loss)) for curve in curves]
+                    if part == WHOLE and None not in fitted:
+                        table.add_measured(f"{BEST} of the parabola", strategy, "task", task + 1, fitted, path.name, part)
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    axes = canvas.subplots(2, 3)
+    for ax, letter, (quantity, words) in zip(axes[:, :2].ravel(), "abde", QUANTITIES.items(), strict=True):
+        for strategy, look in LOOKS.items():
+            _along(ax, table.select(quantity=quantity, training=strategy), look)
+        for place in (0.0, 1.0):
+            ax.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
+        panel_letter(ax, letter, words)
+        ax.set_xlabel("length of the step $s$")
+    for ax, letter, strategy in zip(axes[:, 2], "cf", LOOKS, strict=True):
+        _best(ax, table.select(training=strategy))
+        panel_letter(ax, letter, f"best length $s^*$, {strategy}")
+    handles = [entry(Look(look.colour, look.line, ""), f"{strategy} training") for strategy, look in LOOKS.items()]
+    handles.append(entry(Look(FAINT, (0, (1, 1)), ""), "parabola of each"))
+    canvas.legend(handles=handles, loc="outside upper center", ncols=3)
+
+
+def _along(ax: Axes, table: Table, look: Look) -> None:
+    """Draw what was measured with its band, and the parabola as far as it stays in sight."""
+    rows = table.select(kind=MEASURED)
+    scales, means, half = rows.column("x"), rows.column("mean"), np.array(half_width(rows))
+    ax.plot(scales, means, color=look.colour, linestyle=look.line, zorder=3)
+    ax.fill_between(scales, means - half, means + half, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
+    fitted = table.select(kind=THEORY)
+    if len(fitted):
+        ax.plot(fitted.column("x"), fitted.column("mean"), color=look.colour, linestyle=(0, (1, 1)), linewidth=1.1, zorder=2)
+
+
+def _best(ax: Axes, table: Table) -> None:
+    parts = list(dict.fromkeys(row.case for row in table.select(quantity=BEST)))
+    for number, (part, look) in enumerate(zip(parts, STEPS, strict=False)):
+        shift = 0.12 * (number - (len(parts) - 1) / 2)
+        measured(ax, table.select(quantity=BEST, case=part), Look(look.colour, "", look.marker), shift, label=part)
+    ax.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
+    ax.set_xlabel("task")
+    ax.set_ylim(-0.8, 2.6)  # room for the legend above
+    ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")
+
+
+def caption(table: Table) -> str:
+    whole = table.select(quantity=BEST, case=WHOLE)
+    listed = "; ".join(
+        f"{strategy} {whole.select(training=strategy).column('mean').mean():.2f}" for strategy in LOOKS
+    )
+    return (
+        "Networks at $\\theta_{t-1}+s\\,(\\theta_t-\\theta_{t-1})$, held-out images, mean over tasks $t\\geq 2$; $s=0$ is the start of a task, "
+        "$s=1$ the end of its training. In a linear model losses along the step are exactly parabolas; dotted: the parabola through the mean "
+        "losses at $s=0,1/2,1$. Right: the length at which the mean loss on the tasks so far is least, for the whole step and for the step of one "
+        f"stage while the others take theirs; lengths outside the measured range count as its end, so that bars as long as the range say that the length "
+        f"is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}. "
+        f"MLP with 2 x 100 units, five tasks of two digits, domain-incremental. {runs_sentence(table, 'one for each order of the tasks')} Bands: the same intervals."
+    )
+
+
+FIGURE = Figure("Along the update of a task.", compute, draw, caption, size=(8.4, 5.2), sources=(*PATHS.values(), DEEP / "path.py", *READERS))
