@@ -1,0 +1,220 @@
+"""The hybrids between frozen and initialized training: their scores, their decisions, their ends."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from made_training import made_config, made_examples, made_network, made_stream, made_task
+from scipy.stats import multivariate_normal
+from torch.func import functional_call
+
+from deep.strategies import StepPlan, strategy
+from deep.strategies.magnitude import shared_fisher
+from deep.strategies.similarity import body_gradient, cosine, prototype_head
+from deep.training.examples import Examples
+from deep.training.run import train_run
+from theory.errors import InputError
+
+STREAM = made_stream()
+NEXT = SimpleNamespace(number=2, stages=("a", "b", "c", "d", "head"))
+
+
+def scored(name, score=0.0, stages=(0.0,) * 4, **options):
+    """A strategy that has found these scores."""
+    found = strategy(name, **options)
+    found.score, found.stage_scores = score, tuple(stages)
+    return found
+
+
+def trained(name, score=0.0, stages=(0.0,) * 4, **options):
+    return "".join("01"[stage] for stage in scored(name, score, stages, **options).plan(NEXT).trained)
+
+
+def numbers(name, **options):
+    record = train_run(made_config(strategy=name, strategy_options=options), STREAM)
+    return record.accuracy.tolist(), [result.update for result in record.results], [result.losses for result in record.results]
+
+
+def test_related_tasks_train_few_modules_and_unrelated_ones_many():
+    assert [trained("threshold", score) for score in (-0.1, 0.0, 0.1)] == ["11111", "00011", "00011"]
+    options = {"threshold": 0.5, "few": 1, "many": 3}
+    assert [trained("threshold", score, **options) for score in (0.49, 0.5)] == ["00111", "00001"]
+
+
+def test_the_depth_falls_as_the_score_rises():
+    depths = [trained("graded", score, low=-0.4, high=0.4).count("1") for score in np.linspace(-1, 1, 41)]
+    assert depths == sorted(depths, reverse=True) and set(depths) == {1, 2, 3, 4, 5}
+    assert trained("graded", 0.0, low=-0.4, high=0.4, few=3) == "01111"
+    assert trained("graded", 0.9, low=0.0, high=1e-9) == "00001" and trained("graded", -0.1, low=0.0, high=1e-9) == "11111"
+
+
+def test_each_stage_decides_for_itself():
+    assert trained("per-stage", stages=(-0.2, 0.2, 0.1, 0.0), threshold=0.1) == "10011"
+
+
+def test_a_schedule_is_followed_and_one_that_does_not_fit_is_refused():
+    schedule = strategy("scheduled", masks=["00001", "01011"])
+    assert schedule.plan(NEXT) == StepPlan((False, True, False, True, True))
+    schedule.check(NEXT.stages)
+    with pytest.raises(InputError, match="'00001' is for 5 stages, the network has 3"):
+        schedule.check(("a", "b", "head"))
+    with pytest.raises(InputError, match="masks for 2 tasks after the first; this is number 3"):
+        schedule.plan(SimpleNamespace(number=3, stages=NEXT.stages))
+    for masks in ((), "001", ["000"], ["0x1"]):
+        with pytest.raises(InputError, match="masks are"):
+            strategy("scheduled", masks=masks)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("threshold", {"threshold": 1.5}, "threshold is 1.5, outside"),
+        ("threshold", {"few": 3, "many": 2}, "depth on unrelated tasks is 2; it must be at least 3"),
+        ("graded", {"low": 0.3, "high": 0.3}, "low score is 0.3, the high one 0.3"),
+        ("graded", {"reference": "gradien"}, "did you mean 'gradient'"),
+        ("per-stage", {"head": "prototype"}, "did you mean 'prototypes'"),
+        ("per-stage", {"probe_examples": 0}, "probed examples is 0"),
+        ("constrained", {"weight": -0.1}, "step weight is -0.1, outside"),
+        ("magnitude", {"rule": "fischer"}, "did you mean 'fisher'"),
+    ],
+)
+def test_bad_options_name_the_remedy(name, options, message):
+    with pytest.raises(InputError, match=message):
+        strategy(name, **options)
+
+
+@pytest.mark.parametrize(("name", "options"), [("threshold", {"few": 6}), ("threshold", {"many": 6}), ("graded", {"few": 6}), ("constrained", {"depth": 6})])
+def test_depths_beyond_the_network_are_refused_before_training(name, options):
+    with pytest.raises(InputError, match="depth 6 is beyond the network, which has 5 stages"):
+        strategy(name, **options).check(NEXT.stages)
+
+
+def test_the_constrained_update_runs_from_frozen_to_initialized_bit_for_bit():
+    for depth in (1, 2):
+        assert numbers("constrained", weight=0.0, depth=depth) == numbers("frozen", depth=depth)
+        assert numbers("constrained", weight=1.0, depth=depth) == numbers("initialized")
+    between = train_run(made_config(strategy="constrained", strategy_options={"weight": 0.5, "depth": 1}), STREAM)
+    whole = train_run(made_config(), STREAM)
+    assert 0 < between.results[1].update[0] < whole.results[1].update[0]
+    assert between.results[1].decision == {"weight": 0.5} and between.results[0].decision == {}
+
+
+def test_hybrids_at_the_ends_of_their_scale_are_the_baselines():
+    assert numbers("threshold", threshold=-1.0, few=1) == numbers("frozen", depth=1)
+    assert numbers("threshold", threshold=1.0) == numbers("initialized")
+    assert numbers("graded", low=0.999, high=1.0) == numbers("initialized")
+    assert numbers("per-stage", threshold=1.0) == numbers("initialized")
+    assert numbers("scheduled", masks=["011", "011"]) == numbers("frozen", depth=2)
+
+
+def test_cosines_by_hand():
+    left, right = torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0])
+    assert cosine(left, right) == pytest.approx(24 / 25, rel=1e-12) and cosine(left, -left) == pytest.approx(-1, rel=1e-12)
+    assert cosine(left, torch.zeros(2)) == 0.0
+
+
+@pytest.mark.parametrize("reference", ["gradient", "mean", "step"])
+def test_scores_are_cosines_with_the_direction_that_earlier_tasks_left(reference):
+    gradients = torch.tensor([[3.0, 0.0, 0.0, 4.0], [0.0, 2.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
+    steps = torch.tensor([[1.0, 0.0, 0.0, 0.0, 9.0], [0.0, -1.0, 0.0, 1.0, 9.0], [0.0] * 5])
+    found = strategy("threshold", reference=reference)
+    for number, (gradient, step) in enumerate(zip(gradients, steps, strict=True)):
+        task = SimpleNamespace(number=number, step=step, stages=("low", "high", "head"), flat=SimpleNamespace(place=lambda s: slice(2 * s, 2 * s + 2)))
+        task.draw = lambda count: None
+        found._gradient = gradient
+        if number == 2:
+            expected = {"gradient": gradients[1], "mean": (gradients[0] / 5 + gradients[1] / 2) / 2, "step": -steps[1][:4]}[reference].numpy()
+            kept = found.state()["kept"].numpy()
+            np.testing.assert_allclose(kept / np.linalg.norm(kept), expected / np.linalg.norm(expected), atol=1e-7)
+        found.end_task(task)
+
+
+def test_scores_reach_the_record_and_equal_tasks_score_one():
+    stream = made_stream(tasks=2)
+    first = stream.tasks[0]
+    twin = type(stream)(stream.name, stream.options, stream.seed, stream.order, (first, first))
+    # A step of length zero leaves the second, equal task the gradient of the first.
+    record = train_run(made_config(strategy="threshold", strategy_options={"probe_examples": 10**6}, learning_rate=0.0, normalisation="none"), twin)
+    assert record.results[1].decision["score"] == pytest.approx(1.0, abs=1e-6)
+    assert record.results[1].decision["stage_scores"] == pytest.approx([1.0, 1.0], abs=1e-6)
+    assert record.results[1].trained == (False, True, True)
+
+
+def test_the_probe_changes_nothing_and_counts_what_it_looks_at():
+    examples = made_examples(30, (1, 8, 8))
+    network = made_network("convnet", (8, 8), normalisation="batch")
+    task, _, _ = made_task(network, examples)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    gradient = body_gradient(task, examples, "prototypes")
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert len(gradient) == task.flat.place(4).start and gradient.any() and task.looked_at == 60
+    assert not torch.allclose(gradient, body_gradient(task, examples, "as it is"))
+
+
+def test_the_prototype_head_is_bayes_rule():
+    network = made_network(heads=(2, 5))
+    examples = made_examples(60, classes=3)
+    examples = Examples(examples.inputs, examples.targets, 1, torch.tensor([0, 3, 4]))
+    task, _, _ = made_task(network, examples)
+    prototype_head(task, examples)
+    features = network.features(examples.inputs).detach().numpy()
+    targets = examples.targets.numpy()
+    means = np.array([features[targets == k].mean(0) for k in range(3)])
+    variance = ((features - means[targets]) ** 2).mean()
+    logs = np.array([multivariate_normal(mean, variance).logpdf(features) for mean in means]).T
+    outputs = network(examples.inputs, 1).detach()[:, [0, 3, 4]].numpy()
+    np.testing.assert_allclose(outputs - outputs[:, :1], logs - logs[:, :1], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("heads", [(3,), (3, 3)])
+def test_the_fisher_information_by_one_example_at_a_time(heads):
+    network, examples = made_network(heads=heads), made_examples(9)
+    task, _, _ = made_task(network, examples)
+    found = shared_fisher(task, examples)
+    parameters = {name: value.detach() for name, value in network.named_parameters()}
+    expected = torch.zeros(len(task.flat), dtype=torch.float64)
+    for image in examples.inputs:
+        jacobian = torch.func.jacrev(lambda chosen, image=image: torch.log_softmax(functional_call(network, chosen, (image[None], 0))[0], 0))(parameters)
+        jacobian = torch.cat([value.reshape(3, -1) for value in jacobian.values()], dim=1)
+        probabilities = torch.softmax(network(image[None], 0)[0], 0).detach()
+        expected += (probabilities[:, None] * jacobian**2).sum(0) / len(examples)
+    shared = len(task.flat) if len(heads) == 1 else task.flat.place(2).start
+    assert len(found) == shared
+    torch.testing.assert_close(found, expected[:shared], rtol=1e-9, atol=1e-14)
+
+
+def test_the_magnitude_is_the_minimum_of_the_sum_of_parabolas():
+    """Two tasks with known curvatures: the best point between both ends, found by a search."""
+    generator = torch.Generator().manual_seed(0)
+    start, end, own, earlier, centre = torch.rand(5, 6, generator=generator, dtype=torch.float64)
+    found = strategy("magnitude")
+    found.load({"curvature": earlier, "pull": earlier * centre})
+    task = SimpleNamespace(number=1, start=start, step=end - start)
+    scale = found._scale(slice(0, 6), task, own)
+
+    def loss(s):
+        point = start + s * (end - start)
+        return float((own * (point - end) ** 2).sum() + (earlier * (point - centre) ** 2).sum())
+
+    grid = np.linspace(0, 1, 100_001)
+    assert scale == pytest.approx(grid[np.argmin([loss(s) for s in grid])], abs=1e-5) and 0 < scale < 1
+
+
+def test_the_mean_rule_leaves_the_mean_of_all_tasks():
+    points = []
+
+    def watch(task, _):
+        points.append(task.flat.parameters.detach().clone())
+
+    options = {"strategy": "magnitude", "strategy_options": {"rule": "mean"}, "normalisation": "none"}
+    record = train_run(made_config(**options), STREAM, watch=watch)
+    assert [result.decision.get("scales") for result in record.results] == [None, [1 / 2, 1 / 2], [1 / 3, 1 / 3]]
+    whole = []
+    train_run(made_config(normalisation="none"), STREAM, watch=lambda task, _: whole.append(task.flat.parameters.detach().clone()))
+    body = slice(0, 16 * 100 + 100 + 100 * 100 + 100)
+    torch.testing.assert_close(points[1][body], (whole[0][body] + whole[1][body]) / 2)
+    head = slice(body.stop + 2 * 101, body.stop + 4 * 101)
+    assert torch.equal(points[1][head], whole[1][head])
