@@ -60,10 +60,11 @@ def draw(table: Table, canvas: Canvas) -> None:
         for place in (0.0, 1.0):
             ax.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
         panel_letter(ax, letter, words)
+        ax.set_ylabel("cross-entropy" if quantity in PARABOLAS else "share of images")
         ax.set_xlabel("length of the step $s$")
     for ax, letter, strategy in zip(axes[:, 2], "cf", LOOKS, strict=True):
         _best(ax, table.select(training=strategy))
-        panel_letter(ax, letter, f"best length $s^*$, {strategy}")
+        panel_letter(ax, letter, f"best length, {strategy}")
     handles = [entry(Look(look.colour, look.line, ""), f"{strategy} training") for strategy, look in LOOKS.items()]
     handles.append(entry(Look(FAINT, (0, (1, 1)), ""), "parabola of each"))
     canvas.legend(handles=handles, loc="outside upper center", ncols=3)
@@ -87,15 +88,14 @@ def _best(ax: Axes, table: Table) -> None:
         measured(ax, table.select(quantity=BEST, case=part), Look(look.colour, "", look.marker), shift, label=part)
     ax.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
     ax.set_xlabel("task")
+    ax.set_ylabel("length $s^*$")
     ax.set_ylim(-0.8, 2.6)  # room for the legend above
     ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")
 
 
 def caption(table: Table) -> str:
     whole = table.select(quantity=BEST, case=WHOLE)
-    listed = "; ".join(
-        f"{strategy} {whole.select(training=strategy).column('mean').mean():.2f}" for strategy in LOOKS
-    )
+    listed = "; ".join(f"{strategy} {whole.select(training=strategy).column('mean').mean():.2f}" for strategy in LOOKS)
     return (
         "Networks at $\\theta_{t-1}+s\\,(\\theta_t-\\theta_{t-1})$, held-out images, mean over tasks $t\\geq 2$; $s=0$ is the start of a task, "
         "$s=1$ the end of its training. In a linear model losses along the step are exactly parabolas; dotted: the parabola through the mean "
