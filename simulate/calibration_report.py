@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +110,15 @@ class Rate:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {"schema": SCHEMA, "kind": "rate", **values, "rate": self.rate, "low": low, "high": high}
 
-    def __str__(self) -> str:
+    @property
+    def short(self) -> str:
+        """The rate with its interval, and what was promised."""
         low, high = self.interval
-        what = f"{self.event} {self.nominal:g} quantile" if self.event == BEYOND else self.event
-        mark = f", p = {self.p_holm:.2g} after Holm" if self.p_holm < 1 else ""
-        return (
-            f"{self.training}, gap {self.gap}, false-alarm rate {self.false_alarm:g}, {self.quantity}, {what}: "
-            f"{self.rate:.5f} ({low:.5f} to {high:.5f}), promised {self.promise} {self.nominal:g}{mark}"
-        )
+        return f"{self.rate:.5f} ({low:.5f} to {high:.5f}), promised {self.promise} {self.nominal:g}"
+
+    def __str__(self) -> str:
+        where = f"{self.training}, gap {self.gap}, false-alarm rate {self.false_alarm:g}"
+        return f"{where}, {self.quantity}, {self.event}: {self.short} (Holm p = {self.p_holm:.2g})"
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,20 @@ class CalibrationReport:
         return [rate for rate in self.off if rate.promise != EQUAL]
 
     def __str__(self) -> str:
-        runs = self.rates[0].runs
-        lines = [str(rate) for rate in self.rates]
-        verdict = f"{len(self.off)} of {len(self.rates)} rates are off at a false-alarm rate of {self.false_alarm:g} for all together"
-        promises = f"{len(self.broken)} of them promises of the verdicts, {len(self.off) - len(self.broken)} tail rates of z"
-        return "\n".join([*lines, f"{runs:,} meta-runs of every family; {verdict}, {promises}", *(f"  off: {rate}" for rate in self.off)])
+        lines = []
+        for key, rates in groupby(self.rates, key=lambda one: (one.training, one.gap, one.false_alarm)):
+            rates = list(rates)
+            order, trials = min(one.moment_order for one in rates), rates[0].trials
+            lines.append("{}, gap {}, false-alarm rate {:g} (moments below order {:g}, {:,.0f} trials)".format(*key, order, trials))
+            for (quantity, event), found in groupby(rates, key=lambda one: (one.quantity, one.event)):
+                lines.append(f"  {quantity}, {event}: " + "; ".join(one.short for one in found))
+        broken, count = len(self.broken), len(self.off)
+        return "\n".join([
+            *lines,
+            f"{self.rates[0].runs:,} meta-runs of every family; {count} of {len(self.rates)} rates are off at a false-alarm rate of "
+            f"{self.false_alarm:g} for all together: {broken} of the verdicts' promises, {count - broken} tail rates of z",
+            *(f"  off: {rate}" for rate in self.off),
+        ])  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rates for a program."""
@@ -180,6 +191,7 @@ def make_report(
 
 def _rates(subject: Subject, counts: Counts, orders: Mapping[str, float], level: float, power: float) -> list[Rate]:
     """Rates of one family at one false-alarm rate, not yet compared with their promises."""
+
     def of(name: str) -> int:
         return counts.of(f"{level:g}: {name}")
 

@@ -1,0 +1,224 @@
+"""Calibration: planted mistakes in the procedure of verdicts are caught, the right procedure is not called wrong.
+
+The report of the planted mistakes is asked for a false-alarm rate of .01 over all its rates; seeds are fixed, so a pass
+stays one. Each mistake moves a count of 2,000 meta-runs by at least 5 standard deviations where Holm asks for less than 4.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import simulate.calibration as calibration
+from simulate.__main__ import main
+from simulate.calibration import QUANTITIES, Job, Subject, calibrate, error_scale, family, meta_runs_of, prefixes
+from simulate.calibration_report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, TAILS, TOO_HIGH, Counts, make_report, read_report
+from simulate.runs import RunStore
+from simulate.sample.run import simulate
+from simulate.simulation import Simulation
+from theory.errors import InputError
+
+check_module = importlib.import_module("simulate.check")
+
+SUBJECT = Subject("frozen", 40, 0.02)
+PLAN = 1000  # trials that the stand-in's spread asks for; few, since its draws are normal
+SMALL = Subject("initialized", 12, 0.008)
+
+
+def stand_in(seq, trials, seed, **_):
+    """Normal deviations and forgettings around the law, a hundred times faster than regressions."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed))
+    noise = SUBJECT.delta * error_scale(SUBJECT) * math.sqrt(PLAN) / 4.5 * generator.standard_normal((trials, 2))
+    deviation, forgetting = (one.theory for one in family(SUBJECT))
+    errors, steps = np.zeros((trials, 2, 2)), np.ones((trials, 2))
+    errors[:, 1, 0] = deviation + noise[:, 0]
+    errors[:, 0, 0] = errors[:, 1, 0] - forgetting - noise[:, 1]
+    return Simulation(errors, steps, steps, {(seed, 0, trials - 1)}, method="reduced")
+
+
+@pytest.fixture
+def report(monkeypatch):
+    """Return a function that calibrates with the stand-in, as the code then is."""
+    monkeypatch.setattr(calibration, "simulate", stand_in)
+    monkeypatch.setattr(calibration, "FALSE_ALARMS", (0.05,))
+    monkeypatch.setattr("simulate.planning.LEAST_TRIALS", 256)
+    return lambda: calibrate(2000, subjects=(SUBJECT,), workers=1, false_alarm=0.01)
+
+
+def test_the_right_procedure_keeps_its_promises(report):
+    found = report()
+    assert found.off == [] and len(found.rates) == 2 + 2 * (len(TAILS) + 2)
+    for rate in found.rates:
+        low, high = rate.interval
+        assert low <= rate.rate <= high and rate.runs == 2000
+        assert rate.promise != AT_LEAST or rate.rate > 0.93
+    assert 0.01 < found.rates[0].rate < 0.06  # two independent formulas at .05 for both, Bonferroni's slack included
+
+
+def test_a_standard_error_off_by_a_tenth_is_caught(report, monkeypatch):
+    stderr = check_module.Sample.stderr.fget
+    monkeypatch.setattr(check_module.Sample, "stderr", property(lambda sample: 0.9 * stderr(sample)))
+    off = {(rate.quantity, rate.nominal): rate for rate in report().off if rate.event == BEYOND}
+    assert set(off) >= {(quantity, 0.05) for quantity in QUANTITIES} and all(rate.rate > rate.nominal for rate in off.values())
+
+
+def test_a_one_sided_p_is_caught_as_false_alarms(report, monkeypatch):
+    score = check_module.standard_score
+    monkeypatch.setattr(check_module, "standard_score", lambda *args: (score(*args)[0], score(*args)[1] / 2))
+    found = report()
+    assert FALSE_ALARM in {rate.event for rate in found.broken} and not any(rate.event == BEYOND for rate in found.off)
+
+
+def test_a_wrong_normal_quantile_is_caught(report, monkeypatch):
+    monkeypatch.setattr(calibration, "LIMITS", (1.645, *calibration.LIMITS[1:]))
+    assert {(rate.event, rate.nominal) for rate in report().off} == {(BEYOND, 0.05)}
+
+
+def test_a_theory_off_by_a_fifth_of_delta_is_caught(report, monkeypatch):
+    right = family(SUBJECT)
+    wrong = tuple(replace(one, theory=one.theory + 0.2 * SUBJECT.delta * error_scale(SUBJECT)) for one in right)
+    monkeypatch.setattr(calibration, "family", lambda _: wrong)  # the stand-in has the right one
+    found = report().off
+    assert {(rate.quantity, rate.nominal) for rate in found if rate.event == BEYOND} >= {(quantity, 0.05) for quantity in QUANTITIES}
+    assert all(rate.above < 0.2 * rate.count for rate in found if rate.event == BEYOND and rate.nominal == 0.05)
+
+
+def test_too_few_trials_are_caught_as_lost_power(report, monkeypatch):
+    plan = check_module.plan_trials
+    monkeypatch.setattr(check_module, "plan_trials", lambda variance, delta, *rest: plan(variance, 2 * delta, *rest))
+    broken = report().broken
+    assert {rate.event for rate in broken} >= {TOO_HIGH} and all(rate.promise == AT_LEAST for rate in broken)
+
+
+# The reduced sampler itself.
+
+
+def test_samples_of_laxer_levels_are_the_first_trials():
+    seq, calls = family(SMALL)[0].seq, []
+    sampler = prefixes(lambda *args, **options: calls.append(args[1]) or simulate(*args, **options))
+    long, short = sampler(seq, 3000, (5, 2), workers=1), sampler(seq, 1100, (5, 2), workers=1)
+    alone = simulate(seq, 1100, (5, 2), method="reduced", workers=1)
+    assert calls == [3000] and long.trials == 3000 and short.method == "reduced" and short.draws == alone.draws
+    assert np.array_equal(short.errors_sample, alone.errors_sample)
+    assert sampler(seq, 3500, (5, 2), workers=1).trials == 3500 and sampler(seq, 10, (6, 2), workers=1).trials == 10 and len(calls) == 3
+
+
+def test_theory_and_scale_are_those_of_the_experiment():
+    """400,000 reduced trials within 5 standard errors of both theories and of the exact error scale."""
+    simulation = simulate(family(SMALL)[0].seq, 400_000, 3, method="reduced")
+    for one, quantity in zip(family(SMALL), QUANTITIES, strict=True):
+        found = simulation.estimate(quantity)
+        assert abs(found.mean - one.theory) < 5 * found.stderr
+    first = simulation.estimate("error[0,0]")
+    assert abs(first.mean + 1.0 - error_scale(SMALL)) < 5 * first.stderr
+
+
+def test_jobs_add_up_and_do_not_depend_on_how_they_are_cut():
+    whole = meta_runs_of(Job(SMALL, 0, 4, 0))
+    parts = meta_runs_of(Job(SMALL, 0, 3, 0)) + meta_runs_of(Job(SMALL, 3, 1, 0))
+    assert whole == parts and whole.of("0.05: runs") == 4 and whole.of("0.01: trials") > whole.of("0.05: trials")
+    assert meta_runs_of(Job(SMALL, 0, 4, 1)) != whole
+
+
+def test_a_calibration_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "META_RUNS_PER_JOB", 2)
+    store, done = RunStore(tmp_path), []
+    count = calibration.meta_runs_of
+    monkeypatch.setattr(calibration, "meta_runs_of", lambda job: done.append(job.first) or count(job))
+    options = {"subjects": (SMALL,), "workers": 1, "store": store}
+    calibrate(4, **options)
+    resumed = calibrate(6, **options)
+    assert done == [0, 2, 4] and len(store.keys()) == 3
+    assert resumed == calibrate(6, subjects=(SMALL,), workers=2, kind="threads")
+    calibrate(4, seed=1, **options)
+    assert done[3:6] == [0, 2, 4] and len(store.keys()) == 5
+
+
+def test_processes_give_the_same_report():
+    assert calibrate(2, subjects=(SMALL,), workers=2, kind="processes") == calibrate(2, subjects=(SMALL,), workers=1)
+
+
+@pytest.mark.parametrize(("arguments", "word"), [({"meta_runs": 0}, "meta_runs is 0"), ({"meta_runs": 2.5}, "2.5"), ({"seed": -1}, "seed is -1")])
+def test_bad_arguments(arguments, word):
+    with pytest.raises(InputError, match=word):
+        calibrate(**arguments)
+
+
+def test_a_gap_that_is_not_judged_is_refused():
+    with pytest.raises(InputError, match="gap is 6.*not|order"):
+        family(Subject("frozen", 6, 0.05))
+
+
+# The report.
+
+
+def counts(**changes):
+    names = {"runs": 1000, "trials": 5_000_000, "false alarm": 50, "agreement": 950}
+    for quantity in QUANTITIES:
+        for tail in TAILS:
+            names |= {f"{quantity}: above {tail:g}": round(500 * tail), f"{quantity}: below {tail:g}": round(500 * tail)}
+        names |= {f"{quantity}: too high": 950, f"{quantity}: too low": 950}
+    return Counts({f"0.05: {name}": value for name, value in {**names, **changes}.items()})
+
+
+def made(**changes):
+    return make_report({SUBJECT: counts(**changes)}, {SUBJECT: {"deviation": 20.5, "forgetting": 19.5}}, (0.05,), 0.95, 1e-3, 0)
+
+
+def test_rates_on_their_nominal_values_are_fine():
+    report = made()
+    assert report.off == [] and report.rates[0].moment_order == 19.5 and report.rates[2].moment_order == 20.5
+    assert [rate.promise for rate in report.rates[:3]] == [AT_MOST, AT_LEAST, EQUAL] and report.rates[0].trials == 5000
+    assert "1,000 meta-runs of every family; 0 of 14 rates are off at a false-alarm rate of 0.001" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("changes", "events", "broken"),
+    [
+        ({"false alarm": 100}, [FALSE_ALARM], 1),
+        ({"false alarm": 0}, [], 0),  # better than promised
+        ({"agreement": 880}, ["agreement"], 1),
+        ({"agreement": 1000}, [], 0),
+        ({"deviation: above 0.05": 100}, [BEYOND], 0),
+        ({"deviation: above 0.05": 0, "deviation: below 0.05": 5}, [BEYOND], 0),  # tails may be neither fat nor thin
+        ({"forgetting: too low": 880}, ["too low"], 1),
+    ],
+)
+def test_what_is_off_and_what_is_a_broken_promise(changes, events, broken):
+    report = made(**changes)
+    assert [rate.event for rate in report.off] == events and len(report.broken) == broken
+    assert str(report).count("  off: ") == len(events)
+
+
+def test_intervals_are_exact():
+    rate = made(**{"false alarm": 0}).rates[0]
+    assert rate.interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 1000)), rel=1e-9)
+
+
+def test_a_written_report_reads_back(tmp_path):
+    file = tmp_path / "c.jsonl"
+    made().write(file, {"command": "x"})
+    header, rates = read_report(file)
+    assert header["command"] == "x" and header["schema"] == 1 and len(rates) == 14
+    assert rates[0]["count"] == 50 and rates[0]["low"] < rates[0]["rate"] == 0.05 < rates[0]["high"]
+    for damage in ("", "{}\n", "{not json\n", file.read_text().replace('"schema": 1', '"schema": 2')):
+        (tmp_path / "d.jsonl").write_text(damage)
+        with pytest.raises(InputError, match=r"d\.jsonl"):
+            read_report(tmp_path / "d.jsonl")
+
+
+def test_command_line(tmp_path, capsys):
+    out = tmp_path / "c.jsonl"
+    arguments = ["calibrate", "--meta-runs", "1", "--workers", "1", "--out", str(out), "--store", str(tmp_path / "s")]
+    assert main([*arguments, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    header, rates = read_report(out)
+    assert printed["rates"] == rates and "--meta-runs 1 " in header["command"] and {rate["gap"] for rate in rates} == {8, 12, 40}
+    assert main(arguments) == 0 and "1 meta-runs of every family" in capsys.readouterr().out
+    assert main(["calibrate", "--meta-runs", "0"]) == 2 and "meta_runs is 0" in capsys.readouterr().err
+    assert main(["calibrate", "--out", str(tmp_path)]) == 2 and "cannot write" in capsys.readouterr().err
