@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from scipy.stats import binomtest
 
 from figures.sampling import TRUSTED
 from figures.style import MARKED, POLE, Look
-from figures.table import MARK, SIMULATION, THEORY, Table
+from figures.table import MARK, SIMULATION, THEORY, Row, Table
 from simulate.evidence import upper_quantile
 
 LEVEL = 0.95
@@ -34,6 +35,12 @@ def points(ax: Axes, table: Table, look: Look) -> None:
             rows.column("x"), rows.column("mean"), half, fmt=look.marker, color=look.colour, markersize=_POINT, capsize=_CAP,
             elinewidth=1.0, capthick=1.0, markeredgewidth=0.9, markerfacecolor=face, zorder=3,
         )  # fmt: skip
+
+
+def binomial_interval(row: Row) -> tuple[float, float]:
+    """Return the exact binomial interval of a row whose mean is a share of its trials."""
+    found = binomtest(round(row.mean * row.trials), row.trials).proportion_ci(LEVEL, method="exact")
+    return float(found.low), float(found.high)
 
 
 def marks(ax: Axes, table: Table) -> None:

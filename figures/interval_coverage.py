@@ -6,14 +6,13 @@ import math
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
-from scipy.stats import binomtest
 
-from figures.draw import LEVEL, entry
+from figures.draw import LEVEL, binomial_interval, entry
 from figures.registry import Figure
 from figures.sampling import Sampler, Simulated
 from figures.stored_runs import stored
 from figures.style import FAINT, FROZEN, NOTE, POLE, Look
-from figures.table import SIMULATION, Row, Table
+from figures.table import SIMULATION, Table
 from simulate import simulate
 from simulate.comparison import LEAST_GAP
 from simulate.evidence import upper_quantile
@@ -74,17 +73,11 @@ def _from_sampler(seed: tuple[int, ...], gap: int, mean: float, intervals: int) 
     return covers(errors.reshape(intervals, TRIALS), mean)
 
 
-def interval(row: Row) -> tuple[float, float]:
-    """Return the exact binomial interval of a measured coverage."""
-    found = binomtest(round(row.mean * row.trials), row.trials).proportion_ci(LEVEL, method="exact")
-    return found.low, found.high
-
-
 def draw(table: Table, canvas: Canvas) -> None:
     ax = canvas.subplots()
     for origin, rows in ((origin, table.select(kind=SIMULATION, training=origin)) for origin in LOOKS):
         x, y, look = rows.column("x"), rows.column("mean"), LOOKS[origin]
-        low, high = np.array([interval(row) for row in rows]).T
+        low, high = np.array([binomial_interval(row) for row in rows]).T
         if origin == LAW:
             ax.fill_between(x, low, high, color=look.colour, alpha=0.35, linewidth=0, zorder=1)
             ax.plot(x, y, color=look.colour, zorder=2)

@@ -23,7 +23,8 @@ class Row:
     Parameters
     ----------
     kind : {"theory", "simulation", "mark", "measured"}
-        Part of a curve, a simulated point, a single value that is marked, or what was measured on trained networks.
+        Part of a curve, a simulated point, a single value that is marked, or what was measured on
+        trained networks, by the clock, or on thousands of verdicts.
     quantity : str
         What is on the vertical axis.
     training : str
