@@ -102,6 +102,10 @@ def test_the_constrained_update_runs_from_frozen_to_initialized_bit_for_bit():
     assert between.results[1].decision == {"weight": 0.5} and between.results[0].decision == {}
 
 
+def test_shared_stages_take_the_weighted_steps_and_the_last_ones_whole_steps():
+    assert strategy("constrained", weight=0.5, depth=2).plan(NEXT) == StepPlan((True,) * 5, weights=(0.5, 0.5, 0.5, 1.0, 1.0))
+
+
 def test_hybrids_at_the_ends_of_their_scale_are_the_baselines():
     assert numbers("threshold", threshold=-1.0, few=1) == numbers("frozen", depth=1)
     assert numbers("threshold", threshold=1.0) == numbers("initialized")
@@ -218,3 +222,10 @@ def test_the_mean_rule_leaves_the_mean_of_all_tasks():
     torch.testing.assert_close(points[1][body], (whole[0][body] + whole[1][body]) / 2)
     head = slice(body.stop + 2 * 101, body.stop + 4 * 101)
     assert torch.equal(points[1][head], whole[1][head])
+
+
+def test_a_head_that_all_tasks_share_is_scaled_too():
+    record = train_run(made_config(strategy="magnitude", strategy_options={"rule": "mean"}, scenario="domain"), STREAM)
+    whole = train_run(made_config(scenario="domain"), STREAM)
+    assert record.results[1].decision["scales"] == [1 / 2] * 3
+    assert record.results[1].update == pytest.approx([update / 2 for update in whole.results[1].update], rel=1e-5)
