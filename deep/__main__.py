@@ -17,6 +17,7 @@ from deep.commands.run import RunCommand
 from deep.commands.show import ShowCommand
 from deep.commands.status import StatusCommand
 from deep.commands.streams import StreamsCommand
+from deep.commands.study import StudyCommand
 from theory.errors import DriftlawError
 
 DESCRIPTION = "Continual learning of deep networks: data sets, streams of tasks, training."
@@ -27,6 +28,7 @@ Command = (
     | Annotated[StatusCommand, tyro.conf.subcommand("status")]
     | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
     | Annotated[ShowCommand, tyro.conf.subcommand("show")]
+    | Annotated[StudyCommand, tyro.conf.subcommand("study")]
     | Annotated[PathCommand, tyro.conf.subcommand("path")]
     | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
 )

@@ -1,0 +1,67 @@
+"""`python -m deep study hybrid`: develops hybrid training on validation data and confirms it on test data."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from deep.checks import known
+from deep.commands.options import DataOptions, print_json
+from deep.commands.run import INTERRUPTED_STATUS
+from deep.records import write_records
+from deep.runs.execute import DataSource
+from deep.runs.folder import DEFAULT
+from deep.studies.design import ALL, CONFIRM, DEVELOP
+from deep.studies.presets import PRESETS
+
+STUDIES = ("hybrid",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCommand(DataOptions):
+    """Run a study: develop on validation data, write the protocol, confirm once on test data with fresh seeds, judge."""
+
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """hybrid: strategies between frozen and initialized training."""
+    preset: str = "digits"
+    """digits (minutes on two cores), mnist (half an hour), cifar100 (meant for a GPU), cifar100-cpu."""
+    phase: str = ALL
+    """develop, confirm or all."""
+    out: Path = DEFAULT
+    """Folder of runs; finished ones are not trained again, interrupted ones go on."""
+    protocol: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Protocol that development writes and confirmation needs; None means protocol-PRESET.json in the folder of runs."""
+    workers: int | None = None
+    """Runs at a time; None means as many as there are cores."""
+    device: str = "cpu"
+    """cpu or cuda."""
+    download: bool = False
+    """Download data sets that are absent from their official addresses; without it their streams are left out, and said so."""
+    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write records of these runs to a file of JSON lines."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        """Run the study, print what it found; return the exit status."""
+        known(self.name, STUDIES, "study")
+        preset = PRESETS[known(self.preset, PRESETS, "preset")]
+        known(self.phase, (DEVELOP, CONFIRM, ALL), "phase")
+        from deep.studies.hybrid import run_study
+        from deep.studies.running import Setting
+
+        source = DataSource(self.data_root, self.download, self.own_parts)
+        setting = Setting(self.out, source, self.workers, self.device, lambda text: print(text, file=sys.stderr, flush=True))
+        try:
+            study = run_study(preset, self.phase, self.protocol or self.out / f"protocol-{preset.name}.json", setting)
+        except KeyboardInterrupt:
+            print("\ninterrupted: the same command goes on from the last finished tasks", file=sys.stderr)
+            return INTERRUPTED_STATUS
+        if self.records is not None:
+            write_records(self.records, study.runs)
+        print_json(study.json()) if self.json else print(study.text())
+        return 0

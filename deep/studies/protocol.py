@@ -1,0 +1,159 @@
+"""The protocol: what development chose, written before the test part is read; confirmation refuses without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deep.records import built
+from deep.studies.design import Preset, Unit
+from simulate.files import replace_file
+from simulate.keys import code_fingerprint, json_value
+from theory.errors import InputError
+
+SCHEMA, KIND = 1, "hybrid-protocol"
+_HERE = Path(__file__).parent
+_OWN = ("confirmation.py", "design.py", "records.py", "running.py", "statistics.py")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What development measured of one candidate.
+
+    Parameters
+    ----------
+    strategy : str
+    options : mapping
+    average_accuracy : float or None
+        Mean over the development units; None if a run failed, which rules the candidate out.
+    stderr : float or None
+        Of that mean; None for a single unit.
+    """
+
+    strategy: str
+    options: Mapping[str, Any]
+    average_accuracy: float | None
+    stderr: float | None
+
+
+@dataclass(frozen=True)
+class StreamProtocol:
+    """What is fixed for one stream.
+
+    Parameters
+    ----------
+    label : str
+    chosen : mapping of str to mapping
+        For "frozen", "best depth" and every rule: the options that confirmation uses. A best depth of all stages, which is
+        initialized training, stands as {"depth": stages}.
+    candidates : tuple of Candidate
+        All that were tried.
+    """
+
+    label: str
+    chosen: Mapping[str, Mapping[str, Any]]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All that confirmation depends on.
+
+    Parameters
+    ----------
+    preset, design : str
+        Name and fingerprint of the design: streams, sample sizes, grids, seeds.
+    code : str
+        Fingerprint of all code that a run's numbers or the verdicts depend on.
+    development, confirmation : tuple of Unit
+    deals : int
+    level : float
+    streams : tuple of StreamProtocol
+    absent : mapping of str to str
+        Streams that were left out because their data were absent.
+    device : str
+    versions : mapping
+        Of the packages in development.
+    """
+
+    preset: str
+    design: str
+    code: str
+    development: tuple[Unit, ...]
+    confirmation: tuple[Unit, ...]
+    deals: int
+    level: float
+    streams: tuple[StreamProtocol, ...]
+    absent: Mapping[str, str]
+    device: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def stream(self, label: str) -> StreamProtocol:
+        """Return what is fixed for a stream."""
+        return next(stream for stream in self.streams if stream.label == label)
+
+
+@functools.cache
+def study_code() -> str:
+    """Compute the hash of all code that a study's numbers and verdicts depend on."""
+    from deep.training.config import code
+
+    return code_fingerprint([_HERE / name for name in _OWN]) + code()
+
+
+def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
+    """Write a protocol as JSON for people and programs, in a single step."""
+    value = json_value({"schema": SCHEMA, "kind": KIND, **dataclasses.asdict(protocol)}, "protocol")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, (json.dumps(value, indent=1) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"cannot write the protocol {path}: {error.strerror or error}; choose another --protocol or --out") from None
+
+
+def read_protocol(path: str | os.PathLike[str]) -> Protocol:
+    """Read a protocol.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged or of another schema.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"there is no protocol {path}; run --phase develop first, which writes it, and commit it before the test part is read") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the protocol {path} ({error}); write it anew with --phase develop") from None
+    if not isinstance(value, dict) or (value.pop("schema", None), value.pop("kind", None)) != (SCHEMA, KIND):
+        raise InputError(f"{path} is no protocol of schema {SCHEMA}; write one with --phase develop")
+    try:
+        units = {name: tuple(Unit(*unit) for unit in value[name]) for name in ("development", "confirmation")}
+        return built(Protocol, {**value, **units, "streams": tuple(map(_stream, value["streams"]))})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the protocol {path} lacks a field or has one too many ({error}); write it anew with --phase develop") from None
+
+
+def check_protocol(protocol: Protocol, preset: Preset, device: str, absent: Mapping[str, str]) -> None:
+    """Raise InputError if a protocol was not written by this preset, code and kind of device, or data have gone since."""
+    gone = [stream.label for stream in protocol.streams if stream.label in absent]
+    reasons = {
+        f"it is of the preset {protocol.preset!r}, not {preset.name!r}": protocol.preset != preset.name,
+        "the preset has changed since": protocol.preset == preset.name and protocol.design != preset.fingerprint,
+        "the code has changed since": protocol.code != study_code(),
+        f"it was developed on {protocol.device}, not {device}": protocol.device != device,
+        f"the data of {', '.join(gone)} are absent now": bool(gone),
+    }
+    found = [reason for reason, holds in reasons.items() if holds]
+    if found:
+        raise InputError(f"the protocol does not fit: {'; '.join(found)}. Go back to what it was written with, or develop anew with --phase develop and fresh seeds")
+
+
+def _stream(value: Mapping[str, Any]) -> StreamProtocol:
+    return StreamProtocol(value["label"], value["chosen"], tuple(built(Candidate, candidate) for candidate in value["candidates"]))
