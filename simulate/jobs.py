@@ -6,7 +6,6 @@ Sweeps, checks of many cases and the deep experiments share it. It knows nothing
 from __future__ import annotations
 
 import pickle
-import signal
 import socket
 import traceback
 import warnings
@@ -18,11 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from joblib import Parallel, delayed
-from joblib._parallel_backends import LokyBackend
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import threadpool_limits
 
 from simulate.machine import cores
+from simulate.pool import ProcessBackend
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
@@ -188,14 +187,9 @@ def _local(workers: int, kind: str) -> Iterator[dict[str, Any]]:
     """Work on this machine, with BLAS on one thread: set here, because limits that threads set for themselves cross one another."""
     backend: Any = "sequential" if workers == 1 else "threading"
     if workers > 1 and kind == "processes":
-        backend = LokyBackend(inner_max_num_threads=1, initializer=_leave_interrupts_to_the_caller)
+        backend = ProcessBackend()
     with threadpool_limits(1, user_api="blas"):
         yield {"n_jobs": workers, "backend": backend}
-
-
-def _leave_interrupts_to_the_caller() -> None:
-    """Run in new worker processes: Ctrl-C reaches them too, but the process that hands out the jobs ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -88,6 +88,15 @@ def test_a_job_that_always_kills_its_worker_is_given_up_after_the_others():
     assert 2 not in kept and len(kept) == len(set(kept)) >= 12 - 4  # the poisoned one, and what shares the last pools with it
 
 
+def test_worker_processes_leave_interrupts_to_the_caller():
+    def interrupted(job):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        return job
+
+    assert sorted(run_jobs(interrupted, range(4), kind="processes", workers=2)) == [(i, i) for i in range(4)]
+
+
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_an_early_end_leaves_the_next_call_whole(kind):
     results = run_jobs(lambda job: job, range(100), kind=kind, workers=2)
