@@ -20,8 +20,11 @@ from theory import expanding, expected_errors, frozen, initialized, one_block
 
 FIGURES = discover()
 TRIALS = 200
-# Maps, bars of other kinds, curves that are approximate or deliberately left: test_theory_figures.py knows them.
-OF_ANOTHER_KIND = {"phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path"}
+# Maps, bars of other kinds, curves that are approximate or deliberately left: the other files of figure tests know them.
+OF_ANOTHER_KIND = {
+    "phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path",
+    "cost_against_p", "forgetting_distributions", "verdict_calibration",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
