@@ -149,14 +149,14 @@ def measure_paths(config: RunConfig, stream: Stream, scales: Sequence[float] = S
 
     if len(stream) < 2:
         raise InputError(f"the stream {stream.name} has one task; lengths of steps are measured from the second on, choose more tasks")
-    meter = _Meter(tuple(float(scale) for scale in scales))
+    meter = Meter(tuple(float(scale) for scale in scales))
     record = train_run(config, stream, watch=meter.watch, progress=progress)
     if record.failure is not None:
         raise InputError(f"the run failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}; train it otherwise")
     return PathRecord(record.key, record.config, record.stages, meter.scales, tuple(meter.curves))
 
 
-class _Meter:
+class Meter:
     """Watches a run: keeps what each task reached at its own end, measures later tasks' steps against it."""
 
     def __init__(self, scales: tuple[float, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep.commands.options import DataOptions
 from deep.runs.execute import DataSource
+from deep.training.options import LoopOptions
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,21 +40,21 @@ class Settings(DataOptions):
     """Normalisation layers; None means the network's own choice."""
     scenario: str = "task"
     """task, domain or class: what is known at evaluation."""
-    epochs: int = 10
+    epochs: int = LoopOptions.epochs
     """Passes over every task's training data."""
-    batch_size: int = 32
+    batch_size: int = LoopOptions.batch_size
     """Examples a step."""
-    optimiser: str = "sgd"
+    optimiser: str = LoopOptions.optimiser
     """sgd or adam."""
-    learning_rate: float = 0.1
+    learning_rate: float = LoopOptions.learning_rate
     """Step size of the optimiser."""
-    momentum: float = 0.0
+    momentum: float = LoopOptions.momentum
     """Of sgd."""
-    weight_decay: float = 0.0
+    weight_decay: float = LoopOptions.weight_decay
     """Times the parameters, added to their gradient."""
-    keep_moments: bool = False
+    keep_moments: bool = LoopOptions.keep_moments
     """Let the optimiser's moments go on from task to task."""
-    precision: str = "float32"
+    precision: str = LoopOptions.precision
     """float32, float64, or bfloat16 for products alone."""
     probe_examples: int = 1000
     """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
