@@ -212,13 +212,13 @@ def from_json(value: Any, kinds: Iterable[type] = (RunRecord,)) -> Any:
     return record
 
 
-def read_records(path: str | os.PathLike[str], kind: type = RunRecord) -> list[Any]:
-    """Read all records of a file of JSON lines.
+def read_records(path: str | os.PathLike[str], *kinds: type) -> list[Any]:
+    """Read all records of a file of JSON lines; their kinds, by default that of runs, may be mixed.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or a line is no record of that kind; names the line.
+        If the file cannot be read, or a line is no record of these kinds; names the line.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -227,7 +227,7 @@ def read_records(path: str | os.PathLike[str], kind: type = RunRecord) -> list[A
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(from_json(json.loads(line), (kind,)))
+            records.append(from_json(json.loads(line), kinds or (RunRecord,)))
         except json.JSONDecodeError as error:
             raise InputError(f"{path}, line {number} is not JSON ({error}); the file is damaged, write it again") from None
         except InputError as error:
