@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from deep.networks import HEAD, NORMALISATIONS, build, default_network, default_normalisation, names
+from deep.networks.resnet import ResidualBlock
 from theory.errors import InputError
 
 STAGES = {"mlp-100": 3, "mlp-400": 3, "convnet": 5, "paper-resnet": 10, "resnet18-20": 5, "resnet18-64": 5}
@@ -93,3 +94,27 @@ def test_defaults_and_unknown_names():
         build("resnet18-46", (8, 8), (2,))
     with pytest.raises(InputError, match="unknown normalisation 'bach' .did you mean 'batch'"):
         build("mlp-100", (8, 8), (2,), "bach")
+
+
+@pytest.mark.parametrize(("width", "stride"), [(4, 1), (8, 1), (4, 2)])
+def test_a_residual_block_adds_its_input(width, stride):
+    """Without a branch it is the ReLU of the shortcut: of the input itself where shapes agree."""
+    block = ResidualBlock(4, width, stride, "none")
+    images = torch.randn(2, 4, 6, 6)
+    with torch.no_grad():
+        branch = block.branch(images)
+        torch.testing.assert_close(block(images), (branch + block.shortcut(images)).relu())
+        for parameter in block.branch.parameters():
+            parameter.zero_()
+        shortcut = images if (width, stride) == (4, 1) else block.shortcut(images)
+        assert torch.equal(block(images), shortcut.relu()) and shortcut.shape == (2, width, 6 // stride, 6 // stride)
+
+
+def test_sides_of_images_through_the_stages():
+    images = {"convnet": [14, 7, 3], "resnet18-20": [28, 14, 7], "paper-resnet": [28, 28, 28, 14, 14, 7, 7, 4]}
+    for name, sides in images.items():
+        activations, found = torch.randn(1, 1, 28, 28), []
+        for stage in list(build(name, (28, 28), (2,)).body.values())[:-1]:
+            activations = stage(activations)
+            found.append(activations.shape[-1])
+        assert found == sides, name
