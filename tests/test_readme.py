@@ -45,12 +45,19 @@ def test_the_snippet_gives_the_number_that_is_shown():
     assert result.stdout.startswith("1.1209") and result.stdout.strip().endswith("True"), result.stderr
 
 
+def test_the_sweep_fills_its_table(tmp_path):
+    (tmp_path / "mysweep.py").write_text(SNIPPETS[2], encoding="utf-8")
+    result = _run("-m", "simulate", "sweep", "mysweep.py", "--trials", "256", "--out", "mysweep.csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len((tmp_path / "mysweep.csv").read_text(encoding="utf-8").splitlines()) == 1 + 2 * 4 * 3
+
+
 @pytest.mark.parametrize("line", sorted(set(re.findall(r"^    \.venv/bin/python (-m .*?)(?:\s+#.*)?$", README, re.M))))
 def test_every_command_is_one(line):
     """Commands run as written, apart from optional parts; those that take long are asked for their help."""
     words = shlex.split(re.sub(r"\[.*?\]", "", line))
-    if words[1] in ("figures", "simulate", "figures.report"):
-        words = [*words[:2], *(word for word in words[2:3] if word in ("verify", "check", "robustness")), "--help"]
+    if words[1] in ("figures", "simulate", "figures.report") or words[1:2] == ["deep"] and words[2] not in ("data", "streams"):
+        words = [*words[:2], *(word for word in words[2:3] if words[1] in ("simulate", "deep")), "--help"]
     result = _run(*words)
     assert result.returncode == 0 and result.stdout, result.stderr
 
