@@ -15,7 +15,7 @@ from deep.commands.run import INTERRUPTED_STATUS
 from deep.records import write_records
 from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
-from deep.studies.design import ALL, CONFIRM, DEVELOP
+from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
 
 STUDIES = ("hybrid",)
@@ -30,7 +30,7 @@ class StudyCommand(DataOptions):
     preset: str = "digits"
     """digits (minutes on two cores), mnist (half an hour), cifar100 (meant for a GPU), cifar100-cpu."""
     phase: str = ALL
-    """develop, confirm or all."""
+    """develop, confirm, all (both), or explain: what each task's depth is worth and how tasks are related, on validation data."""
     out: Path = DEFAULT
     """Folder of runs; finished ones are not trained again, interrupted ones go on."""
     protocol: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -50,7 +50,7 @@ class StudyCommand(DataOptions):
         """Run the study, print what it found; return the exit status."""
         known(self.name, STUDIES, "study")
         preset = PRESETS[known(self.preset, PRESETS, "preset")]
-        known(self.phase, (DEVELOP, CONFIRM, ALL), "phase")
+        known(self.phase, (DEVELOP, CONFIRM, ALL, EXPLAIN), "phase")
         from deep.studies.hybrid import run_study
         from deep.studies.running import Setting
 
@@ -62,6 +62,6 @@ class StudyCommand(DataOptions):
             print("\ninterrupted: the same command goes on from the last finished tasks", file=sys.stderr)
             return INTERRUPTED_STATUS
         if self.records is not None:
-            write_records(self.records, study.runs)
+            write_records(self.records, study.records)
         print_json(study.json()) if self.json else print(study.text())
         return 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from scipy.stats import t as student
 
 from deep.commands.options import table
 from deep.studies.design import AT_RANDOM, BASELINES, BEST_DEPTH, FROZEN, INITIALIZED, Preset
+from deep.studies.effects import Explanation
 from deep.studies.protocol import Protocol
 from deep.studies.published import RESULTS, SOURCE
 from deep.studies.records import METRICS
@@ -51,6 +53,26 @@ def results_text(preset: Preset, protocol: Protocol, results: Results, compared:
     )
     parts.append("\n".join(["verdicts", *(f"  {verdict.sentence}" for verdict in judged), "", *_counts(preset, judged), *absent_lines(protocol)]))
     return "\n\n".join(parts)
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Return scores, benefits and depths task by task, and who won the pairs of tasks."""
+    rows = [("stream", "order", "seed", "task", "score", "benefit of all stages, points", "best depth", "chosen by rule")]
+    for unit in explanation.effects:
+        for task, best in enumerate(unit.best_depths()):
+            chosen = ", ".join(f"{rule} {depths[task]}" for rule, depths in unit.chosen.items())
+            measured = (f"{unit.scores[task]:+.3f}", signed(unit.benefit[task]), str(best), chosen)
+            rows.append((unit.stream, str(unit.order), str(unit.seed), str(task + 1), *measured))
+    reached = [("stream", "order", "seed", "schedules", *explanation.effects[0].reached)]
+    for unit in explanation.effects:
+        tried = f"{unit.schedules}{' (all)' if unit.exhaustive else ''}"
+        reached.append((unit.stream, str(unit.order), str(unit.seed), tried, *(f"{100 * value:.2f}" for value in unit.reached.values())))
+    pairs = [("stream", "pairs", "frozen better", "initialized better", "equal")]
+    for stream in dict.fromkeys(pair.stream for pair in explanation.pairs):
+        signs = [np.sign(round(pair.advantage, 9)) for pair in explanation.pairs if pair.stream == stream]
+        pairs.append((stream, str(len(signs)), *(str(signs.count(sign)) for sign in (1, -1, 0))))
+    notes = ("validation Avg.Acc in %, by schedule", "pairs of tasks by mean accuracy on both in the end")
+    return f"{table(rows)}\n\n{notes[0]}\n{table(reached)}\n\n{notes[1]}\n{table(pairs)}"
 
 
 def options_text(options: object) -> str:
