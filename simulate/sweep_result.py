@@ -113,13 +113,15 @@ class SweepResult:
     @property
     def warnings(self) -> list[str]:
         """Return what the reader of the numbers has to know."""
-        found = []
+        found, quantities = [], len(self.rows)
         count = sum(row.status == OPEN for row in self.rows)
         if count:
-            found.append(f"{count} of {len(self.rows)} quantities did not reach precision {self.precision:g} within {self.max_trials:,} trials; raise max_trials")
+            limit = f"precision {self.precision:g} within {self.max_trials:,} trials"
+            found.append(f"{count} of {quantities} quantities did not reach {limit}; raise max_trials")
         count = sum(row.status == INFINITE for row in self.rows)
         if count:
-            found.append(f"{count} of {len(self.rows)} quantities have an infinite variance, too close to an interpolation threshold; they have no standard error")
+            reason = "too close to an interpolation threshold; they have no standard error"
+            found.append(f"{count} of {quantities} quantities have an infinite variance, {reason}")
         return found
 
     def __str__(self) -> str:
