@@ -67,6 +67,7 @@ def test_several_runs_give_the_numbers_that_each_gives_alone(tmp_path, capsys):
 def test_finished_runs_are_not_trained_again(tmp_path, capsys):
     deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
     (before,) = RunsFolder(tmp_path).states()
+    (tmp_path / before.key / "checkpoint.pt").unlink()
     deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
     (after,) = RunsFolder(tmp_path).states()
     assert after.record.seconds == before.record.seconds
