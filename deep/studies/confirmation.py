@@ -64,7 +64,9 @@ def dealt(masks: tuple[str, ...], seed: int, deal: int) -> list[str]:
 
 
 def mean_step_weight(run: StudyRun) -> float:
-    """Compute the mean over tasks after the first and over stages of the factors that a rule put on steps; the head's is 1.
+    """Compute the mean over tasks after the first and over stages of the factors that a rule put on steps.
+
+    A head of the task's own keeps its whole step.
 
     Raises
     ------
@@ -74,7 +76,8 @@ def mean_step_weight(run: StudyRun) -> float:
     factors = []
     for mask, decision in zip(run.trained[1:], run.decision[1:], strict=True):
         if "scales" in decision:
-            factors.append(np.mean([*decision["scales"], 1.0]))
+            own_head = len(mask) - len(decision["scales"])
+            factors.append((sum(decision["scales"]) + own_head) / len(mask))
         elif "weight" in decision:
             whole = strategy(run.strategy, **run.options).depth
             factors.append((whole + (len(mask) - whole) * decision["weight"]) / len(mask))

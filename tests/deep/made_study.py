@@ -1,0 +1,52 @@
+"""A study of seconds, and runs of a study that never happened, for tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from deep.studies.design import AS_RATE, CONFIRM, Preset, Rule, StudyStream
+from deep.studies.presets import units
+from deep.studies.records import StudyRun
+
+_SMALL = {"network": "mlp-100", "loop": {"epochs": 2}}
+TINY = Preset(
+    name="tiny",
+    streams=(
+        StudyStream("split", "split-digits", {"train_examples": 40}, published="split CIFAR-10", **_SMALL),
+        StudyStream("rotated", "rotated-digits", {"tasks": 3, "train_examples": 60}, "domain", **_SMALL),
+        StudyStream("absent", "split-cifar-10", {}, **_SMALL),
+    ),
+    rules=(
+        Rule("threshold", ({"threshold": 0.0}, {"threshold": -1.0})),
+        Rule("constrained", ({"weight": 0.1, "depth": 1},), AS_RATE),
+        Rule("magnitude", ({"rule": "mean"},), AS_RATE),
+    ),
+    development=units(2, 100, 2),
+    confirmation=units(3, 1000, 3),
+    deals=2,
+    explained=("rotated",),
+)
+
+
+def made_run(arm: str, unit: int, shares: tuple[float, float, float], stream: str = "split", **changes) -> StudyRun:
+    """Return a finished run of two tasks with the accuracies a[0,0], a[1,0] and a[1,1]."""
+    run = StudyRun(
+        preset="made", phase=CONFIRM, stream=stream, arm=arm, deal=0, strategy=arm, options={}, learning_rate=0.05, order=unit, seed=1000 + unit,
+        network="mlp-100", scenario="task", key=f"{arm}{unit}", status="finished", accuracy=((shares[0],), (shares[1], shares[2])),
+        trained=("111", "001"), update=(1.0, 0.5), decision=({}, {"score": 0.25, "stage_scores": [0.25, 0.5]}), device="cpu", versions={"python": "3"},
+    )  # fmt: skip
+    return replace(run, **changes)
+
+
+def made_runs(levels: dict[str, float], count: int = 8, spread: float = 0.01, seed: int = 1, stream: str = "split") -> list[StudyRun]:
+    """Return runs whose Avg.Acc is an arm's level plus a unit's own part, common to all arms, plus noise."""
+    generator = np.random.default_rng(seed)
+    runs = []
+    common = generator.normal(0, 0.05, count)
+    for arm, level in levels.items():
+        for unit in range(count):
+            share = min(max(level + common[unit] + generator.normal(0, spread), 0.0), 1.0)
+            runs.append(made_run(arm, unit, (share, share, share), stream))
+    return runs

@@ -1,0 +1,300 @@
+"""The hybrid study end to end on a preset of seconds: phases, protocol, controls, records, interruption, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_study import TINY
+
+from deep.__main__ import main
+from deep.records import read_records
+from deep.runs import RunsFolder
+from deep.strategies import strategy
+from deep.studies import presets, protocol
+from deep.studies.confirmation import dealt, mean_step_weight
+from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, Rule, Unit
+from deep.studies.effects import UnitEffects
+from deep.studies.pair_records import PairRecord
+from deep.studies.protocol import read_protocol
+from deep.studies.records import METRICS, StudyRun
+from deep.studies.running import Setting, Wanted, candidates, config, stages, train_all
+from deep.studies.statistics import Results
+from theory.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def patched():
+    """The tiny preset, for the command line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(presets.PRESETS, TINY.name, TINY)
+        yield
+
+
+@pytest.fixture(scope="module")
+def study(patched, tmp_path_factory) -> Path:
+    """A folder in which the tiny study was developed, confirmed and explained; records and output of each phase."""
+    folder = tmp_path_factory.mktemp("study")
+    for phase in ("develop", "confirm", "explain"):
+        assert run(folder, "--phase", phase, "--records", folder / f"{phase}.jsonl") == 0
+    return folder
+
+
+def run(folder: Path, *options: object) -> int:
+    """Run the command line on a folder, with no data sets but the embedded one."""
+    (folder / "data").mkdir(exist_ok=True)
+    return main(["study", "hybrid", "--preset", "tiny", "--workers", "1", "--data-root", str(folder / "data"), "--out", str(folder), *map(str, options)])
+
+
+def records(study: Path, phase: str) -> list[StudyRun]:
+    """Return the runs that a phase recorded."""
+    return read_records(study / f"{phase}.jsonl", StudyRun)
+
+
+def test_development_reads_no_test_image_and_confirmation_only_these(study):
+    parts = {key: {RunsFolder(study).run(record.key).config()["evaluate_on"] for record in records(study, key)} for key in ("develop", "confirm")}
+    assert parts == {"develop": {"validation"}, "confirm": {"test"}}
+    seeds = {phase: {record.seed for record in records(study, phase)} for phase in parts}
+    assert seeds == {"develop": {100, 101}, "confirm": {1000, 1001, 1002}}
+
+
+def test_the_protocol_chooses_the_candidate_with_the_highest_mean(study):
+    found, runs = read_protocol(study / "protocol-tiny.json"), records(study, "develop")
+    assert [stream.label for stream in found.streams] == ["split", "rotated"] and found.absent == {"absent": "cifar-10 absent"}
+    for stream in found.streams:
+        for rule in TINY.rules:
+            means = [
+                np.mean([record.metric("average_accuracy") for record in runs if (record.stream, record.strategy, record.options) == (stream.label, rule.strategy, options)])
+                for options in rule.grid
+            ]  # fmt: skip
+            assert stream.chosen[rule.strategy] == rule.grid[int(np.argmax(means))]
+        depths = {entry.options.get("depth", 3): entry.average_accuracy for entry in stream.candidates if entry.strategy in (INITIALIZED, FROZEN)}
+        assert len(depths) == 3 and depths[stream.chosen[BEST_DEPTH]["depth"]] == max(depths.values())
+        assert stream.chosen[FROZEN] == {"depth": 2}
+    assert len(found.streams[0].candidates) == 1 + 2 + 4
+
+
+def test_confirmation_trains_what_the_protocol_says(study):
+    found = read_protocol(study / "protocol-tiny.json")
+    for record in records(study, "confirm"):
+        chosen = found.stream(record.stream).chosen
+        if record.arm == BEST_DEPTH:
+            assert len(set(record.trained[1:])) == 1 and record.trained[1].count("1") == chosen[BEST_DEPTH]["depth"]
+        elif record.arm in chosen:
+            assert record.strategy == record.arm and record.options == chosen[record.arm]
+    arms = [*("initialized", "frozen", "best depth"), *(rule.strategy for rule in TINY.rules), *(rule.control_name for rule in TINY.rules)]
+    assert sorted(Results(records(study, "confirm")).arms("split")) == sorted(arms)
+
+
+def test_controls_have_the_rules_own_dose(study):
+    runs = records(study, "confirm")
+    results = Results(runs)
+    for stream in ("split", "rotated"):
+        rules = {record.unit: record for record in results.runs(stream, "threshold")}
+        controls = results.runs(stream, "threshold at random")
+        assert len(controls) == 2 * len(rules) and {record.deal for record in controls} == {0, 1}
+        for control in controls:
+            assert sorted(control.trained[1:]) == sorted(rules[control.unit].trained[1:]) and control.trained[0] == "111"
+        for name, mean in (("constrained", 0.4), ("magnitude", None)):
+            own = {record.unit: record for record in results.runs(stream, name)}
+            for control in results.runs(stream, f"{name} as a rate"):
+                weight = mean_step_weight(own[control.unit])
+                assert mean is None or weight == pytest.approx((1 + 2 * 0.1) / 3, rel=1e-12)
+                assert control.strategy == "initialized" and control.learning_rate == pytest.approx(0.05 * weight, rel=1e-12)
+    # Heads of their own keep whole steps; the rotated stream's common head does not.
+    scales = [[(1 + 2 / task) / 3 for task in range(2, 6)], [1 / task for task in range(2, 4)]]
+    found = [mean_step_weight(results.runs(stream, "magnitude")[0]) for stream in ("split", "rotated")]
+    assert found == pytest.approx([np.mean(values) for values in scales], abs=1e-6)
+
+
+def test_decisions_are_dealt_in_every_order_and_reproducibly():
+    masks = ("001", "011", "111")
+    found = [tuple(dealt(masks, seed, deal)) for seed in range(40) for deal in range(2)]
+    assert found == [tuple(dealt(masks, seed, deal)) for seed in range(40) for deal in range(2)]
+    assert all(sorted(order) == sorted(masks) for order in found)
+    assert len(set(found)) == 6 and any(found[2 * seed] != found[2 * seed + 1] for seed in range(40))
+
+
+def test_records_give_the_metrics_of_the_runs(study):
+    for record in records(study, "confirm"):
+        whole = RunsFolder(study).run(record.key).record()
+        for metric in METRICS:
+            assert record.metric(metric) == pytest.approx(whole.metrics[metric], abs=2e-6)
+        assert record.trained == tuple("".join(str(int(stage)) for stage in result.trained) for result in whole.results)
+        assert record.update == pytest.approx(whole.update_magnitudes, rel=1e-5)
+
+
+def test_what_is_printed(study, capsys):
+    assert run(study, "--phase", "confirm") == 0
+    out, err = capsys.readouterr()
+    for words in ("threshold at random", "published: hybrid", "80.55", "at 95 %", "verdicts", "of 2 streams", "left out: absent, cifar-10 absent", "+-"):
+        assert words in out, words
+    assert "tiny, confirm: " in err
+    assert run(study, "--phase", "confirm", "--json") == 0
+    value = json.loads(capsys.readouterr().out)
+    assert len(value["comparisons"]) == 2 * 3 * 4 * 3 and len(value["verdicts"]) == 6
+    assert {entry["verdict"] for entry in value["verdicts"]} <= {"supported", "matches its control", "worse", "not supported"}
+    assert all(f"{entry['stream']}: {entry['verdict']}" in out for entry in value["verdicts"])
+
+
+def test_explanation(study):
+    found = read_records(study / "explain.jsonl", UnitEffects, PairRecord)
+    effects = [record for record in found if isinstance(record, UnitEffects)]
+    pairs = [record for record in found if isinstance(record, PairRecord)]
+    assert [(unit.order, unit.seed) for unit in effects] == list(TINY.development) and len(pairs) == 2 * 6
+    developed = Results(record for record in records(study, "develop") if record.strategy == "magnitude")
+    for unit in effects:
+        assert unit.exhaustive and unit.schedules == 9 and len(unit.scores) == 2 and len(unit.stage_scores[0]) == 2
+        assert unit.reached["best schedule"] >= max(unit.reached[name] for name in ("threshold", "mean schedule"))
+        assert unit.reached["magnitude"] == pytest.approx(developed.values("rotated", "magnitude", "average_accuracy")[Unit(unit.order, unit.seed)], abs=1e-6)
+    by_tasks = {(pair.seed, pair.first, pair.second): pair for pair in pairs}
+    for (seed, first, second), pair in by_tasks.items():
+        assert pair.distance == by_tasks[seed, second, first].distance and min(pair.distance + pair.error) > 0
+        assert pair.dimensions == (64 * 100 + 100, 100 * 100 + 100 + 100 * 10 + 10) and pair.samples == 60
+        assert pair.frozen[0] == pair.initialized[0]  # the first task trains everything under both
+    own = train_all([Wanted(TINY.streams[1], "initialized", TINY.development[0], "initialized")], TINY, "explain", Setting(study, tell=str))[0]
+    assert [by_tasks[100, 0, 1].initialized[place] for place in (0, 1)] == pytest.approx([own.accuracy[0][0], own.accuracy[1][0]], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda value: value.update(preset="digits"), "it is of the preset 'digits', not 'tiny'"),
+        (lambda value: value.update(design="0" * 64), "the preset has changed since"),
+        (lambda value: value.update(code="0" * 64), "the code has changed since"),
+        (lambda value: value.update(device="cuda"), "it was developed on cuda, not cpu"),
+        (lambda value: value["streams"][0].update(label="absent"), "the data of absent are absent now"),
+        (lambda value: value.update(schema=2), "no protocol of schema 1"),
+        (lambda value: value.pop("level"), "lacks a field"),
+        (lambda value: value.update(extra=1), "one too many"),
+    ],
+)
+def test_a_protocol_that_does_not_fit(study, tmp_path, change, reason, capsys):
+    value = json.loads((study / "protocol-tiny.json").read_text())
+    change(value)
+    (tmp_path / "protocol.json").write_text(json.dumps(value))
+    for phase in ("confirm", "explain"):
+        assert run(tmp_path, "--phase", phase, "--protocol", tmp_path / "protocol.json") == 2
+        err = capsys.readouterr().err
+        assert err.startswith("error: ") and reason in err and not RunsFolder(tmp_path).states()
+
+
+def test_confirmation_after_a_change_of_the_design_or_the_code(study, monkeypatch, capsys):
+    monkeypatch.setitem(presets.PRESETS, "tiny", replace(TINY, deals=3))
+    assert run(study, "--phase", "confirm") == 2 and "the preset has changed since" in capsys.readouterr().err
+    monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
+    monkeypatch.setattr(protocol, "study_code", lambda: "other")
+    assert run(study, "--phase", "confirm") == 2 and "the code has changed since" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--phase", "confirm"], "there is no protocol"),
+        (["--phase", "explain"], "there is no protocol"),
+        (["--phase", "confrim"], "did you mean 'confirm'"),
+        (["--preset", "digit"], "did you mean 'digits'"),
+        (["--preset", "mnist"], "no stream of the preset mnist has its data here"),
+        (["--workers", "0"], "workers is 0"),
+        (["--device", "gpu"], "unknown device"),
+        (["--out", "{tmp}/file/runs"], "cannot write"),
+        (["--phase", "confirm", "--protocol", "{tmp}/file"], "cannot read the protocol"),
+    ],
+)
+def test_bad_input(patched, tmp_path, arguments, reason, capsys):
+    (tmp_path / "file").write_text("")
+    assert run(tmp_path, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments)) == 2
+    err = capsys.readouterr().err
+    assert reason in err and "error: " in err and not RunsFolder(tmp_path).states()
+
+
+def test_an_unknown_study(tmp_path, capsys):
+    assert main(["study", "hybird", "--out", str(tmp_path)]) == 2
+    assert "did you mean 'hybrid'" in capsys.readouterr().err
+
+
+PROGRAM = """
+import sys
+from made_study import TINY
+from deep.studies import presets
+from deep.__main__ import main
+presets.PRESETS["tiny"] = TINY
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_study_that_was_killed_goes_on(study, tmp_path, capsys):
+    """SIGKILL in development, then Ctrl-C in confirmation: finished runs stay as they are, the end is that of an uninterrupted study."""
+    command = [sys.executable, "-c", PROGRAM, "study", "hybrid", "--preset", "tiny", "--workers", "1", "--data-root", str(study / "data")]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
+
+    def stopped(finished: int, kill: signal.Signals) -> subprocess.CompletedProcess:
+        process = subprocess.Popen([*command, "--out", str(tmp_path)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("*/record.json"))) < finished and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(kill)
+        return subprocess.CompletedProcess(command, process.wait(timeout=60), *process.communicate())
+
+    def seconds() -> dict[str, float]:
+        return {state.key: state.record.seconds for state in RunsFolder(tmp_path).states() if state.status == "finished"}
+
+    total = len({record.key for record in records(study, "develop")})
+    assert stopped(total // 2, signal.SIGKILL).returncode == -signal.SIGKILL
+    before = seconds()
+    assert 0 < len(before) < total
+    cut = stopped(total + 10, signal.SIGINT)
+    assert cut.returncode == 130 and "interrupted: the same command goes on" in cut.stderr
+    before |= seconds()
+    assert run(tmp_path, "--data-root", study / "data", "--records", tmp_path / "all.jsonl") == 0
+    assert before.items() <= seconds().items()
+    assert read_records(tmp_path / "all.jsonl", StudyRun) == records(study, "develop") + records(study, "confirm")
+    assert (tmp_path / "protocol-tiny.json").read_text() == (study / "protocol-tiny.json").read_text()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_presets_make_sense(name):
+    """Every candidate of every stream is a configuration that the network takes."""
+    preset = presets.PRESETS[name]
+    assert len({unit.seed for unit in preset.development + preset.confirmation}) == len(preset.development) + len(preset.confirmation)
+    for stream in preset.streams:
+        names = [str(number) for number in range(stages(stream))]
+        for rule, options in candidates(stream, preset.rules):
+            config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu")
+            strategy(rule, **options).check(names)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"confirmation": (Unit(0, 100), Unit(1, 5))}, "uses a seed twice"),
+        ({"confirmation": (Unit(0, 1),)}, "intervals need 2"),
+        ({"development": ()}, "development needs 1"),
+        ({"streams": (TINY.streams[0],) * 2}, "each once"),
+        ({"deals": 0}, "at least 1"),
+        ({"level": 1.0}, "level"),
+        ({"explained": ("splits",)}, "did you mean 'split'"),
+    ],
+)
+def test_designs_that_are_refused(change, reason):
+    fields = {name: getattr(TINY, name) for name in Preset.__dataclass_fields__}
+    with pytest.raises(InputError, match=reason):
+        Preset(**{**fields, **change})
+
+
+def test_rules_that_are_refused():
+    with pytest.raises(InputError, match="no candidates"):
+        Rule("threshold", ())
+    with pytest.raises(InputError, match="control"):
+        Rule("threshold", ({},), "at randon")
