@@ -26,7 +26,7 @@ _HOME = {
     "hybrid": "simulate.hybrid",
     "compare_schedules": "simulate.hybrid",
     "check": "simulate.check",
-    "sweep": "simulate.sweep",
+    "sweep": "simulate.sweeps.driver",
     "grid": "simulate.cases",
     "run_jobs": "simulate.jobs",
 }

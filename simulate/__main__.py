@@ -15,7 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 from simulate.calibration_command import Calibrate
 from simulate.files import replace_file, require_writable
-from simulate.sweep_command import INTERRUPTED, Sweep
+from simulate.sweeps.command import INTERRUPTED, Sweep
 from theory.errors import DriftlawError, InputError
 
 SCHEMA = 1  # of the JSON output

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from simulate.sweep_command import INTERRUPTED
+from simulate.sweeps.command import INTERRUPTED
 
 
 @dataclass(frozen=True)

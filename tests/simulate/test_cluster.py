@@ -69,7 +69,7 @@ def test_a_sweep_completes_when_a_worker_is_killed_in_the_middle(cluster, tmp_pa
     """The same bits as on this machine alone, every trial counted once."""
     build, cases, trials = _experiments()
     quiet = sweep(build, cases, ["forgetting", "deviation"], trials=trials, method="direct")
-    monkeypatch.setattr(importlib.import_module("simulate.chunks"), "JOB_SECONDS", 0.02)
+    monkeypatch.setattr(importlib.import_module("simulate.sweeps.chunks"), "JOB_SECONDS", 0.02)
     victim, store = workers(cluster)[0], RunStore(tmp_path)
     at_kill = []
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-import simulate.chunks
+import simulate.sweeps.chunks
 from simulate import grid, simulate as sample, sweep
-from simulate.chunks import CHUNK, chunks_of, pack, point_number
+from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.jobs import JobError
-from simulate.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
+from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
 from simulate.runs import RunStore
-from simulate.sweep_points import make_points
-from simulate.tally import Tally
+from simulate.sweeps.points import make_points
+from simulate.sweeps.tally import Tally
 from theory import expected_errors, initialized, one_block, one_head_per_task
 from theory.errors import InputError
 
@@ -64,7 +64,7 @@ def test_a_point_is_the_sum_of_its_chunks(method):
 
 @pytest.mark.parametrize("method", CHUNK)
 def test_workers_do_not_change_a_bit(method, monkeypatch):
-    monkeypatch.setattr(simulate.chunks, "JOB_SECONDS", 0.0)  # a job for each chunk
+    monkeypatch.setattr(simulate.sweeps.chunks, "JOB_SECONDS", 0.0)  # a job for each chunk
     ways = [{"workers": 1}, {"workers": 3}, {"kind": "processes", "workers": 2}, {"memory_limit": 2e6}]
     first, *others = (numbers(sweep(build, CASES, ["forgetting", "error[0,0]"], trials=1500, method=method, **way)) for way in ways)
     assert all(other == first for other in others)
@@ -126,7 +126,7 @@ def test_other_draws_have_other_records(tmp_path, other):
 
 def test_results_of_other_code_are_left_aside_and_counted(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(importlib.import_module("simulate.sweep_points"), "sampler_code", lambda: "f" * 64)
+        patch.setattr(importlib.import_module("simulate.sweeps.points"), "sampler_code", lambda: "f" * 64)
         sweep(build, CASES[:3], "forgetting", trials=300, store=tmp_path)
     with pytest.warns(RuntimeWarning, match="3 of 4 points are stored from another version .* computed again"):
         found = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
@@ -136,17 +136,17 @@ def test_results_of_other_code_are_left_aside_and_counted(tmp_path, monkeypatch)
 
 
 def test_the_key_changes_with_code_and_numpy(monkeypatch):
-    code = simulate.chunks.sampler_code.__wrapped__
+    code = simulate.sweeps.chunks.sampler_code.__wrapped__
     before = code()
     monkeypatch.setattr(np, "__version__", "0.0")
     other = code()
-    monkeypatch.setattr(simulate.chunks, "code_fingerprint", lambda sources: str(sorted(map(str, sources))))
+    monkeypatch.setattr(simulate.sweeps.chunks, "code_fingerprint", lambda sources: str(sorted(map(str, sources))))
     sources = code()
     assert len({before, other, sources}) == 3
 
 
 def test_workers_of_another_version_are_refused(monkeypatch):
-    monkeypatch.setattr(importlib.import_module("simulate.sweep"), "sampler_code", lambda: "other")
+    monkeypatch.setattr(importlib.import_module("simulate.sweeps.driver"), "sampler_code", lambda: "other")
     with pytest.raises(InputError, match="the workers run another version"):
         sweep(build, CASES, "forgetting", trials=64)
 
@@ -166,26 +166,26 @@ def test_one_experiment_in_two_cases_is_computed_once():
 
 
 def test_a_failing_point_leaves_the_others_stored(tmp_path, monkeypatch):
-    real = simulate.chunks.simulate
+    real = simulate.sweeps.chunks.simulate
 
     def fail(seq, *arguments, **options):
         if seq.blocks["shared"] == 50:
             raise InputError("no such thing")
         return real(seq, *arguments, **options)
 
-    monkeypatch.setattr(simulate.chunks, "JOB_SECONDS", 0.0)
-    monkeypatch.setattr(simulate.chunks, "simulate", fail)
+    monkeypatch.setattr(simulate.sweeps.chunks, "JOB_SECONDS", 0.0)
+    monkeypatch.setattr(simulate.sweeps.chunks, "simulate", fail)
     with pytest.raises(JobError, match="p=50 n=6: no such thing"):
         sweep(build, CASES, "forgetting", trials=100, store=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
-    monkeypatch.setattr(simulate.chunks, "simulate", real)
+    monkeypatch.setattr(simulate.sweeps.chunks, "simulate", real)
     assert sweep(build, CASES, "forgetting", trials=100, store=tmp_path).computed == 200
 
 
 def test_packing_keeps_every_chunk_once_and_in_size():
-    points = make_points(build, grid(p=range(20, 60), n=(6,)), "forgetting", simulate.chunks.Sampling("direct"))
+    points = make_points(build, grid(p=range(20, 60), n=(6,)), "forgetting", simulate.sweeps.chunks.Sampling("direct"))
     portions = [
-        simulate.chunks.Portion(index, point.seq, ("forgetting[1]",), point.sampling, tuple(chunks_of(100 + 300 * (index % 9), "direct")), 1e9)
+        simulate.sweeps.chunks.Portion(index, point.seq, ("forgetting[1]",), point.sampling, tuple(chunks_of(100 + 300 * (index % 9), "direct")), 1e9)
         for index, point in enumerate(points)
     ]
     jobs = list(pack(portions))

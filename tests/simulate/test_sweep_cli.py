@@ -100,12 +100,12 @@ def test_results_of_other_code_are_counted(capsys, file, tmp_path):
 
 
 def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
-    import simulate.chunks
+    import simulate.sweeps.chunks
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulate.chunks, "simulate", interrupted)
+    monkeypatch.setattr(simulate.sweeps.chunks, "simulate", interrupted)
     status, out, err = outcome(capsys, file(), "--trials", 100, "--workers", 1)
     assert status == 130 and out == ""
     assert err == f"interrupted; finished chunks are kept in {tmp_path / 'mine.sweep'}, run the same command again to go on\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from simulate import sweep
-from simulate.chunks import chunks_of
+from simulate.sweeps.chunks import chunks_of
 from simulate.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ KILLS = 20
 # begins, and its chunks are jobs of their own, so that a kill comes between, into and after writes of every kind.
 ZYGOTE = """
 import os, sys
-import simulate.chunks as chunks
+import simulate.sweeps.chunks as chunks
 from simulate import sweep
 from simulate.lemma import load_sweep
 from pathlib import Path
@@ -80,8 +80,8 @@ def stored_chunks(folder, numbers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_twenty_random_moments(file, tmp_path, workers):
     """Every run computes only what no earlier one has stored, what is stored stays, and the end is that of one quiet run."""
-    from simulate.chunks import Sampling, point_number
-    from simulate.sweep_points import make_points
+    from simulate.sweeps.chunks import Sampling, point_number
+    from simulate.sweeps.points import make_points
 
     build, cases, targets = read(file)
     trials, folder, log = 1000, tmp_path / "store", tmp_path / "log"
@@ -157,7 +157,7 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
     cases, targets = [{"p": p} for p in range(30, 42)], ["forgetting"]
     quiet = sweep(build, cases, targets, trials=500, method="direct")
     with pytest.MonkeyPatch.context() as patch:
-        import simulate.chunks as chunks
+        import simulate.sweeps.chunks as chunks
         import simulate.jobs
 
         work = chunks.compute_job
@@ -169,7 +169,7 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
             return work(job)
 
         patch.setattr(chunks, "JOB_SECONDS", 0.0)
-        patch.setattr(sys.modules["simulate.sweep"], "compute_job", dying)
+        patch.setattr(sys.modules["simulate.sweeps.driver"], "compute_job", dying)
         found = sweep(build, cases, targets, trials=500, method="direct", kind="processes", workers=2, store=tmp_path / "store")
     assert os.path.exists(flag) and found.computed == 12 * 500
     assert [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]

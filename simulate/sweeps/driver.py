@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from simulate.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
+from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
 from simulate.jobs import run_jobs
-from simulate.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
+from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
 from simulate.runs import RunStore
 from simulate.sample.backends import choose_backend
 from simulate.sample.methods import METHODS
 from simulate.sample.streams import canonical_seed
-from simulate.sweep_points import PointRecord, SweepPoint, make_points
-from simulate.sweep_result import SweepResult, SweepRow
+from simulate.sweeps.points import PointRecord, SweepPoint, make_points
+from simulate.sweeps.result import SweepResult, SweepRow
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -70,7 +70,7 @@ def sweep(
         Instead of trials: sample every point until the relative standard error of all its quantities is at most this.
         Looked at after 1,024, 2,048, 4,096, ... trials only. Quantities of infinite variance, by the moment orders of
         `theory.moments`, have no standard error; they are said to be such and nobody waits for them. What counts where
-        a mean is zero stands in `simulate.precision.status`.
+        a mean is zero stands in `simulate.sweeps.precision.status`.
     max_trials : int
         Most trials of a point when sampling for precision; rows that did not get there have status "not reached".
     method, backend, device, dtype

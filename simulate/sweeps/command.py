@@ -64,7 +64,7 @@ class Sweep:
     def run(self) -> int:
         """Run the sweep; returns the exit status."""
         from simulate.lemma import load_sweep
-        from simulate.sweep_result import check_output
+        from simulate.sweeps.result import check_output
 
         if self.out is not None:
             check_output(self.out)
@@ -85,7 +85,7 @@ class Sweep:
         return 0
 
     def _sweep(self, wanted: Any, store: Path) -> Any:
-        from simulate.sweep import sweep
+        from simulate.sweeps.driver import sweep
 
         if self.processes and self.scheduler:
             raise InputError("--processes stands beside --scheduler, whose workers do the work; leave one of them out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulate.tally import Tally
+from simulate.sweeps.tally import Tally
 
 FIRST = 1024  # trials after which the standard error is looked at first; then at twice as many, again and again
 ZERO_WITHIN = 3  # standard errors

@@ -18,7 +18,7 @@ import simulate as simulate_package
 import theory as theory_package
 from simulate.keys import canonical, code_fingerprint, digest, run_key, sequence_key
 from simulate.sample.run import simulate
-from simulate.tally import Tally
+from simulate.sweeps.tally import Tally
 from theory.problem import TaskSequence
 
 CHUNK = {"direct": 256, "reduced": 1024}  # trials; part of what a seed means
@@ -79,7 +79,7 @@ def compute_job(job: tuple[Portion, ...]) -> tuple[str, list[tuple[int, int, dic
 def sampler_code() -> str:
     """Compute the fingerprint of the code and of the NumPy that a chunk depends on."""
     simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    own = [simulation / name for name in ("sample", "simulation.py", "targets.py", "tally.py", "chunks.py")]
+    own = [simulation / name for name in ("sample", "simulation.py", "targets.py", "sweeps/tally.py", "sweeps/chunks.py")]
     return digest(code_fingerprint([*own, problem / "problem.py", problem / "values.py"]) + np.__version__)
 
 

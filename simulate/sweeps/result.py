@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulate.chunks import Sampling
+from simulate.sweeps.chunks import Sampling
 from simulate.evidence import Estimate
 from simulate.files import replace_file, require_writable
-from simulate.precision import INFINITE, OPEN
+from simulate.sweeps.precision import INFINITE, OPEN
 from simulate.wording import plain, round_to
 from theory.errors import InputError
 
@@ -41,7 +41,7 @@ class SweepRow:
     moment_order : float
         Supremum of the finite moment orders: the mean needs one above 1, the standard error one above 2.
     status : str
-        "fixed" (as many trials as asked), "reached", "zero", "not reached" (`simulate.precision`) or "infinite variance".
+        "fixed" (as many trials as asked), "reached", "zero", "not reached" (`simulate.sweeps.precision`) or "infinite variance".
     sampling : Sampling
         Method, backend, device, precision of the floats and seed.
     """
