@@ -14,11 +14,12 @@ from scipy.stats import t as student
 
 from deep.path import PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
-from figures import accuracy_matrices, update_path
+from figures import accuracy_matrices, linear_training, update_path
 from figures.make import figure_key
 from figures.measured import RECORDS, half_width, runs_sentence
 from figures.registry import discover
-from figures.table import MEASURED, Table
+from figures.table import MEASURED, SIMULATION, THEORY, Table
+from theory import expected_errors, frozen, initialized
 from theory.errors import InputError
 
 
@@ -109,6 +110,24 @@ def test_parabola_and_best_length():
     assert vertex(parabola(scales, -(scales**2))) is None
     with pytest.raises(InputError, match="goes through 0, 0.5 and 1"):
         parabola([0.0, 1.0], [1.0, 2.0])
+
+
+def test_linear_training_agrees_with_the_law():
+    """False alarm: 5 standard errors, 6e-7 a point, below 5e-5 for all if means were normal; the records are fixed."""
+    table = linear_training.compute(None)
+    points = table.select(kind=SIMULATION)
+    assert len(points) == 72 and {row.training for row in points} == {"initialized", "partially frozen", "frozen"}
+    for row in points:
+        exact = at(table, kind=THEORY, quantity=row.quantity, training=row.training, x=row.x).mean
+        assert abs(row.mean - exact) < 5 * row.stderr, row
+    blocks = {"shared": 40, "specific": 60}
+    gram = {"shared": [[1.0, 1.0], [1.0, 1.0]], "specific": [[1.0, 0.6], [0.6, 1.0]]}
+    for training, make in (("initialized", initialized), ("frozen", frozen)):
+        for samples in (10, 40):
+            law = expected_errors(make(blocks, (30, samples), (0.3, 0.5), gram=gram))
+            drawn = table.select(kind=THEORY, training=training, x=samples)
+            assert at(drawn, quantity="deviation").mean == pytest.approx(law.deviation(), rel=1e-12)
+            assert at(drawn, quantity="update").mean == pytest.approx(law.update_magnitude[1], rel=1e-12)
 
 
 def test_captions_say_runs_and_intervals(matrices, paths):

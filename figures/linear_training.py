@@ -1,0 +1,77 @@
+"""The training loop of the deep experiments on linear models, run to its limit, beside the exact law."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure as Canvas
+
+from deep.bridge import BridgeRecord
+from deep.records import read_records
+from figures.captions import simulation_sentence
+from figures.draw import curve, entry, panel_letter, points
+from figures.measured import DEEP, READERS, RECORDS
+from figures.registry import Figure
+from figures.sampling import Sampler, Simulated
+from figures.style import FAINT, FROZEN, INITIALIZED, THIRD
+from figures.table import Table
+from simulate import parse_target
+from theory import Task, TaskSequence, expected_errors, moment_orders
+
+RUNS = RECORDS / "linear_training.jsonl"
+LOOKS = {"frozen": FROZEN, "partially frozen": THIRD, "initialized": INITIALIZED}
+QUANTITIES = {"deviation": "deviation from task 1", "forgetting": "forgetting $F_2$", "update": "squared update of task 2"}
+
+
+def sequence(record: BridgeRecord) -> TaskSequence:
+    """Return the experiment of a record with the training that its strategy came to."""
+    tasks = [
+        Task(samples, noise, {block: f"truth {t}" for block in record.blocks}, train)
+        for t, (samples, noise, train) in enumerate(zip(record.samples, record.noise, record.trained, strict=True))
+    ]
+    return TaskSequence(record.blocks, tasks, record.gram)
+
+
+def training(record: BridgeRecord) -> str:
+    """Return what the training of the second task is called."""
+    return {1: "frozen", len(record.blocks): "initialized"}.get(len(record.trained[1]), "partially frozen")
+
+
+def compute(sampler: Sampler) -> Table:
+    table = Table()
+    for record in read_records(RUNS, BridgeRecord):
+        seq, name, samples = sequence(record), training(record), record.samples[1]
+        law, orders = expected_errors(seq), moment_orders(seq)
+        exact = {"deviation": law.deviation(), "forgetting": law.forgetting(), "update": law.update_magnitude[1]}
+        least = min(float(parse_target(target, 2).of(orders)) for target in ("deviation", "forgetting"))
+        for quantity, value in exact.items():
+            table.add_curve(quantity, name, "n_2", [samples], [value], "expected_errors")
+            table.add_point(quantity, name, "n_2", samples, Simulated(*record.estimates[quantity], record.trials, least))
+    return table
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    axes = canvas.subplots(1, len(QUANTITIES))
+    for ax, letter, (quantity, words) in zip(axes, "abc", QUANTITIES.items(), strict=True):
+        for name, look in LOOKS.items():
+            rows = table.select(quantity=quantity, training=name)
+            curve(ax, rows, look)
+            points(ax, rows, look)
+        ax.set_xlabel("samples of task 2, $n_2$")
+        panel_letter(ax, letter, words)
+    axes[0].set_ylabel("mean over trials")
+    axes[1].axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+    canvas.legend(handles=[entry(look, f"{name} training") for name, look in LOOKS.items()], loc="outside upper center", ncols=3)
+
+
+def caption(table: Table) -> str:
+    return (
+        "The loop that trains the networks, here on linear models with squared loss (full batches, gradient descent with momentum, float64, to "
+        "1e-10 of the way), under the strategies initialized, frozen at depth 2 and frozen at depth 1 of three stages. Lines: the exact law at "
+        f"the same $n_2$, joined. {simulation_sentence(table)} Experiment: 40 shared parameters in two blocks of 20, of which partially frozen "
+        "training moves one, 60 specific ones; $n_1=30$, $\\sigma=(0.3, 0.5)$; shared truths equal and of length 1, specific ones of "
+        "length 1 with cosine 0.6. All trainings learn from the same draws."
+    )
+
+
+FIGURE = Figure(
+    "The training loop on linear models.", compute, draw, caption, size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
+)
