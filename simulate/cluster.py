@@ -7,10 +7,12 @@ from concurrent.futures import Future
 from typing import Any
 
 from distributed import CancelledError
+from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 from joblib._dask import DaskDistributedBackend
 
-LOST = (KilledWorker, CancelledError)  # a job took several workers down; the scheduler is gone
+# A job took several workers down; the scheduler is gone; a worker died while its results were fetched.
+LOST = (KilledWorker, CancelledError, CommClosedError)
 
 
 class DaskBackend(DaskDistributedBackend):
