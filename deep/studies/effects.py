@@ -36,9 +36,9 @@ class UnitEffects:
         Cosine of each task's gradient with the previous task's, along initialized training.
     stage_scores : tuple of tuple of float
         The same within each stage but the head.
-    benefit : tuple of float
-        Final Avg.Acc with everything trained in the task minus that with the frozen depth there, mean over the schedules of
-        the other tasks.
+    gains : tuple of tuple of float
+        For each task, final Avg.Acc with everything trained in it minus that with the frozen depth, for every schedule of the
+        other tasks that was tried with both.
     by_depth : tuple of tuple of float
         For each task, final Avg.Acc at depth 1, 2, ..., mean over the schedules of the other tasks; None where
         it was not tried.
@@ -58,7 +58,7 @@ class UnitEffects:
     schedules: int
     scores: tuple[float, ...]
     stage_scores: tuple[tuple[float, ...], ...]
-    benefit: tuple[float, ...]
+    gains: tuple[tuple[float, ...], ...]
     by_depth: tuple[tuple[float | None, ...], ...]
     chosen: Mapping[str, tuple[int, ...]]
     reached: Mapping[str, float]
@@ -68,6 +68,11 @@ class UnitEffects:
         """Whether all schedules were tried."""
         return self.schedules == self.stages ** len(self.scores)
 
+    @property
+    def benefit(self) -> tuple[float, ...]:
+        """Mean gain of each task."""
+        return tuple(float(np.mean(gains)) for gains in self.gains)
+
     def best_depths(self) -> tuple[int, ...]:
         """Return for each task the depth with the highest mean Avg.Acc; the smaller of equals."""
         return tuple(1 + int(np.argmax([-1.0 if value is None else value for value in values])) for values in self.by_depth)
@@ -75,7 +80,7 @@ class UnitEffects:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> UnitEffects:
         """Return the record of the fields that `deep.records.to_json` writes."""
-        nested = {name: tuple(map(tuple, value[name])) for name in ("stage_scores", "by_depth")}
+        nested = {name: tuple(map(tuple, value[name])) for name in ("stage_scores", "gains", "by_depth")}
         chosen = {rule: tuple(depths) for rule, depths in value["chosen"].items()}
         return built(cls, {**value, **nested, "chosen": chosen})
 
@@ -137,7 +142,7 @@ def unit_effects(stages: int, tried: Mapping[Schedule, StudyRun], scored: StudyR
         scored.preset, scored.stream, scored.order, scored.seed, stages, len(tried),
         scores=tuple(decision["score"] for decision in scored.decision[1:]),
         stage_scores=tuple(tuple(decision["stage_scores"]) for decision in scored.decision[1:]),
-        benefit=tuple(_rounded(np.mean(list(_gains(reached, task, frozen, stages)))) for task in range(tasks)),
+        gains=tuple(tuple(map(_rounded, _gains(reached, task, frozen, stages))) for task in range(tasks)),
         by_depth=tuple(tuple(_mean_at(reached, task, depth) for depth in range(1, stages + 1)) for task in range(tasks)),
         chosen={rule: tuple(mask.count("1") for mask in run.trained[1:]) for rule, run in rules.items()},
         reached={rule: _rounded(run.metric("average_accuracy")) for rule, run in rules.items()}

@@ -1,0 +1,68 @@
+"""Records of the hybrid study that are kept with the figures, and how its arms look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from deep.records import read_records
+from deep.studies.design import BASELINES, CONFIRM, Preset
+from deep.studies.effects import UnitEffects
+from deep.studies.pair_records import PairRecord
+from deep.studies.presets import PRESETS
+from deep.studies.records import StudyRun
+from deep.studies.statistics import Results
+from figures.measured import DEEP, READERS, RECORDS
+from figures.registry import Figure
+from figures.style import FROZEN, INITIALIZED, PLAIN, STEPS, THIRD, Look
+
+STUDIES = DEEP / "studies"
+CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pair_records", "presets", "records", "statistics")))
+LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
+    "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "P"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
+}  # fmt: skip
+
+
+def confirmed_files() -> dict[str, Path]:
+    """Files of confirmed studies, by preset; those that were recorded."""
+    return _present("hybrid_{}.jsonl")
+
+
+def explained_files() -> dict[str, Path]:
+    """Files of what explains them, by preset; those that were recorded."""
+    return _present("hybrid_{}_explain.jsonl")
+
+
+def _present(pattern: str) -> dict[str, Path]:
+    paths = {name: RECORDS / pattern.format(name) for name in PRESETS}
+    return {name: path for name, path in paths.items() if path.exists()}
+
+
+@cache
+def confirmed(path: Path) -> Results:
+    """Read the runs of a confirmation."""
+    return Results(run for run in read_records(path, StudyRun) if run.phase == CONFIRM)
+
+
+@cache
+def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
+    """Read what explains a study."""
+    records = read_records(path, UnitEffects, PairRecord)
+    return [entry for entry in records if isinstance(entry, UnitEffects)], [entry for entry in records if isinstance(entry, PairRecord)]
+
+
+def case(preset: Preset, stream: str) -> str:
+    """Name of a stream in tables: labels of two presets may be equal."""
+    return f"{stream} ({preset.name})"
+
+
+def look(arm: str) -> Look:
+    """Return an arm's look; a control has its rule's."""
+    rule = next((name for name in LOOKS if arm == name or arm.startswith(f"{name} ")), None)
+    return PLAIN if rule is None else LOOKS[rule]
+
+
+def figure(files: dict[str, Path], make: Callable[[tuple[Path, ...]], Figure]) -> Figure | None:
+    """Return a figure of records with its sources; None, which is no figure, as long as none was recorded."""
+    return make((*files.values(), *CODE)) if files else None
