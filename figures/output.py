@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulate.files import replace_file
 from simulate.runs import RunStore
 from theory.errors import InputError
 
@@ -86,15 +87,7 @@ def render(canvas: Canvas, suffix: str) -> bytes:
 def _replace(path: Path, content: bytes) -> None:
     """Write ``content`` under a temporary name and let it replace ``path`` in a single step."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, content)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out"
