@@ -45,13 +45,13 @@ def draw(table: Table, canvas: Canvas) -> None:
     cases = list(dict.fromkeys(row.case for row in table))
     lines = [len({row.x for row in table.select(case=name)}) + 1 for name in cases]
     axes = canvas.subplots(len(cases), len(SHOWN), sharey="row", sharex="col", squeeze=False, gridspec_kw={"height_ratios": lines})
+    for ax, letter, words in zip(axes[0], "ab", SHOWN.values(), strict=True):
+        panel_letter(ax, letter, f"{words} minus that of initialized training")
+    for ax in axes[-1]:
+        ax.set_xlabel("points (%)")
     for row, name in zip(axes, cases, strict=True):
-        for ax, (metric, words) in zip(row, SHOWN.items(), strict=True):
+        for ax, metric in zip(row, SHOWN, strict=True):
             _panel(ax, table.select(case=name, quantity=f"{metric}, {DIFFERENCE}"))
-            if row is axes[0]:
-                panel_letter(ax, "ab"[list(SHOWN).index(metric)], f"{words} minus that of initialized training")
-            if row is axes[-1]:
-                ax.set_xlabel("points (%)")
         base = table.select(case=name, training=INITIALIZED, quantity=f"average_accuracy, {LEVEL}")
         words = f"{name}; initialized: {100 * base.rows[0].mean:.1f} $\\pm$ {100 * half_width(base)[0]:.1f} %"
         row[0].text(0.01, 0.985, words, transform=row[0].transAxes, fontsize=8.5, va="top", fontweight="bold", color=NOTE)

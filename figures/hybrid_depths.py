@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
 from deep.studies.presets import PRESETS
@@ -48,7 +49,7 @@ def _add_searched(table: Table, name: str) -> None:
 def draw(table: Table, canvas: Canvas) -> None:
     cases = list(dict.fromkeys(row.case for row in table))
     rows = math.ceil(len(cases) / _COLUMNS)
-    axes = canvas.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    axes = canvas.subplots(rows, _COLUMNS, squeeze=False, sharey=True).ravel()
     shown = {row.training: None for row in table.select(quantity=CHOSEN)}
     for number, (ax, name) in enumerate(zip(axes, cases, strict=False)):
         own = table.select(case=name)
@@ -59,7 +60,8 @@ def draw(table: Table, canvas: Canvas) -> None:
         ax.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
         ax.set_xticks(sorted({row.x for row in own}))
         ax.set_xlabel("task")
-        ax.set_ylabel("trained stages")
+        ax.set_ylabel("trained stages" if number % _COLUMNS == 0 else "")
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         panel_letter(ax, "abcdefghijklmnop"[number], name)
     for ax in axes[len(cases) :]:
         ax.set_visible(False)

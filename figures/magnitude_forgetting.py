@@ -115,7 +115,8 @@ def caption(table: Table) -> str:
         f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} runs, bars: Student 95\u00a0% intervals of the means. Last panel, exact law: {TASKS} tasks; "
         f"lines: initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose specific "
         f"parameters have to fit a task alone; $p={BLOCKS['shared']}$ shared and $p_2={BLOCKS['specific']}$ specific "
-        f"parameters, $n={SAMPLES}$, $\\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2={' or '.join(f'{value:g}' for value in DISTANCES.values())}$ in each block."
+        f"parameters, $n={SAMPLES}$, $\\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ "
+        f"{' or '.join(f'{value:g}' for value in DISTANCES.values())} in each block."
     )
 
 

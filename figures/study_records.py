@@ -20,7 +20,7 @@ from figures.style import FROZEN, INITIALIZED, PLAIN, STEPS, THIRD, Look
 STUDIES = DEEP / "studies"
 CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pair_records", "presets", "records", "statistics")))
 LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
-    "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "P"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
+    "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "<"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
 }  # fmt: skip
 
 
@@ -53,8 +53,8 @@ def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
 
 
 def case(preset: Preset, stream: str) -> str:
-    """Name of a stream in tables: labels of two presets may be equal."""
-    return f"{stream} ({preset.name})"
+    """Name of a stream in tables, with its preset's, since labels of two presets may be equal; where it says the preset already, alone."""
+    return stream if preset.name in stream.lower() else f"{stream} ({preset.name})"
 
 
 def look(arm: str) -> Look:

@@ -39,7 +39,7 @@ DIGITS = Preset(
     ),
     rules=_DIGITS_RULES,
     development=units(3, 100, 3),
-    confirmation=units(5, 1000, 10),
+    confirmation=units(4, 1000, 8),
     explained=("split digits", "rotated digits"),
 )
 

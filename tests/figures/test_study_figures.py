@@ -1,0 +1,154 @@
+"""Figures of the hybrid study on made records: every drawn number against the records, and pictures of any number of streams."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from deep.records import write_records
+from deep.studies.design import BASELINES, CONFIRM, DEVELOP
+from deep.studies.effects import UnitEffects
+from deep.studies.pair_records import PairRecord
+from deep.studies.presets import DIGITS
+from deep.studies.records import StudyRun
+from figures import hybrid_accuracy, hybrid_depths, hybrid_scores, magnitude_forgetting, study_records
+from figures.measured import half_width
+from figures.style import canvas_with_caption, style
+from figures.table import MARK, THEORY, Table
+from theory import expected_errors, frozen, initialized
+
+MODULES = (hybrid_accuracy, hybrid_depths, hybrid_scores, magnitude_forgetting)
+STREAMS = ("split digits", "rotated digits")
+UNITS = 6
+ARMS = (*BASELINES, *(rule.strategy for rule in DIGITS.rules), *(rule.control_name for rule in DIGITS.rules))
+
+
+def made_run(stream: str, place: int, unit: int, gain: float) -> StudyRun:
+    """Return a run of three tasks; its accuracies, updates and depths follow from its arm's place and its unit."""
+    first, last = 0.75 + place / 256, 0.5 + place / 128 + (unit + 1) * place / 1024 + gain
+    return StudyRun(
+        "digits", CONFIRM, stream, ARMS[place], 0, "any", {}, 0.05, unit, 1000 + unit, "mlp-100", "task", f"{stream}{place}{unit}", "finished",
+        accuracy=((first,), (first, first), (last, last, first)), trained=("111", "111" if unit % 2 else "011", "001"),
+        update=(9.0, 1.0 + place, 2.0 + unit), decision=({}, {}, {}), device="cpu", versions={"python": "3"},
+    )  # fmt: skip
+
+
+def made_runs() -> list[StudyRun]:
+    """Threshold is far above everything on the split stream."""
+    return [
+        made_run(stream, place, unit, 0.25 * (ARMS[place] == "threshold" and stream == "split digits"))
+        for stream in STREAMS
+        for place in range(len(ARMS))
+        for unit in range(UNITS)
+    ]
+
+
+def made_explanation(generator: np.random.Generator) -> list[UnitEffects | PairRecord]:
+    effects = [
+        UnitEffects(
+            "digits", STREAMS[0], unit, 100 + unit, 3, 9, scores=(0.1 * unit, 0.25 + unit), stage_scores=((0.5, 0.5), (0.5, 0.5)),
+            gains=((0.25, 0.5, 0.75), (0.125 * unit,) * 3), by_depth=((0.5, 0.625, 0.75), (0.5, 0.75, 0.625)), chosen={"threshold": (2, 3)},
+            reached={"threshold": 0.5, "best schedule": 0.75, "mean schedule": 0.5},
+        )
+        for unit in range(3)
+    ]  # fmt: skip
+    pairs = [
+        PairRecord("digits", STREAMS[0], 0, 100, 0, 1, 50, (100, 300), (0.5, distance), (0.001, 2.0), (0.75, 0.75, 0.75), (0.75, 0.75 - gain, 0.75))
+        for distance, gain in zip(generator.uniform(0, 4, 20), generator.normal(0, 0.1, 20), strict=True)
+    ]
+    return [*effects, *pairs]
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Made records in place of the committed ones."""
+    monkeypatch.setattr(study_records, "RECORDS", tmp_path)
+    runs = made_runs()
+    write_records(tmp_path / "hybrid_digits.jsonl", [*runs, replace(runs[0], phase=DEVELOP)])
+    write_records(tmp_path / "hybrid_digits_explain.jsonl", made_explanation(np.random.default_rng(1)))
+    return {(run.stream, run.arm, run.order): run for run in runs}
+
+
+def at(table: Table, **values):
+    """The only row with these values."""
+    (row,) = table.select(**values).rows
+    return row
+
+
+def test_differences_are_paired_and_verdicts_are_shown(recorded):
+    table = hybrid_accuracy.compute(None)
+    for stream in STREAMS:
+        for arm in ("frozen", "threshold", "constrained as a rate"):
+            pairs = [recorded[stream, arm, unit].metric("forgetting") - recorded[stream, "initialized", unit].metric("forgetting") for unit in range(UNITS)]
+            row = at(table, quantity="forgetting, minus initialized", training=arm, case=stream)
+            assert row.mean == pytest.approx(np.mean(pairs), abs=1e-15) and row.trials == UNITS
+            assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9)
+        level = at(table, quantity="average_accuracy, itself", training="graded", case=stream)
+        assert level.mean == pytest.approx(np.mean([recorded[stream, "graded", unit].metric("average_accuracy") for unit in range(UNITS)]), abs=1e-15)
+    verdicts = {(row.training, row.case): row.source for row in table.select(kind=MARK)}
+    assert len(verdicts) == 10 and verdicts["threshold", "split digits"] == "supported" and verdicts["threshold", "rotated digits"] != "supported"
+    assert "Supported: threshold on split digits." in hybrid_accuracy.caption(table) and "Means of 6 runs" in hybrid_accuracy.caption(table)
+
+
+def test_depths_are_counts_of_trained_stages(recorded):
+    table = hybrid_depths.compute(None)
+    chosen = table.select(quantity=hybrid_depths.CHOSEN)
+    assert {row.training for row in chosen} == {"threshold", "graded", "per-stage"}  # the others decide no depth
+    for stream in STREAMS:
+        assert [at(chosen, training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
+    searched = table.select(quantity=hybrid_depths.BEST)
+    assert {row.case for row in searched} == {STREAMS[0]} and list(searched.column("mean")) == [3.0, 2.0]
+    assert "in 3 development runs" in hybrid_depths.caption(table)
+
+
+def test_scores_benefits_and_pairs(recorded):
+    table = hybrid_scores.compute(None)
+    points = table.select(quantity=hybrid_scores.BENEFIT)
+    assert len(points) == 6 and at(points, x=0.1).mean == 0.5 and at(points, x=0.1).trials == 3
+    (estimate,) = (row.mean for row in table.select(quantity=hybrid_scores.CORRELATION) if row.x_name == "estimate")
+    assert estimate == pytest.approx(np.corrcoef(points.column("x"), points.column("mean"))[0, 1], rel=1e-12)
+    pairs = [entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord)]
+    drawn = table.select(quantity=hybrid_scores.WINS)
+    assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.advantage for pair in pairs), abs=1e-15)
+    assert [hybrid_scores.needed_share(pair) > 1 for pair in pairs] == [hybrid_scores.predicted(pair) for pair in pairs]
+    assert len({hybrid_scores.predicted(pair) for pair in pairs}) == 2
+    means = table.select(quantity=hybrid_scores.BINNED)
+    assert len(means) == 5 and np.mean(means.column("mean")) == pytest.approx(np.mean(drawn.column("mean")), abs=1e-15)
+
+
+def test_updates_and_the_law_beside_them(recorded):
+    table = magnitude_forgetting.compute(None)
+    row = at(table, quantity="forgetting", training="frozen", case="split digits")
+    ratios = [(2.0**2 + (2 + unit) ** 2) / (1.0 + (2 + unit) ** 2) for unit in range(UNITS)]
+    assert row.x == pytest.approx(np.mean(ratios), rel=1e-12)
+    assert row.mean == pytest.approx(np.mean([recorded["split digits", "frozen", unit].metric("forgetting") for unit in range(UNITS)]), abs=1e-15)
+    blocks, gram = magnitude_forgetting.BLOCKS, np.full((5, 5), 0.5) + np.eye(5) * 0.5
+    laws = [expected_errors(make(blocks, (30,) * 5, 0.3, gram=dict.fromkeys(blocks, gram))) for make in (frozen, initialized)]
+    magnitudes = [np.mean([law.update_magnitude[task] for task in range(1, 5)]) for law in laws]
+    marks = table.select(kind=MARK, case=magnitude_forgetting.LAW)
+    drawn = [(row.x, row.mean) for row in marks if row.training == "frozen"][1]  # of different tasks
+    assert drawn == pytest.approx((magnitudes[0] / magnitudes[1], laws[0].forgetting()), rel=1e-12)
+    curve = table.select(kind=THEORY, training="different tasks")
+    assert (curve.rows[-1].x, curve.rows[-1].mean) == pytest.approx((1, laws[1].forgetting()), rel=1e-12)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_pictures(recorded, module):
+    table = module.compute(None)
+    with style():
+        canvas = canvas_with_caption((8.6, module._height()), "Title.", module.caption(table))
+        module.draw(table, canvas)
+        canvas.draw_without_rendering()
+    shown = " ".join(text.get_text() for ax in canvas.axes for text in [ax.title, *ax.texts, ax._left_title])
+    assert all(name in shown for name in {row.case for row in table if row.case != magnitude_forgetting.LAW})
+
+
+def test_there_is_no_figure_without_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_records, "RECORDS", tmp_path)
+    assert study_records.confirmed_files() == {} and study_records.figure({}, lambda sources: 1 / 0) is None
+    path = tmp_path / "hybrid_digits.jsonl"
+    path.write_text("")
+    assert study_records.figure(study_records.confirmed_files(), lambda sources: sources)[0] == path
