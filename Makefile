@@ -19,8 +19,8 @@ verify: setup
 
 # The loops of a researcher, which are measured too, may have all cores for their linear algebra.
 bench: setup
-	@for program in tests/bench/simulate_speed.py $(wildcard tests/bench/deep_steps.py); do \
-		env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) $$program || exit $$?; \
+	@for name in simulate deep_steps deep_runs; do \
+		env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) tests/bench/bench_$$name.py --out figures/records/bench_$$name.jsonl || exit $$?; \
 	done
 
 test: setup

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from deep_steps import CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table
+from bench_deep_steps import CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table
 
 from deep.networks import build
 from deep.strategies import strategy
 
-PROGRAM = Path(__file__).parent / "deep_steps.py"
+PROGRAM = Path(__file__).parent / "bench_deep_steps.py"
 CPU = torch.device("cpu")
 
 

@@ -1,4 +1,4 @@
-"""Benchmark of the samplers: ``python tests/bench/simulate_speed.py``, or ``make bench``; about a quarter of an hour.
+"""Benchmark of the samplers: ``python tests/bench/bench_simulate.py``, or ``make bench``; about a quarter of an hour.
 
 Side by side in one run: the contenders take turns at every point, several times. Writes a JSON line for the machine and for
 every median, goal, sweep and study of verdicts, and the table that is made of them.

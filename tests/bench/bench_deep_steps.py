@@ -1,6 +1,6 @@
 """What a step of the training loop costs, as a multiple of a plain PyTorch loop's, measured side by side in one run.
 
-    python tests/bench/deep_steps.py [--seconds 20] [--device cuda] [--out FILE]
+    python tests/bench/bench_deep_steps.py [--seconds 20] [--device cuda] [--out FILE]
 
 The plain loop is what one writes by hand: images in float32 on the device, `torch.optim.SGD`, no record of anything. Both
 train the same network on the same images, in turns of a few steps, on one core; the ratio is that of the medians over turns.

@@ -18,7 +18,7 @@ from verdict_study import study
 from simulate import simulate
 from simulate.sample.torch_backend import torch_backend
 
-PROGRAM = Path(__file__).parent / "simulate_speed.py"
+PROGRAM = Path(__file__).parent / "bench_simulate.py"
 RECORD = Path(__file__).parents[2] / "figures" / "records" / "bench_simulate.jsonl"
 FIELDS = {
     "machine": {"schema", "date", "processor", "cores", "gpu", "python", "versions", "load_before"},
