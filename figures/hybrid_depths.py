@@ -14,7 +14,7 @@ from figures.measured import measured
 from figures.registry import Figure
 from figures.sampling import Sampler
 from figures.study_records import LOOKS, case, confirmed, confirmed_files, explained, explained_files, figure
-from figures.style import FAINT, MARKED, Look
+from figures.style import MARKED, Look
 from figures.table import Table
 
 CHOSEN, BEST = "trained stages", "best depth by search"
@@ -49,7 +49,7 @@ def _add_searched(table: Table, name: str) -> None:
 def draw(table: Table, canvas: Canvas) -> None:
     cases = list(dict.fromkeys(row.case for row in table))
     rows = math.ceil(len(cases) / _COLUMNS)
-    axes = canvas.subplots(rows, _COLUMNS, squeeze=False, sharey=True).ravel()
+    axes = canvas.subplots(rows, _COLUMNS, squeeze=False).ravel()
     shown = {row.training: None for row in table.select(quantity=CHOSEN)}
     for number, (ax, name) in enumerate(zip(axes, cases, strict=False)):
         own = table.select(case=name)
@@ -57,7 +57,8 @@ def draw(table: Table, canvas: Canvas) -> None:
             measured(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], 0.1 * (place - (len(shown) - 1) / 2))
         if len(own.select(quantity=BEST)):
             measured(ax, own.select(quantity=BEST), _SEARCHED, 0.25)
-        ax.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
+        # Bars of few runs may leave the possible depths.
+        ax.set_ylim(0.5, math.ceil(own.column("mean").max()) + 0.5)
         ax.set_xticks(sorted({row.x for row in own}))
         ax.set_xlabel("task")
         ax.set_ylabel("trained stages" if number % _COLUMNS == 0 else "")
@@ -72,8 +73,8 @@ def draw(table: Table, canvas: Canvas) -> None:
 def caption(table: Table) -> str:
     counts = sorted({row.trials for row in table.select(quantity=CHOSEN)})
     text = (
-        "Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of the confirmation, on which tasks come in "
-        f"another order each ({' or '.join(map(str, counts))} runs). Bars: Student 95\u00a0% intervals of the mean."
+        "Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of the confirmation, on which tasks "
+        f"come in several orders ({' or '.join(map(str, counts))} runs). Bars: Student 95\u00a0% intervals of the mean."
     )
     best = table.select(quantity=BEST)
     if len(best):

@@ -97,6 +97,8 @@ def _scores(ax: Axes, table: Table) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
     values = {row.x_name: row.mean for row in table.select(quantity=CORRELATION)}
     words = f"r = {values['estimate']:+.2f} [{values['low']:+.2f}, {values['high']:+.2f}]"
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.15 * (high - low))  # room for the correlation
     ax.text(0.98, 0.97, words.replace("-", "\u2212"), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=NOTE)
     ax.set_xlabel("score (cosine of gradients)")
     ax.set_ylabel("benefit of all stages (points)")
@@ -128,10 +130,11 @@ def caption(table: Table) -> str:
     return (
         "Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead of head and last stage "
         "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
-        f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: streams of "
-        "two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with Student "
-        "95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error that task 1 leaves in the "
-        "specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training wins in the grey part. "
+        f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
+        "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
+        "Student 95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error that task 1 "
+        "leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training wins in the "
+        "grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
     )
 

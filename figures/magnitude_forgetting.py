@@ -52,8 +52,8 @@ def compute(sampler: Sampler) -> Table:
                 runs = [run for run in results.runs(stream, arm) if run.finished and run.unit in base]
                 if len(runs) > 1:
                     relative = [squared_update(run) / base[run.unit] for run in runs]
-                    table.add_measured(QUANTITY, arm, MAGNITUDE, float(np.mean(relative)), [run.metric(QUANTITY) for run in runs], path.name, case(PRESETS[name], stream))
-                    table.add_measured(MAGNITUDE, arm, MAGNITUDE, float(np.mean(relative)), relative, path.name, case(PRESETS[name], stream))
+                    for quantity, values in ((QUANTITY, [run.metric(QUANTITY) for run in runs]), (MAGNITUDE, relative)):
+                        table.add_measured(quantity, arm, MAGNITUDE, float(np.mean(relative)), values, path.name, case(PRESETS[name], stream))
     for words, distance in DISTANCES.items():
         values = np.array([law(distance, scale) for scale in SCALES])
         table.add_curve(QUANTITY, words, MAGNITUDE, values[:, 0] / values[-1, 0], values[:, 1], "expected_errors", LAW)
@@ -112,9 +112,9 @@ def caption(table: Table) -> str:
     return (
         "Networks: mean over the tasks after the first of the squared update $|\\theta_t-\\theta_{t-1}|^2$, over that of initialized training with the same "
         "order and seed, against Forgetting on the test part; filled: strategies, hollow: best fixed depth and controls. Means of "
-        f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} runs, bars: Student 95\u00a0% intervals of the means. Last panel, exact law: {TASKS} tasks; "
-        f"lines: initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose specific "
-        f"parameters have to fit a task alone; $p={BLOCKS['shared']}$ shared and $p_2={BLOCKS['specific']}$ specific "
+        f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} runs, bars: Student 95\u00a0% intervals of the means. Last panel, exact law: "
+        f"{TASKS} tasks; lines: initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose "
+        f"specific parameters have to fit a task alone; $p={BLOCKS['shared']}$ shared and $p_2={BLOCKS['specific']}$ specific "
         f"parameters, $n={SAMPLES}$, $\\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ "
         f"{' or '.join(f'{value:g}' for value in DISTANCES.values())} in each block."
     )

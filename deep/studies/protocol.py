@@ -152,7 +152,8 @@ def check_protocol(protocol: Protocol, preset: Preset, device: str, absent: Mapp
     }
     found = [reason for reason, holds in reasons.items() if holds]
     if found:
-        raise InputError(f"the protocol does not fit: {'; '.join(found)}. Go back to what it was written with, or develop anew with --phase develop and fresh seeds")
+        remedy = "Go back to what it was written with, or develop anew with --phase develop and fresh seeds"
+        raise InputError(f"the protocol does not fit: {'; '.join(found)}. {remedy}")
 
 
 def _stream(value: Mapping[str, Any]) -> StreamProtocol:
