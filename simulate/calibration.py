@@ -4,6 +4,13 @@ A meta-run is one run of the procedure: pilot, planned trials, z, Holm's p, verd
 forgetting of one experiment as a family of two, on draws of the reduced sampler, at false-alarm rates that can be
 measured. The formulas of the ledger stand for what is right; the same formulas moved by exactly delta, up or down and
 one at a time, stand for the smallest mistake that the power is promised for.
+
+What was found in 20,000 meta-runs each (figures/records/calibration.jsonl), down to the smallest gap that is judged: every
+promise is kept, none of 112 rates is off. At .05 the right formulas of a family are called wrong in 3.1 to 4.2 % of the
+runs, at .01 in .65 to .94 %; they agree in 95.8 % or more; mistakes of delta are seen in 99.6 % or more. Errors are skewed, so
+for frozen training near the threshold six in ten of the large z are negative, and a formula that is too high by delta is
+missed more often than one that is too low. False-alarm rates far below 1e-4, the default of 1e-6 too, are out of reach of
+such counts: there a verdict rests on the normal law.
 """
 
 from __future__ import annotations

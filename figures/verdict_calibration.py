@@ -1,0 +1,127 @@
+"""How often verdicts go wrong, against what is promised: tail rates of z, false alarms, mistakes that stay unseen."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from figures.draw import LEVEL, binomial_interval, entry, panel_letter, plain_log_ticks
+from figures.measured import RECORDS
+from figures.registry import Figure
+from figures.sampling import Sampler
+from figures.style import FAINT, FROZEN, INITIALIZED, NOTE, STEPS, Look
+from figures.table import MARK, MEASURED, Row, Table
+from simulate.calibration_report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
+
+RECORD = RECORDS / "calibration.jsonl"
+TAIL, ALARM, MISS = "rate of |z| / nominal", "false alarms", "not as promised"
+SHOWN = "deviation"  # forgetting is much the same
+LEVELS = {0.05: STEPS[1], 0.01: STEPS[0]}
+MISSES = {TOO_HIGH: Look(STEPS[2].colour, "", "^"), TOO_LOW: Look(STEPS[1].colour, "", "v"), AGREEMENT: Look(STEPS[0].colour, "", "o")}
+MEANING = {TOO_HIGH: "too high by $\\delta$, not seen", TOO_LOW: "too low by $\\delta$, not seen", AGREEMENT: "right, but no agreement"}
+
+
+def family(rate: dict) -> str:
+    """Name a family of formulas."""
+    return f"{rate['training']}, gap {rate['gap']}"
+
+
+def compute(_: Sampler) -> Table:
+    table = Table()
+    _, rates = read_report(RECORD)
+    for rate in rates:
+        strictest = rate["false_alarm"] == min(LEVELS)
+        if rate["event"] == BEYOND and rate["quantity"] == SHOWN and strictest:
+            _add(table, TAIL, family(rate), "nominal", rate["nominal"], rate["rate"], rate)
+        elif rate["event"] == FALSE_ALARM:
+            _add(table, ALARM, family(rate), f"gap at {rate['false_alarm']:g}", rate["gap"], rate["rate"], rate)
+        elif strictest and (rate["event"] == AGREEMENT or rate["event"] in (TOO_HIGH, TOO_LOW) and rate["quantity"] == SHOWN):
+            _add(table, f"{MISS}: {rate['event']}", family(rate), "gap", rate["gap"], 1 - rate["rate"], rate)
+    for nominal in sorted({rate["nominal"] for rate in rates if rate["event"] == FALSE_ALARM}):
+        table.add_mark(ALARM, "", "promised", 0, nominal, "Settings.false_alarm")
+    (power,) = {rate["nominal"] for rate in rates if rate["event"] == AGREEMENT}
+    table.add_mark(MISS, "", "promised", 0, 1 - power, "Settings.power")
+    return table
+
+
+def _add(table: Table, quantity: str, name: str, x_name: str, x: float, value: float, rate: dict) -> None:
+    table.rows.append(Row(MEASURED, quantity, name, "", x_name, x, value, None, rate["runs"], rate["moment_order"], RECORD.name))
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    _draw_tails(left, table.select(quantity=TAIL))
+    middle.set(yscale="log", ylim=(3e-3, 0.2), ylabel="share of runs")
+    right.set(yscale="log", ylim=(5e-5, 1.5))
+    for level, look in LEVELS.items():
+        rows = table.select(quantity=ALARM, x_name=f"gap at {level:g}")
+        _rates(middle, rows, Look(look.colour, "", look.marker))
+    for place, (event, look) in enumerate(MISSES.items()):
+        _rates(right, table.select(quantity=f"{MISS}: {event}"), look, 1.06 ** (place - 1))
+    for ax in (middle, right):
+        plain_log_ticks(ax, (8, 12, 20, 40))
+        ax.set(xlim=(6.5, 50), xlabel="gap $|n-d|$")
+        for row in table.select(kind=MARK, quantity=ALARM if ax is middle else MISS):
+            ax.axhline(row.mean, color=NOTE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+            ax.text(21, row.mean * 1.02, "promised", ha="center", va="bottom", fontsize=9, color=NOTE)
+    handles = [entry(Look(look.colour, "", look.marker), f"at {level:g}") for level, look in LEVELS.items()]
+    middle.legend(handles=handles, loc="upper right", ncols=2, handlelength=1)
+    right.legend(handles=[entry(look, MEANING[event]) for event, look in MISSES.items()], loc="upper right", fontsize=8.5)
+    panel_letter(left, "a", "tails of $z$")
+    panel_letter(middle, "b", "false alarms")
+    panel_letter(right, "c", "misses")
+
+
+def _draw_tails(ax: Axes, table: Table) -> None:
+    """Draw measured over nominal tail rates, families side by side."""
+    families = sorted({row.training for row in table}, key=lambda name: (name.split(",")[0], int(name.split()[-1])))
+    ax.axhline(1, color=NOTE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    ax.set(xscale="log", yscale="log", xlim=(0.1, 5e-5), xlabel="nominal rate", ylabel="measured / nominal")
+    ax.set_yticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])
+    ax.set_yticks([], minor=True)
+    ax.set_ylim(0.2, 16)
+    looks = dict(zip(families, (FROZEN, STEPS[3], Look(FAINT, "-", "D"), INITIALIZED), strict=False))
+    for place, name in enumerate(families):
+        look, rows = looks[name], table.select(training=name)
+        x = rows.column("x") * 1.2 ** ((len(families) - 1) / 2 - place)  # the axis runs to the left
+        for shifted, row in zip(x.tolist(), rows, strict=True):
+            low, high = binomial_interval(row)
+            _bar(ax, shifted, *(value / row.x for value in (low, row.mean, high)), look, look.colour)
+    ax.legend(handles=[entry(Look(looks[name].colour, "", looks[name].marker), name) for name in families], loc="upper left", fontsize=8.5)
+
+
+def _rates(ax: Axes, rows: Table, look: Look, shift: float = 1.0) -> None:
+    """Draw shares with exact binomial intervals; hollow for initialized training."""
+    for row in rows:
+        low, high = binomial_interval(row)
+        face = "white" if row.training.startswith("initialized") else look.colour
+        x = row.x * shift * (1.04 if face == "white" else 0.96)
+        _bar(ax, x, low, row.mean, high, look, face)
+
+
+def _bar(ax: Axes, x: float, low: float, mean: float, high: float, look: Look, face: str) -> None:
+    """Draw a share with its interval; of one that is 0, for which a logarithmic axis has no place, the upper end."""
+    if mean > 0:
+        place, bars = np.array([[x], [mean]]), ([mean - low], [high - mean])
+        ax.errorbar(*place, bars, fmt=look.marker, color=look.colour, markerfacecolor=face, markersize=4.2, capsize=2, elinewidth=1, zorder=3)
+    else:
+        ax.vlines(x, ax.get_ylim()[0], high, color=look.colour, linewidth=1, zorder=3)
+        ax.plot([x], [high], marker="_", color=look.colour, zorder=3)
+
+
+def caption(table: Table) -> str:
+    (runs,) = {row.trials for row in table if row.kind == MEASURED}
+    orders = {row.training.split("gap ")[1]: row.moment_order for row in table if row.kind == MEASURED}
+    least = min(orders, key=lambda gap: orders[gap])
+    return (
+        f"The whole procedure of a check (pilot, planned trials, $z$, Holm, verdict) repeated {runs:,} times for each family of two formulas, "
+        "deviation and forgetting, on draws of the reduced sampler. (a) $|z|$ of the deviation beyond normal quantiles, measured over nominal "
+        f"rate. (b) A right formula of the family disagrees, at false-alarm rates .05 and .01. (c) At .01: a deviation formula that is off by "
+        f"exactly $\\delta$ does not disagree, or the right formulas do not both agree. Bars: exact binomial {100 * LEVEL:.0f}\u00a0% intervals, "
+        "without a point where nothing was counted; "
+        f"hollow in (b) and (c): initialized training. The gap {least} is the smallest that is judged: moments exist below order {orders[least]:g}."
+    )
+
+
+FIGURE = Figure("How often verdicts go wrong.", compute, draw, caption, size=(7.8, 3.5), sources=(RECORD,))

@@ -1,0 +1,210 @@
+"""Figures of the samplers' costs, of distributions, of double descent and of the verdicts' calibration.
+
+A simulated value may be 5 standard errors off the exact one: false alarm 6e-7 each where means are normal; a curve that is
+off by 8 is caught with probability .998. Seeds are fixed, so a pass stays one.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from figures import cost_against_p, double_descent, forgetting_distributions, verdict_calibration
+from figures.registry import discover
+from figures.sampling import Sampler
+from figures.style import canvas_with_caption, style
+from figures.table import MARK, MEASURED, SIMULATION, THEORY, Table
+from simulate import simulate
+from simulate.calibration import SUBJECTS
+from simulate.runs import RunStore
+from theory import expanding, expected_errors
+from theory.errors import InputError
+
+FIGURES = discover()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return the table of a figure with the trials of ``--quick``; each is computed once."""
+    store = RunStore(tmp_path_factory.mktemp("points"))
+    return functools.cache(lambda name: FIGURES[name].compute(Sampler(name, FIGURES[name].quick_trials, store)))
+
+
+def drawn(name: str, table: Table):
+    figure = FIGURES[name]
+    with style():
+        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+        figure.draw(table, canvas)
+    return canvas
+
+
+# Double descent.
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.5, 1.0])
+def test_one_block_is_the_published_closed_form_above_the_threshold(made, noise):
+    curve = made("double_descent").select(kind=THEORY, training="one block", case=f"sigma={noise:g}")
+    truths = np.full((10, 10), 0.8) + 0.2 * np.eye(10)
+    for p in (54, 200, 10**6):
+        row = next(row for row in curve if row.x == p)
+        r, spread = 1 - 50 / p, 2 - 2 * truths  # squared distances of the truths
+        errors = r**10 + (1 - r) * np.array([r ** (9 - i) for i in range(10)]) @ spread + p * noise**2 / (p - 51) * (1 - r**10)
+        assert row.mean == pytest.approx(errors.mean(), rel=1e-9)
+    gaps = curve.column("x")[np.isnan(curve.column("mean"))]
+    assert gaps.tolist() == [49, 50, 51]
+
+
+@pytest.mark.parametrize("training", ["frozen", "initialized"])
+def test_frozen_training_has_a_second_pole(made, training):
+    curve = made("double_descent").select(kind=THEORY, training=training)
+    gaps = curve.column("x")[np.isnan(curve.column("mean"))].tolist()
+    assert gaps == ([50, 98, 100, 102] if training == "frozen" else [50])
+    peak = max(row.mean for row in curve if 90 < row.x < 110)
+    assert (peak > 10) == (training == "frozen")
+
+
+def test_reduced_points_reach_a_million_and_stay_where_the_variance_is_finite(made):
+    table = made("double_descent")
+    for training in ("one block", "frozen", "initialized"):
+        points = table.select(kind=SIMULATION, training=training)
+        assert points.column("x").max() == 10**6 and points.column("x").min() < 50 and points.column("moment_order").min() > 2
+    assert double_descent.one(10**6, 0.5).blocks["shared"] == 10**6
+
+
+# Distributions.
+
+
+@pytest.mark.parametrize(("name", "distance"), [("equal", 0.0), ("distant", 1.0)])
+@pytest.mark.parametrize("training", ["frozen", "initialized"])
+def test_the_mean_that_is_marked_is_the_law(made, name, distance, training):
+    table = made("forgetting_distributions").select(training=training, case=name)
+    gram = {"shared": np.zeros((2, 2)), "specific": [[1.0, 1.0], [1.0, 1.0 + distance]]}
+    seq = expanding(60, (30, 0), (15, 15), (0.3, 0.3), gram=gram, train_shared=training == "initialized")
+    (mark,) = table.select(kind=MARK).column("x")
+    assert mark == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
+    (mean,) = table.select(quantity="forgetting", kind=SIMULATION).rows
+    assert abs(mean.mean - mark) < 5 * mean.stderr
+
+
+def test_direct_sampling_lies_in_the_band(made):
+    """2,000 direct trials within the sum of two DKW bands of level 1e-6 around the figure's distribution function."""
+    table = made("forgetting_distributions").select(quantity="share at most", training="frozen", case="equal")
+    values = simulate(forgetting_distributions.sequence(0.0, "frozen"), 2000, 7).per_trial("forgetting")
+    direct = np.array([(values <= x).mean() for x in table.column("x")])
+    band = sum(math.sqrt(math.log(2e6) / (2 * count)) for count in (2000, table.trials()))
+    assert np.abs(direct - table.column("mean")).max() < band < 0.1
+    shifted = np.array([(values + 0.05 <= x).mean() for x in table.column("x")])
+    assert np.abs(shifted - table.column("mean")).max() > band  # a third of a standard deviation would be seen
+
+
+def test_shares_are_monotone_and_tails_complete_them(made):
+    table = made("forgetting_distributions")
+    for training in ("frozen", "initialized"):
+        for name in ("equal", "distant"):
+            rows = table.select(training=training, case=name)
+            share, tail = (rows.select(quantity=q) for q in ("share at most", "share above"))
+            assert np.all(np.diff(share.column("mean")) >= 0) and np.all(np.diff(tail.column("mean")) <= 0)
+            common = {row.x: row.mean for row in share}
+            pairs = [(row.mean, common[row.x]) for row in tail if row.x in common]
+            assert len(pairs) > 5 and all(above + below == pytest.approx(1) for above, below in pairs)
+
+
+def test_bands_hold_what_they_say():
+    """The DKW band holds 400 uniform samples' functions in at least 95 % (less 5 binomial deviations); exact binomial ends by hand."""
+    generator = np.random.default_rng(1)
+    x = np.sort(generator.random((400, 200)), axis=1)
+    distance = np.maximum(np.arange(1, 201) / 200 - x, x - np.arange(200) / 200).max(axis=1)
+    held = np.mean(distance <= forgetting_distributions.dkw(200))
+    assert 0.95 - 5 * math.sqrt(0.95 * 0.05 / 400) < held < 0.999
+    low, high = forgetting_distributions.tail_band(np.array([0.0, 7.0]), 100)
+    tail = 0.05 / 4
+    assert low[0] == 0 and (1 - high[0]) ** 100 == pytest.approx(tail)
+    assert binom.sf(6, 100, low[1]) == pytest.approx(tail) and binom.cdf(7, 100, high[1]) == pytest.approx(tail)
+
+
+# Costs.
+
+
+@pytest.fixture
+def costs(tmp_path, monkeypatch):
+    """A benchmark of the tests' own: the loop takes 1e-5 p seconds a trial, the reduced sampler 1e-5; returns its file."""
+    lines = [{"kind": "machine", "schema": 1, "cores": 2}, {"kind": "goal", "value": 1.0}]
+    for tasks in (2, 10):
+        for name, power in (("loop: numpy lstsq", 1), ("reduced", 0), ("direct: torch float64", 1)):
+            for p in (100, 10_000) if power else (100, 10_000, 10**6):
+                seconds = tasks / 2 * 1e-5 * p**power
+                times = {"seconds_per_trial": seconds, "least": 0.9 * seconds, "most": 1.5 * seconds}
+                lines.append({"kind": "time", "contender": name, "tasks": tasks, "samples": 50, "parameters": p, "repeats": 3, **times})
+    file = tmp_path / "bench.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    monkeypatch.setattr(cost_against_p, "RECORD", file)
+    return file
+
+
+def test_costs_are_those_of_the_record(costs):
+    table = cost_against_p.compute(None)
+    assert {row.training for row in table} == {"loop: numpy lstsq", "reduced"}  # the figure's methods only
+    (row,) = table.select(quantity="median time", training="loop: numpy lstsq", case="T=10, n=50", x=10_000).rows
+    assert (row.mean, row.trials, row.kind) == (0.5, 3, MEASURED)
+    assert "$p=10{,}000$" in (text := cost_against_p.caption(table)) and "10,000-fold at $T=2$ and 10,000-fold at $T=10$" in text
+    with style():
+        canvas = canvas_with_caption((7.4, 3.7), "Cost.", text)
+        cost_against_p.draw(table, canvas)
+    (loop, reduced) = canvas.axes[1].containers
+    assert reduced.lines[0].get_xdata().tolist() == [100, 10_000, 10**6]
+    (segments,) = (bars.get_segments() for bars in loop.lines[2])
+    assert [segment[:, 1].tolist() for segment in segments] == [pytest.approx([0.0045, 0.0075]), pytest.approx([0.45, 0.75])]
+
+
+@pytest.mark.parametrize("damage", ["", "{}\n", '{"kind": "machine", "schema": 7}\n', "not json\n"])
+def test_a_damaged_benchmark_is_refused(costs, damage):
+    costs.write_text(damage)
+    with pytest.raises(InputError, match="bench.jsonl.*make bench"):
+        cost_against_p.compute(None)
+
+
+# Calibration of the verdicts.
+
+
+def test_the_record_is_that_of_a_full_calibration():
+    header, rates = verdict_calibration.read_report(verdict_calibration.RECORD)
+    assert header["command"].startswith("python -m simulate calibrate") and header["meta_runs"] >= 20_000
+    assert {(rate["training"], rate["gap"], rate["delta"]) for rate in rates} == {(s.training, s.gap, s.delta) for s in SUBJECTS}
+    assert {rate["runs"] for rate in rates} == {header["meta_runs"]}
+
+
+def test_the_calibration_figure_shows_the_record(made):
+    table, (_, rates) = made("verdict_calibration"), verdict_calibration.read_report(verdict_calibration.RECORD)
+    for rate in rates:
+        name = f"{rate['training']}, gap {rate['gap']}"
+        if rate["event"] == "false alarm":
+            (row,) = table.select(quantity="false alarms", training=name, x_name=f"gap at {rate['false_alarm']:g}").rows
+            assert row.mean == rate["count"] / rate["runs"] and row.x == rate["gap"]
+        if rate["event"] == "too low" and rate["quantity"] == "deviation" and rate["false_alarm"] == 0.01:
+            (row,) = table.select(quantity="not as promised: too low", training=name).rows
+            assert row.mean == pytest.approx(1 - rate["count"] / rate["runs"])
+    assert table.select(kind=MARK).column("mean").tolist() == pytest.approx([0.01, 0.05, 0.05])
+    runs = table.select(kind=MEASURED).rows[0].trials
+    assert f"{runs:,} times" in FIGURES["verdict_calibration"].caption(table)
+
+
+def test_a_share_of_nothing_is_drawn_by_its_upper_end(made):
+    """Log axes have no place for 0; the interval's upper end is 1 - .025^(1/runs)."""
+    table = made("verdict_calibration")
+    empty = Table([replace(row, mean=0.0) if row.quantity.endswith("too low") else row for row in table])
+    canvas = drawn("verdict_calibration", empty)
+    runs = table.select(kind=MEASURED).rows[0].trials
+    ends = [line.get_ydata()[0] for line in canvas.axes[2].lines if line.get_marker() == "_" and len(line.get_xdata()) == 1]
+    assert sum(end == pytest.approx(1 - 0.025 ** (1 / runs), rel=1e-9) for end in ends) == len(SUBJECTS)
+
+
+def test_a_damaged_calibration_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(verdict_calibration, "RECORD", tmp_path / "none.jsonl")
+    with pytest.raises(InputError, match="none.jsonl"):
+        verdict_calibration.compute(None)
