@@ -23,6 +23,7 @@ from theory.regions import region_of, zeta
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
 _BINS = 5
+_TIE = 1e-6  # accuracies are recorded to six digits
 
 
 def compute(sampler: Sampler) -> Table:
@@ -122,10 +123,11 @@ def caption(table: Table) -> str:
     counts = []
     for name in dict.fromkeys(row.case for row in table):
         pairs = table.select(case=name, quantity=WINS)
-        won = sum(row.mean > 0 for row in pairs)
+        won = sum(row.mean > _TIE for row in pairs)
         foreseen = sum(row.x > 1 for row in pairs)
-        right = sum((row.x > 1) == (row.mean > 0) for row in pairs if row.mean)
-        counts.append(f"{name}: frozen is better in {won} of {len(pairs)} pairs, the region says {foreseen}, and is right in {right}")
+        unequal = [row for row in pairs if abs(row.mean) > _TIE]
+        right = sum((row.x > 1) == (row.mean > 0) for row in unequal)
+        counts.append(f"{name}: frozen is better in {won} of {len(pairs)} pairs, the region says {foreseen}; it is right in {right} of {len(unequal)} without a tie")
     runs = sorted({row.trials for row in table.select(quantity=BENEFIT)})
     return (
         "Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead of head and last stage "
