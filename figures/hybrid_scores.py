@@ -127,15 +127,16 @@ def caption(table: Table) -> str:
         foreseen = sum(row.x > 1 for row in pairs)
         unequal = [row for row in pairs if abs(row.mean) > _TIE]
         right = sum((row.x > 1) == (row.mean > 0) for row in unequal)
-        counts.append(f"{name}: frozen is better in {won} of {len(pairs)} pairs, the region says {foreseen}; it is right in {right} of {len(unequal)} without a tie")
+        found = f"frozen is better in {won} of {len(pairs)} pairs, the region says {foreseen}"
+        counts.append(f"{name}: {found}; it is right in {right} of {len(unequal)} without a tie")
     runs = sorted({row.trials for row in table.select(quantity=BENEFIT)})
     return (
         "Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead of head and last stage "
         "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
         f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
         "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
-        "Student 95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error that task 1 "
-        "leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training wins in the "
+        "Student 95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error "
+        "that task 1 leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training wins in the "
         "grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
     )
