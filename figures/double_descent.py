@@ -107,5 +107,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "Double descent up to a million parameters.", compute, draw, caption, trials=2000, quick_trials=200, size=(7.4, 3.7)
+    "Double descent up to a million parameters.", compute, draw, caption, trials=1000, quick_trials=200, size=(7.4, 3.7)
 )
