@@ -45,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
         print(f"\ninterrupted: {kept}; the same command continues from there", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # A reader such as head has closed; without this Python reports it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
