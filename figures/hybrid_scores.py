@@ -136,8 +136,8 @@ def caption(table: Table) -> str:
         f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
         "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
         "Student 95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error "
-        "that task 1 leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training wins in the "
-        "grey part. "
+        "that task 1 leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training "
+        "wins in the grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
     )
 
