@@ -31,7 +31,7 @@ class Settings(DataOptions):
     seeds: tuple[int, ...] = (0,)
     """Decide everything random: stream, first weights, batches."""
     strategy: str = "initialized"
-    """How tasks are learned one after another: initialized, frozen."""
+    """How tasks are learned one after another: initialized, frozen, or one of the hybrids (files of deep/strategies)."""
     strategy_options: tuple[str, ...] = ()
     """Options of the strategy, such as depth=2."""
     network: str | None = None
