@@ -23,7 +23,7 @@ TRIALS = 200
 # Maps, bars of other kinds, curves that are approximate or deliberately left: the other files of figure tests know them.
 OF_ANOTHER_KIND = {
     "phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path",
-    "cost_against_p", "forgetting_distributions", "verdict_calibration",
+    "linear_training", "cost_against_p", "forgetting_distributions", "verdict_calibration",
     "hybrid_accuracy", "hybrid_depths", "hybrid_scores", "magnitude_forgetting",
 }  # fmt: skip
 
@@ -146,10 +146,12 @@ def test_words_stay_inside_and_off_the_data(every):
     renderer = canvas.canvas.get_renderer()
     box = canvas.bbox
     for text in [*canvas.texts, *(t for ax in canvas.axes for t in (ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts))]:
+        if not text.get_text():
+            continue
         extent = text.get_window_extent(renderer)
         assert box.x0 - 1 <= extent.x0 and extent.x1 <= box.x1 + 1 and box.y0 - 1 <= extent.y0 and extent.y1 <= box.y1 + 1, text
     caption_top = max(text.get_window_extent(renderer).y1 for text in canvas.texts)
-    assert caption_top <= min(ax.get_tightbbox(renderer).y0 for ax in canvas.axes)
+    assert caption_top <= min(ax.get_tightbbox(renderer).y0 for ax in canvas.axes if ax.get_visible())
     for ax in canvas.axes:
         words = [t.get_window_extent(renderer) for t in ax.texts if t.get_window_extent(renderer).y1 <= ax.bbox.y1]
         words += [ax.get_legend().get_window_extent(renderer)] if ax.get_legend() else []
