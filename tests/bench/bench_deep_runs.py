@@ -1,6 +1,6 @@
 """How much faster runs go side by side, as processes with one thread each, than one after another, measured in one run.
 
-    python tests/bench/bench_deep_runs.py [--runs 20] [--epochs 150] [--workers N] [--device cuda] [--out FILE]
+    python tests/bench/bench_deep_runs.py [--runs 20] [--epochs 300] [--workers N] [--device cuda] [--out FILE]
 
 The same runs on split digits, first one at a time in this process, then side by side, start of the processes included.
 """
@@ -72,7 +72,7 @@ def main() -> int:
     """Measure, print the table, write it as JSON lines if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=150, help="of each task")
+    parser.add_argument("--epochs", type=int, default=300, help="of each task")
     parser.add_argument("--workers", type=int, default=cores(), help="runs at a time")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, help="file of JSON lines")
