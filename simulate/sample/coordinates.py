@@ -8,8 +8,8 @@ import numpy as np
 
 from simulate.sample.factors import lower_factor
 from simulate.sample.streams import TRUTH_BELOW, TRUTH_DIAGONAL, TRUTH_INSIDE, Streams
-from simulate.sample.truths import as_float, as_int, named_gram, realise_gram
-from theory.problem import Isotropic, TaskSequence
+from simulate.sample.truths import as_int, named_gram, own_truths, realise_gram
+from theory.problem import TaskSequence
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,14 @@ def truth_coordinates(seq: TaskSequence, block: str) -> TruthCoordinates:
     if users and block in seq.gram:
         matrix, rows = named_gram(seq, block)
         return TruthCoordinates(dimension, users, _without_empty(realise_gram(matrix, rows, dimension, block, min(dimension, len(matrix)))))
-    given, random, numbers = {}, [], {}
-    for row, task in enumerate(users):
-        truth = seq.tasks[task].truth[block]
-        if isinstance(truth, Isotropic):
-            number = numbers.setdefault((task,) if truth.name is None else truth.name, len(numbers))
-            random.append((row, number, as_float(truth.norm, f"the norm of task {task}'s truth of block {block!r}")))
-        else:
-            given[row] = np.array([as_float(entry, f"an entry of task {task}'s truth of block {block!r}") for entry in truth.values])
+    given, random = own_truths(seq, block)
+    numbers = {task: number for number, task in enumerate(dict.fromkeys(task for _, task, _ in random))}
     fixed = np.zeros((len(users), 0))
     if given:
         inside = _span_coordinates(np.array(list(given.values())))
         fixed = np.zeros((len(users), inside.shape[1]))
         fixed[list(given)] = inside
-    return TruthCoordinates(dimension, users, fixed, tuple(random))
+    return TruthCoordinates(dimension, users, fixed, tuple((row, numbers[task], norm) for row, task, norm in random))
 
 
 def _span_coordinates(vectors: np.ndarray) -> np.ndarray:

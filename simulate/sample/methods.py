@@ -34,7 +34,7 @@ def choose_method(method: Any, seq: TaskSequence, features: FeatureLaw, solver: 
     return "reduced" if possible and _direct_cost(seq, solver) > _reduced_cost(seq, solver) else "direct"
 
 
-# Nanoseconds on one core of 2024: of a task by itself, and of a number drawn or handled. They decide which sampler
+# Nanoseconds on one core, as measured: of a task by itself, and of a number drawn or handled. They decide which sampler
 # "auto" takes, so that changing them changes the draws of such runs; near the balance either is good.
 _DIRECT_TASK, _DIRECT_NUMBER = 2500, 6
 _REDUCED_TASK, _REDUCED_NUMBER = 800, 4

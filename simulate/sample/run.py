@@ -119,9 +119,9 @@ def simulate(
     -----
     The floor of the direct sampler is to draw n (d + 1) normal numbers a task, 7.6 ns each on one core in double precision,
     3.4 ns by torch in single; below the threshold the Gram matrix adds n^2 d / 2 products. With n = 50 and d = 400 to 10,000
-    NumPy takes 1.4 to 1.6 times as long as drawing its numbers: drawing 66 %, Gram matrix 18 %, solving 6 % at d = 400,
-    the rest reading features. Torch in double precision takes 1.6 to 1.7 times as long as the same draws; in single
-    precision 1.7 to 2.2 times its own draws, but 0.55 to 0.65 of NumPy's time. ``make bench`` measures it.
+    NumPy takes 1.3 to 1.6 times as long as drawing its numbers: drawing 63 %, Gram matrix 18 %, solving 6 % at d = 400, the
+    rest reading features. Torch in double precision takes 1.5 to 2.2 times as long as the same draws; in single precision
+    1.7 to 2.6 times its own draws, but 0.55 to 0.7 of NumPy's time. ``make bench`` measures it.
     """
     seed, features, risk = canonical_seed(seed), check_features(features), check_risk(risk)
     library = choose_backend(backend, device, dtype)
@@ -132,7 +132,8 @@ def simulate(
     else:
         plan = plan_for(library, make_plan(seq, solver, features, risk))
         samples, source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
-    rule = MinNorm() if isinstance(as_rule(solver), MinNorm) else as_rule(solver)  # the route changes rounding only
+    rule = as_rule(solver)
+    rule = MinNorm() if isinstance(rule, MinNorm) else rule  # the route changes rounding only
     experiment = seq if (features, rule) == (StandardNormal(), MinNorm()) else Experiment(seq, features, rule, risk)
     return Simulation(*samples, frozenset({(source, 0, len(samples[0]) - 1)}), experiment, method=method)
 

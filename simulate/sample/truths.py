@@ -78,18 +78,29 @@ def block_truths(seq: TaskSequence, block: str) -> BlockTruths:
     """
     dimension, users = as_int(seq.blocks[block], f"the dimension of block {block!r}"), seq.users(block)
     fixed = np.zeros((len(users), dimension))
-    random, first_use = [], {}
     if users and block in seq.gram:
         fixed[:] = realise_gram(*named_gram(seq, block), dimension, block)
         return BlockTruths(users, fixed, ())
-    for row, task in enumerate(users):
+    given, random = own_truths(seq, block)
+    for row, vector in given.items():
+        fixed[row] = vector
+    return BlockTruths(users, fixed, random)
+
+
+def own_truths(seq: TaskSequence, block: str) -> tuple[dict[int, np.ndarray], tuple[tuple[int, int, float], ...]]:
+    """Return the truths of a block without Gram matrix, by the row of their user: vectors, and (row, task, norm) of random ones.
+
+    The task names the random direction; truths that share a name share the direction of the first of them.
+    """
+    given, random, first_use = {}, [], {}
+    for row, task in enumerate(seq.users(block)):
         truth = seq.tasks[task].truth[block]
         if isinstance(truth, Isotropic):
             stream = task if truth.name is None else first_use.setdefault(truth.name, task)
             random.append((row, stream, as_float(truth.norm, f"the norm of task {task}'s truth of block {block!r}")))
         else:
-            fixed[row] = [as_float(entry, f"an entry of task {task}'s truth of block {block!r}") for entry in truth.values]
-    return BlockTruths(users, fixed, tuple(random))
+            given[row] = np.array([as_float(entry, f"an entry of task {task}'s truth of block {block!r}") for entry in truth.values])
+    return given, tuple(random)
 
 
 def realise_gram(matrix: np.ndarray, rows: list[int], dimension: int, block: str, width: int | None = None) -> np.ndarray:
