@@ -12,6 +12,7 @@ from tqdm import tqdm
 from deep.bridge import BridgeRecord, bridge_record
 from deep.commands.options import print_json, table
 from deep.records import to_json, write_records
+from simulate.files import require_writable
 from theory.problem import Task, TaskSequence
 
 BLOCKS = {"shared, kept": 20, "shared, trained": 20, "specific": 60}
@@ -40,6 +41,8 @@ class LinearCommand:
 
     def run(self) -> int:
         """Train, print the estimates; return the exit status."""
+        if self.records is not None:
+            require_writable(self.records)
         jobs = [(samples, *training) for samples in self.second_samples for training in TRAININGS]
         bar = tqdm(jobs, unit="training", leave=False, disable=None)
         records = [bridge_record(self._experiment(samples), name, options, self.trials, self.seed) for samples, name, options in bar]

@@ -15,6 +15,7 @@ from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
 from deep.records import to_json, write_records
 from deep.runs.execute import DataSource, build_stream
 from deep.runs.names import run_name
+from simulate.files import require_writable
 from simulate.jobs import run_jobs
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class PathCommand(Settings):
         """Train, print the best lengths; return the exit status."""
         if self.workers is not None:
             whole(self.workers, "workers", 1)
+        if self.records is not None:
+            require_writable(self.records)
         jobs = [(config, self.source) for config in self.configs()]
         workers = 1 if len(jobs) == 1 else self.workers
         done = run_jobs(_measure, jobs, workers=workers, kind="processes", progress="runs", label=lambda job: run_name(job[0].canonical()))

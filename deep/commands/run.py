@@ -16,6 +16,7 @@ from deep.records import FAILED, RunRecord, to_json, write_records
 from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
+from simulate.files import require_writable
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
@@ -48,6 +49,8 @@ class RunCommand(Settings, Training):
 
 def train_and_report(configs: list[RunConfig], source: DataSource, training: Training) -> int:
     """Train runs and print their records; return the exit status."""
+    if training.records is not None:
+        require_writable(training.records)
     found: dict[str, RunRecord] = {}
     try:
         for record in train_runs(configs, training.out, source, training.workers):

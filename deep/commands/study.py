@@ -17,6 +17,7 @@ from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
 from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
+from simulate.files import require_writable
 
 STUDIES = ("hybrid",)
 
@@ -51,6 +52,8 @@ class StudyCommand(DataOptions):
         known(self.name, STUDIES, "study")
         preset = PRESETS[known(self.preset, PRESETS, "preset")]
         known(self.phase, (DEVELOP, CONFIRM, ALL, EXPLAIN), "phase")
+        if self.records is not None:
+            require_writable(self.records)
         from deep.studies.hybrid import run_study
         from deep.studies.running import Setting
 

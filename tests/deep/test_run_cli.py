@@ -158,8 +158,19 @@ def test_an_unwritable_output(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     status, _, err = deep("run", *QUICK, "--out", tmp_path / "file" / "runs", capsys=capsys)
     assert status == 2 and "cannot write to the folder" in err
-    status, _, err = deep("run", *QUICK, "--out", tmp_path / "runs", "--records", tmp_path / "none" / "x.jsonl", capsys=capsys)
-    assert status == 2 and "make its folder" in err
+
+
+@pytest.mark.parametrize("command", [("run", *QUICK), ("path", *QUICK), ("linear",), ("study", "hybrid")], ids=lambda command: command[0])
+def test_records_that_cannot_be_written_are_refused_before_the_work(command, tmp_path, capsys, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("work before the check")
+
+    for place in ("path.run_jobs", "run.train_runs", "linear.bridge_record"):
+        monkeypatch.setattr(f"deep.commands.{place}", work)
+    monkeypatch.setattr("deep.studies.hybrid.run_study", work)
+    (tmp_path / "file").write_text("")
+    status, _, err = deep(*command, "--records", tmp_path / "file" / "x.jsonl", capsys=capsys)
+    assert status == 2 and "cannot write" in err and "a folder that you may write to" in err
 
 
 def test_a_checkpoint_of_another_configuration(tmp_path, capsys):
