@@ -165,7 +165,8 @@ def _job_error(failures: dict[int, _Failure], jobs: list[Any], label: Callable[[
     failure = failures[index]
     place = "" if failure.deliberate else f" ({failure.place})"
     count = f"{len(failures)} of {len(jobs)} jobs failed, the first of them: " if len(failures) > 1 else ""
-    return JobError(f"{count}{label(jobs[index])}: {failure.error}{place}; the results of the other jobs are kept")
+    kept = "; the results of the other jobs are kept" if len(jobs) > 1 else ""
+    return JobError(f"{count}{label(jobs[index])}: {failure.error}{place}{kept}")
 
 
 def _backend(workers: Any, kind: str, scheduler: str | None) -> Callable:
