@@ -13,8 +13,8 @@ from theory.errors import InputError
 
 # None, or False for a switch, leaves the kind of stream its own default.
 _OPTIONS = (
-    "tasks", "validation_share", "train_examples", "class_order", "classes_per_task", "common", "examples", "max_noise", "max_angle",
-    "original_first", "split",
+    "tasks", "validation_share", "train_examples", "test_examples", "class_order", "classes_per_task", "common", "examples",
+    "max_noise", "max_angle", "original_first", "split",
 )
 
 
@@ -36,6 +36,8 @@ class StreamsCommand(DataOptions):
     """Share of the training images that is split off for validation; None means 0.1."""
     train_examples: int | None = None
     """Training images per task; None means all."""
+    test_examples: int | None = None
+    """Test images per task; None means all."""
     class_order: str | None = None
     """natural or seeded: how classes are arranged (split, corrupted-split)."""
     classes_per_task: int | None = None

@@ -15,6 +15,7 @@ from deep.checks import share, whole
 from deep.data import Dataset
 from deep.streams.division import Division, divide, draw_balanced
 from deep.streams.labels import LabelView, label_view
+from deep.streams.seeds import Role
 from deep.streams.task import StreamTask, join
 from deep.streams.transforms import Transform, Unchanged
 from theory.errors import InputError
@@ -85,17 +86,21 @@ class StreamOptions(ABC):
         Share of every class's training images that is split off for validation.
     train_examples : int, optional
         Training images of each task, equally many of every class; default all.
+    test_examples : int, optional
+        Test images of each task, likewise.
     """
 
     kind: ClassVar[str]
 
     validation_share: float = 0.1
     train_examples: int | None = None
+    test_examples: int | None = None
 
     def __post_init__(self) -> None:
         share(self.validation_share, "the validation share")
-        if self.train_examples is not None:
-            whole(self.train_examples, "the number of training examples", 1)
+        for what, count in (("training", self.train_examples), ("test", self.test_examples)):
+            if count is not None:
+                whole(count, f"the number of {what} examples", 1)
 
     def build(self, datasets: Dataset | Sequence[Dataset], seed: int = 0, order: int = 0) -> Stream:
         """Return the stream of these options.
@@ -143,6 +148,9 @@ class StreamOptions(ABC):
         train = [division.train[label] for label in classes] if train is None else list(train)
         if self.train_examples is not None:
             train = draw_balanced(train, self.train_examples, seed, number)
+        test = [division.test[label] for label in classes]
+        if self.test_examples is not None:
+            test = draw_balanced(test, self.test_examples, seed, number, Role.TEST_EXAMPLES)
         return StreamTask(
             name,
             division.dataset,
@@ -150,7 +158,7 @@ class StreamOptions(ABC):
             tuple(f"{division.dataset.name}{domain}:{label}" for label in classes),
             join(train),
             join([division.validation[label] for label in classes]),
-            join([division.test[label] for label in classes]),
+            join(test),
             transform or Unchanged(),
         )
 

@@ -67,24 +67,26 @@ def divide(dataset: Dataset, validation_share: float, seed: int) -> Division:
     return Division(dataset, tuple(train), tuple(validation), tuple(test))
 
 
-def draw_balanced(by_class: Sequence[np.ndarray], count: int, seed: int, task: int) -> list[np.ndarray]:
+def draw_balanced(by_class: Sequence[np.ndarray], count: int, seed: int, task: int, role: Role = Role.EXAMPLES) -> list[np.ndarray]:
     """Draw ``count`` indices without replacement, equally many of every class (the first classes have one more).
 
-    A smaller count draws a subset of what a greater one draws.
+    A smaller count draws a subset of what a greater one draws. The role is `Role.EXAMPLES` for training images,
+    `Role.TEST_EXAMPLES` for those of the final test.
 
     Raises
     ------
     InputError
         If a class has too few.
     """
+    what = "test" if role is Role.TEST_EXAMPLES else "training"
     smaller, more = divmod(count, len(by_class))
     drawn = []
     for position, indices in enumerate(by_class):
         wanted = smaller + (position < more)
         if wanted > len(indices):
             raise InputError(
-                f"{count} training examples per task need {wanted} of each class, but class {position} of task {task} has {len(indices)}; "
-                "choose fewer training examples"
+                f"{count} {what} examples per task need {wanted} of each class, but class {position} of task {task} has {len(indices)}; "
+                f"choose fewer {what} examples"
             )
-        drawn.append(np.sort(generator(seed, Role.EXAMPLES, task, position).permutation(indices)[:wanted]))
+        drawn.append(np.sort(generator(seed, role, task, position).permutation(indices)[:wanted]))
     return drawn

@@ -24,6 +24,7 @@ class Role(IntEnum):
     BATCHES = 9
     PROBE = 10
     STRATEGY = 11
+    TEST_EXAMPLES = 12
 
 
 def generator(seed: int, role: Role, *key: int) -> np.random.Generator:

@@ -117,22 +117,30 @@ def test_the_stream_of_a_seed_never_changes():
     assert Permuted(tasks=3).build(fixed, 1, 2).fingerprint[:16] == "f294081d4560009d"
 
 
-@given(kind=MEANT_AS_IS, seed=st.integers(0, 100), count=st.integers(4, 30))
-def test_fewer_training_examples(kind, seed, count):
-    """Equally many of every class, up to one; fewer are a subset of more; validation and test stay."""
+@given(kind=MEANT_AS_IS, seed=st.integers(0, 100), count=st.integers(4, 30), part=st.sampled_from(["train", "test"]))
+def test_fewer_examples(kind, seed, count, part):
+    """Equally many of every class, up to one; fewer are a subset of more; the other parts stay."""
     if kind == "correlated-split":
         return
-    whole, some, more = build(kind, seed), build(kind, seed, train_examples=count), build(kind, seed, train_examples=count + 3)
+    count = count if part == "train" else count % 6 + 2
+    whole, some, more = build(kind, seed), *(build(kind, seed, **{f"{part}_examples": number}) for number in (count, count + 3))
+    own = f"{part}_indices"
     for full, task, larger in zip(whole, some, more, strict=True):
-        counts = np.bincount(task.training().labels, minlength=len(task.classes))
+        counts = np.bincount((task.training() if part == "train" else task.final_test()).labels, minlength=len(task.classes))
         assert counts.sum() == count and counts.max() - counts.min() <= 1
-        assert set(task.train_indices) <= set(larger.train_indices) <= set(full.train_indices)
-        assert np.array_equal(task.validation_indices, full.validation_indices) and np.array_equal(task.test_indices, full.test_indices)
+        assert set(getattr(task, own)) <= set(getattr(larger, own)) <= set(getattr(full, own))
+        for other in {"train_indices", "validation_indices", "test_indices"} - {own}:
+            assert np.array_equal(getattr(task, other), getattr(full, other))
 
 
-def test_more_training_examples_than_there_are():
-    with pytest.raises(InputError, match="37 training examples per task need 19 of each class, but class 0 of task 0 has 18"):
-        build("split", train_examples=37)
+@pytest.mark.parametrize(("options", "message"), [
+    ({"train_examples": 37}, "37 training examples per task need 19 of each class, but class 0 of task 0 has 18"),
+    ({"test_examples": 2001}, "2001 test examples per task need 1001 of each class, but class 0 of task 0 has .*choose fewer test examples"),
+    ({"test_examples": 0}, "number of test examples"),
+])  # fmt: skip
+def test_more_examples_than_there_are(options, message):
+    with pytest.raises(InputError, match=message):
+        build("split", **options)
 
 
 @given(tasks=st.sampled_from([1, 2, 5, 10]), order=st.integers(0, 1))
