@@ -56,6 +56,8 @@ class Settings(DataOptions):
     """Let the optimiser's moments go on from task to task."""
     precision: str = LoopOptions.precision
     """float32, float64, or bfloat16 for products alone."""
+    execution: str = LoopOptions.execution
+    """eager, or captured: a step is recorded on the GPU and replayed, faster for small networks."""
     probe_examples: int = 1000
     """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
     device: str = "cpu"

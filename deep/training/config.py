@@ -16,6 +16,7 @@ from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.registry import default_network, default_normalisation, names
 from deep.strategies import strategy
 from deep.streams import SCENARIOS, make_options, parse_name
+from deep.training.captured import check_capturable
 from deep.training.options import LoopOptions
 from simulate.keys import code_fingerprint, json_value, run_key
 from theory.errors import InputError
@@ -79,13 +80,15 @@ class RunConfig(LoopOptions):
         super().__post_init__()
         kind, datasets = parse_name(self.stream)
         make_options(kind, dict(self.stream_options))
-        strategy(self.strategy, **self.strategy_options)
+        chosen_strategy = strategy(self.strategy, **self.strategy_options)
         chosen = default_network(datasets) if self.network is None else known(self.network, names(), "network")
         normalisation = default_normalisation(chosen) if self.normalisation is None else known(self.normalisation, NORMALISATIONS, "normalisation")
         for name, what in (("order", "the order"), ("seed", "the seed"), ("probe_examples", "the number of probed examples")):
             whole(getattr(self, name), what, 0)
         known(self.scenario, SCENARIOS, "scenario")
         known(self.device, DEVICES, "device")
+        if self.execution == "captured":
+            check_capturable(chosen_strategy, self.device)
         known(self.evaluate_on, PARTS, "part to evaluate on")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}

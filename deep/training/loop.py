@@ -10,6 +10,7 @@ from torch import Tensor
 
 from deep.strategies.base import StepPlan, Strategy, everything
 from deep.streams.seeds import Role, generator
+from deep.training.captured import CapturedStep
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import Batch, TaskContext
@@ -68,42 +69,57 @@ def train_task(
     Nothing waits for the device within an epoch: losses stay there until its end. The batches of an epoch are a random
     permutation of the examples, a function of seed, task and epoch; the last one may be smaller.
     """
-    flat, network, examples = task.flat, task.network, task.examples
     strategy.begin_task(task)
     plan = strategy.plan(task) if task.number else StepPlan(everything(task.stages))
     _apply(plan, task, optimiser)
-    watched = type(strategy).after_step is not Strategy.after_step
-    low_precision = torch.autocast(flat.parameters.device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
+    step: Callable[[Tensor], Tensor] = _Step(task, strategy, options, optimiser)
+    if options.execution == "captured":
+        step = CapturedStep(step, options.batch_size, [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers()])
 
     means: list[float] = []
     steps = 0
     for epoch in range(options.epochs):
         batches = _permutation(task, epoch).split(options.batch_size)
-        losses = flat.parameters.new_empty(len(batches))
+        losses = task.flat.parameters.new_empty(len(batches))
         for number, indices in enumerate(batches):
-            flat.gradients.zero_()
-            inputs, targets = examples.batch(indices)
-            with low_precision:
-                features = network.features(inputs)
-                outputs = examples.among_candidates(network.heads[task.head](features)).to(flat.parameters.dtype)
-                loss = task.loss(outputs, targets)
-                penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
-            (loss if penalty is None else loss + penalty).backward()
-            gradient = strategy.transform_gradient(flat.gradients)
-            if gradient is not flat.gradients:
-                flat.gradients.copy_(gradient)
-            before = flat.parameters.detach().clone() if watched else None
-            optimiser.step()
-            if watched:
-                strategy.after_step(flat.parameters.detach() - before)
-            losses[number] = loss.detach()
+            optimiser.count_step()
+            losses[number] = step(indices)
         means.append(_mean_loss(losses, batches, steps))
         steps += len(batches)
         epoch_done()
-    _check_finite(flat.parameters, steps)
+    _check_finite(task.flat.parameters, steps)
     optimiser.end_task()
     strategy.end_task(task)
-    return Trained(plan, tuple(means), steps, options.epochs * len(examples) + task.looked_at)
+    return Trained(plan, tuple(means), steps, options.epochs * len(task.examples) + task.looked_at)
+
+
+class _Step:
+    """Forward, backward, step; nothing in it waits for the device."""
+
+    def __init__(self, task: TaskContext, strategy: Strategy, options: LoopOptions, optimiser: Optimiser) -> None:
+        self._task, self._strategy, self._optimiser = task, strategy, optimiser
+        self._watched = type(strategy).after_step is not Strategy.after_step
+        self._low_precision = torch.autocast(task.flat.parameters.device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
+
+    def __call__(self, indices: Tensor) -> Tensor:
+        """Train on the examples with these indices, shape (N,); return the loss before the step, without the penalty."""
+        task, strategy, flat = self._task, self._strategy, self._task.flat
+        flat.gradients.zero_()
+        inputs, targets = task.examples.batch(indices)
+        with self._low_precision:
+            features = task.network.features(inputs)
+            outputs = task.examples.among_candidates(task.network.heads[task.head](features)).to(flat.parameters.dtype)
+            loss = task.loss(outputs, targets)
+            penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
+        (loss if penalty is None else loss + penalty).backward()
+        gradient = strategy.transform_gradient(flat.gradients)
+        if gradient is not flat.gradients:
+            flat.gradients.copy_(gradient)
+        before = flat.parameters.detach().clone() if self._watched else None
+        self._optimiser.step()
+        if self._watched:
+            strategy.after_step(flat.parameters.detach() - before)
+        return loss.detach()
 
 
 def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> None:

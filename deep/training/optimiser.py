@@ -30,6 +30,9 @@ class _Piece:
     parameters: Tensor
     gradients: Tensor
     moments: list[Tensor]
+    # Adam's factors, which depend on the count: on the device, so that a captured step finds those of its time.
+    factor: Tensor
+    root: Tensor
 
 
 class Optimiser:
@@ -39,13 +42,18 @@ class Optimiser:
     ----------
     flat : FlatParameters
     options : LoopOptions
+
+    Attributes
+    ----------
+    moments : list of Tensor of shape (P,)
+        Momentum, or Adam's two.
     """
 
     def __init__(self, flat: FlatParameters, options: LoopOptions) -> None:
         self._flat, self._options = flat, options
         self._rule = self._sgd if options.optimiser == "sgd" else self._adam
         number = 2 if options.optimiser == "adam" else int(options.momentum > 0)
-        self._moments = [torch.zeros_like(flat.parameters, requires_grad=False) for _ in range(number)]
+        self.moments = [torch.zeros_like(flat.parameters, requires_grad=False) for _ in range(number)]
         self._counts = dict.fromkeys(flat.segments, 0)
         self._chosen: tuple[Segment, ...] = ()
         self._pieces: list[_Piece] = []
@@ -55,7 +63,7 @@ class Optimiser:
         self._chosen = tuple(segments)
         if not self._options.keep_moments:
             self._counts = dict.fromkeys(self._flat.segments, 0)
-            for moments in self._moments:
+            for moments in self.moments:
                 moments.zero_()
         self._pieces = []
         for segment in segments:
@@ -66,11 +74,18 @@ class Optimiser:
             else:
                 self._pieces.append(self._piece(segment.place, rate, self._counts[segment]))
 
-    @torch.no_grad()
-    def step(self) -> None:
-        """Move the chosen segments by the gradients in the flat vector."""
+    def count_step(self) -> None:
+        """Say that the next step begins."""
         for piece in self._pieces:
             piece.count += 1
+            if self._options.optimiser == "adam":
+                piece.factor.fill_(piece.rate / (1 - _DECAYS[0] ** piece.count))
+                piece.root.fill_(math.sqrt(1 - _DECAYS[1] ** piece.count))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the chosen segments by the gradients in the flat vector; `count_step` comes before."""
+        for piece in self._pieces:
             gradients = piece.gradients
             if self._options.weight_decay:
                 gradients = gradients.add(piece.parameters, alpha=self._options.weight_decay)
@@ -83,18 +98,19 @@ class Optimiser:
 
     def state(self) -> dict[str, Any]:
         """Return moments and counts of steps, if they are kept."""
-        return {"moments": self._moments, "counts": list(self._counts.values())} if self._options.keep_moments else {}
+        return {"moments": self.moments, "counts": list(self._counts.values())} if self._options.keep_moments else {}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state that `state` has returned."""
         if state:
             self._counts = dict(zip(self._flat.segments, state["counts"], strict=True))
-            for moments, stored in zip(self._moments, state["moments"], strict=True):
+            for moments, stored in zip(self.moments, state["moments"], strict=True):
                 moments.copy_(stored)
 
     def _piece(self, place: slice, rate: float, count: int) -> _Piece:
         flat = self._flat
-        return _Piece(place, rate, count, flat.parameters.detach()[place], flat.gradients[place], [moments[place] for moments in self._moments])
+        parameters, gradients, moments = flat.parameters.detach()[place], flat.gradients[place], [moments[place] for moments in self.moments]
+        return _Piece(place, rate, count, parameters, gradients, moments, *parameters.new_empty(2).unbind())
 
     def _sgd(self, piece: _Piece, gradients: Tensor) -> None:
         if piece.moments:
@@ -105,5 +121,4 @@ class Optimiser:
         mean, square = piece.moments
         mean.lerp_(gradients, 1 - _DECAYS[0])
         square.mul_(_DECAYS[1]).addcmul_(gradients, gradients, value=1 - _DECAYS[1])
-        scale, root = (1 - _DECAYS[0] ** piece.count, math.sqrt(1 - _DECAYS[1] ** piece.count))
-        piece.parameters.addcdiv_(mean, (square.sqrt() / root).add_(_SMALL), value=-piece.rate / scale)
+        piece.parameters.addcdiv_(mean * piece.factor, (square.sqrt() / piece.root).add_(_SMALL), value=-1.0)

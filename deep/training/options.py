@@ -8,6 +8,7 @@ from deep.checks import between, flag, known, whole
 
 OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("float32", "float64", "bfloat16")
+EXECUTIONS = ("eager", "captured")
 _LARGE = 1e6
 
 
@@ -31,6 +32,9 @@ class LoopOptions:
         Let the optimiser's moments go on from task to task instead of starting each task at zero.
     precision : {"float32", "float64", "bfloat16"}
         Of weights and arithmetic; "bfloat16" keeps weights and updates in float32 and computes products in bfloat16.
+    execution : {"eager", "captured"}
+        "captured" records a step on the GPU once a task and replays it, which saves small networks the time that Python
+        takes between kernels; the last, smaller batch stays eager. For strategies that take no part in steps.
     """
 
     epochs: int = 10
@@ -41,6 +45,7 @@ class LoopOptions:
     weight_decay: float = 0.0
     keep_moments: bool = False
     precision: str = "float32"
+    execution: str = "eager"
 
     def __post_init__(self) -> None:
         whole(self.epochs, "the number of epochs", 1)
@@ -51,3 +56,4 @@ class LoopOptions:
         between(self.weight_decay, "the weight decay", 0.0, _LARGE)
         flag(self.keep_moments, "keep_moments")
         known(self.precision, PRECISIONS, "precision")
+        known(self.execution, EXECUTIONS, "execution")

@@ -4,6 +4,7 @@
 
 The plain loop is what one writes by hand: images in float32 on the device, `torch.optim.SGD`, no record of anything. Both
 train the same network on the same images, in turns of a few steps, on one core; the ratio is that of the medians over turns.
+On a GPU, where a turn is longer, captured steps are measured as well; each turn is a task, so that it pays for its recording.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ from simulate.files import replace_file
 from theory.errors import DriftlawError
 
 SCHEMA = 1
-GOAL = 1.1
+GOAL, CAPTURED_GOAL = 1.1, 1 / 3  # the latter for networks that a GPU computes faster than Python can launch
 # network, image shape, batch size, steps a turn
 CASES = (("mlp-100", (28, 28), 10, 100), ("convnet", (28, 28), 64, 4), ("resnet18-20", (32, 32, 3), 128, 1))
+SMALL = ("mlp-100", "convnet")
+EPOCHS = {"cpu": 1, "cuda": 20}  # of a turn
 STRATEGIES = (("initialized", {}), ("frozen", {"depth": 2}), ("frozen", {"depth": 1}))
 
 
@@ -49,25 +52,26 @@ def made_examples(shape: tuple[int, ...], count: int, device: torch.device) -> E
     return Examples(images, torch.randint(10, (count,), device=device), 0, None, scaling)
 
 
-def plain_turn(network: Network, images: Tensor, targets: Tensor, batch_size: int) -> Callable[[], None]:
-    """Return an epoch of a loop written by hand."""
+def plain_turn(network: Network, images: Tensor, targets: Tensor, batch_size: int, epochs: int = 1) -> Callable[[], None]:
+    """Return a turn of a loop written by hand."""
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
     network.train()
 
     def turn() -> None:
-        for batch in torch.randperm(len(images), device=images.device).split(batch_size):
-            optimiser.zero_grad()
-            loss = functional.cross_entropy(network(images[batch]), targets[batch])
-            loss.backward()
-            optimiser.step()
+        for _ in range(epochs):
+            for batch in torch.randperm(len(images), device=images.device).split(batch_size):
+                optimiser.zero_grad()
+                loss = functional.cross_entropy(network(images[batch]), targets[batch])
+                loss.backward()
+                optimiser.step()
 
     return turn
 
 
-def our_turn(network: Network, examples: Examples, batch_size: int, chosen: Strategy) -> Callable[[], None]:
-    """Return an epoch of a later task in the training loop."""
+def our_turn(network: Network, examples: Examples, batch_size: int, chosen: Strategy, **loop: Any) -> Callable[[], None]:
+    """Return a turn of the training loop: a later task."""
     flat = FlatParameters(network)
-    options = LoopOptions(epochs=1, batch_size=batch_size, learning_rate=0.01)
+    options = LoopOptions(batch_size=batch_size, learning_rate=0.01, **{"epochs": 1, **loop})
     optimiser = Optimiser(flat, options)
     first = flat.parameters.detach().clone()
     return lambda: train_task(TaskContext(1, flat, examples, first), chosen, options, optimiser)
@@ -77,10 +81,14 @@ def measure(name: str, shape: tuple[int, ...], batch_size: int, steps: int, seco
     """Time all loops on one network in turns; return a row for each."""
     examples = made_examples(shape, batch_size * steps, device)
     images, targets = examples.batch(torch.arange(len(examples), device=device))
-    turns = {"plain loop": plain_turn(build(name, shape, (10,)).to(device), images, targets, batch_size)}
+    epochs = EPOCHS[device.type]
+    turns = {"plain loop": plain_turn(build(name, shape, (10,)).to(device), images, targets, batch_size, epochs)}
     for chosen, options in STRATEGIES:
         label = f"{chosen} {options['depth']}" if options else chosen
-        turns[label] = our_turn(build(name, shape, (10,)).to(device), examples, batch_size, strategy(chosen, **options))
+        turns[label] = our_turn(build(name, shape, (10,)).to(device), examples, batch_size, strategy(chosen, **options), epochs=epochs)
+    if device.type == "cuda":
+        network = build(name, shape, (10,)).to(device)
+        turns["captured"] = our_turn(network, examples, batch_size, strategy("initialized"), epochs=epochs, execution="captured")
     times: dict[str, list[float]] = {label: [] for label in turns}
     for turn in turns.values():
         turn()
@@ -91,7 +99,7 @@ def measure(name: str, shape: tuple[int, ...], batch_size: int, steps: int, seco
             start = time.perf_counter()
             turn()
             wait(device)
-            times[label].append((time.perf_counter() - start) / steps)
+            times[label].append((time.perf_counter() - start) / (steps * epochs))
     plain = statistics.median(times["plain loop"])
     return [
         {
@@ -100,7 +108,7 @@ def measure(name: str, shape: tuple[int, ...], batch_size: int, steps: int, seco
             "batch_size": batch_size,
             "loop": label,
             "turns": len(found),
-            "steps_a_turn": steps,
+            "steps_a_turn": steps * epochs,
             "milliseconds": 1e3 * statistics.median(found),
             "least": 1e3 * min(found),
             "ratio": statistics.median(found) / plain,
@@ -114,9 +122,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [f"{'network':<12} {'batch':>5}  {'loop':<12} {'ms a step':>10} {'least':>9} {'ratio':>6}"]
     for row in rows:
         if row["kind"] == "step":
-            goal = "" if row["loop"] != "initialized" else f"  goal {GOAL}: {'met' if row['ratio'] <= GOAL else 'missed'}"
+            goal = {"initialized": GOAL, "captured": CAPTURED_GOAL if row["network"] in SMALL else None}.get(row["loop"])
+            verdict = "" if goal is None else f"  goal {goal:.3g}: {'met' if row['ratio'] <= goal else 'missed'}"
             numbers = f"{row['milliseconds']:>10.3f} {row['least']:>9.3f} {row['ratio']:>6.3f}"
-            lines.append(f"{row['network']:<12} {row['batch_size']:>5}  {row['loop']:<12} {numbers}{goal}")
+            lines.append(f"{row['network']:<12} {row['batch_size']:>5}  {row['loop']:<12} {numbers}{verdict}")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench_deep_steps import CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table
+from bench_deep_steps import CAPTURED_GOAL, CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table
 
 from deep.networks import build
 from deep.strategies import strategy
@@ -44,8 +44,10 @@ def test_both_loops_do_the_same_work():
 
 def test_the_table_says_whether_the_goal_is_met():
     row = {"kind": "step", "network": "mlp-100", "batch_size": 10, "turns": 5, "steps_a_turn": 1, "milliseconds": 1.0, "least": 1.0}
-    for ratio, verdict in ((GOAL, "met"), (GOAL + 0.001, "missed")):
-        assert f"goal {GOAL}: {verdict}" in table([{**row, "loop": "initialized", "ratio": ratio}])
+    for loop, goal in (("initialized", GOAL), ("captured", CAPTURED_GOAL)):
+        for ratio, verdict in ((goal, "met"), (goal + 0.001, "missed")):
+            assert f"goal {goal:.3g}: {verdict}" in table([{**row, "loop": loop, "ratio": ratio}])
+    assert "goal" not in table([{**row, "network": "resnet18-20", "loop": "captured", "ratio": 1.0}])
 
 
 @pytest.mark.parametrize("options", [("--device", "cuda"), ("--device", "cpu", "--seconds", "0", "--networks", "mlp-100", "--out", "/")])
