@@ -29,7 +29,7 @@ class StudyCommand(DataOptions):
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """hybrid: strategies between frozen and initialized training."""
     preset: str = "digits"
-    """digits (minutes on two cores), mnist (half an hour), cifar100 (meant for a GPU), cifar100-cpu."""
+    """digits (minutes on two cores), digits-large, mnist and cifar100-cpu (half an hour), mnist-large (an hour), cifar100 (meant for a GPU)."""
     phase: str = ALL
     """develop, confirm, all (both), or explain: what each task's depth is worth and how tasks are related, on validation data."""
     out: Path = DEFAULT
