@@ -13,12 +13,11 @@ from figures.draw import entry, panel_letter
 from figures.measured import measured
 from figures.registry import Figure
 from figures.sampling import Sampler
-from figures.study_records import LOOKS, case, confirmed, confirmed_files, explained, explained_files, figure
+from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, explained, explained_files, figure, letter, panels
 from figures.style import MARKED, Look
 from figures.table import Table
 
 CHOSEN, BEST = "trained stages", "best depth by search"
-_COLUMNS = 3
 _SEARCHED = Look(MARKED, "", "*")
 
 
@@ -48,10 +47,9 @@ def _add_searched(table: Table, name: str) -> None:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = list(dict.fromkeys(row.case for row in table))
-    rows = math.ceil(len(cases) / _COLUMNS)
-    axes = canvas.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    axes = panels(canvas, len(cases))
     shown = {row.training: None for row in table.select(quantity=CHOSEN)}
-    for number, (ax, name) in enumerate(zip(axes, cases, strict=False)):
+    for number, (ax, name) in enumerate(zip(axes, cases, strict=True)):
         own = table.select(case=name)
         for place, rule in enumerate(shown):
             measured(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], 0.1 * (place - (len(shown) - 1) / 2))
@@ -61,11 +59,9 @@ def draw(table: Table, canvas: Canvas) -> None:
         ax.set_ylim(0.5, math.ceil(own.column("mean").max()) + 0.5)
         ax.set_xticks(sorted({row.x for row in own}))
         ax.set_xlabel("task")
-        ax.set_ylabel("trained stages" if number % _COLUMNS == 0 else "")
+        ax.set_ylabel("trained stages" if number % COLUMNS == 0 else "")
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-        panel_letter(ax, "abcdefghijklmnop"[number], name)
-    for ax in axes[len(cases) :]:
-        ax.set_visible(False)
+        panel_letter(ax, letter(number), name)
     handles = [entry(LOOKS[rule], rule) for rule in shown] + [entry(_SEARCHED, BEST)] * bool(len(table.select(quantity=BEST)))
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
@@ -87,8 +83,7 @@ def caption(table: Table) -> str:
 
 
 def _height() -> float:
-    streams = sum(len(confirmed(path).streams) for path in confirmed_files().values())
-    return 0.5 + 2.3 * math.ceil(streams / _COLUMNS)
+    return 0.5 + 2.3 * math.ceil(confirmed_streams() / COLUMNS)
 
 
 FIGURE = figure(

@@ -14,7 +14,7 @@ from figures.draw import LEVEL, panel_letter
 from figures.measured import half_width
 from figures.registry import Figure
 from figures.sampling import Sampler
-from figures.study_records import case, explained, explained_files, figure
+from figures.study_records import case, explained, explained_files, figure, letter
 from figures.style import FAINT, FROZEN, MARKED, NOTE, POLE, STEPS
 from figures.table import MARK, Table
 from simulate.evidence import bootstrap_interval
@@ -86,8 +86,8 @@ def draw(table: Table, canvas: Canvas) -> None:
         own = table.select(case=name)
         _scores(row[0], own)
         _pairs(row[1], own)
-        panel_letter(row[0], "aceg"[number], name)
-        panel_letter(row[1], "bdfh"[number], f"{name}, pairs of tasks")
+        panel_letter(row[0], letter(2 * number), name)
+        panel_letter(row[1], letter(2 * number + 1), f"{name}, pairs of tasks")
 
 
 def _scores(ax: Axes, table: Table) -> None:

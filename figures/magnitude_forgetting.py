@@ -16,7 +16,7 @@ from deep.studies.records import StudyRun
 from figures.draw import LEVEL, entry, panel_letter
 from figures.registry import Figure
 from figures.sampling import Sampler
-from figures.study_records import LOOKS, case, confirmed, confirmed_files, figure, look
+from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, figure, letter, look, panels
 from figures.style import PLAIN, Look
 from figures.table import MARK, THEORY, Table
 from theory import TaskSequence, expected_errors, initialized
@@ -25,7 +25,6 @@ QUANTITY, MAGNITUDE, LAW = "forgetting", "squared update, relative", "linear law
 TASKS, BLOCKS, SAMPLES, SIGMA = 5, {"shared": 60, "specific": 120}, 30, 0.3
 DISTANCES = {"similar tasks": 0.25, "different tasks": 1.0}  # |w_i - w_j|^2 in each block; |w_i|^2 = 1
 SCALES = np.linspace(0, 1, 41)
-_COLUMNS = 3
 
 
 def sequence(distance: float, scale: float | None) -> TaskSequence:
@@ -70,14 +69,12 @@ def squared_update(run: StudyRun) -> float:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = list(dict.fromkeys(row.case for row in table if row.kind not in (THEORY, MARK)))
-    axes = canvas.subplots(math.ceil((len(cases) + 1) / _COLUMNS), _COLUMNS, squeeze=False).ravel()
+    axes = panels(canvas, len(cases) + 1)
     for number, (ax, name) in enumerate(zip(axes, cases, strict=False)):
         _measured(ax, table.select(case=name))
-        panel_letter(ax, "abcdefghijklmnop"[number], name)
+        panel_letter(ax, letter(number), name)
     _law(axes[len(cases)], table.select(case=LAW))
-    panel_letter(axes[len(cases)], "abcdefghijklmnop"[len(cases)], "linear theory, exact")
-    for ax in axes[len(cases) + 1 :]:
-        ax.set_visible(False)
+    panel_letter(axes[len(cases)], letter(len(cases)), "linear theory, exact")
     handles = [entry(Look(own.colour, "", own.marker), arm) for arm, own in LOOKS.items()]
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
@@ -121,8 +118,7 @@ def caption(table: Table) -> str:
 
 
 def _height() -> float:
-    streams = sum(len(confirmed(path).streams) for path in confirmed_files().values())
-    return 0.6 + 2.4 * math.ceil((streams + 1) / _COLUMNS)
+    return 0.6 + 2.4 * math.ceil((confirmed_streams() + 1) / COLUMNS)
 
 
 FIGURE = figure(

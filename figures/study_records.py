@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
 from deep.studies.design import BASELINES, CONFIRM, Preset
@@ -22,6 +27,27 @@ CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pa
 LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
     "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "<"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
 }  # fmt: skip
+
+COLUMNS = 3
+
+
+def panels(canvas: Canvas, count: int, **options: Any) -> list[Axes]:
+    """Return ``count`` axes in rows of three."""
+    axes = canvas.subplots(math.ceil(count / COLUMNS), COLUMNS, squeeze=False, **options).ravel()
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    return list(axes[:count])
+
+
+def letter(number: int) -> str:
+    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return letters[number] if number < len(letters) else letters[number // len(letters) - 1] + letters[number % len(letters)]
+
+
+def confirmed_streams() -> int:
+    """Count the streams of all confirmed studies."""
+    return sum(len(confirmed(path).streams) for path in confirmed_files().values())
 
 
 def confirmed_files() -> dict[str, Path]:
@@ -53,8 +79,9 @@ def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
 
 
 def case(preset: Preset, stream: str) -> str:
-    """Name of a stream in tables, with its preset's, since labels of two presets may be equal; where it says the preset already, alone."""
-    return stream if preset.name in stream.lower() else f"{stream} ({preset.name})"
+    """Name of a stream in tables: its label, with its preset's name where another recorded preset has the same label."""
+    others = (PRESETS[name] for name in confirmed_files() if name != preset.name)
+    return f"{stream} ({preset.name})" if any(stream == entry.label for other in others for entry in other.streams) else stream
 
 
 def look(arm: str) -> Look:

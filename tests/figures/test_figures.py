@@ -24,7 +24,7 @@ TRIALS = 200
 OF_ANOTHER_KIND = {
     "phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path",
     "linear_training", "cost_against_p", "forgetting_distributions", "verdict_calibration",
-    "hybrid_accuracy", "hybrid_depths", "hybrid_scores", "magnitude_forgetting",
+    "hybrid_accuracy", "hybrid_depths", "hybrid_forgetting", "hybrid_scores", "magnitude_forgetting",
 }  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from deep.studies.effects import UnitEffects
 from deep.studies.pair_records import PairRecord
 from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
-from figures import hybrid_accuracy, hybrid_depths, hybrid_scores, magnitude_forgetting, study_records
+from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting, study_metric, study_records
 from figures.measured import half_width
 from figures.style import canvas_with_caption, style
 from figures.table import MARK, THEORY, Table
 from theory import expected_errors, frozen, initialized
 
-MODULES = (hybrid_accuracy, hybrid_depths, hybrid_scores, magnitude_forgetting)
+MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
 STREAMS = ("split digits", "rotated digits")
 UNITS = 6
 ARMS = (*BASELINES, *(rule.strategy for rule in DIGITS.rules), *(rule.control_name for rule in DIGITS.rules))
@@ -78,19 +78,39 @@ def at(table: Table, **values):
     return row
 
 
-def test_differences_are_paired_and_verdicts_are_shown(recorded):
-    table = hybrid_accuracy.compute(None)
+@pytest.mark.parametrize("metric", ["average_accuracy", "forgetting"])
+def test_differences_are_paired(recorded, metric):
+    table = study_metric.computed(metric)(None)
     for stream in STREAMS:
         for arm in ("frozen", "threshold", "constrained as a rate"):
-            pairs = [recorded[stream, arm, unit].metric("forgetting") - recorded[stream, "initialized", unit].metric("forgetting") for unit in range(UNITS)]
-            row = at(table, quantity="forgetting, minus initialized", training=arm, case=stream)
+            pairs = [recorded[stream, arm, unit].metric(metric) - recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]
+            row = at(table, quantity="minus initialized", training=arm, case=stream)
             assert row.mean == pytest.approx(np.mean(pairs), abs=1e-15) and row.trials == UNITS
-            assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9)
-        level = at(table, quantity="average_accuracy, itself", training="graded", case=stream)
-        assert level.mean == pytest.approx(np.mean([recorded[stream, "graded", unit].metric("average_accuracy") for unit in range(UNITS)]), abs=1e-15)
+            assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
+        level = at(table, quantity="itself", case=stream)
+        assert level.mean == pytest.approx(np.mean([recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]), abs=1e-15)
+        lines = {row.training: row.x for row in table.select(quantity="minus initialized", case=stream)}
+        assert len(set(lines.values())) == len(ARMS) - 1 and lines["magnitude"] < lines["magnitude as a rate"] < lines["constrained"]
+
+
+def test_verdicts_are_shown(recorded):
+    table = hybrid_accuracy.FIGURE.compute(None)
     verdicts = {(row.training, row.case): row.source for row in table.select(kind=MARK)}
     assert len(verdicts) == 10 and verdicts["threshold", "split digits"] == "supported" and verdicts["threshold", "rotated digits"] != "supported"
     assert "Supported: threshold on split digits." in hybrid_accuracy.caption(table) and "Means of 6 runs" in hybrid_accuracy.caption(table)
+    assert "Means of 6 runs" in hybrid_forgetting.caption(table)
+
+
+def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
+    runs = [replace(run, preset="digits-large") for run in made_runs() if run.order < 4]
+    write_records(tmp_path / "hybrid_digits-large.jsonl", runs)
+    table = hybrid_accuracy.FIGURE.compute(None)
+    assert {row.case for row in table} == {f"{stream} ({name})" for stream in STREAMS for name in ("digits", "digits-large")}
+    assert "a to b: Means of 6 runs" in hybrid_accuracy.caption(table) and "c to d: Means of 4 runs" in hybrid_accuracy.caption(table)
+
+
+def test_letters_of_many_panels():
+    assert [study_records.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
 
 def test_depths_are_counts_of_trained_stages(recorded):
@@ -137,10 +157,10 @@ def test_updates_and_the_law_beside_them(recorded):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_pictures(recorded, module):
-    table = module.compute(None)
+    table = module.FIGURE.compute(None)
     with style():
-        canvas = canvas_with_caption((8.6, module._height()), "Title.", module.caption(table))
-        module.draw(table, canvas)
+        canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.caption(table))
+        module.FIGURE.draw(table, canvas)
         canvas.draw_without_rendering()
     shown = " ".join(text.get_text() for ax in canvas.axes for text in [ax.title, *ax.texts, ax._left_title])
     assert all(name in shown for name in {row.case for row in table if row.case != magnitude_forgetting.LAW})

@@ -1,0 +1,16 @@
+"""The hybrid study: forgetting of every strategy and control, minus that of initialized training."""
+
+from __future__ import annotations
+
+from figures.study_metric import made, runs
+from figures.table import Table
+
+
+def caption(table: Table) -> str:
+    return (
+        "Forgetting, paired differences: to the left of zero less is forgotten than under initialized training, which may come of learning less. "
+        "The runs are those of the Avg.Acc of hybrid training, and so are lines and controls; verdicts do not rest on forgetting. " + runs(table)
+    )
+
+
+FIGURE = made("forgetting", "Forgetting", "Forgetting under hybrid training.", caption)
