@@ -17,7 +17,7 @@ from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_fil
 from figures.style import MARKED, Look
 from figures.table import Table
 
-CHOSEN, BEST = "trained stages", "best depth by search"
+CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
 _SEARCHED = Look(MARKED, "", "*")
 
 
@@ -27,6 +27,8 @@ def compute(sampler: Sampler) -> Table:
     for name, path in confirmed_files().items():
         preset, results = PRESETS[name], confirmed(path)
         for stream in results.streams:
+            stages = max(len(masks) for arm in results.arms(stream) for run in results.runs(stream, arm) for masks in run.trained)
+            table.add_mark(STAGES, "network", "stages", 0.0, float(stages), path.name, case(preset, stream))
             for rule in (rule.strategy for rule in preset.rules if rule.control == AT_RANDOM):
                 finished = [run for run in results.runs(stream, rule) if run.finished]
                 for task, masks in enumerate(zip(*(run.trained[1:] for run in finished), strict=True), 2):
@@ -56,8 +58,8 @@ def draw(table: Table, canvas: Canvas) -> None:
         if len(own.select(quantity=BEST)):
             measured(ax, own.select(quantity=BEST), _SEARCHED, 0.25)
         # Bars of few runs may leave the possible depths.
-        ax.set_ylim(0.5, math.ceil(own.column("mean").max()) + 0.5)
-        ax.set_xticks(sorted({row.x for row in own}))
+        ax.set_ylim(0.5, own.select(quantity=STAGES).rows[0].mean + 0.5)
+        ax.set_xticks(sorted({row.x for row in own.select(quantity=CHOSEN)}))
         ax.set_xlabel("task")
         ax.set_ylabel("trained stages" if number % COLUMNS == 0 else "")
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
