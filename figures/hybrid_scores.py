@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
 from deep.studies.presets import PRESETS
@@ -35,22 +36,24 @@ def compute(sampler: Sampler) -> Table:
             points = [(score, gains) for unit in effects if unit.stream == stream for score, gains in zip(unit.scores, unit.gains, strict=True)]
             for score, gains in points:
                 table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, path.name, own)
-            _add_correlation(table, [(score, float(np.mean(gains))) for score, gains in points], path.name, own)
+            _add_correlation(table, "score and benefit", [(score, float(np.mean(gains))) for score, gains in points], path.name, own)
             _add_pairs(table, [pair for pair in pairs if pair.stream == stream], path.name, own)
     return table
 
 
-def _add_correlation(table: Table, points: list[tuple[float, float]], source: str, own: str) -> None:
+def _add_correlation(table: Table, name: str, points: list[tuple[float, float]], source: str, own: str) -> None:
     def pearson(values: np.ndarray) -> float:
         return float(np.corrcoef(values.T)[0, 1]) if values.std(axis=0).min() > 0 else 0.0
 
     low, high = bootstrap_interval(points, pearson, LEVEL)
     for x_name, value in (("low", low), ("estimate", pearson(np.array(points))), ("high", high)):
-        table.add_mark(CORRELATION, "score and benefit", x_name, 0.0, value, source, own)
+        table.add_mark(CORRELATION, name, x_name, 0.0, value, source, own)
 
 
 def _add_pairs(table: Table, pairs: list[PairRecord], source: str, own: str) -> None:
     placed = sorted((needed_share(pair), pair.advantage) for pair in pairs)
+    ranks = np.transpose([rankdata(column) for column in np.transpose(placed)])
+    _add_correlation(table, "ranks of pairs", [tuple(row) for row in ranks.tolist()], source, own)
     for share, advantage in placed:
         table.add_mark(WINS, "pair", "share", share, advantage, source, own)
     for part in np.array_split(np.array(placed), min(_BINS, len(placed) // 2)):
@@ -96,13 +99,17 @@ def _scores(ax: Axes, table: Table) -> None:
     look = STEPS[1]
     ax.errorbar(rows.column("x"), 100 * rows.column("mean"), 100 * spread, fmt=look.marker, color=look.colour, markersize=3.6, elinewidth=0.8)
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
-    values = {row.x_name: row.mean for row in table.select(quantity=CORRELATION)}
-    words = f"r = {values['estimate']:+.2f} [{values['low']:+.2f}, {values['high']:+.2f}]"
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.15 * (high - low))  # room for the correlation
-    ax.text(0.98, 0.97, words.replace("-", "\u2212"), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=NOTE)
+    _correlation(ax, table.select(quantity=CORRELATION, training="score and benefit"), "r")
     ax.set_xlabel("score (cosine of gradients)")
     ax.set_ylabel("benefit of all stages (points)")
+
+
+def _correlation(ax: Axes, table: Table, symbol: str) -> None:
+    values = {row.x_name: row.mean for row in table}
+    words = f"{symbol} = {values['estimate']:+.2f} [{values['low']:+.2f}, {values['high']:+.2f}]"
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.15 * (high - low))  # room for the words
+    ax.text(0.98, 0.97, words.replace("-", "\u2212"), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=NOTE)
 
 
 def _pairs(ax: Axes, table: Table) -> None:
@@ -114,6 +121,7 @@ def _pairs(ax: Axes, table: Table) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
     right = max(1.5, 1.05 * points.column("x").max())
     ax.axvspan(1, right, color=POLE, linewidth=0, zorder=0)
+    _correlation(ax, table.select(quantity=CORRELATION, training="ranks of pairs"), r"$\rho$")
     ax.set_xlim(min(-0.5, 1.05 * points.column("x").min()), right)
     ax.set_xlabel(r"$(e_q-|q_2-q_1|^2)$ / value that frozen training needs")
     ax.set_ylabel("frozen $-$ initialized (points)")
@@ -135,7 +143,7 @@ def caption(table: Table) -> str:
         "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
         f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
         "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
-        "Student 95\u00a0% intervals as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error "
+        "Student 95\u00a0% intervals, rho: Spearman's rank correlation with a bootstrap 95\u00a0% interval, both as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error "
         "that task 1 leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training "
         "wins in the grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from scipy.stats import t as student
 
 from deep.records import write_records
@@ -128,10 +129,13 @@ def test_scores_benefits_and_pairs(recorded):
     table = hybrid_scores.compute(None)
     points = table.select(quantity=hybrid_scores.BENEFIT)
     assert len(points) == 6 and at(points, x=0.1).mean == 0.5 and at(points, x=0.1).trials == 3
-    (estimate,) = (row.mean for row in table.select(quantity=hybrid_scores.CORRELATION) if row.x_name == "estimate")
+    estimate = at(table, quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
     assert estimate == pytest.approx(np.corrcoef(points.column("x"), points.column("mean"))[0, 1], rel=1e-12)
     pairs = [entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord)]
     drawn = table.select(quantity=hybrid_scores.WINS)
+    ranked = {row.x_name: row.mean for row in table.select(quantity=hybrid_scores.CORRELATION, training="ranks of pairs")}
+    assert ranked["estimate"] == pytest.approx(spearmanr(drawn.column("x"), drawn.column("mean")).statistic, rel=1e-12)
+    assert ranked["low"] < ranked["estimate"] < ranked["high"]
     assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.advantage for pair in pairs), abs=1e-15)
     assert [hybrid_scores.needed_share(pair) > 1 for pair in pairs] == [hybrid_scores.predicted(pair) for pair in pairs]
     assert len({hybrid_scores.predicted(pair) for pair in pairs}) == 2
