@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import warnings
 
 from joblib._parallel_backends import LokyBackend
 
@@ -12,6 +13,8 @@ class ProcessBackend(LokyBackend):
     """Worker processes with one BLAS thread each, which leave interrupts to the process that hands out the jobs."""
 
     def __init__(self, nesting_level: int = 0) -> None:
+        # Loky replaces a worker that has grown by 300 MB, as one does that keeps data sets; its jobs go on, nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=1, initializer=_ignore_interrupts)
 
     def abort_everything(self, ensure_ready: bool = True) -> None:

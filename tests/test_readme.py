@@ -70,3 +70,21 @@ def test_every_path_of_the_layout_exists():
         assert any((ROOT / folder / (file[0] or file[1])).exists() for folder in ("theory", "simulate", "figures"))
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / picture).is_file()
+
+
+def test_the_hybrid_study_found_what_is_said():
+    """Every row of the table against the committed records: streams, runs, and what is supported."""
+    from deep.studies.presets import PRESETS
+    from deep.studies.statistics import SUPPORTED, comparisons, verdicts
+    from figures.study_records import confirmed, confirmed_files
+
+    rows = re.findall(r"^\| .*\(`([\w-]+)`\).* \| (\d+) \| (\d+) \| (.*) \|$", README, re.M)
+    assert [row[0] for row in rows] == list(confirmed_files())
+    for name, streams, runs, claimed in rows:
+        preset, results = PRESETS[name], confirmed(confirmed_files()[name])
+        assert (int(streams), int(runs)) == (len(results.streams), len(preset.confirmation))
+        compared = comparisons(results, preset.rules, preset.level)
+        assert all(entry.low <= 0 for entry in compared if (entry.rule, entry.reference, entry.metric) == ("threshold", "threshold at random", "average_accuracy"))
+        found = [verdict for verdict in verdicts(compared, preset.rules) if verdict.verdict == SUPPORTED]
+        assert (claimed == "none") == (not found)
+        assert len(found) == len(claimed.split(", ")) * (claimed != "none") and all(verdict.rule in claimed for verdict in found)
