@@ -17,7 +17,7 @@ from figures.registry import Figure
 from figures.sampling import Sampler
 from figures.study_records import case, explained, explained_files, figure, letter
 from figures.style import FAINT, FROZEN, MARKED, NOTE, POLE, STEPS
-from figures.table import MARK, Table
+from figures.table import Table
 from simulate.evidence import bootstrap_interval
 from theory.ledger import notation as s
 from theory.regions import region_of, zeta

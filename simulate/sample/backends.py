@@ -20,7 +20,7 @@ import numpy as np
 from simulate.sample.features import FeatureLaw, StandardNormal
 from simulate.sample.plan import Plan, TaskPlan
 from simulate.sample.solvers import MinNorm, as_rule
-from simulate.sample.streams import FEATURES, NOISE, TRIALS_PER_BLOCK, Streams, numpy_generator
+from simulate.sample.streams import FEATURES, NOISE, Streams, numpy_generator
 from theory.errors import InputError
 
 BACKENDS = ("numpy", "torch")

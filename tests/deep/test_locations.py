@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_data import made_dataset
-from made_files import COUNTS, content, idx_bytes, small, write
+from made_files import content, idx_bytes, small, write
 
 from deep.data import load, names, resolve_root, survey, with_own_parts
 from deep.data.locations import DataRoot
