@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ from theory.ledger import notation as s
 from theory.regions import region_of, zeta
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
+SCORES, RANKS = "score and benefit", "ranks of pairs"  # what is correlated
 _BINS = 5
 _TIE = 1e-6  # accuracies are recorded to six digits
 
@@ -36,24 +38,28 @@ def compute(sampler: Sampler) -> Table:
             points = [(score, gains) for unit in effects if unit.stream == stream for score, gains in zip(unit.scores, unit.gains, strict=True)]
             for score, gains in points:
                 table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, path.name, own)
-            _add_correlation(table, "score and benefit", [(score, float(np.mean(gains))) for score, gains in points], path.name, own)
+            _add_correlation(table, SCORES, _pearson, [(score, float(np.mean(gains))) for score, gains in points], path.name, own)
             _add_pairs(table, [pair for pair in pairs if pair.stream == stream], path.name, own)
     return table
 
 
-def _add_correlation(table: Table, name: str, points: list[tuple[float, float]], source: str, own: str) -> None:
-    def pearson(values: np.ndarray) -> float:
-        return float(np.corrcoef(values.T)[0, 1]) if values.std(axis=0).min() > 0 else 0.0
+def _pearson(points: np.ndarray) -> float:
+    return float(np.corrcoef(points.T)[0, 1]) if points.std(axis=0).min() > 0 else 0.0
 
-    low, high = bootstrap_interval(points, pearson, LEVEL)
-    for x_name, value in (("low", low), ("estimate", pearson(np.array(points))), ("high", high)):
+
+def _spearman(points: np.ndarray) -> float:
+    return _pearson(rankdata(points, axis=0))
+
+
+def _add_correlation(table: Table, name: str, of: Callable[[np.ndarray], float], points: list[tuple[float, float]], source: str, own: str) -> None:
+    low, high = bootstrap_interval(points, of, LEVEL)
+    for x_name, value in (("low", low), ("estimate", of(np.array(points))), ("high", high)):
         table.add_mark(CORRELATION, name, x_name, 0.0, value, source, own)
 
 
 def _add_pairs(table: Table, pairs: list[PairRecord], source: str, own: str) -> None:
     placed = sorted((needed_share(pair), pair.advantage) for pair in pairs)
-    ranks = np.transpose([rankdata(column) for column in np.transpose(placed)])
-    _add_correlation(table, "ranks of pairs", [tuple(row) for row in ranks.tolist()], source, own)
+    _add_correlation(table, RANKS, _spearman, placed, source, own)
     for share, advantage in placed:
         table.add_mark(WINS, "pair", "share", share, advantage, source, own)
     for part in np.array_split(np.array(placed), min(_BINS, len(placed) // 2)):
@@ -99,7 +105,7 @@ def _scores(ax: Axes, table: Table) -> None:
     look = STEPS[1]
     ax.errorbar(rows.column("x"), 100 * rows.column("mean"), 100 * spread, fmt=look.marker, color=look.colour, markersize=3.6, elinewidth=0.8)
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
-    _correlation(ax, table.select(quantity=CORRELATION, training="score and benefit"), "r")
+    _correlation(ax, table.select(quantity=CORRELATION, training=SCORES), "r")
     ax.set_xlabel("score (cosine of gradients)")
     ax.set_ylabel("benefit of all stages (points)")
 
@@ -121,7 +127,7 @@ def _pairs(ax: Axes, table: Table) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
     right = max(1.5, 1.05 * points.column("x").max())
     ax.axvspan(1, right, color=POLE, linewidth=0, zorder=0)
-    _correlation(ax, table.select(quantity=CORRELATION, training="ranks of pairs"), r"$\rho$")
+    _correlation(ax, table.select(quantity=CORRELATION, training=RANKS), r"$\rho$")
     ax.set_xlim(min(-0.5, 1.05 * points.column("x").min()), right)
     ax.set_xlabel(r"$(e_q-|q_2-q_1|^2)$ / value that frozen training needs")
     ax.set_ylabel("frozen $-$ initialized (points)")
@@ -143,8 +149,9 @@ def caption(table: Table) -> str:
         "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
         f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
         "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
-        "Student 95\u00a0% intervals, rho: Spearman's rank correlation with a bootstrap 95\u00a0% interval, both as if pairs were independent. Horizontal: the linear theory's quantity for forgetting, measured in weights: error "
-        "that task 1 leaves in the specific part less squared distance of the tasks, over what shared error and dimensions demand (no noise); frozen training "
+        "Student 95\u00a0% intervals, rho: Spearman's rank correlation with a bootstrap 95\u00a0% interval, both as if pairs were independent. "
+        "Horizontal: the linear theory's quantity for forgetting, measured in weights: error that task 1 leaves in the specific part less squared "
+        "distance of the tasks, over what shared error and dimensions demand (no noise); frozen training "
         "wins in the grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
     )

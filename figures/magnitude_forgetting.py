@@ -16,7 +16,7 @@ from deep.studies.records import StudyRun
 from figures.draw import LEVEL, entry, panel_letter
 from figures.registry import Figure
 from figures.sampling import Sampler
-from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, figure, letter, look, panels
+from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, face, figure, letter, look, panels
 from figures.style import PLAIN, Look
 from figures.table import MARK, THEORY, Table
 from theory import TaskSequence, expected_errors, initialized
@@ -84,9 +84,8 @@ def _measured(ax: Axes, table: Table) -> None:
         (across,) = table.select(quantity=MAGNITUDE, training=row.training).rows
         half_y, half_x = (student.ppf((1 + LEVEL) / 2, r.trials - 1) * r.stderr for r in (row, across))
         own = look(row.training)
-        face = "white" if " " in row.training else own.colour
         ax.errorbar(
-            row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, markersize=4, markerfacecolor=face, elinewidth=0.8
+            row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, markersize=4, markerfacecolor=face(row.training), elinewidth=0.8
         )  # fmt: skip
     ax.set_xlabel(r"$|\Delta|^2$ / that of initialized")
     ax.set_ylabel("forgetting (points)")

@@ -17,7 +17,7 @@ from figures.draw import panel_letter
 from figures.measured import half_width, runs_sentence
 from figures.registry import Figure
 from figures.sampling import Sampler
-from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, figure, letter, look, panels
+from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, face, figure, letter, look, panels
 from figures.style import FAINT, MARKED, NOTE
 from figures.table import MARK, Table
 
@@ -71,8 +71,8 @@ def drawn(words: str, judged: bool) -> Callable[[Table, Canvas], None]:
                 if mark.source in _MARKS:
                     shape, size = _MARKS[mark.source]
                     ax.plot(1.0, mark.x, shape, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
-        handles = [Line2D([], [], color=NOTE, marker="o", linestyle="", markersize=4, markerfacecolor=face, label=label)
-                   for face, label in ((NOTE, "strategy"), ("white", "best fixed depth, or the rule's control"))]  # fmt: skip
+        handles = [Line2D([], [], color=NOTE, marker="o", linestyle="", markersize=4, markerfacecolor=fill, label=label)
+                   for fill, label in ((NOTE, "strategy"), ("white", "best fixed depth, or the rule's control"))]  # fmt: skip
         if judged:
             handles += [Line2D([], [], color=MARKED, marker=shape, linestyle="", markersize=size, label=verdict) for verdict, (shape, size) in _MARKS.items()]
         canvas.legend(handles=handles, loc="outside upper center", ncols=4)
@@ -85,9 +85,9 @@ def _panel(ax: Axes, table: Table) -> None:
     rows = table.select(quantity=DIFFERENCE)
     for row, half in zip(rows, half_width(rows), strict=True):
         own = look(row.training)
-        face = own.colour if row.training in LOOKS and " " not in row.training else "white"
         ax.errorbar(
-            100 * row.mean, row.x, xerr=100 * half, fmt=own.marker, color=own.colour, markersize=4, markerfacecolor=face, elinewidth=1.1, capsize=2.0
+            100 * row.mean, row.x, xerr=100 * half, fmt=own.marker, color=own.colour, markersize=4, markerfacecolor=face(row.training),
+            elinewidth=1.1, capsize=2.0,
         )  # fmt: skip
     ax.axvline(0, color=FAINT, linewidth=0.7, zorder=0)
     ax.set_yticks(list(LINES.values()), list(LINES), fontsize=8.5)

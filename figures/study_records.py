@@ -90,6 +90,11 @@ def look(arm: str) -> Look:
     return PLAIN if rule is None else LOOKS[rule]
 
 
+def face(arm: str) -> str:
+    """Return the colour that fills an arm's marker: strategies are filled, the best fixed depth and controls hollow."""
+    return "white" if " " in arm else look(arm).colour
+
+
 def figure(files: dict[str, Path], make: Callable[[tuple[Path, ...]], Figure]) -> Figure | None:
     """Return a figure of records with its sources; None, which is no figure, as long as none was recorded."""
     return make((*files.values(), *CODE)) if files else None

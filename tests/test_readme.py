@@ -84,7 +84,33 @@ def test_the_hybrid_study_found_what_is_said():
         preset, results = PRESETS[name], confirmed(confirmed_files()[name])
         assert (int(streams), int(runs)) == (len(results.streams), len(preset.confirmation))
         compared = comparisons(results, preset.rules, preset.level)
-        assert all(entry.low <= 0 for entry in compared if (entry.rule, entry.reference, entry.metric) == ("threshold", "threshold at random", "average_accuracy"))
+        control = ("threshold", "threshold at random", "average_accuracy")
+        assert all(entry.low <= 0 for entry in compared if (entry.rule, entry.reference, entry.metric) == control)
         found = [verdict for verdict in verdicts(compared, preset.rules) if verdict.verdict == SUPPORTED]
         assert (claimed == "none") == (not found)
         assert len(found) == len(claimed.split(", ")) * (claimed != "none") and all(verdict.rule in claimed for verdict in found)
+
+
+def test_what_scores_and_region_foresaw_is_what_is_said():
+    """The sentences below the table, number by number, against the committed records."""
+    from figures import hybrid_scores
+
+    table = hybrid_scores.compute(None)
+    found = {(row.case, row.training, row.x_name): row.mean for row in table.select(quantity=hybrid_scores.CORRELATION)}
+    score = {case: [found[case, hybrid_scores.SCORES, which] for which in ("low", "estimate", "high")] for case, _, _ in found}
+    ranks = {case: found[case, hybrid_scores.RANKS, "low"] for case in score}
+    lowest, highest = (pick(estimate for _, estimate, _ in score.values()) for pick in (min, max))
+    ((low, _, high),) = (interval for interval in score.values() if not interval[0] <= 0 <= interval[2])
+    pairs = table.select(quantity=hybrid_scores.WINS)
+    split = [case for case in ranks if case.startswith("split")]
+    text = " ".join(README.split())
+    assert len(score) == 6 and f"over six streams its correlation with what training everything adds lies between {short(lowest)} and +{short(highest)}" in text
+    assert score["split CIFAR-100, 10 tasks"][0] == low and f"leave out zero ({short(low)} to {short(high, 3)})" in text
+    better = sum(row.mean > hybrid_scores._TIE for row in pairs)
+    assert not any(row.x > 1 for row in pairs) and f"frozen training was better in {better} of {len(pairs)}" in text
+    assert len(split) == 4 and sum(ranks[case] > 0 for case in split) == 3 and sum(low > 0 for low in ranks.values()) == 3
+
+
+def short(number: float, digits: int = 2) -> str:
+    """Write a number below 1 as the README does, without the zero before the point."""
+    return f"{number:.{digits}f}".replace("0.", ".", 1)

@@ -110,6 +110,12 @@ def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
     assert "a to b: Means of 6 runs" in hybrid_accuracy.caption(table) and "c to d: Means of 4 runs" in hybrid_accuracy.caption(table)
 
 
+def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
+    filled = {arm for arm in ARMS if study_records.face(arm) != "white"}
+    assert filled == {"initialized", "frozen", *(rule.strategy for rule in DIGITS.rules)}
+    assert all(study_records.look(rule.control_name) is study_records.look(rule.strategy) for rule in DIGITS.rules)
+
+
 def test_letters_of_many_panels():
     assert [study_records.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
