@@ -1,4 +1,4 @@
-"""Hypothesis profiles, the path to the oracles, and the summary of mutation counts."""
+"""Hypothesis profiles, the paths to what tests share, and the summary of mutation counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-sys.path.insert(0, str(Path(__file__).parent / "theory" / "oracles"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "theory" / "oracles")]  # stand_in_device and the oracles
 
 _FIXED = settings(derandomize=True, deadline=None, database=None)
 # Shrinking takes minutes for each test that a broken law fails; the long run does it.

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from sampler_reference import CASES, SAMPLES, random_sequence, same_bits, vectors, with_memory
+from scipy import stats
+from stand_in_device import DEVICE, StandInDevice
 
 from simulate import GradientDescent, Rademacher, Ridge, simulate
 from simulate.sample import torch_backend
@@ -84,6 +85,33 @@ def test_single_precision_is_single():
         learner.run(np.zeros((trials, tasks, tasks)), np.zeros((trials, tasks)), np.zeros((trials, tasks)))
         assert {str(theta.dtype).removeprefix("torch.") for theta in learner.theta} == {"float32"}
     assert simulate(CASES["frozen"], 4, **TORCH_SINGLE).errors_sample.dtype == np.float64
+
+
+class StandInNormals:
+    """No values: the stand-in has none."""
+
+    def __init__(self, sequence, kind):
+        self._kind = kind
+
+    def standard_normal(self, shape):
+        return torch.empty(shape, **self._kind)
+
+
+@pytest.mark.parametrize("solver", ["auto", "qr"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_sampler_keeps_to_its_device(name, solver, monkeypatch):
+    """What a GPU refuses, tensors of two places in one operator; what comes back are a batch's results alone."""
+    monkeypatch.setitem(torch_backend.TOGETHER, DEVICE.type, torch_backend.TOGETHER["cuda"])
+    monkeypatch.setattr(torch_backend, "TorchNormals", StandInNormals)
+    library = torch_backend.TorchBackend("float64", DEVICE)
+    with StandInDevice() as device:
+        plan = plan_for(library, make_plan(CASES[name], solver))
+        trials = library.together(plan)
+        learner = Learner(plan, library.streams(0, 0), trials, library)
+        before = len(device.crossings)
+        tasks = len(plan.tasks)
+        learner.run(np.zeros((trials, tasks, tasks)), np.zeros((trials, tasks)), np.zeros((trials, tasks)))
+        assert len(device.crossings) - before == tasks * (2 + len(plan.dimensions))  # two lengths a task, its distances block by block
 
 
 def test_single_precision_takes_qr_in_a_wider_range():
