@@ -98,6 +98,7 @@ def train(job: Job) -> RunRecord | None:
     """Train a run to its end from its checkpoint, if there is one; return its record, None if memory did not suffice."""
     import torch
 
+    from deep.training.device import out_of_memory
     from deep.training.run import train_run
 
     folder = RunsFolder(job.out).run(job.config.key)
@@ -110,7 +111,9 @@ def train(job: Job) -> RunRecord | None:
         torch.set_num_threads(1)  # more threads sum in another order, and the numbers would depend on the machine
         try:
             record = train_run(job.config, build_stream(job.config, job.source), folder.path, folder.put_record, progress=job.progress)
-        except (torch.cuda.OutOfMemoryError, MemoryError):
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
             return None
         except InputError:
             if record is None:

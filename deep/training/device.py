@@ -11,7 +11,9 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.
 
 
 def chosen_device(name: str) -> torch.device:
-    """Return the device; on a GPU convolutions are told to give the same numbers every time.
+    """Return the device; on a GPU the libraries are told to give the same numbers every time, and to all digits of float32.
+
+    PyTorch lets convolutions of float32 round their factors to 10 bits (TF32) unless told otherwise.
 
     Raises
     ------
@@ -22,6 +24,7 @@ def chosen_device(name: str) -> torch.device:
         if not torch.cuda.is_available():
             raise InputError("the device is 'cuda', but PyTorch finds no CUDA device here; choose device cpu, or install a driver and a CUDA build of torch")
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return torch.device(name)
 
 
@@ -34,3 +37,10 @@ def wait(device: torch.device) -> None:
     """Wait until the device has done all its work, so that a clock may be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory did not suffice, on the device or beside it."""
+    # Only PyTorch's own allocator on a GPU has a type for it; the driver, CUDA's libraries and the CPU's allocator have texts.
+    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
+    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (isinstance(error, RuntimeError) and any(text in str(error) for text in texts))

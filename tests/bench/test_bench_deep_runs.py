@@ -39,6 +39,12 @@ def test_the_goal_decides_the_verdict():
     assert bench_deep_runs.table({**row, "ratio": 1.8}).endswith("met\n") and bench_deep_runs.table({**row, "ratio": 1.79}).endswith("missed\n")
 
 
+@pytest.mark.parametrize(("device", "workers", "goal"), [("cpu", 2, 1.8), ("cuda", 16, 8)])
+def test_the_goals_are_those_asked_for(monkeypatch, device, workers, goal):
+    monkeypatch.setattr(bench_deep_runs, "timed", lambda configs, workers: (1.0, []))
+    assert bench_deep_runs.measure(2, 1, workers, device)["goal"] == goal
+
+
 def test_bad_input():
     result = subprocess.run([sys.executable, str(PROGRAM), "--runs", "1", "--epochs", "0"], capture_output=True, text=True, timeout=120)
     assert result.returncode == 2 and result.stderr.startswith("error: ")

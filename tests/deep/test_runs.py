@@ -116,7 +116,23 @@ def test_a_run_that_does_not_fit_alone(tmp_path, monkeypatch):
         list(execute.train_runs([RunConfig(), RunConfig(order=1)], tmp_path, workers=2, tell=lambda text: None))
 
 
-@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def no_memory_here():
+    """Return the error of PyTorch's allocator on this machine."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**58, dtype=torch.uint8)
+    return caught.value
+
+
+NO_MEMORY = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("CUDA error: out of memory"),  # the driver, where a process has no room even to begin
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    no_memory_here(),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
 def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monkeypatch, error):
     def no_memory(*_, **__):
         raise error
@@ -127,6 +143,15 @@ def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monke
         patch.setattr("deep.training.run.train_run", no_memory)
         assert execute.train(job) is None
     assert RunsFolder(tmp_path).states()[0].status == "interrupted" and torch.get_num_threads() == threads
+
+
+def test_another_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr("deep.training.run.train_run", broken)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        execute.train(execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource()))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

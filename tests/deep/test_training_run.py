@@ -231,3 +231,18 @@ def test_runs_that_cannot_be_trained(monkeypatch):
     with pytest.raises(InputError, match="finds no CUDA device here; choose device cpu"):
         train_run(made_config(device="cuda"), made_stream())
     assert chosen_device("cpu") == CPU
+
+
+def test_float32_on_a_gpu_is_float32(monkeypatch):
+    """PyTorch's convolutions there round to 10 bits unless told otherwise; and the algorithms are those that repeat."""
+    flags = {(torch.backends.cudnn, "allow_tf32"): True, (torch.backends.cuda.matmul, "allow_tf32"): True, (torch.backends.cudnn, "deterministic"): False}
+    before = [getattr(*flag) for flag in flags]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    try:
+        for flag, value in flags.items():
+            setattr(*flag, value)
+        assert chosen_device("cuda").type == "cuda"
+        assert [getattr(*flag) for flag in flags] == [False, False, True]
+    finally:
+        for flag, value in zip(flags, before, strict=True):
+            setattr(*flag, value)
