@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from figures.captions import simulation_sentence
-from figures.draw import curve, entry, points, panel_letter
+from figures.draw import curve, entry, panel_letter, points
 from figures.registry import Figure
 from figures.sampling import Point, Sampler
 from figures.style import FROZEN, INITIALIZED, NOTE, POLE, STEPS

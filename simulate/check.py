@@ -21,8 +21,8 @@ from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, variance_upper_bound
 from simulate.keys import canonical, sequence_key
 from simulate.planning import Levels, Settings, TrialPlan, plan_trials
-from simulate.sample.run import simulate
 from simulate.sample.features import StandardNormal
+from simulate.sample.run import simulate
 from simulate.sample.solvers import MIN_NORM
 from simulate.simulation import Simulation
 from simulate.targets import Target

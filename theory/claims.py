@@ -174,10 +174,11 @@ def _interior_extrema(settings: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _one_optimisation() -> ClaimVerdict:
+    from dataclasses import replace
+
     from theory.constructors import frozen, initialized
     from theory.equivalents import approximate_errors, best_weight
     from theory.law import expected_errors
-    from dataclasses import replace
 
     setting = {"blocks": {"shared": 30, "specific": 40}, "samples": (20, 15), "noise": (0.3, 0.5)}
     truths = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[1.0, 0.5], [0.5, 1.0]])}

@@ -1,7 +1,7 @@
 """Networks as a chain of named stages from the input to the head, of which the last few or any others can be trained."""
 
 from deep.networks.base import HEAD, Network
-from deep.networks.registry import build, default_network, default_normalisation, names
 from deep.networks.normalisation import NORMALISATIONS
+from deep.networks.registry import build, default_network, default_normalisation, names
 
 __all__ = ["HEAD", "NORMALISATIONS", "Network", "build", "default_network", "default_normalisation", "names"]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
 from simulate.jobs import run_jobs
-from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
 from simulate.runs import RunStore
 from simulate.sample.backends import choose_backend
 from simulate.sample.methods import METHODS
 from simulate.sample.streams import canonical_seed
+from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
 from simulate.sweeps.points import PointRecord, SweepPoint, make_points
+from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
 from simulate.sweeps.result import SweepResult, SweepRow
 from theory.errors import InputError
 from theory.problem import TaskSequence

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulate.cases import build_case, call_case, check_cases, read_keywords
-from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
 from simulate.runs import RunStore
 from simulate.sample.features import StandardNormal
 from simulate.sample.methods import choose_method
 from simulate.sample.solvers import MIN_NORM
+from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
 from simulate.sweeps.tally import Tally
 from simulate.targets import parse_target
 from simulate.wording import case_labels

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulate.sweeps.chunks import Sampling
 from simulate.evidence import Estimate
 from simulate.files import replace_file, require_writable
+from simulate.sweeps.chunks import Sampling
 from simulate.sweeps.precision import INFINITE, OPEN
 from simulate.wording import plain, round_to
 from theory.errors import InputError

@@ -11,12 +11,13 @@ import pytest
 import scipy.stats
 
 import simulate.sweeps.chunks
-from simulate import grid, simulate as sample, sweep
-from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
+from simulate import grid, sweep
+from simulate import simulate as sample
 from simulate.jobs import JobError
-from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
 from simulate.runs import RunStore
+from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.sweeps.points import make_points
+from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
 from simulate.sweeps.tally import Tally
 from theory import expected_errors, initialized, one_block, one_head_per_task
 from theory.errors import InputError

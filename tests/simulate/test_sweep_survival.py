@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from simulate import sweep
-from simulate.sweeps.chunks import chunks_of
 from simulate.runs import RunStore
+from simulate.sweeps.chunks import chunks_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """
@@ -157,8 +157,8 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
     cases, targets = [{"p": p} for p in range(30, 42)], ["forgetting"]
     quiet = sweep(build, cases, targets, trials=500, method="direct")
     with pytest.MonkeyPatch.context() as patch:
-        import simulate.sweeps.chunks as chunks
         import simulate.jobs
+        import simulate.sweeps.chunks as chunks
 
         work = chunks.compute_job
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import pytest
 from law_battery import (
-    LAW_CHECKS, check_integrals_in_floats, check_integrals_in_fractions, check_number_systems, check_truths,
+    LAW_CHECKS,
+    check_integrals_in_floats,
+    check_integrals_in_fractions,
+    check_number_systems,
+    check_truths,
 )  # fmt: skip
 from moment_battery import MOMENT_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
