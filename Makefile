@@ -1,6 +1,8 @@
 # driftlaw: `make figures`, `make test` and `make bench` set up what they need themselves.
 PYTHON ?= python3
 VENV ?= .venv
+# Where `make bench` trains: cpu or cuda, whose records stand beside the others.
+DEVICE ?= cpu
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 # One BLAS thread a process: the programs bring their own workers.
@@ -18,10 +20,12 @@ verify: setup
 	@$(RUN) -m simulate verify --out figures/out/verdicts.json
 
 # The loops of a researcher, which are measured too, may have all cores for their linear algebra.
+BENCH = env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) tests/bench/bench
+ON := $(if $(filter cpu,$(DEVICE)),,_$(DEVICE))
 bench: setup
-	@for name in simulate deep_steps deep_runs; do \
-		env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) tests/bench/bench_$$name.py --out figures/records/bench_$$name.jsonl || exit $$?; \
-	done
+	@$(BENCH)_simulate.py --out figures/records/bench_simulate.jsonl
+	@$(BENCH)_deep_steps.py --device $(DEVICE) --out figures/records/bench_deep_steps$(ON).jsonl
+	@$(BENCH)_deep_runs.py --device $(DEVICE) --out figures/records/bench_deep_runs$(ON).jsonl
 
 test: setup
 	@$(RUN) -m pytest -q -n 2 --dist loadfile
