@@ -13,7 +13,7 @@ from deep.commands.data import DataCommand
 from deep.commands.linear import LinearCommand
 from deep.commands.path import PathCommand
 from deep.commands.resume import ResumeCommand
-from deep.commands.run import RunCommand
+from deep.commands.run import INTERRUPTED_STATUS, RunCommand
 from deep.commands.show import ShowCommand
 from deep.commands.status import StatusCommand
 from deep.commands.streams import StreamsCommand
@@ -35,9 +35,9 @@ Command = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 0, or 2 for an error that the message explains."""
-    command = tyro.cli(Command, args=arguments, prog="python -m deep", description=DESCRIPTION)
+    """Run a command and return the exit status: 0, 1 where runs failed, 2 for an error that the message explains, 130 for Ctrl-C."""
     try:
+        command = tyro.cli(Command, args=arguments, prog="python -m deep", description=DESCRIPTION)
         status = command.run()
         sys.stdout.flush()
         return status
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A reader such as head has closed; without this Python reports it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED_STATUS
     except DriftlawError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

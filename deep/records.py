@@ -21,6 +21,7 @@ from theory.errors import InputError
 
 SCHEMA = 1
 FINISHED, FAILED, PARTIAL = STATUSES = ("finished", "failed", "partial")
+_NEWER = ("data", "notes")  # of a run's record, which older ones of this schema lack
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,10 @@ class RunRecord:
     device : str
     failure : Failure, optional
         If and only if the status is "failed".
+    data : mapping of str to str
+        Checksum of the content of each data set, by its name.
+    notes : tuple of str
+        What a reader has to know of the data, such as parts that are not the official ones.
 
     Raises
     ------
@@ -124,6 +129,8 @@ class RunRecord:
     versions: Mapping[str, str]
     device: str
     failure: Failure | None = field(default=None)
+    data: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known(self.status, STATUSES, "status of a run")
@@ -166,8 +173,9 @@ class RunRecord:
         return math.fsum(result.seconds for result in self.results)
 
     def numbers(self) -> dict[str, Any]:
-        """Return the record as JSON values without its seconds: equal for runs that trained alike."""
+        """Return the record as JSON values without seconds and notes, which tell of a machine: equal for runs that trained alike."""
         value = to_json(self)
+        value.pop("notes", None)
         for result in value["results"]:
             del result["seconds"]
         return value
@@ -185,6 +193,9 @@ def to_json(record: Any) -> dict[str, Any]:
     value = {"schema": SCHEMA, "kind": record.KIND, **dataclasses.asdict(record)}
     if isinstance(record, RunRecord):
         value["metrics"] = record.metrics
+        for name in _NEWER:
+            if not value[name]:
+                del value[name]
     return json_value(value, f"{record.KIND} record")
 
 

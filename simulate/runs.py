@@ -27,6 +27,8 @@ class RunStore:
     ----------
     root : path
         Made if need be.
+    writable : bool
+        Without it the store is only read: nothing is made, and the folder may be one that nobody can write to.
 
     Raises
     ------
@@ -34,8 +36,10 @@ class RunStore:
         If the folder cannot be made or written to.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], writable: bool = True) -> None:
         self.root = Path(root)
+        if not writable:
+            return
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
@@ -57,7 +61,7 @@ class RunStore:
             stored = json.loads(path.read_bytes())
             if stored["key"] != key or stored["checksum"] != digest(canonical(stored["record"])):
                 raise ValueError("key or checksum does not match")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}; correct its permissions or choose another folder") from None

@@ -9,11 +9,17 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
+class DataRootOption:
     """Where data sets are read from."""
 
     data_root: Path | None = None
     """Folder of the data sets; None means DRIFTLAW_DATA, else the user's cache folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(DataRootOption):
+    """Where data sets are read from, and what counts as one."""
+
     own_parts: bool = False
     """Divide the official test images in two where the training part cannot be found."""
 

@@ -28,28 +28,40 @@ def record_text(record: RunRecord, status: str) -> str:
     head = [f"{run_name(record.config)}: {status}, run {record.key[:SHOWN]}"]
     if record.failure is not None:
         head.append(f"failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}")
+    head += _notes([record])
     parts = ["\n".join(head), f"accuracy in % ({record.config['evaluate_on']} part), after each task (rows) on every task (columns)\n" + _matrix(record)]
     if record.metrics is not None:
         rows = [("metric", "%")] + [(words, percent(record.metrics[name])) for name, words in _METRICS.items()]
         parts.append(table(rows))
     if record.results:
         parts.append(_updates(record))
-    settings = ", ".join(f"{name} {value}" for name, value in record.config.items() if value not in ({}, [], None))
+    settings = ", ".join(f"{name} {value}" for name, value in record.config.items() if value not in ({}, [], None, False))
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     return "\n\n".join([*parts, f"settings: {settings}\ndevice: {record.device}; {versions}"])
 
 
 def states_table(states: Iterable[RunState]) -> str:
-    """Return a table of runs with their status and, once finished, what they reached."""
+    """Return a table of runs with their status and, once finished, what they reached; below it what is to be known of some."""
+    states = list(states)
     rows = [("run", "stream", "scenario", "order", "seed", "strategy", "network", "status", "tasks", "Avg.Acc", "forgetting")]
     for state in states:
         config, record = state.config, state.record
+        if state.problem:
+            rows.append((state.key[:SHOWN], *["-"] * 6, state.status, *["-"] * 3))
+            continue
         done = "-" if record is None else f"{len(record.results)} of {len(record.task_names)}"
         metrics = (record.metrics if record else None) or {}
         reached = (percent(metrics.get("average_accuracy")), percent(metrics.get("forgetting")))
         names = (config["stream"], config["scenario"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
         rows.append((state.key[:SHOWN], *names, state.status, done, *reached))
-    return table(rows)
+    remarks = [f"{state.key[:SHOWN]} is unreadable: {state.problem}" for state in states if state.problem]
+    remarks += _notes(state.record for state in states if state.record is not None)
+    return "\n\n".join([table(rows), *(["\n".join(remarks)] if remarks else [])])
+
+
+def _notes(records: Iterable[RunRecord]) -> list[str]:
+    """What is to be known of the records' data, once each."""
+    return [f"note: {note}" for note in dict.fromkeys(note for record in records for note in record.notes)]
 
 
 def _matrix(record: RunRecord) -> str:

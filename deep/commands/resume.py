@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from deep.commands.options import DataOptions
+from deep.commands.options import DataRootOption
 from deep.commands.run import Training, train_and_report
 from deep.runs.execute import DataSource
-from deep.runs.folder import INTERRUPTED, RunsFolder
+from deep.runs.folder import INTERRUPTED, RunsFolder, RunState
 from deep.runs.names import SHOWN, run_name
 from theory.errors import InputError
 
+if TYPE_CHECKING:
+    from deep.training.config import RunConfig
+
 
 @dataclass(frozen=True, kw_only=True)
-class ResumeCommand(DataOptions, Training):
+class ResumeCommand(DataRootOption, Training):
     """Go on with interrupted runs from their last finished tasks; with RUN, with that one."""
 
     run_key: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
@@ -26,21 +29,37 @@ class ResumeCommand(DataOptions, Training):
     """Download data sets that are absent from their official addresses."""
 
     def run(self) -> int:
-        """Train, print the records; return the exit status."""
-        from deep.training.config import RunConfig
-
+        """Train, print the records; return the exit status, 2 if runs had to be left alone."""
         folder = RunsFolder(self.out)
-        states = [folder.find(self.run_key)] if self.run_key else [state for state in folder.states() if state.status == INTERRUPTED]
-        if not states:
+        states = [folder.find(self.run_key)] if self.run_key else folder.states()
+        configs, left = [], []
+        for state in states:
+            if state.problem:
+                left.append(f"the run {state.key[:SHOWN]} cannot be read: {state.problem}")
+            elif self.run_key or state.status == INTERRUPTED:
+                reason, config = _again(state)
+                if config is None:
+                    left.append(
+                        f"the run {state.key[:SHOWN]} ({run_name(state.config)}) was started by {reason}; go on with those, or remove "
+                        f"{folder.run(state.key).path} and run it anew"
+                    )
+                else:
+                    configs.append(config)
+        if not configs and not left:
             print(f"no interrupted runs in {self.out}", file=sys.stderr)
             return 0
-        configs = []
-        for state in states:
-            config = RunConfig.from_canonical(state.config)
-            if config.key != state.key:
-                raise InputError(
-                    f"the run {state.key[:SHOWN]} ({run_name(state.config)}) was started by other code or versions of packages; go on with "
-                    f"those, or remove {folder.run(state.key).path} and run it anew"
-                )
-            configs.append(config)
-        return train_and_report(configs, DataSource(self.data_root, self.download, self.own_parts), self)
+        status = train_and_report(configs, DataSource(self.data_root, self.download), self) if configs else 0
+        for reason in left:
+            print(f"error: {reason}", file=sys.stderr)
+        return 2 if left else status
+
+
+def _again(state: RunState) -> tuple[str, RunConfig | None]:
+    """Return the configuration of a run that this code and these packages go on with; None, and what made it, for another."""
+    from deep.training.config import RunConfig
+
+    try:
+        config = RunConfig.from_canonical(state.config)
+    except InputError as error:
+        return f"another version ({error})", None
+    return ("", config) if config.key == state.key else ("other code or versions of packages", None)

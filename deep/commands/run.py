@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class RunCommand(Settings, Training):
 
 
 def train_and_report(configs: list[RunConfig], source: DataSource, training: Training) -> int:
-    """Train runs and print their records; return the exit status."""
+    """Train runs and print their records; return the exit status, 1 if a run failed."""
     if training.records is not None:
         require_writable(training.records)
     found: dict[str, RunRecord] = {}
@@ -56,7 +57,7 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
         for record in train_runs(configs, training.out, source, training.workers):
             found[record.key] = record
     except KeyboardInterrupt:
-        print(f"\ninterrupted: `python -m deep resume --out {training.out}` goes on from the last finished tasks", file=sys.stderr)
+        print(f"\ninterrupted: `{_resume(training, source)}` goes on from the last finished tasks", file=sys.stderr)
         return INTERRUPTED_STATUS
     records = [found[config.key] for config in configs]
     if training.records is not None:
@@ -67,7 +68,14 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
         print(record_text(records[0], records[0].status))
     else:
         print(states_table([RunState(record.key, dict(record.config), record, running=False) for record in records]))
-    for record in records:
-        if record.status == FAILED:
-            print(f"failed: {run_name(record.config)} (run {record.key[:SHOWN]}): {record.failure.reason}", file=sys.stderr)
-    return 0
+    failed = [record for record in records if record.status == FAILED]
+    for record in failed:
+        print(f"failed: {run_name(record.config)} (run {record.key[:SHOWN]}): {record.failure.reason}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _resume(training: Training, source: DataSource) -> str:
+    """The command that goes on with runs, with the same data."""
+    words = ["python", "-m", "deep", "resume", "--out", str(training.out)]
+    words += [] if source.root is None else ["--data-root", str(source.root)]
+    return shlex.join(words + ([] if source.download else ["--no-download"]))

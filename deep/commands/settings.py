@@ -68,7 +68,7 @@ class Settings(DataOptions):
     @property
     def source(self) -> DataSource:
         """Where the data are."""
-        return DataSource(self.data_root, self.download, self.own_parts)
+        return DataSource(self.data_root, self.download)
 
     def configs(self) -> list[RunConfig]:
         """Return the configuration of every run."""
@@ -99,6 +99,6 @@ def parse_options(texts: tuple[str, ...]) -> dict[str, Any]:
             raise InputError(f"the option {name} is given twice; give it once")
         try:
             options[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # what ast raises for what is no literal
             options[name] = value
     return options

@@ -38,6 +38,7 @@ def _state_record(state: RunState) -> dict:
     return {
         "key": state.key,
         "status": state.status,
+        **({"problem": state.problem} if state.problem else {}),
         "config": state.config,
         "tasks_done": 0 if record is None else len(record.results),
         "metrics": None if record is None else record.metrics,

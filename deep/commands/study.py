@@ -57,8 +57,8 @@ class StudyCommand(DataOptions):
         from deep.studies.hybrid import run_study
         from deep.studies.running import Setting
 
-        source = DataSource(self.data_root, self.download, self.own_parts)
-        setting = Setting(self.out, source, self.workers, self.device, lambda text: print(text, file=sys.stderr, flush=True))
+        source = DataSource(self.data_root, self.download)
+        setting = Setting(self.out, source, self.workers, self.device, self.own_parts, lambda text: print(text, file=sys.stderr, flush=True))
         try:
             study = run_study(preset, self.phase, self.protocol or self.out / f"protocol-{preset.name}.json", setting)
         except KeyboardInterrupt:

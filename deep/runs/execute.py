@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from deep.checks import whole
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunsFolder
-from deep.runs.names import run_name
+from deep.runs.names import SHOWN, run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
 from simulate.jobs import run_jobs
@@ -30,17 +30,17 @@ class DataSource:
 
     root: Path | None = None
     download: bool = True
-    own_parts: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to train, the folder of runs, and where its data are."""
+    """A run to train, the folder of runs, where its data are, and whether this call is the first to ask for it."""
 
     config: RunConfig
     out: Path
     source: DataSource
     progress: bool = False
+    new: bool = False
 
 
 def train_runs(
@@ -51,6 +51,8 @@ def train_runs(
     tell: Callable[[str], None] = functools.partial(print, file=sys.stderr),
 ) -> Iterator[RunRecord]:
     """Train runs, several at once; yield the record of each as it ends, stored ones at once.
+
+    All configurations are stored before the first run begins, so that `resume` knows what is left of an interrupted call.
 
     Parameters
     ----------
@@ -71,11 +73,13 @@ def train_runs(
     Raises
     ------
     InputError
-        For bad input, or a run that does not fit into memory alone; after all other runs.
+        For bad input, a stored run that was trained on other images than those here, or a run that does not fit into memory
+        alone; after all other runs.
     """
     if workers is not None:
         whole(workers, "workers", 1)
-    jobs = [Job(config, out, source, progress=len(configs) == 1) for config in configs]
+    folder = RunsFolder(out)
+    jobs = [Job(config, out, source, len(configs) == 1, folder.run(config.key).put_config(config.canonical())) for config in configs]
     while jobs:
         too_large = []
         title = "runs" if len(jobs) > 1 else None
@@ -102,11 +106,12 @@ def train(job: Job) -> RunRecord | None:
     from deep.training.run import train_run
 
     folder = RunsFolder(job.out).run(job.config.key)
-    with folder.locked():
+    with folder.locked(lambda: print(f"another process trains {_label(job)}; waiting for it", file=sys.stderr, flush=True)):
         record = folder.record()
         if record is not None and record.status in (FINISHED, FAILED):
+            _check_data(job, record)
             return record
-        folder.put_config(job.config.canonical())
+        new = folder.put_config(job.config.canonical()) or job.new
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # more threads sum in another order, and the numbers would depend on the machine
         try:
@@ -116,8 +121,8 @@ def train(job: Job) -> RunRecord | None:
                 raise
             return None
         except InputError:
-            if record is None:
-                folder.forget_config()
+            if new and not folder.begun:
+                folder.forget_config()  # of a run that cannot start; one that was asked for before stays to be resumed
             raise
         finally:
             torch.set_num_threads(threads)
@@ -131,7 +136,21 @@ def build_stream(config: RunConfig, source: DataSource) -> Stream:
     """Return the stream of a configuration; a process reads every data set once."""
     kind, datasets = parse_name(config.stream)
     options = make_options(kind, dict(config.stream_options))
-    return options.build([_dataset(name, source) for name in datasets], config.seed, config.order)
+    return options.build([_dataset(name, source, config.own_parts) for name in datasets], config.seed, config.order)
+
+
+def _check_data(job: Job, record: RunRecord) -> None:
+    """Raise InputError if a stored record was trained on other images than those that are here; absent ones tell nothing."""
+    for name, trained_on in record.data.items():
+        try:
+            here = _dataset(name, replace(job.source, download=False), job.config.own_parts).fingerprint
+        except InputError:
+            continue
+        if here != trained_on:
+            raise InputError(
+                f"the run {record.key[:SHOWN]} in {job.out} was trained on other images of {name} than those that are here; give the same data, or "
+                "choose another --out"
+            )
 
 
 def _label(job: Job) -> str:
@@ -139,5 +158,5 @@ def _label(job: Job) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def _dataset(name: str, source: DataSource) -> Dataset:
-    return load(name, source.root, download=source.download, own_parts=source.own_parts)
+def _dataset(name: str, source: DataSource, own_parts: bool) -> Dataset:
+    return load(name, source.root, download=source.download, own_parts=own_parts)

@@ -1,41 +1,47 @@
 """The folder of runs: one folder for each, named by the run's key, with its configuration, checkpoint and record.
 
-Read without torch. A lock tells a run that a process is training from one that was interrupted; the system releases it
-when the process ends, however it ends.
+Read without torch, and without the right to write. A lock tells a run that a process is training from one that was
+interrupted; the system releases it when the process ends, however it ends.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from deep.records import FAILED, FINISHED, RunRecord, from_json, to_json
+from deep.runs.names import NAMING, SHOWN
 from simulate.runs import RunStore
 from theory.errors import InputError
 
 DEFAULT = Path("runs")
-RUNNING, INTERRUPTED = "running", "interrupted"
+RUNNING, INTERRUPTED, UNREADABLE = "running", "interrupted", "unreadable"
 _CONFIG, _RECORD, _LOCK = "config", "record", "lock"
 
 
 @dataclass(frozen=True)
 class RunState:
-    """What is known of a run: its configuration, its record so far, and whether a process is training it."""
+    """What is known of a run: its configuration, its record so far, and whether a process is training it.
+
+    ``problem`` says why configuration or record cannot be read, where that is so.
+    """
 
     key: str
     config: dict[str, Any]
     record: RunRecord | None
     running: bool
+    problem: str = ""
 
     @property
     def status(self) -> str:
-        """One of finished, failed, running, interrupted."""
+        """One of finished, failed, running, interrupted, unreadable."""
+        if self.problem:
+            return UNREADABLE
         if self.record is not None and self.record.status in (FINISHED, FAILED):
             return self.record.status
         return RUNNING if self.running else INTERRUPTED
@@ -53,65 +59,89 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path, self.key = path, path.name
 
-    @cached_property
-    def _store(self) -> RunStore:
-        return RunStore(self.path)
+    @property
+    def begun(self) -> bool:
+        """Whether a task of the run has been trained."""
+        return (self.path / f"{_RECORD}.json").exists() or any(self.path.glob("*.pt"))  # a checkpoint
 
     def config(self) -> dict[str, Any] | None:
         """Return the stored configuration, None if there is none or it is damaged (with a warning)."""
-        return self._store.get(_CONFIG) if self.path.is_dir() else None
+        return self._read(_CONFIG)
 
     def record(self) -> RunRecord | None:
         """Return the stored record, None if there is none or it is damaged (with a warning)."""
-        value = self._store.get(_RECORD) if self.path.is_dir() else None
+        value = self._read(_RECORD)
         return None if value is None else from_json(value)
 
-    def put_config(self, config: dict[str, Any]) -> None:
-        """Store the configuration, unless it is there already."""
-        if self.config() is None:
-            self._store.put(_CONFIG, config)
+    def put_config(self, config: dict[str, Any]) -> bool:
+        """Store the configuration, unless it is there already; return whether it was not."""
+        if self.config() is not None:
+            return False
+        RunStore(self.path).put(_CONFIG, config)
+        return True
 
     def forget_config(self) -> None:
         """Remove the configuration of a run that could not start."""
-        self._store.path(_CONFIG).unlink(missing_ok=True)
+        (self.path / f"{_CONFIG}.json").unlink(missing_ok=True)
 
     def put_record(self, record: RunRecord) -> None:
         """Store the record in place of an older one."""
-        self._store.put(_RECORD, to_json(record))
+        RunStore(self.path).put(_RECORD, to_json(record))
 
     def state(self) -> RunState | None:
-        """Return what is known of the run; None if not even its configuration is."""
+        """Return what is known of the run; None if neither configuration nor record is there."""
+        files = [path for path in (self.path / f"{_CONFIG}.json", self.path / f"{_RECORD}.json") if path.exists()]
+        if not files:
+            return None
+        try:
+            record = self.record()
+        except InputError as error:
+            return RunState(self.key, self.config() or {}, None, False, f"{self.path / _RECORD}.json: {error}")
         config = self.config()
-        return None if config is None else RunState(self.key, config, self.record(), self.is_locked())
+        if config is None and record is not None:
+            config = dict(record.config)
+        lacking = [name for name in NAMING if not isinstance(config, dict) or name not in config]
+        problem = f"{files[0]} does not say what was trained ({', '.join(lacking)}); remove {self.path} and run it anew" if lacking else ""
+        return RunState(self.key, config or {}, record, self.is_locked(), problem)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run, so that no other process trains it; waits for one that does."""
-        with self._lock_file() as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def is_locked(self) -> bool:
-        """Say whether a process is training the run."""
-        with self._lock_file() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
-
-    @contextmanager
-    def _lock_file(self) -> Iterator[int]:
-        self._store  # makes the folder
+    def locked(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Hold the run, so that no other process trains it; call ``waiting``, then wait, where one does."""
+        RunStore(self.path)  # makes the folder
         path = self.path / _LOCK
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}; correct its permissions or choose another --out") from None
         try:
-            yield descriptor
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
         finally:
             os.close(descriptor)
+
+    def is_locked(self) -> bool:
+        """Say whether a process is training the run."""
+        path = self.path / _LOCK
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}; correct its permissions") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def _read(self, name: str) -> Any | None:
+        return RunStore(self.path, writable=False).get(name)
 
 
 class RunsFolder:
@@ -131,9 +161,22 @@ class RunsFolder:
         return RunFolder(self.root / key)
 
     def states(self) -> list[RunState]:
-        """Return what is known of every run, in the order in which they were started."""
-        configs = sorted(self.root.glob(f"*/{_CONFIG}.json"), key=lambda path: (path.stat().st_mtime, path))
-        states = [RunFolder(path.parent).state() for path in configs]
+        """Return what is known of every run, in the order in which they were started.
+
+        Raises
+        ------
+        InputError
+            If the folder is a file, or may not be read.
+        """
+        started: dict[Path, tuple[float, Path]] = {}
+        try:
+            for name in (_RECORD, _CONFIG):
+                started |= {path.parent: (path.stat().st_mtime, path.parent) for path in self.root.glob(f"*/{name}.json")}
+            if self.root.exists():
+                os.listdir(self.root)
+        except OSError as error:
+            raise InputError(f"cannot read the folder of runs {self.root}: {error.strerror}; choose another --out") from None
+        states = [RunFolder(path).state() for path in sorted(started, key=started.__getitem__)]
         return [state for state in states if state is not None]
 
     def find(self, prefix: str) -> RunState:
@@ -142,10 +185,15 @@ class RunsFolder:
         Raises
         ------
         InputError
-            If there is none, or more than one.
+            If there is none, or more than one, or it cannot be read.
         """
+        lists = f"`python -m deep status --out {self.root}` lists them"
+        if not prefix:
+            raise InputError(f"the key of the run is empty; give its first letters, {lists}")
         found = [state for state in self.states() if state.key.startswith(prefix)]
-        if not prefix or len(found) != 1:
+        if len(found) != 1:
             what = "no run" if not found else f"{len(found)} runs"
-            raise InputError(f"{what} in {self.root} has a key that starts with {prefix!r}; `python -m deep status --out {self.root}` lists them")
+            raise InputError(f"{what} in {self.root} has a key that starts with {prefix!r}; {lists}")
+        if found[0].problem:
+            raise InputError(f"the run {found[0].key[:SHOWN]} cannot be read: {found[0].problem}")
         return found[0]

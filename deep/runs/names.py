@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SHOWN = 10  # digits of a key
+NAMING = ("stream", "stream_options", "order", "seed", "strategy", "strategy_options", "network", "scenario")  # what a run is told by
 
 
 def run_name(config: Mapping[str, Any]) -> str:

@@ -29,14 +29,16 @@ class Scheduled(Strategy):
     masks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.masks, str) or not self.masks or not all(isinstance(mask, str) and set(mask) <= {"0", "1"} and "1" in mask for mask in self.masks):
+        listed = isinstance(self.masks, (list, tuple)) and len(self.masks) > 0
+        if not listed or not all(isinstance(mask, str) and set(mask) <= {"0", "1"} and "1" in mask for mask in self.masks):
             raise InputError(f"the masks are {self.masks!r}; give one text of '0' and '1', a character a stage, for each task after the first")
 
     def check(self, stages: Sequence[str]) -> None:
         """Raise InputError for a mask of another number of stages."""
         for mask in self.masks:
             if len(mask) != len(stages):
-                raise InputError(f"the mask {mask!r} is for {len(mask)} stages, the network has {len(stages)} ({', '.join(stages)}); give one character for each")
+                named = f"{len(stages)} ({', '.join(stages)})"
+                raise InputError(f"the mask {mask!r} is for {len(mask)} stages, the network has {named}; give one character for each")
 
     def plan(self, task: TaskContext) -> StepPlan:
         """Return the plan of the schedule."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from deep.runs.execute import build_stream
 from deep.studies.design import EXPLAIN, Preset, StudyStream
-from deep.studies.effects import Explanation, masks, schedules, unit_effects
+from deep.studies.effects import Explanation, UnitEffects, masks, schedules, unit_effects
 from deep.studies.pairs import pair_records
 from deep.studies.protocol import Protocol, check_protocol
 from deep.studies.records import StudyRun
@@ -44,7 +44,7 @@ def _wanted(stream: StudyStream, preset: Preset, protocol: Protocol, setting: Se
     for unit in preset.development:
         # No cosine is above 1, so that this trains everything and records the scores.
         scored = Wanted(stream, SCORES, unit, "threshold", {"threshold": 1.0})
-        tasks = len(build_stream(config(scored, EXPLAIN, setting.device), setting.source))
+        tasks = len(build_stream(config(scored, EXPLAIN, setting.device, setting.own_parts), setting.source))
         yield scored
         for rule in preset.rules:
             yield Wanted(stream, rule.strategy, unit, rule.strategy, chosen[rule.strategy])

@@ -42,11 +42,12 @@ class PairJob:
     unit: Unit
     source: DataSource
     device: str
+    own_parts: bool = False
 
     @property
     def config(self) -> RunConfig:
         """Configuration of initialized training on the whole stream."""
-        return config(Wanted(self.stream, INITIALIZED, self.unit, INITIALIZED), EXPLAIN, self.device)
+        return config(Wanted(self.stream, INITIALIZED, self.unit, INITIALIZED), EXPLAIN, self.device, self.own_parts)
 
     @property
     def key(self) -> str:
@@ -57,7 +58,7 @@ class PairJob:
 def pair_records(preset: Preset, streams: Sequence[StudyStream], setting: Setting) -> list[PairRecord]:
     """Measure all ordered pairs of tasks of some streams in the development units; what is stored is not measured again."""
     store = RunStore(setting.out / "pairs")
-    jobs = [PairJob(preset.name, stream, unit, setting.source, setting.device) for stream in streams for unit in preset.development]
+    jobs = [PairJob(preset.name, stream, unit, setting.source, setting.device, setting.own_parts) for stream in streams for unit in preset.development]
     missing = [job for job in jobs if store.get(job.key) is None]
     setting.tell(f"{preset.name}, pairs of tasks: {len(missing)} units")
     for index, found in run_jobs(measure, missing, workers=setting.workers, kind="processes", progress="units", label=_label):

@@ -31,6 +31,8 @@ class Setting:
     source : DataSource
     workers : int, optional
     device : {"cpu", "cuda"}
+    own_parts : bool
+        As in `deep.training.config.RunConfig`.
     tell : callable
         Is told, in a line, what is about to be done.
     """
@@ -39,6 +41,7 @@ class Setting:
     source: DataSource = DataSource(download=False)
     workers: int | None = None
     device: str = "cpu"
+    own_parts: bool = False
     tell: Callable[[str], None] = print
 
 
@@ -55,7 +58,7 @@ class Wanted:
     rate: float = 1.0  # factor of the learning rate
 
 
-def config(wanted: Wanted, phase: str, device: str) -> RunConfig:
+def config(wanted: Wanted, phase: str, device: str, own_parts: bool = False) -> RunConfig:
     """Return the configuration of a run; only the phase "confirm" is measured on the test part."""
     stream = wanted.stream
     plain = RunConfig(
@@ -70,6 +73,7 @@ def config(wanted: Wanted, phase: str, device: str) -> RunConfig:
         probe_examples=0,
         device=device,
         evaluate_on="test" if phase == CONFIRM else "validation",
+        own_parts=own_parts,
         **stream.loop,
     )
     return plain if wanted.rate == 1 else replace(plain, learning_rate=plain.learning_rate * wanted.rate)
@@ -77,7 +81,7 @@ def config(wanted: Wanted, phase: str, device: str) -> RunConfig:
 
 def train_all(wanted: Sequence[Wanted], preset: Preset, phase: str, setting: Setting) -> list[StudyRun]:
     """Train what is wanted, equal configurations once; return the records in the order of ``wanted``."""
-    keyed = [(entry, config(entry, phase, setting.device)) for entry in wanted]
+    keyed = [(entry, config(entry, phase, setting.device, setting.own_parts)) for entry in wanted]
     configs = {chosen.key: chosen for _, chosen in keyed}
     setting.tell(f"{preset.name}, {phase}: {len(configs)} runs")
     records = {record.key: record for record in train_runs(list(configs.values()), setting.out, setting.source, setting.workers, setting.tell)}
@@ -116,14 +120,10 @@ def absent_data(streams: Iterable[StudyStream], setting: Setting) -> dict[str, s
     found = {presence.name: presence for presence in survey(resolve_root(setting.source.root))}
     missing = {}
     for stream in streams:
-        lacking = [name for name in parse_name(stream.stream)[1] if not _present(found[name], setting.source)]
+        lacking = [name for name in parse_name(stream.stream)[1] if found[name].absent not in ((), ("train",) if setting.own_parts else ())]
         if lacking:
             missing[stream.label] = f"{' and '.join(lacking)} absent"
     return missing
-
-
-def _present(presence: Any, source: DataSource) -> bool:
-    return not presence.absent or (source.own_parts and presence.absent == ("train",))
 
 
 def present_streams(preset: Preset, absent: Mapping[str, str]) -> tuple[StudyStream, ...]:

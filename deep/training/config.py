@@ -54,6 +54,8 @@ class RunConfig(LoopOptions):
     device : {"cpu", "cuda"}
     evaluate_on : {"validation", "test"}
         Part on which accuracies are measured.
+    own_parts : bool
+        Divide the official test images of a data set in two where its training part cannot be found.
     **options
         Of `deep.training.options.LoopOptions`.
 
@@ -75,6 +77,7 @@ class RunConfig(LoopOptions):
     probe_examples: int = 1000
     device: str = "cpu"
     evaluate_on: str = "validation"
+    own_parts: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,6 +93,8 @@ class RunConfig(LoopOptions):
         if self.execution == "captured":
             check_capturable(chosen_strategy, self.device)
         known(self.evaluate_on, PARTS, "part to evaluate on")
+        if not isinstance(self.own_parts, bool):
+            raise InputError(f"own_parts is {self.own_parts!r}; give True or False")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}
         for name, value in resolved.items():

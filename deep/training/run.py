@@ -114,6 +114,8 @@ class _Run:
             stream_fingerprint=stream.fingerprint,
             versions=dict(versions()),
             device=device_name(device),
+            data={task.dataset.name: task.dataset.fingerprint for task in stream},
+            notes=stream.notes,
         )
 
     def train(self, number: int, epoch_done: Callable[[], object]) -> TaskContext:

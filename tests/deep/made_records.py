@@ -13,7 +13,10 @@ def made_record(**changes) -> RunRecord:
     second = TaskResult("one", (0.625, 1.0), (False, True, True), (0.0, 0.5, 1.25), (0.125,), (0.75, 0.5), 22, 700, 0.25)
     record = RunRecord(
         key="abc123",
-        config={"stream": "split-digits", "order": 0, "strategy_options": {"depth": 2}},
+        config={
+            "stream": "split-digits", "stream_options": {}, "order": 0, "seed": 0, "strategy": "frozen", "strategy_options": {"depth": 2},
+            "network": "mlp-100", "scenario": "task",
+        },
         status="finished",
         task_names=("zero", "one"),
         stages=("hidden1", "hidden2", "head"),

@@ -78,7 +78,7 @@ def test_finished_runs_are_not_trained_again(tmp_path, capsys):
 def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, capsys):
     options = ("--stream-options", "train_examples=40", "--epochs", "2", "--out", tmp_path)
     status, out, err = deep("run", *options, "--learning-rate", 1e5, "--orders", 0, 1, "--workers", 1, capsys=capsys)
-    assert status == 0 and out.count("failed") == 2
+    assert status == 1 and out.count("failed") == 2
     assert err.count("failed: split-digits") == 2 and "the training loss is" in err
     state = RunsFolder(tmp_path).states()[0]
     assert state.status == "failed" and state.record.failure.task == 0 and state.record.metrics is None
@@ -118,6 +118,48 @@ def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
     folder.put_config(config.canonical())
     status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
     assert status == 2 and "started by other code or versions" in err and str(folder.path) in err
+    newer = RunsFolder(tmp_path).run("1" * 64)
+    newer.put_config({**config.canonical(), "colour": "red"})
+    status, _, err = deep("resume", "1", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "started by another version (unknown field of a configuration 'colour'" in err
+
+
+def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, capsys):
+    config = RunConfig(stream_options={"train_examples": 40}, epochs=2)
+    for key in ("0" * 64, config.key):
+        RunsFolder(tmp_path).run(key).put_config(config.canonical())
+    RunsFolder(tmp_path).run("2" * 64).put_config({"stream": "split-digits"})
+    status, out, err = deep("resume", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and err.count("error: the run ") == 2 and f"run {config.key[:10]}" in out
+    assert {state.status for state in RunsFolder(tmp_path).states()} == {"interrupted", "unreadable", "finished"}
+    status, out, _ = deep("status", "--out", tmp_path, capsys=capsys)
+    assert status == 0 and "2222222222 is unreadable: " in out
+    status, out, _ = deep("status", "--out", tmp_path, "--json", capsys=capsys)
+    assert [state.get("problem", "")[-20:] for state in json.loads(out)].count("") == 2
+
+
+def test_what_is_said_of_an_interrupted_call_names_the_data(tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deep.commands.run.train_runs", interrupted)
+    status, _, err = deep("run", "--data-root", tmp_path / "my data", "--no-download", "--out", tmp_path, capsys=capsys)
+    assert status == 130 and f"deep resume --out {tmp_path} --data-root '{tmp_path}/my data' --no-download`" in err
+    monkeypatch.setattr("deep.commands.linear.bridge_record", interrupted)
+    status, _, err = deep("linear", capsys=capsys)
+    assert status == 130 and err.endswith("interrupted\n")
+
+
+def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
+    """The same command on official images is another run; whoever reads the record learns of it."""
+    options = ("--stream", "split-kmnist", "--no-download", "--data-root", real_data, "--stream-options", "train_examples=200", "test_examples=100")
+    status, out, _ = deep("run", *options, "--own-parts", "--epochs", 1, "--out", tmp_path, "--seeds", 0, 1, "--workers", 1, capsys=capsys)
+    assert status == 0 and out.count("note: Own parts: the 10,000 official test images divided") == 1
+    (state, _) = RunsFolder(tmp_path).states()
+    assert state.config["own_parts"] is True
+    assert "note: Own parts" in deep("show", state.key, "--out", tmp_path, capsys=capsys)[1]
+    status, _, err = deep("run", *options, "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "has no training part here" in err
 
 
 @pytest.mark.parametrize(
@@ -134,6 +176,9 @@ def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
         (["run", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
         (["run", "--epochs", "0"], "at least 1"),
         (["run", "--workers", "0"], "workers is 0"),
+        (["run", "--strategy", "scheduled", "--strategy-options", "masks=1"], "the masks are 1"),
+        (["run", "--stream-options", "tasks={[]:1}"], "{[]:1}"),
+        (["show", ""], "the key of the run is empty"),
         (["show", "abc"], "no run in"),
         (["resume", "abc"], "no run in"),
     ],

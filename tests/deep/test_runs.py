@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from made_records import made_record
 
+from deep.data.digits import digits
 from deep.records import Failure
 from deep.runs import RunsFolder, execute
 from deep.training.config import RunConfig
-from theory.errors import InputError
+from simulate.runs import RunStore
+from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config
 
@@ -68,8 +73,8 @@ def test_runs_are_found_by_the_start_of_their_key(tmp_path):
         stored(tmp_path, key)
     runs = RunsFolder(tmp_path)
     assert runs.find("abd").key == "abd2"
-    for prefix, reason in (("x", "no run"), ("ab", "2 runs"), ("", "2 runs")):
-        with pytest.raises(InputError, match=f"{reason} .*status"):
+    for prefix, reason in (("x", "no run"), ("ab", "2 runs"), ("", "the key of the run is empty")):
+        with pytest.raises(InputError, match=f"{reason}.*status"):
             runs.find(prefix)
 
 
@@ -81,10 +86,68 @@ def test_a_damaged_record_counts_as_none(tmp_path):
         assert folder.state().status == "interrupted"
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(tmp_path):
+    """Of another schema, or a configuration that says nothing: both are told of, with their files."""
+    good, newer, vague = (stored(tmp_path, key) for key in ("a", "b", "c"))
+    RunStore(newer.path).put("record", {"schema": 99})
+    RunStore(vague.path).put("config", {"stream": "split-digits"})
+    states = {state.key: state for state in RunsFolder(tmp_path).states()}
+    assert {key: state.status for key, state in states.items()} == {"a": "finished", "b": "unreadable", "c": "unreadable"}
+    assert "record.json: the record has schema 99" in states["b"].problem and str(newer.path) in states["b"].problem
+    assert "does not say what was trained (stream_options, order" in states["c"].problem and str(vague.path) in states["c"].problem
+    with pytest.raises(InputError, match="cannot be read.*schema 99"):
+        RunsFolder(tmp_path).find("b")
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("half")], ids=["missing", "damaged"])
+@pytest.mark.filterwarnings("ignore:the record .* is damaged")
+def test_a_record_says_what_its_configuration_would(tmp_path, damage):
+    folder = stored(tmp_path, "a")
+    damage(folder.path / "config.json")
+    (state,) = RunsFolder(tmp_path).states()
+    assert state.status == "finished" and state.config == dict(CONFIG)
+
+
+def test_reading_writes_nothing(tmp_path, monkeypatch):
+    """A folder that one may only read can be looked at."""
+    stored(tmp_path, "a")
+    before = sorted(tmp_path.rglob("*"))
+
+    def forbidden(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    for name in ("simulate.runs.tempfile.TemporaryFile", "simulate.runs.replace_file", "pathlib.Path.mkdir"):
+        monkeypatch.setattr(name, forbidden)
+    assert RunsFolder(tmp_path).find("a").status == "finished" and sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(InputError, match="Read-only"):
+        stored(tmp_path, "b")
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot read the folder of runs .*choose another --out"):
+        RunsFolder(tmp_path / "file").states()
+
+
+def test_who_waits_for_another_process_says_so(tmp_path):
+    folder, told, waits = stored(tmp_path, "a", "partial"), [], threading.Event()
+
+    def other():
+        with folder.locked(waits.set):
+            told.append("other")
+
+    with folder.locked(lambda: told.append("waits for nobody")):
+        thread = threading.Thread(target=other, daemon=True)
+        thread.start()
+        assert waits.wait(timeout=10) and not told
+    thread.join(timeout=60)
+    assert told == ["other"]
+
+
 def test_the_configuration_is_stored_once(tmp_path):
     folder = stored(tmp_path, "a", "started")
     before = (folder.path / "config.json").stat().st_mtime_ns
-    folder.put_config(dict(CONFIG))
+    assert not folder.put_config(dict(CONFIG)) and RunsFolder(tmp_path).run("b").put_config(dict(CONFIG))
     assert (folder.path / "config.json").stat().st_mtime_ns == before
 
 
@@ -159,3 +222,72 @@ def test_an_unwritable_folder(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot write"):
         stored(tmp_path, "a")
+
+
+SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
+
+
+def test_a_call_that_is_interrupted_leaves_all_its_runs_to_be_resumed(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    configs = [RunConfig(order=order, **SMALL) for order in range(3)]
+    monkeypatch.setattr("deep.training.run.train_run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(execute.train_runs(configs, tmp_path, workers=1))
+    states = RunsFolder(tmp_path).states()
+    assert {state.key for state in states} == {config.key for config in configs} and {state.status for state in states} == {"interrupted"}
+
+
+def test_a_run_that_cannot_go_on_stays_to_be_resumed(tmp_path, monkeypatch):
+    """A full disk, data that are gone: only a run that was never begun, and that this call asked for first, is forgotten."""
+    config, key = RunConfig(**SMALL), lambda: [state.key for state in RunsFolder(tmp_path).states()]
+
+    def fails(after):
+        def train_run(config, stream, folder, put, **_):
+            after(folder, put)
+            raise InputError("cannot write: No space left on device")
+
+        return train_run
+
+    def train():
+        with pytest.raises(DriftlawError, match="No space left"):
+            list(execute.train_runs([config], tmp_path))
+
+    begun = {"a checkpoint": lambda folder, put: (folder / "checkpoint.pt").write_bytes(b""), "a record": lambda folder, put: put(made_record(key=config.key))}
+    for after in begun.values():
+        monkeypatch.setattr("deep.training.run.train_run", fails(after))
+        train()
+        assert key() == [config.key]
+        shutil.rmtree(tmp_path / config.key)
+    monkeypatch.setattr("deep.training.run.train_run", fails(lambda folder, put: None))
+    train()
+    assert not key()
+    RunsFolder(tmp_path).run(config.key).put_config(config.canonical())  # as an interrupted call leaves it
+    train()
+    assert key() == [config.key]
+
+
+def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
+    """Its key says nothing of the images; absent ones cannot be compared, and the run is given back."""
+    config = RunConfig(**SMALL)
+    (record,) = execute.train_runs([config], tmp_path)
+    assert record.data == {"digits": digits().fingerprint} and record.notes == digits().notes
+    other = digits()
+    images = np.array(other.train.images)
+    images[0, 0, 0] += 1
+    monkeypatch.setattr(execute, "_dataset", lambda *_: replace(other, train=replace(other.train, images=images)))
+    with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
+        list(execute.train_runs([config], tmp_path))
+
+    def absent(*_):
+        raise InputError("digits is absent")
+
+    monkeypatch.setattr(execute, "_dataset", absent)
+    assert list(execute.train_runs([config], tmp_path)) == [record]
+
+
+def test_own_parts_are_part_of_the_configuration():
+    assert RunConfig(own_parts=True).key != RunConfig().key
+    with pytest.raises(InputError, match="own_parts is 1"):
+        RunConfig(own_parts=1)

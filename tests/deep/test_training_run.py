@@ -182,7 +182,7 @@ def test_keys_are_made_of_everything():
         {"stream": "permuted-digits"}, {"stream_options": {"tasks": 2}}, {"order": 1}, {"seed": 1}, {"strategy": "frozen"},
         {"strategy_options": {"start": "fresh"}}, {"network": "mlp-400"}, {"normalisation": "batch"}, {"scenario": "class"}, {"epochs": 3},
         {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True},
-        {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"},
+        {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"}, {"own_parts": True},
         {"device": "cuda", "execution": "captured"},
     ]
     assert {name for change in changes for name in change} == {field.name for field in dataclasses.fields(RunConfig)}
