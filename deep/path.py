@@ -2,11 +2,15 @@
 
 In a linear model losses along it are exactly parabolas in the length s (see `theory.optima.best_scale`); here they are
 measured on trained networks, for the whole step and for the step of each stage alone.
+
+Running statistics of batch normalisation are no parameters; they go along: theta_{t-1}'s at s = 0, theta_t's at s = 1, between
+them on the straight line, and beyond those of the nearer end, since a variance that is extrapolated may become negative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +20,8 @@ from deep.records import built
 from theory.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from deep.networks import Network
     from deep.streams import Stream
     from deep.training.config import RunConfig
@@ -63,7 +69,8 @@ class PathRecord:
         Its configuration.
     stages : tuple of str
     scales : tuple of float
-        Lengths s, in increasing order; 0 is the start of the task, 1 the end of its training.
+        Lengths s, in increasing order; 0 is the start of the task, 1 the end of its training. Accuracies are among the
+        candidates of the end, in the class-incremental scenario more than at the start.
     curves : tuple of tuple of PathCurve
         For every task from the second on, the curve of all stages and one for each stage that was trained.
     """
@@ -163,6 +170,7 @@ class Meter:
         self.scales = scales
         self.own: list[tuple[float, float]] = []
         self.curves: list[tuple[PathCurve, ...]] = []
+        self._statistics: list[list[Tensor]] = []  # of each stage, at the end of the task before
 
     def watch(self, task: TaskContext, examples: StreamExamples) -> None:
         """Measure along the step of a task that has just been trained."""
@@ -172,19 +180,44 @@ class Meter:
             moved = {part: place for part, place in places.items() if bool(task.step[place].any())}
             self.curves.append(tuple(self._curve(task, held_out, part, place) for part, place in moved.items()))
         self.own.append(_loss_and_accuracy(task.network, held_out[-1]))
+        self._statistics = _statistics(task.network)
 
     def _curve(self, task: TaskContext, held_out: Sequence[Examples], part: str, place: slice) -> PathCurve:
         end, step = task.flat.parameters.detach().clone(), task.step
+        stages = range(len(task.stages)) if part == WHOLE else [task.stages.index(part)]
         found = []
         for scale in self.scales:
             there = end.clone()
             there[place] = task.start[place] + scale * step[place]
-            with task.flat.at(end if scale == 1 else there):
+            with task.flat.at(end if scale == 1 else there), self._statistics_at(task.network, stages, scale):
                 found.append([_loss_and_accuracy(task.network, examples) for examples in held_out])
         loss, accuracy = np.moveaxis(np.array(found), 2, 0)
         own_loss, own_accuracy = np.array(self.own).T
         values = (loss.mean(1), (loss[:, :-1] - own_loss).mean(1), accuracy.mean(1), (own_accuracy - accuracy[:, :-1]).mean(1))
         return PathCurve(part, *(tuple(float(f"{value:.6g}") for value in curve) for curve in values))
+
+
+    @contextmanager
+    def _statistics_at(self, network: Network, stages: Sequence[int], scale: float) -> Iterator[None]:
+        """Let some stages have the running statistics of a length of the step for a while."""
+        statistics = _statistics(network, copied=False)
+        pairs = [pair for stage in stages for pair in zip(statistics[stage], self._statistics[stage], strict=True)]
+        ends = [now.clone() for now, _ in pairs]
+        try:
+            if scale != 1:
+                for now, before in pairs:
+                    now.copy_(before.lerp(now, min(max(scale, 0.0), 1.0)))
+            yield
+        finally:
+            for (now, _), end in zip(pairs, ends, strict=True):
+                now.copy_(end)
+
+
+def _statistics(network: Network, copied: bool = True) -> list[list[Tensor]]:
+    """Return the running statistics of each stage."""
+    stages = (*network.body.values(), network.heads)
+    found = [[buffer for buffer in stage.buffers() if buffer.is_floating_point()] for stage in stages]
+    return [[buffer.clone() for buffer in stage] for stage in found] if copied else found
 
 
 def _loss_and_accuracy(network: Network, examples: Examples) -> tuple[float, float]:

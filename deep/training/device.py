@@ -7,6 +7,10 @@ import torch
 from deep.checks import known
 from theory.errors import InputError
 
+# Only PyTorch's own allocator on a GPU has a type for want of memory; the driver, CUDA's libraries (which cannot even begin
+# without some) and the CPU's allocator have texts.
+_NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_NOT_INITIALIZED")
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
@@ -40,7 +44,7 @@ def wait(device: torch.device) -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory did not suffice, on the device or beside it."""
-    # Only PyTorch's own allocator on a GPU has a type for it; the driver, CUDA's libraries and the CPU's allocator have texts.
-    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
-    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (isinstance(error, RuntimeError) and any(text in str(error) for text in texts))
+    """Return whether an error, or one that it arose from, says that memory did not suffice, on the device or beside it."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)):
+        return True
+    return error.__context__ is not None and out_of_memory(error.__context__)

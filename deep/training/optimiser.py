@@ -51,7 +51,6 @@ class Optimiser:
 
     def __init__(self, flat: FlatParameters, options: LoopOptions) -> None:
         self._flat, self._options = flat, options
-        self._rule = self._sgd if options.optimiser == "sgd" else self._adam
         number = 2 if options.optimiser == "adam" else int(options.momentum > 0)
         self.moments = [torch.zeros_like(flat.parameters, requires_grad=False) for _ in range(number)]
         self._counts = dict.fromkeys(flat.segments, 0)
@@ -85,11 +84,12 @@ class Optimiser:
     @torch.no_grad()
     def step(self) -> None:
         """Move the chosen segments by the gradients in the flat vector; `count_step` comes before."""
+        rule = self._sgd if self._options.optimiser == "sgd" else self._adam  # kept, it would keep all this memory until a collection
         for piece in self._pieces:
             gradients = piece.gradients
             if self._options.weight_decay:
                 gradients = gradients.add(piece.parameters, alpha=self._options.weight_decay)
-            self._rule(piece, gradients)
+            rule(piece, gradients)
 
     def end_task(self) -> None:
         """Remember how many steps each segment has taken."""

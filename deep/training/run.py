@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable
@@ -101,6 +102,7 @@ class _Run:
         self.strategy.check(self.network.stages)
         self.flat = FlatParameters(self.network)
         self.first = self.flat.parameters.detach().clone()
+        self._check_batches(stream)
         self.optimiser = Optimiser(self.flat, config)
         self.gradients: list[Tensor] = []
         self.record = RunRecord(
@@ -144,12 +146,13 @@ class _Run:
         return task
 
     def checkpoint(self) -> checkpoints.Checkpoint:
-        """Return the state that the next task depends on."""
+        """Return the state that the next task depends on; after the last one the gradients, the bulk of it, are of no use."""
+        more = len(self.record.results) < len(self.record.task_names)
         generators = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             generators["cuda"] = torch.cuda.get_rng_state()
         return checkpoints.Checkpoint(
-            to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients, generators
+            to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients if more else [], generators
         )
 
     def resume(self, folder: str | os.PathLike[str] | None) -> None:
@@ -161,13 +164,33 @@ class _Run:
         if record.stream_fingerprint != self.record.stream_fingerprint:
             raise InputError(f"the checkpoint in {folder} was made with other images; give the same data, or remove it to start the run anew")
         self.record = record
-        self.network.load_state_dict(found.network)
+        try:
+            self.network.load_state_dict(found.network)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"the checkpoint in {folder} holds another network ({reason}); remove it to start the run anew") from None
         self.optimiser.load(found.optimiser)
         self.strategy.load(checkpoints.moved(found.strategy, self.device))
         self.gradients = checkpoints.moved(found.gradients, self.device)
         torch.set_rng_state(found.generators["cpu"])
         if "cuda" in found.generators:
             torch.cuda.set_rng_state(found.generators["cuda"])
+
+    def _check_batches(self, stream: Stream) -> None:
+        """Raise InputError if a batch of one example comes up that batch normalisation cannot normalise."""
+        size = self.config.batch_size
+        found = next((task for task in stream if size == 1 or len(task.train_indices) % size == 1), None)
+        if found is None or self.config.normalisation != "batch":
+            return
+        alone, _ = self.examples.training(0).batch(torch.zeros(1, dtype=torch.int64, device=self.device))
+        try:
+            copy.deepcopy(self.network).train()(alone)
+        except ValueError:  # the networks that see more than one pixel to the end take it
+            raise InputError(
+                f"{found.name} has {len(found.train_indices)} training examples, so that a batch of at most {size} holds a single one, and a stage of "
+                f"{self.config.network} has one value for each channel then, which batch normalisation cannot normalise; choose another batch "
+                "size, or normalisation group or layer"
+            ) from None
 
     def _cosines(self, task: TaskContext) -> tuple[float | None, ...]:
         """Cosines of the task's gradient with the earlier tasks', over parameters that all tasks share."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from deep.path import SCALES, WHOLE, Meter, PathRecord, measure_paths
 from deep.records import from_json, read_records, to_json
 from deep.streams import stream
 from deep.training.config import RunConfig
+from deep.training.evaluate import accuracy
 from deep.training.run import train_run
 from theory.errors import InputError
 
@@ -40,6 +42,42 @@ def test_the_ends_of_a_step_are_what_the_run_recorded(measured):
             assert whole.forgetting[scale] == pytest.approx((own - row[:task]).mean(), abs=1e-6)
         # After task 1 the first of two earlier losses is its own: nothing has been forgotten at the start of a step.
         assert task > 1 or whole.forgetting_loss[start] == pytest.approx(0, abs=1e-6)
+
+
+def test_running_statistics_go_along():
+    """With batch normalisation too the ends of the whole step are what the run recorded, and what lies between what states say."""
+    torch.set_num_threads(1)
+    config = RunConfig(
+        stream_options=OPTIONS, epochs=2, scenario="domain", network="convnet", normalisation="batch", batch_size=20, learning_rate=0.1, probe_examples=0
+    )
+    ends, expected = [], {}
+
+    class Watching(Meter):
+        def watch(self, task, examples):
+            end = {name: value.clone() for name, value in task.network.state_dict().items()}
+            super().watch(task, examples)
+            assert all(torch.equal(value, end[name]) for name, value in task.network.state_dict().items())
+            ends.append(end)
+            if task.number == 1:
+                for part, scale in (("conv4", 0.0), ("conv4", 0.5), (WHOLE, 0.5)):
+                    network = copy.deepcopy(task.network)
+                    network.load_state_dict({
+                        name: torch.lerp(ends[0][name], value, scale) if value.is_floating_point() and part in (WHOLE, name.split(".")[1]) else value
+                        for name, value in end.items()
+                    })  # fmt: skip
+                    expected[part, scale] = np.mean([accuracy(network, held_out) for held_out in examples.evaluations(1)[:2]])
+
+    meter = Watching(SCALES)
+    run = train_run(config, stream("split-digits", **OPTIONS), watch=meter.watch)
+    start, end = SCALES.index(0.0), SCALES.index(1.0)
+    for task in range(1, 5):
+        whole = meter.curves[task - 1][0]
+        for scale, row in ((start, run.accuracy[task - 1]), (end, run.accuracy[task])):
+            assert whole.part == WHOLE and whole.accuracy[scale] == pytest.approx(row[: task + 1].mean(), abs=1e-6)
+            assert whole.forgetting[scale] == pytest.approx((np.diagonal(run.accuracy)[:task] - row[:task]).mean(), abs=1e-6)
+    curves = {curve.part: curve for curve in meter.curves[0]}
+    for (part, scale), value in expected.items():
+        assert curves[part].accuracy[SCALES.index(scale)] == pytest.approx(value, abs=1e-6), (part, scale)
 
 
 def test_every_part_of_a_step_ends_where_the_whole_step_does(measured):

@@ -186,11 +186,23 @@ def no_memory_here():
     return caught.value
 
 
+def arisen_from(error):
+    """Return what is raised on the way out of a block in which an error was raised."""
+    try:
+        try:
+            raise error
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    except RuntimeError as outer:
+        return outer
+
+
 NO_MEMORY = [
     torch.cuda.OutOfMemoryError("CUDA out of memory"),
     RuntimeError("CUDA error: out of memory"),  # the driver, where a process has no room even to begin
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     no_memory_here(),
+    arisen_from(torch.cuda.OutOfMemoryError("CUDA out of memory")),  # while a step is recorded
     MemoryError(),
 ]
 

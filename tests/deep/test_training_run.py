@@ -233,6 +233,32 @@ def test_runs_that_cannot_be_trained(monkeypatch):
     assert chosen_device("cpu") == CPU
 
 
+@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 17}])
+def test_a_batch_of_one_that_cannot_be_normalised_is_refused_before_training(options):
+    """Eighteen training images a task."""
+    made = made_stream(shape=(16, 16))
+    assert {len(task.train_indices) for task in made} == {18}
+    with pytest.raises(InputError, match="holds a single one, and a stage of mlp-100 has one value for each channel.*group or layer"):
+        train_run(made_config(**options), made)
+    for other in ({"normalisation": "group"}, {"network": "convnet"}, {"batch_size": 16}):
+        assert train_run(made_config(**{**options, **other}), made).status == "finished"
+
+
+def test_no_memory_is_held_when_a_run_has_ended():
+    """What waits for a collection of garbage is not there for other runs on a GPU."""
+    import gc
+    import weakref
+
+    held = []
+    gc.collect()
+    gc.disable()
+    try:
+        train_run(made_config(optimiser="adam"), made_stream(), watch=lambda task, _: held.append(weakref.ref(task.flat)))
+        assert len(held) == 3 and [flat() for flat in held] == [None] * 3
+    finally:
+        gc.enable()
+
+
 def test_float32_on_a_gpu_is_float32(monkeypatch):
     """PyTorch's convolutions there round to 10 bits unless told otherwise; and the algorithms are those that repeat."""
     flags = {(torch.backends.cudnn, "allow_tf32"): True, (torch.backends.cuda.matmul, "allow_tf32"): True, (torch.backends.cudnn, "deterministic"): False}
