@@ -180,7 +180,7 @@ class Meter:
             moved = {part: place for part, place in places.items() if bool(task.step[place].any())}
             self.curves.append(tuple(self._curve(task, held_out, part, place) for part, place in moved.items()))
         self.own.append(_loss_and_accuracy(task.network, held_out[-1]))
-        self._statistics = _statistics(task.network)
+        self._statistics = [[statistic.clone() for statistic in stage] for stage in task.network.statistics()]
 
     def _curve(self, task: TaskContext, held_out: Sequence[Examples], part: str, place: slice) -> PathCurve:
         end, step = task.flat.parameters.detach().clone(), task.step
@@ -200,7 +200,7 @@ class Meter:
     @contextmanager
     def _statistics_at(self, network: Network, stages: Sequence[int], scale: float) -> Iterator[None]:
         """Let some stages have the running statistics of a length of the step for a while."""
-        statistics = _statistics(network, copied=False)
+        statistics = network.statistics()
         pairs = [pair for stage in stages for pair in zip(statistics[stage], self._statistics[stage], strict=True)]
         ends = [now.clone() for now, _ in pairs]
         try:
@@ -211,13 +211,6 @@ class Meter:
         finally:
             for (now, _), end in zip(pairs, ends, strict=True):
                 now.copy_(end)
-
-
-def _statistics(network: Network, copied: bool = True) -> list[list[Tensor]]:
-    """Return the running statistics of each stage."""
-    stages = (*network.body.values(), network.heads)
-    found = [[buffer for buffer in stage.buffers() if buffer.is_floating_point()] for stage in stages]
-    return [[buffer.clone() for buffer in stage] for stage in found] if copied else found
 
 
 def _loss_and_accuracy(network: Network, examples: Examples) -> tuple[float, float]:

@@ -51,6 +51,10 @@ class Network(nn.Module):
         for stage, train in zip((*self.body.values(), self.heads), trained, strict=True):
             stage.train(train)
 
+    def statistics(self) -> list[list[Tensor]]:
+        """Return the running statistics of each stage: the network's own tensors, not copies."""
+        return [[buffer for buffer in stage.buffers() if buffer.is_floating_point()] for stage in (*self.body.values(), self.heads)]
+
     def restart_statistics(self, trained: Sequence[bool]) -> None:
         """Set the running statistics of trained stages to those of the untrained network."""
         for stage, restart in zip((*self.body.values(), self.heads), trained, strict=True):

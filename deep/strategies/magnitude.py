@@ -42,6 +42,8 @@ class Magnitude(Strategy):
     probabilities, squares averaged over examples, normalisation layers in evaluation mode. With A and B the sums of F_i and
     F_i theta_i over earlier tasks, the sum of all tasks' losses within a stage is least at
     s* = (D'F_t D - D'(A theta_{t-1} - B)) / (D'A D + D'F_t D). Ours; sums of such parabolas: arXiv 1703.08475.
+
+    Running statistics of batch normalisation, which are no parameters, go the same share of their way.
     """
 
     name: ClassVar[str] = "magnitude"
@@ -51,10 +53,15 @@ class Magnitude(Strategy):
     scales: tuple[float, ...] = field(init=False, default=())
     _curvature: Tensor | None = field(init=False, default=None, repr=False)
     _pull: Tensor | None = field(init=False, default=None, repr=False)
+    _statistics: list[list[Tensor]] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         known(self.rule, RULES, "rule of the magnitude")
         whole(self.probe_examples, "the number of probed examples", 1)
+
+    def begin_task(self, task: TaskContext) -> None:
+        """Remember the running statistics that the task starts with."""
+        self._statistics = [[statistic.clone() for statistic in stage] for stage in task.network.statistics()]
 
     def end_task(self, task: TaskContext) -> None:
         """Shorten the step just trained, and keep the task's curvature."""
@@ -65,6 +72,9 @@ class Magnitude(Strategy):
             self.scales = tuple(self._scale(place, task, fisher) for place in places)
             for place, scale in zip(places, self.scales, strict=True):
                 trained[place] = task.start[place] + scale * task.step[place]
+            for scale, before, now in zip(self.scales, self._statistics, task.network.statistics(), strict=False):
+                for first, last in zip(before, now, strict=True):
+                    last.copy_(first.lerp(last, scale))
         if fisher is not None:
             pull = fisher * task.flat.parameters.detach()[: len(fisher)]
             self._curvature = fisher if self._curvature is None else self._curvature + fisher

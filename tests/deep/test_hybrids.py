@@ -15,6 +15,7 @@ from deep.strategies import StepPlan, strategy
 from deep.strategies.magnitude import shared_fisher
 from deep.strategies.similarity import body_gradient, cosine, prototype_head
 from deep.training.examples import Examples
+from deep.training.loop import train_task
 from deep.training.run import train_run
 from theory.errors import InputError
 
@@ -188,6 +189,23 @@ def test_the_fisher_information_by_one_example_at_a_time(heads):
     shared = len(task.flat) if len(heads) == 1 else task.flat.place(2).start
     assert len(found) == shared
     torch.testing.assert_close(found, expected[:shared], rtol=1e-9, atol=1e-14)
+
+
+def test_running_statistics_go_as_far_as_the_parameters_do():
+    """Batch normalisation: after a halved step the statistics are halfway too."""
+    states = {}
+    for name in ("initialized", "magnitude"):
+        network = made_network("convnet", (16, 16), normalisation="batch")
+        task, options, optimiser = made_task(network, made_examples(20, (1, 16, 16)), number=1, epochs=1)
+        start = {key: value.clone() for key, value in network.state_dict().items()}
+        train_task(task, strategy(name, **({"rule": "mean"} if name == "magnitude" else {})), options, optimiser)
+        states[name] = network.state_dict()
+    moved = 0
+    for key, end in states["initialized"].items():
+        if end.is_floating_point():
+            torch.testing.assert_close(states["magnitude"][key], (start[key] + end) / 2, rtol=1e-12, atol=1e-15)
+            moved += "running" in key and not torch.equal(start[key], end)
+    assert moved == 8
 
 
 def test_the_magnitude_is_the_minimum_of_the_sum_of_parabolas():
