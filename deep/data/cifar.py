@@ -38,9 +38,19 @@ def decode_binary(contents: Sequence[Content], expected: Expected, label_classes
         records = np.frombuffer(content.data, np.uint8).reshape(count, length)
         for column, classes in enumerate(label_classes):
             expected.check_labels(content, records[:, column], classes)
+        _check_groups(content, records[:, : len(label_classes)])
         labels.append(records[:, len(label_classes) - 1])
         images.append(records[:, len(label_classes):])
     return _part(images, labels)
+
+
+def _check_groups(content: Content, labels: np.ndarray) -> None:
+    """Check that all images of a class are in the same group of classes: CIFAR-100's coarse label follows from the fine one."""
+    pairs = np.unique(labels, axis=0)
+    own, counts = np.unique(pairs[:, -1], return_counts=True)
+    if (counts > 1).any():
+        label = own[np.argmax(counts > 1)]
+        raise content.error(f"images of class {label} have {counts.max()} different coarse labels: labels do not belong to their images")
 
 
 def decode_pickled(contents: Sequence[Content], expected: Expected, label_key: str) -> Part:

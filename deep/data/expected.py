@@ -23,12 +23,26 @@ class Expected:
         Of one image, (H, W) or (H, W, C).
     classes : int
         Number of classes; labels count from 0.
+    balanced : bool
+        Whether every class has as many images as any other.
     """
 
     title: str
     count: int
     shape: tuple[int, ...]
     classes: int
+    balanced: bool = False
+
+    def check_balance(self, content: Content, labels: np.ndarray) -> None:
+        """Check that every class of a balanced part has its share of the images; a part that was half copied has not."""
+        each, rest = divmod(self.count, self.classes)
+        counts = np.bincount(labels, minlength=self.classes)
+        if self.balanced and not rest and (counts != each).any():
+            odd = int(np.argmax(counts != each))
+            raise content.error(
+                f"class {odd} has {counts[odd]:,} images, but {self.title} has {each:,} of every class",
+                "it is damaged or another file; put the official file there",
+            )
 
     def check_count(self, content: Content, count: int, files: int = 1) -> None:
         """Check the number of images in one of ``files`` files of equal size."""

@@ -53,8 +53,22 @@ def read_source(source: Source, root: DataRoot, download: bool = True) -> Datase
             records += read
     if "test" not in parts:
         raise _absent(source, "test" if "train" in parts else "", root, search(source, "test", root.path), failure)
+    if "train" in parts and not all(record.checked == CHECKED for record in records):
+        _check_apart(source, parts, records)
     notes = () if "train" in parts else (_without_training(source, root, failure),)
     return Dataset(source.name, source.classes, parts.get("train"), parts["test"], tuple(records), notes)
+
+
+def _check_apart(source: Source, parts: dict[str, Part], records: Sequence[FileRecord]) -> None:
+    """Raise InputError if most test images are training images too: one part's file lies in the other's place."""
+    training = {image.tobytes() for image in parts["train"].images}
+    common = sum(image.tobytes() in training for image in parts["test"].images)
+    if common > len(parts["test"]) / 2:  # official parts have a few images in common
+        where = " and ".join(dict.fromkeys(record.path for record in records))
+        raise InputError(
+            f"{where}: {common:,} of the {len(parts['test']):,} test images of {source.title} are training images too; the file of one part lies in "
+            "the place of the other, put the official files there"
+        )
 
 
 def _without_training(source: Source, root: DataRoot, failure: str) -> str:
@@ -83,7 +97,9 @@ def _read_part(source: Source, name: str, located: Located) -> tuple[Part, list[
     # Structure first: its errors say more than an unequal checksum.
     part = layout.decode(contents, source.expected(name))
     checked = _verify_archive(located) if located.archive else ""
-    return part, _verify_files(name, files, contents, located, checked)
+    records = _verify_files(name, files, contents, located, checked)
+    source.expected(name).check_balance(contents[-1], part.labels)
+    return part, records
 
 
 def _verify_archive(located: Located) -> str:

@@ -86,6 +86,8 @@ class Source:
         Part -> number of images.
     layouts : tuple of Layout
         Tried in this order; the first is the one that is downloaded.
+    balanced : bool
+        Whether every class has as many images as any other.
     """
 
     name: str
@@ -95,8 +97,9 @@ class Source:
     classes: tuple[str, ...]
     counts: Mapping[str, int]
     layouts: tuple[Layout, ...]
+    balanced: bool = True
 
     def expected(self, part: str) -> Expected:
         """Return what ``part`` must hold."""
         title = f"the {'training' if part == 'train' else part} part of {self.title}"
-        return Expected(title, self.counts[part], self.shape, len(self.classes))
+        return Expected(title, self.counts[part], self.shape, len(self.classes), self.balanced)

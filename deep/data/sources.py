@@ -76,6 +76,7 @@ def _idx_source(
     parts: dict[str, tuple[str, str]] = _IDX_PARTS,
     counts: tuple[int, int] = (60_000, 10_000),
     label_columns: int | None = None,
+    balanced: bool = True,
 ) -> Source:
     files = {
         part: tuple(
@@ -86,7 +87,7 @@ def _idx_source(
     }
     folder = title.replace("-", "") if title.startswith("Fashion") else title  # torchvision's class names
     layout = Layout((f"{folder}/raw", folder, name), files, partial(idx.decode_part, label_columns=label_columns))
-    return Source(name, title, homepage, (28, 28), classes, dict(zip(("train", "test"), counts, strict=True)), (layout,))
+    return Source(name, title, homepage, (28, 28), classes, dict(zip(("train", "test"), counts, strict=True)), (layout,), balanced)
 
 
 def _cifar_archive(name: str, md5: str) -> Download:
@@ -114,7 +115,7 @@ SOURCES: dict[str, Source] = {
     for source in (
         _idx_source(
             "mnist", "MNIST", "http://yann.lecun.com/exdb/mnist/", _DIGITS,
-            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"), _MNIST_SUMS,
+            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"), _MNIST_SUMS, balanced=False,
         ),
         _idx_source(
             "fashion-mnist", "Fashion-MNIST", "https://github.com/zalandoresearch/fashion-mnist", FASHION,
@@ -127,7 +128,7 @@ SOURCES: dict[str, Source] = {
         _idx_source(
             "qmnist", "QMNIST", "https://github.com/facebookresearch/qmnist", _DIGITS,
             ("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",), _QMNIST_SUMS,
-            parts=_QMNIST_PARTS, counts=(60_000, 60_000), label_columns=8,
+            parts=_QMNIST_PARTS, counts=(60_000, 60_000), label_columns=8, balanced=False,
         ),
         _cifar_source(
             "cifar-10", CIFAR_10,

@@ -16,6 +16,7 @@ from made_files import COUNTS, binary_bytes, content, idx, idx_bytes, pickled_by
 from deep.data.locations import DataRoot
 from deep.data.reader import CHECKED, read_source
 from deep.data.source import Source
+from deep.data.sources import SOURCES
 from theory.errors import InputError
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -140,7 +141,7 @@ def test_damaged_cifar_records(tmp_path, damage):
         read(source, tmp_path)
 
 
-BATCH = {"data": np.zeros((20, 3072), np.uint8), "labels": [0] * 20}
+BATCH = {"data": np.zeros((20, 3072), np.uint8), "labels": [*range(10)] * 2}
 BATCH_DAMAGES = {
     "truncated": (pickle.dumps(BATCH, 2)[:-100], "no readable batch"),
     "no pickle": (b"\x1f\x8b not a pickle", "no readable batch"),
@@ -165,6 +166,42 @@ def test_damaged_cifar_batches(tmp_path, damage):
     read(source, tmp_path)
     (folder / "test_batch").write_bytes(data)
     with pytest.raises(InputError, match=f"test_batch: .*{reason}.*; .*(put|obtain)"):
+        read(source, tmp_path)
+
+
+def test_a_part_that_was_half_copied(tmp_path):
+    """Zeros are images of class 0; every class of the data sets that say so has as many images as any other."""
+    source, folder = written(tmp_path, "cifar-10")
+    path = folder / "test_batch.bin"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    with pytest.raises(InputError, match="test_batch.bin: class 0 has 11 images, but the test part of CIFAR-10 has 2 of every class; .* put the official"):
+        read(source, tmp_path)
+    assert [name for name, source in SOURCES.items() if not source.balanced] == ["mnist", "qmnist"]
+
+
+def test_fine_labels_that_contradict_coarse_ones(tmp_path):
+    """A class of CIFAR-100 belongs to one group of classes, so that exchanged labels show."""
+    source, folder = written(tmp_path, "cifar-100")
+    larger = dataclasses.replace(source, counts={"train": 40, "test": 200})
+    write(folder, binary_bytes(larger, "test"))
+    read(larger, tmp_path)
+    records = np.frombuffer((folder / "test.bin").read_bytes(), np.uint8).reshape(200, 3074).copy()
+    records[[0, 1], 1] = records[[1, 0], 1]
+    (folder / "test.bin").write_bytes(records.tobytes())
+    with pytest.raises(InputError, match="test.bin: images of class [0-9]+ have 2 different coarse labels.*; obtain"):
+        read(larger, tmp_path)
+
+
+def test_the_test_part_in_the_place_of_the_training_part(tmp_path):
+    """Twice, so that the number of images is right; a few common images are in official parts too."""
+    source, folder = written(tmp_path, "cifar-100")
+    test = (folder / "test.bin").read_bytes()
+    train = (folder / "train.bin").read_bytes()
+    (folder / "train.bin").write_bytes(test[: 10 * 3074] + train[10 * 3074 :])
+    read(source, tmp_path)
+    (folder / "train.bin").write_bytes(test[: 11 * 3074] + train[11 * 3074 :])
+    with pytest.raises(InputError, match="train.bin and .*test.bin: 11 of the 20 test images of CIFAR-100 are training images too.*put the official"):
         read(source, tmp_path)
 
 
@@ -254,7 +291,7 @@ def test_checksums_of_downloaded_files(tmp_path):
     path.write_bytes(gzip.compress(labels_with(3, 0)))
     with pytest.raises(InputError, match=f"{LABELS}.gz: checksum mismatch.*store it decompressed"):
         read(source, tmp_path)
-    (folder / LABELS).write_bytes(labels_with(3, 0))
+    (folder / LABELS).write_bytes(idx(content(source, "test")[1].astype(np.uint8)[::-1]))  # other labels, of every class as many
     assert {record.path: record.checked for record in read(source, tmp_path).files}[str(folder / LABELS)].startswith("structure only")
 
 
