@@ -35,7 +35,7 @@ def record_text(record: RunRecord, status: str) -> str:
         parts.append(table(rows))
     if record.results:
         parts.append(_updates(record))
-    settings = ", ".join(f"{name} {value}" for name, value in record.config.items() if value not in ({}, [], None, False))
+    settings = ", ".join(f"{name} {value}" for name, value in record.config.items() if value not in ({}, [], None))
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     return "\n\n".join([*parts, f"settings: {settings}\ndevice: {record.device}; {versions}"])
 
