@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import sympy
 
-from theory import InputError, expected_errors
-from theory.claims import CLAIMS, judge, random_settings
+from theory import InputError, claims, constructors, equivalents, expected_errors
+from theory.claims import CLAIMS, graded, judge, random_settings
 from theory.formulas import FORMULAS, SLOTS, find
+from theory.ledger import extremum, replay
+from theory.ledger.replay import CONSTRAINTS_FORGETTING, constrained, m
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
 
@@ -41,9 +46,23 @@ def test_small_distance_is_a_slope():
         assert np.all(np.array(gaps[1]) > np.array(gaps[0]))
 
 
-def test_more_replay_helps_similar_and_hurts_dissimilar_tasks():
-    changes = list(judge("more_replay_forgets_less").effect.values())
-    assert changes[0] < 0 < changes[-1]
+def test_more_replay_helps_similar_tasks_with_little_noise_and_hurts_others():
+    effect = judge("more_replay_forgets_less").effect
+    change = {words.rpartition("none, ")[2]: value for words, value in effect.items() if words.startswith("forgetting with all")}
+    assert change["|w_2 - w_1|^2 = 0"] < 0 < change["|w_2 - w_1|^2 = 0, sigma_2 = 0.5"] < change["|w_2 - w_1|^2 = 1"] < change["|w_2 - w_1|^2 = 4"]
+    assert effect["best number of stored samples of 30, |w_2 - w_1|^2 = 0"] == 26
+    law = {m: expected_errors(constrained(p=100, n_1=30, n_2=30, m=m, sigma_1=0.3, sigma_2=0.5, w_11=1.0, d_w=0.0)).forgetting() for m in (0, 30)}
+    assert law[30] - law[0] == pytest.approx(change["|w_2 - w_1|^2 = 0, sigma_2 = 0.5"])
+
+
+def test_where_the_first_stored_samples_lower_forgetting():
+    """The condition in words is that the slope at m = 0 is negative."""
+    slope = sympy.diff(CONSTRAINTS_FORGETTING.expanded, m).subs(m, 0)
+    named = {str(symbol): symbol for symbol in slope.free_symbols}
+    p, n_1, n_2, s_1, s_2, w, d = (named[name] for name in ("p", "n_1", "n_2", "sigma_1", "sigma_2", "w_11", "d_w"))
+    left = ((1 - n_1 / p) * w + n_1 * s_1**2 / (p - n_1 - 1)) / p**2
+    right = s_1**2 / (p * (p - 1)) + s_2**2 / (p - n_2 - 1) ** 2 + (s_1**2 / (p - 1) + d / p) / (p - n_2 - 1)
+    assert sympy.cancel(slope - n_2 * (right - left)) == 0
 
 
 def test_one_optimisation_runs_from_initialized_to_frozen():
@@ -51,6 +70,30 @@ def test_one_optimisation_runs_from_initialized_to_frozen():
     ends = effect["deviation, initialized"], effect["deviation, frozen"]
     assert effect["deviation, lambda = 1e6 (approximate)"] == pytest.approx(ends[1], rel=0.02)
     assert effect["deviation at the best lambda (approximate)"] < min(ends)
+
+
+def test_verdicts_follow_from_what_is_computed(monkeypatch):
+    """Another law gives other verdicts: planted in what each judge computes from."""
+    assert [graded(share) for share in (0.0, 0.5, 1.0)] == ["fails", "holds in part", "holds"]
+    found = {name: judge(name).verdict for name in CLAIMS}
+    monkeypatch.setattr(claims, "frozen_wins", lambda criterion, **case: np.ones(len(case["p"]), dtype=bool))
+    assert judge("small_distance_deviation").verdict == "holds" != found["small_distance_deviation"]
+    monkeypatch.setattr(claims, "frozen_wins", lambda criterion, **case: np.zeros(len(case["p"]), dtype=bool))
+    assert judge("small_distance_deviation").verdict == "fails"
+    monkeypatch.setattr(replay, "CONSTRAINTS_FORGETTING", replace(CONSTRAINTS_FORGETTING, expression=CONSTRAINTS_FORGETTING.expression - 10**6 * m))
+    assert judge("more_replay_forgets_less").verdict == "holds" != found["more_replay_forgets_less"]
+    original = constructors.one_head_per_task
+    monkeypatch.setattr(constructors, "one_head_per_task", lambda *arguments, train_shared, **rest: original(*arguments, train_shared=True, **rest))
+    assert judge("one_head_per_task").verdict != "holds" == found["one_head_per_task"]
+    monkeypatch.setattr(equivalents, "approximate_errors", expected_errors_of_frozen)
+    assert judge("one_optimisation").verdict == "holds in part" != found["one_optimisation"]
+    monkeypatch.setattr(extremum, "P2_STAR", replace(extremum.P2_STAR, expression=2 * extremum.P2_STAR.expression))
+    assert judge("extremum_in_p2").verdict == "fails" != found["extremum_in_p2"]
+
+
+def expected_errors_of_frozen(seq):
+    """The law of frozen training, whatever the weights."""
+    return expected_errors(replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], train=("specific",), weights=None))))
 
 
 def test_slots_name_existing_formulas_and_carry_none_of_their_own():

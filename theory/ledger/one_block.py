@@ -78,7 +78,7 @@ GENERALIZATION = Formula(
 
 LAST_ERROR = Formula(
     name="lin_first_error",
-    statement="Error on the first task after T tasks on one block; the other tasks' errors follow by renumbering.",
+    statement="Error on the first task after T tasks on one block; task k's is the same with w_k and |w_i - w_k|^2 in the place of the first truth's.",
     expression=NOISE * (1 - r**T) + r**T * w[1] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, 1], (i, 1, T)),
     target="error[-1,0]",
     **_COMMON,
