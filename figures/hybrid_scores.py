@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,19 +12,20 @@ from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
 from deep.studies.presets import PRESETS
-from figures.draw import LEVEL, panel_letter
+from figures.draw import panel_letter
 from figures.measured import half_width
 from figures.registry import Figure
 from figures.sampling import Sampler
 from figures.study_records import case, explained, explained_files, figure, letter
 from figures.style import FAINT, FROZEN, MARKED, NOTE, POLE, STEPS
 from figures.table import Table
-from simulate.evidence import bootstrap_interval
 from theory.ledger import notation as s
-from theory.regions import region_of, zeta
+from theory.regions import advantage, region_of, zeta
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
 SCORES, RANKS = "score and benefit", "ranks of pairs"  # what is correlated
+KEPT, BOTH = "accuracy on the first task", "mean accuracy on both"
+SHUFFLES, SEED = 9_999, 0
 _BINS = 5
 _TIE = 1e-6  # accuracies are recorded to six digits
 
@@ -38,47 +39,74 @@ def compute(sampler: Sampler) -> Table:
             points = [(score, gains) for unit in effects if unit.stream == stream for score, gains in zip(unit.scores, unit.gains, strict=True)]
             for score, gains in points:
                 table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, path.name, own)
-            _add_correlation(table, SCORES, _pearson, [(score, float(np.mean(gains))) for score, gains in points], path.name, own)
+            units = [(unit.order, unit.seed) for unit in effects if unit.stream == stream for _ in unit.scores]
+            scores, gained = zip(*((score, float(np.mean(gains))) for score, gains in points), strict=True)
+            _add_correlation(table, SCORES, scores, gained, _within(units), path.name, own)
             _add_pairs(table, [pair for pair in pairs if pair.stream == stream], path.name, own)
     return table
 
 
-def _pearson(points: np.ndarray) -> float:
-    return float(np.corrcoef(points.T)[0, 1]) if points.std(axis=0).min() > 0 else 0.0
+def _pearson(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(x, y)[0, 1]) if min(np.ptp(x), np.ptp(y)) > 0 else 0.0
 
 
-def _spearman(points: np.ndarray) -> float:
-    return _pearson(rankdata(points, axis=0))
-
-
-def _add_correlation(table: Table, name: str, of: Callable[[np.ndarray], float], points: list[tuple[float, float]], source: str, own: str) -> None:
-    low, high = bootstrap_interval(points, of, LEVEL)
-    for x_name, value in (("low", low), ("estimate", of(np.array(points))), ("high", high)):
+def _add_correlation(table: Table, name: str, x: Sequence[float], y: Sequence[float], shuffled: Callable[[], np.ndarray], source: str, own: str) -> None:
+    """Add the correlation and the share of shufflings, the observed order among them, with one at least as far from 0."""
+    x, y = np.asarray(x), np.asarray(y)
+    found = _pearson(x, y)
+    null = np.array([_pearson(x[shuffled()], y) for _ in range(SHUFFLES)])
+    chance = (1 + int((np.abs(null) >= abs(found) - 1e-12).sum())) / (1 + SHUFFLES)
+    for x_name, value in (("estimate", found), ("p", chance)):
         table.add_mark(CORRELATION, name, x_name, 0.0, value, source, own)
 
 
+def _within(units: Sequence[Any]) -> Callable[[], np.ndarray]:
+    """Return what shuffles entries within their units."""
+    generator = np.random.default_rng(SEED)
+    places = [np.flatnonzero([other == unit for other in units]) for unit in dict.fromkeys(units)]
+
+    def shuffled() -> np.ndarray:
+        order = np.arange(len(units))
+        for place in places:
+            order[place] = generator.permutation(place)
+        return order
+
+    return shuffled
+
+
+def _of_tasks(pairs: Sequence[PairRecord]) -> Callable[[], np.ndarray]:
+    """Return what shuffles the tasks of each unit, and with a task all pairs that it is in: pairs are not independent."""
+    generator = np.random.default_rng(SEED)
+    index = {(pair.order, pair.seed, pair.first, pair.second): number for number, pair in enumerate(pairs)}
+    tasks = {unit: sorted({key[2] for key in index if key[:2] == unit}) for unit in dict.fromkeys(key[:2] for key in index)}
+
+    def shuffled() -> np.ndarray:
+        renamed = {unit: dict(zip(names, generator.permutation(names).tolist(), strict=True)) for unit, names in tasks.items()}
+        return np.array([index[*key[:2], renamed[key[:2]][key[2]], renamed[key[:2]][key[3]]] for key in index])
+
+    return shuffled
+
+
 def _add_pairs(table: Table, pairs: list[PairRecord], source: str, own: str) -> None:
-    placed = sorted((needed_share(pair), pair.advantage) for pair in pairs)
-    _add_correlation(table, RANKS, _spearman, placed, source, own)
-    for share, advantage in placed:
-        table.add_mark(WINS, "pair", "share", share, advantage, source, own)
+    foreseen = [law_advantage(pair) for pair in pairs]
+    _add_correlation(table, RANKS, rankdata(foreseen), rankdata([pair.kept for pair in pairs]), _of_tasks(pairs), source, own)
+    for value, pair in sorted(zip(foreseen, pairs, strict=True), key=lambda entry: entry[0]):
+        table.add_mark(WINS, KEPT, "law", value, pair.kept, source, own)
+        table.add_mark(WINS, BOTH, "law", value, pair.advantage, source, own)
+    placed = sorted(zip(foreseen, (pair.kept for pair in pairs), strict=True))
     for part in np.array_split(np.array(placed), min(_BINS, len(placed) // 2)):
-        table.add_measured(BINNED, "pairs", "share", part[:, 0].mean(), part[:, 1], source, own)
+        table.add_measured(BINNED, KEPT, "law", part[:, 0].mean(), part[:, 1], source, own)
 
 
-def needed_share(pair: PairRecord) -> float:
-    """Compute zeta over the value above which frozen training forgets less in the linear theory without noise.
+def law_advantage(pair: PairRecord) -> float:
+    """Compute forgetting under initialized minus frozen training in the linear theory, in squared weights.
 
-    zeta is the specific error that the first task leaves less the squared specific distance; above 1 frozen training wins.
+    Without noise and with shared parameters that are the same in both tasks (u_2 = u_1), as the region assumes: of a first
+    task that left the errors that were measured.
     """
-    (_, distance), (shared, specific) = pair.distance, pair.error
-    return (specific - distance) / (shared * _amplification(*pair.dimensions, pair.samples))
-
-
-@cache
-def _amplification(p: int, p_2: int, n_2: int) -> float:
-    region = region_of(p, p_2, n_2)
-    return float(region.boundary.subs({s.e_u: 1, s.sigma_2: 0, s.p: p, s.p_2: p_2, s.n_2: n_2}))
+    (_, distance), (shared, specific), (p, p_2) = pair.distance, pair.error, pair.dimensions
+    case = {"p": p, "p_1": p_2, "p_2": p_2, "n_1": 0, "n_2": pair.samples, "sigma_1": 0, "sigma_2": 0, "u_11": shared, "q_11": specific}
+    return float(advantage("forgetting", **case, d_q=distance, c_q=0, x_q=0))
 
 
 def predicted(pair: PairRecord) -> bool:
@@ -112,47 +140,49 @@ def _scores(ax: Axes, table: Table) -> None:
 
 def _correlation(ax: Axes, table: Table, symbol: str) -> None:
     values = {row.x_name: row.mean for row in table}
-    words = f"{symbol} = {values['estimate']:+.2f} [{values['low']:+.2f}, {values['high']:+.2f}]"
+    words = f"{symbol} = {values['estimate']:+.2f}, p = {values['p']:.2g}"
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.15 * (high - low))  # room for the words
     ax.text(0.98, 0.97, words.replace("-", "\u2212"), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=NOTE)
 
 
 def _pairs(ax: Axes, table: Table) -> None:
-    points, bins = table.select(quantity=WINS), table.select(quantity=BINNED)
+    points, bins = table.select(quantity=WINS, training=KEPT), table.select(quantity=BINNED)
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
     ax.errorbar(
         bins.column("x"), 100 * bins.column("mean"), 100 * np.array(half_width(bins)), fmt="s", color=MARKED, markersize=4.2, elinewidth=1.2, capsize=2.5
     )  # fmt: skip
     ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
-    right = max(1.5, 1.05 * points.column("x").max())
-    ax.axvspan(1, right, color=POLE, linewidth=0, zorder=0)
+    left, right = points.column("x").min(), points.column("x").max()
+    span = right - left
+    right = max(right + 0.05 * span, 0.1 * span)
+    ax.axvspan(0, right, color=POLE, linewidth=0, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=RANKS), r"$\rho$")
-    ax.set_xlim(min(-0.5, 1.05 * points.column("x").min()), right)
-    ax.set_xlabel(r"$(e_q-|q_2-q_1|^2)$ / value that frozen training needs")
-    ax.set_ylabel("frozen $-$ initialized (points)")
+    ax.set_xlim(left - 0.05 * span, right)
+    ax.set_xlabel("law: initialized $-$ frozen forgetting (squared weights)")
+    ax.set_ylabel("first task kept,\nfrozen $-$ initialized (points)")
 
 
 def caption(table: Table) -> str:
     counts = []
     for name in dict.fromkeys(row.case for row in table):
-        pairs = table.select(case=name, quantity=WINS)
-        won = sum(row.mean > _TIE for row in pairs)
-        foreseen = sum(row.x > 1 for row in pairs)
-        unequal = [row for row in pairs if abs(row.mean) > _TIE]
-        right = sum((row.x > 1) == (row.mean > 0) for row in unequal)
-        found = f"frozen is better in {won} of {len(pairs)} pairs, the region says {foreseen}"
+        kept, both = (table.select(case=name, quantity=WINS, training=training) for training in (KEPT, BOTH))
+        better = [sum(row.mean > _TIE for row in rows) for rows in (kept, both)]
+        foreseen = sum(row.x > 0 for row in kept)
+        unequal = [row for row in kept if abs(row.mean) > _TIE]
+        right = sum((row.x > 0) == (row.mean > 0) for row in unequal)
+        found = f"frozen training keeps more of the first task in {better[0]} of {len(kept)} pairs (is better on both in {better[1]}), the law says {foreseen}"
         counts.append(f"{name}: {found}; it is right in {right} of {len(unequal)} without a tie")
     runs = sorted({row.trials for row in table.select(quantity=BENEFIT)})
     return (
         "Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead of head and last stage "
         "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
-        f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation, bootstrap 95\u00a0% interval over tasks and runs. Right: "
-        "streams of two tasks; accuracy on both in the end under frozen minus initialized training. Points: pairs; squares: means of fifths of the pairs with "
-        "Student 95\u00a0% intervals, rho: Spearman's rank correlation with a bootstrap 95\u00a0% interval, both as if pairs were independent. "
-        "Horizontal: the linear theory's quantity for forgetting, measured in weights: error that task 1 leaves in the specific part less squared "
-        "distance of the tasks, over what shared error and dimensions demand (no noise); frozen training "
-        "wins in the grey part. "
+        f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation; p: share of {SHUFFLES + 1:,} shufflings of the tasks within "
+        "their runs with one as far from zero. Right: streams of two tasks; accuracy on the first one in the end under frozen minus initialized training. "
+        "Points: pairs; squares: means of fifths of the pairs with Student 95\u00a0% intervals, as if pairs were independent; rho: Spearman's rank "
+        "correlation, p over shufflings of tasks, with all their pairs. Horizontal: what the linear law says of forgetting under initialized minus frozen "
+        "training, for the errors that task 1 leaves in both parts and the specific distance of the tasks, measured in weights, without noise and with "
+        "equal shared parameters; frozen training wins in the grey part. "
         f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
     )
 

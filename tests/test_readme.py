@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,24 +92,63 @@ def test_the_hybrid_study_found_what_is_said():
         assert len(found) == len(claimed.split(", ")) * (claimed != "none") and all(verdict.rule in claimed for verdict in found)
 
 
-def test_what_scores_and_region_foresaw_is_what_is_said():
+def test_the_fairer_control_gave_what_is_said():
+    """The differences to initialized training whose later tasks alone are slowed, with the study's own intervals."""
+    from deep.records import read_records
+    from deep.studies.confirmation import mean_step_weight
+    from deep.studies.presets import PRESETS
+    from deep.studies.records import StudyRun
+    from deep.studies.statistics import Results, comparisons
+    from figures.study_records import RECORDS, confirmed_files
+
+    later = read_records(RECORDS / "hybrid_later_rate.jsonl", StudyRun)
+    found = {}
+    for name, path in confirmed_files().items():
+        recorded = [run for run in read_records(path, StudyRun) if run.phase == "confirm"]
+        for stream, arm in dict.fromkeys((run.stream, run.arm) for run in later if run.preset == name):
+            rule = arm.partition(" ")[0]
+            own = [run for run in later if (run.preset, run.stream, run.arm) == (name, stream, arm)]
+            weights = {run.unit: mean_step_weight(run) for run in recorded if (run.stream, run.arm) == (stream, rule)}
+            assert all(run.options == {"rate": weights[run.unit]} for run in own) and len(own) == len(weights)
+            others = [run for run in recorded if (run.stream, run.arm) != (stream, f"{rule} as a rate")]
+            compared = comparisons(Results([*others, *(replace(run, arm=f"{rule} as a rate") for run in own)]), PRESETS[name].rules, PRESETS[name].level)
+            (entry,) = (
+                entry for entry in compared
+                if (entry.stream, entry.rule, entry.reference, entry.metric) == (stream, rule, f"{rule} as a rate", "average_accuracy")
+            )  # fmt: skip
+            found[stream] = 100 * entry.difference.mean, entry.low > 0
+    ahead = [f"+{mean:.1f}" for mean, above in sorted(found.values()) if above]
+    open_ = [f"+{mean:.1f}".replace("+0.", "+.") for mean, above in sorted(found.values()) if not above]
+    text = " ".join(README.split())
+    assert f"one head (by {ahead[0]}, {ahead[1]} and {ahead[2]} points)" in text and f"include zero ({open_[0]} and {open_[1]})" in text
+    assert len(ahead) == 3 and all(("one head" in stream) == above for stream, (_, above) in found.items()) and len(open_) == 2
+
+
+def test_what_scores_and_the_law_foresaw_is_what_is_said():
     """The sentences below the table, number by number, against the committed records."""
     from figures import hybrid_scores
+    from figures.study_records import confirmed, confirmed_files
 
     table = hybrid_scores.compute(None)
     found = {(row.case, row.training, row.x_name): row.mean for row in table.select(quantity=hybrid_scores.CORRELATION)}
-    score = {case: [found[case, hybrid_scores.SCORES, which] for which in ("low", "estimate", "high")] for case, _, _ in found}
-    ranks = {case: found[case, hybrid_scores.RANKS, "low"] for case in score}
-    lowest, highest = (pick(estimate for _, estimate, _ in score.values()) for pick in (min, max))
-    ((low, _, high),) = (interval for interval in score.values() if not interval[0] <= 0 <= interval[2])
-    pairs = table.select(quantity=hybrid_scores.WINS)
-    split = [case for case in ranks if case.startswith("split")]
+    cases = dict.fromkeys(case for case, _, _ in found)
+    score, chance = ([found[case, hybrid_scores.SCORES, which] for case in cases] for which in ("estimate", "p"))
     text = " ".join(README.split())
-    assert len(score) == 6 and f"over six streams its correlation with what training everything adds lies between {short(lowest)} and +{short(highest)}" in text
-    assert score["split CIFAR-100, 10 tasks"][0] == low and f"leave out zero ({short(low)} to {short(high, 3)})" in text
+    assert len(cases) == 6 and f"adds lies between {short(min(score))} and +{short(max(score))}, on none of them different" in text
+    assert f"(p of {short(min(chance), 3)} or more" in text and min(chance) > 0.05
+    ranks = [(found[case, hybrid_scores.RANKS, "estimate"], found[case, hybrid_scores.RANKS, "p"]) for case in cases]
+    assert [sum(p < 0.01 and sign * rho > 0 for rho, p in ranks) for sign in (1, -1)] == [1, 3]
+    assert all(p < 0.01 or p > 0.05 for _, p in ranks) and "rightly on one of six streams and the wrong way round on three" in text
+    pairs = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.KEPT)
     better = sum(row.mean > hybrid_scores._TIE for row in pairs)
-    assert not any(row.x > 1 for row in pairs) and f"frozen training was better in {better} of {len(pairs)}" in text
-    assert len(split) == 4 and sum(ranks[case] > 0 for case in split) == 3 and sum(low > 0 for low in ranks.values()) == 3
+    assert not any(row.x > 0 for row in pairs) and f"frozen training forgot less in {better} of {len(pairs)} pairs" in text
+    drawn = []
+    for path in confirmed_files().values():
+        results = confirmed(path)
+        for stream in results.streams:
+            own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
+            drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
+    assert f"in {sum(drawn)} of {len(drawn)} runs drew the rule's own schedule" in text
 
 
 def short(number: float, digits: int = 2) -> str:

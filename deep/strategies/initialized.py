@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.checks import known
+from deep.checks import between, known
 from deep.strategies.base import STARTS, StepPlan, Strategy, everything
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class Initialized(Strategy):
     ----------
     start : {"previous", "fresh"}
         "fresh": every task starts from the untrained network; heads of other tasks stay as they are.
+    rate : float
+        Factor of every step after the first task, in (0, 1]; a control for rules that shorten steps of some stages.
 
     Notes
     -----
@@ -29,10 +31,13 @@ class Initialized(Strategy):
     name: ClassVar[str] = "initialized"
 
     start: str = "previous"
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         known(self.start, STARTS, "start of a task")
+        between(self.rate, "the rate after the first task", 0.0, 1.0)
 
     def plan(self, task: TaskContext) -> StepPlan:
         """Return a plan that trains everything."""
-        return StepPlan(everything(task.stages), self.start)
+        weights = None if self.rate == 1 else (self.rate,) * len(task.stages)
+        return StepPlan(everything(task.stages), self.start, weights)

@@ -54,7 +54,7 @@ def _controls(stream: StudyStream, rule: Rule, run: StudyRun, deals: int) -> Ite
         for deal in range(deals):
             yield Wanted(stream, rule.control_name, run.unit, "scheduled", {"masks": dealt(run.trained[1:], run.seed, deal)}, deal)
     else:
-        yield Wanted(stream, rule.control_name, run.unit, INITIALIZED, rate=mean_step_weight(run))
+        yield Wanted(stream, rule.control_name, run.unit, INITIALIZED, {"rate": mean_step_weight(run)})
 
 
 def dealt(masks: tuple[str, ...], seed: int, deal: int) -> list[str]:

@@ -73,8 +73,13 @@ class UnitEffects:
         """Mean gain of each task."""
         return tuple(float(np.mean(gains)) for gains in self.gains)
 
-    def best_depths(self) -> tuple[int, ...]:
-        """Return for each task the depth with the highest mean Avg.Acc; the smaller of equals."""
+    def best_depths(self) -> tuple[int, ...] | None:
+        """Return for each task the depth with the highest mean Avg.Acc, the smaller of equals; None unless all schedules were tried.
+
+        Where they were not, one depth's mean would be over shallow schedules and another's over deep ones.
+        """
+        if not self.exhaustive:
+            return None
         return tuple(1 + int(np.argmax([-1.0 if value is None else value for value in values])) for values in self.by_depth)
 
     @classmethod

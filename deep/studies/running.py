@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +55,12 @@ class Wanted:
     strategy: str
     options: Mapping[str, Any] = field(default_factory=dict)
     deal: int = 0
-    rate: float = 1.0  # factor of the learning rate
 
 
 def config(wanted: Wanted, phase: str, device: str, own_parts: bool = False) -> RunConfig:
     """Return the configuration of a run; only the phase "confirm" is measured on the test part."""
     stream = wanted.stream
-    plain = RunConfig(
+    return RunConfig(
         stream=stream.stream,
         stream_options=dict(stream.options),
         order=wanted.unit.order,
@@ -76,7 +75,6 @@ def config(wanted: Wanted, phase: str, device: str, own_parts: bool = False) -> 
         own_parts=own_parts,
         **stream.loop,
     )
-    return plain if wanted.rate == 1 else replace(plain, learning_rate=plain.learning_rate * wanted.rate)
 
 
 def train_all(wanted: Sequence[Wanted], preset: Preset, phase: str, setting: Setting) -> list[StudyRun]:

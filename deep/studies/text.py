@@ -59,10 +59,10 @@ def explanation_text(explanation: Explanation) -> str:
     """Return scores, benefits and depths task by task, and who won the pairs of tasks."""
     rows = [("stream", "order", "seed", "task", "score", "benefit of all stages, points", "best depth", "chosen by rule")]
     for unit in explanation.effects:
-        for task, best in enumerate(unit.best_depths()):
+        for task, best in enumerate(unit.best_depths() or ["-"] * len(unit.scores)):
             chosen = ", ".join(f"{rule} {depths[task]}" for rule, depths in unit.chosen.items())
             measured = (f"{unit.scores[task]:+.3f}", signed(unit.benefit[task]), str(best), chosen)
-            rows.append((unit.stream, str(unit.order), str(unit.seed), str(task + 1), *measured))
+            rows.append((unit.stream, str(unit.order), str(unit.seed), str(task + 2), *measured))
     reached = [("stream", "order", "seed", "schedules", *explanation.effects[0].reached)]
     for unit in explanation.effects:
         tried = f"{unit.schedules}{' (all)' if unit.exhaustive else ''}"
@@ -126,6 +126,6 @@ def _counts(preset: Preset, judged: Sequence[Verdict]) -> list[str]:
     if rated:
         lines.append(
             f"{' and '.join(rated)} decide no numbers of modules; they have to be above the best fixed depth and above initialized training "
-            "with the learning rate multiplied by their mean step weight (over stages, and tasks after the first)"
+            "whose steps after the first task are multiplied by their mean step weight (over stages and these tasks)"
         )
     return lines

@@ -108,7 +108,7 @@ def test_controls_have_the_rules_own_dose(study):
             for control in results.runs(stream, f"{name} as a rate"):
                 weight = mean_step_weight(own[control.unit])
                 assert mean is None or weight == pytest.approx((1 + 2 * 0.1) / 3, rel=1e-12)
-                assert control.strategy == "initialized" and control.learning_rate == pytest.approx(0.05 * weight, rel=1e-12)
+                assert control.strategy == "initialized" and control.options == {"rate": weight} and control.learning_rate == 0.05
     # Heads of their own keep whole steps; the rotated stream's common head does not.
     scales = [[(1 + 2 / task) / 3 for task in range(2, 6)], [1 / task for task in range(2, 4)]]
     found = [mean_step_weight(results.runs(stream, "magnitude")[0]) for stream in ("split", "rotated")]

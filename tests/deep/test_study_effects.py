@@ -48,7 +48,7 @@ def test_too_many_schedules_become_departures_in_one_task():
     scored = made_run("scores", 0, (0.5, 0.5, 0.5), trained=("11111",) * 10, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))
     effects = unit_effects(5, tried, scored, {})
     assert not effects.exhaustive and effects.benefit == pytest.approx([3 / 256] * 9, abs=1e-6) and [len(gains) for gains in effects.gains] == [2] * 9
-    assert effects.by_depth[0][0] is None and effects.best_depths() == (5,) * 9
+    assert effects.by_depth[0][0] is None and effects.best_depths() is None  # shallow schedules beside deep ones tell of no task
 
 
 def test_a_failed_schedule_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -57,8 +58,8 @@ def made_explanation(generator: np.random.Generator) -> list[UnitEffects | PairR
         for unit in range(3)
     ]  # fmt: skip
     pairs = [
-        PairRecord("digits", STREAMS[0], 0, 100, 0, 1, 50, (100, 300), (0.5, distance), (0.001, 2.0), (0.75, 0.75, 0.75), (0.75, 0.75 - gain, 0.75))
-        for distance, gain in zip(generator.uniform(0, 4, 20), generator.normal(0, 0.1, 20), strict=True)
+        PairRecord("digits", STREAMS[0], 0, 100, *tasks, 50, (100, 300), (0.5, distance), (0.001, 2.0), (0.75, 0.75, 0.75), (0.75, 0.75 - gain, 0.75))
+        for tasks, distance, gain in zip(permutations(range(5), 2), generator.uniform(0, 4, 20), generator.normal(0, 0.1, 20), strict=True)
     ]
     return [*effects, *pairs]
 
@@ -138,15 +139,63 @@ def test_scores_benefits_and_pairs(recorded):
     estimate = at(table, quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
     assert estimate == pytest.approx(np.corrcoef(points.column("x"), points.column("mean"))[0, 1], rel=1e-12)
     pairs = [entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord)]
-    drawn = table.select(quantity=hybrid_scores.WINS)
+    drawn = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.KEPT)
     ranked = {row.x_name: row.mean for row in table.select(quantity=hybrid_scores.CORRELATION, training="ranks of pairs")}
     assert ranked["estimate"] == pytest.approx(spearmanr(drawn.column("x"), drawn.column("mean")).statistic, rel=1e-12)
-    assert ranked["low"] < ranked["estimate"] < ranked["high"]
-    assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.advantage for pair in pairs), abs=1e-15)
-    assert [hybrid_scores.needed_share(pair) > 1 for pair in pairs] == [hybrid_scores.predicted(pair) for pair in pairs]
+    assert 0 < ranked["p"] <= 1
+    assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.kept for pair in pairs), abs=1e-15)
+    both = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.BOTH)
+    assert sorted(both.column("mean")) == pytest.approx(sorted(pair.advantage for pair in pairs), abs=1e-15)
+    assert [hybrid_scores.law_advantage(pair) > 0 for pair in pairs] == [hybrid_scores.predicted(pair) for pair in pairs]
     assert len({hybrid_scores.predicted(pair) for pair in pairs}) == 2
     means = table.select(quantity=hybrid_scores.BINNED)
     assert len(means) == 5 and np.mean(means.column("mean")) == pytest.approx(np.mean(drawn.column("mean")), abs=1e-15)
+
+
+def test_what_the_law_says_of_a_pair():
+    """Written out for fewer samples than specific parameters: a large shared error speaks against frozen training."""
+    pair = next(entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord))
+    pair = replace(pair, samples=20, dimensions=(60, 40), distance=(9.0, 2.0), error=(0.5, 3.0))
+    gap = 20 / 40 - 20 / 100
+    expected = gap * (3.0 - 2.0) - 0.5 * (1 + 20 / (40 - 20 - 1) - (1 - 20 / 100))
+    assert hybrid_scores.law_advantage(pair) == pytest.approx(expected, rel=1e-12)
+    assert hybrid_scores.law_advantage(replace(pair, error=(0.6, 3.0))) < expected < hybrid_scores.law_advantage(replace(pair, error=(0.5, 3.1)))
+
+
+def shuffling(points, units, chances=200):
+    """Shares of p-values below .1 for made points."""
+    table, found = Table(), []
+    for x, y in points(chances):
+        table = Table()
+        hybrid_scores._add_correlation(table, "made", x, y, units(), "", "")
+        found.append({row.x_name: row.mean for row in table}["p"])
+    return np.mean(np.array(found) < 0.1)
+
+
+def test_chances_of_correlations_are_chances(monkeypatch):
+    """Without a relation p is below .1 in a tenth of cases, with effects of runs, or of tasks that many pairs share, too."""
+    monkeypatch.setattr(hybrid_scores, "SHUFFLES", 199)
+    generator = np.random.default_rng(0)
+    of_units = np.repeat(np.arange(3), 6)
+
+    def runs(count):
+        for _ in range(count):
+            yield tuple(2.0 * generator.standard_normal(3)[of_units] + generator.standard_normal(18) for _ in "xy")
+
+    made = next(entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord))
+    pairs = [replace(made, seed=seed, order=0, first=i, second=j) for seed in range(2) for i in range(6) for j in range(6) if i != j]
+
+    def tasks(count):
+        for _ in range(count):
+            effects = generator.standard_normal((2, 2, 6))
+            yield tuple([float(effect[pair.seed, pair.first]) for pair in pairs] for effect in effects)
+
+    low, high = 0.1 - 4 * (0.09 / 200) ** 0.5, 0.1 + 4 * (0.09 / 200) ** 0.5
+    assert low < shuffling(tasks, lambda: hybrid_scores._of_tasks(pairs)) < high
+    within = shuffling(runs, lambda: hybrid_scores._within(of_units.tolist()))
+    assert within < high
+    related = [(np.arange(18.0), np.arange(18.0) + generator.standard_normal(18))] * 5
+    assert shuffling(lambda count: related, lambda: hybrid_scores._within(of_units.tolist())) == 1
 
 
 def test_updates_and_the_law_beside_them(recorded):
