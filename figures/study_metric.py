@@ -98,16 +98,19 @@ def _panel(ax: Axes, table: Table) -> None:
 
 
 def runs(table: Table) -> str:
-    """Say how many runs there are: once for all streams with as many, in the order of the panels."""
+    """Say how many runs there are: once for all streams with as many, in the order of the panels; and which ones failed."""
     measured = table.select(lambda row: row.kind != MARK)
     cases = list(dict.fromkeys(row.case for row in measured))
     sentences: dict[str, list[str]] = {}
+    failed = []
     for place, name in enumerate(cases):
-        sentence = runs_sentence(Table([row for row in measured if row.case == name]), "orders and seeds")
+        rows = [row for row in measured if row.case == name]
+        most = max(row.trials for row in rows)
+        failed += [f"{row.training} on {name} {most - row.trials} of {most}" for row in rows if row.trials < most]
+        sentence = runs_sentence(Table([row for row in rows if row.trials == most]), "orders and seeds")
         sentences.setdefault(sentence, []).append(letter(place))
-    if len(sentences) == 1:
-        return next(iter(sentences))
-    return " ".join(f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items())
+    told = list(sentences) if len(sentences) == 1 else [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
+    return " ".join([*told, *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
 
 
 def size() -> tuple[float, float]:

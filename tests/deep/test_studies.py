@@ -172,6 +172,11 @@ def test_explanation(study):
         (lambda value: value.update(code="0" * 64), "the code has changed since"),
         (lambda value: value.update(device="cuda"), "it was developed on cuda, not cpu"),
         (lambda value: value["streams"][0].update(label="absent"), "the data of absent are absent now"),
+        (lambda value: value.update(confirmation=[[0, 1]]), "its orders and seeds, deals or level are not the preset's"),
+        (lambda value: value.update(level=0.5), "its orders and seeds, deals or level are not the preset's"),
+        (lambda value: value["streams"][0].update(label="splat"), "the preset has no stream 'splat'"),
+        (lambda value: value["streams"][0]["chosen"].pop("threshold"), "nothing is chosen for threshold on split"),
+        (lambda value: value["streams"][0]["chosen"].update(threshold={"threshold": 0.77}), "threshold on split is not the candidate with the highest"),
         (lambda value: value.update(schema=2), "no protocol of schema 1"),
         (lambda value: value.pop("level"), "lacks a field"),
         (lambda value: value.update(extra=1), "one too many"),
@@ -185,6 +190,19 @@ def test_a_protocol_that_does_not_fit(study, tmp_path, change, reason, capsys):
         assert run(tmp_path, "--phase", phase, "--protocol", tmp_path / "protocol.json") == 2
         err = capsys.readouterr().err
         assert err.startswith("error: ") and reason in err and not RunsFolder(tmp_path).states()
+
+
+def test_another_protocol_is_not_written_over(study, tmp_path):
+    """The same one may be written again, as a study that goes on does; a damaged one is replaced."""
+    found = read_protocol(study / "protocol-tiny.json")
+    for content in (None, "half"):
+        if content:
+            (tmp_path / "protocol.json").write_text(content)
+        for _ in range(2):
+            protocol.write_protocol(tmp_path / "protocol.json", found)
+        assert read_protocol(tmp_path / "protocol.json") == found
+    with pytest.raises(InputError, match="holds another protocol, and a confirmation may rest on it; choose another --protocol.*fresh seeds"):
+        protocol.write_protocol(tmp_path / "protocol.json", replace(found, level=0.9))
 
 
 def test_confirmation_after_a_change_of_the_design_or_the_code(study, monkeypatch, capsys):

@@ -103,6 +103,18 @@ def test_verdicts_are_shown(recorded):
     assert "Means of 6 runs" in hybrid_forgetting.caption(table)
 
 
+def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
+    """Its unit counts in no mean of its arm; the others' means stay, and the caption names it."""
+    runs = made_runs()
+    place = next(number for number, run in enumerate(runs) if (run.stream, run.arm) == (STREAMS[0], "graded"))
+    runs[place] = replace(runs[place], status="failed", accuracy=runs[place].accuracy[:1], trained=runs[place].trained[:1])
+    write_records(tmp_path / "hybrid_digits.jsonl", runs)
+    table = hybrid_accuracy.FIGURE.compute(None)
+    assert at(table.select(lambda row: row.kind != MARK), training="graded", case=STREAMS[0]).trials == 5
+    assert "Means of 6 runs" in hybrid_accuracy.caption(table) and f"left out of the means: graded on {STREAMS[0]} 1 of 6." in hybrid_accuracy.caption(table)
+    assert "left out" not in hybrid_accuracy.caption(table.select(lambda row: row.training != "graded"))
+
+
 def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
     runs = [replace(run, preset="digits-large") for run in made_runs() if run.order < 4]
     write_records(tmp_path / "hybrid_digits-large.jsonl", runs)
