@@ -148,10 +148,12 @@ class Robustness(_Options):
 
 
 def _families(names: tuple[str, ...]) -> list[Any]:
-    from theory.formulas import FAMILIES
+    from theory.formulas import FAMILIES, FORMULAS
 
     for name in names:
         if name not in FAMILIES:
+            if name in FORMULAS:
+                raise InputError(f"the formula {name} has no family of cases here: it is no expectation that a sample estimates, and is proved in the tests alone")
             near = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"there is no family {name!r}; {hint}The families are {', '.join(FAMILIES)}")

@@ -139,7 +139,7 @@ def _parameter(text: str) -> tuple[str, Any]:
         if value.lstrip().startswith("["):
             return name, json.loads(value)
         return name, int(value) if value.lstrip("-").isdigit() else float(Fraction(value))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         raise InputError(f"--set {text!r} is no parameter; write NAME=VALUE with a number (40, 0.5, 1/3) or a JSON list") from None
 
 

@@ -1,4 +1,4 @@
-"""Deterministic equivalents: approximate laws where no exact one closes (unequal step weights, correlated features).
+"""Deterministic equivalents: approximate laws where no exact one closes (unequal step weights, which act like correlated features).
 
 A step that minimises sum_b lambda_b |step_b|^2 is, in the coordinates sqrt(lambda_b) theta_b, the least Euclidean step
 for features with covariance Sigma = diag(1 / lambda_b). With kappa the root of n = tr Sigma (Sigma + kappa)^{-1},

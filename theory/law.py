@@ -17,6 +17,7 @@ import numpy as np
 
 from theory.algebra import ExactAlgebra, FloatAlgebra, algebra_of
 from theory.errors import DomainError, InputError, NoClosedForm
+from theory.inner_products import require_inner_products
 from theory.problem import Task, TaskSequence
 from theory.projections import StepMoments, exact_step_moments, float_step_moments
 from theory.values import is_symbolic
@@ -110,6 +111,8 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     ------
     DomainError
         Names the inequality, the task and the values.
+    InputError
+        If a matrix of inner products is none; symbols and grids are not looked at.
     NoClosedForm
         For unequal weights on an overparameterized step, and for memory outside the laws of `theory.replay`.
 
@@ -126,6 +129,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     if outside not in ("raise", "nan"):
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
     regimes = _regimes(regime, len(seq))
+    require_inner_products(seq)
     if any(task.memory for task in seq.tasks):
         from theory.replay import replay_law
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import sympy
 
-from theory.errors import InputError
-from theory.formula import Formula
+from theory.errors import DomainError, InputError
+from theory.formula import Condition, Formula
 
 BELOW, ABOVE = "below", "above"
+LARGE = 10**6  # times the dimensions of a case, to see where its ratios lie
 TERMS = 3  # of a series; one more than asked for, since leading terms may cancel
 
 
@@ -71,8 +72,8 @@ class ProportionalLimit:
 
     Parameters
     ----------
-    formula : str
-        Name of the formula.
+    formula : Formula
+    side : {"below", "above"}
     limit, rate : sympy.Expr
         At t times the dimensions and counts the formula is ``limit + rate / t`` up to order 1/t^2.
     definitions : tuple of (Symbol, Expr)
@@ -80,18 +81,46 @@ class ProportionalLimit:
         leading coefficient of r, ``r'`` the next.
     """
 
-    formula: str
+    formula: Formula
+    side: str
     limit: sympy.Expr
     rate: sympy.Expr
     definitions: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
 
     def value(self, **case: float) -> tuple[float, float]:
-        """Return limit and rate at a case."""
+        """Return limit and rate at a case.
+
+        Raises
+        ------
+        DomainError
+            If the formula does not hold for large dimensions in the ratios of the case, or the case is on the other side
+            of a threshold; names what fails.
+        """
+        self._require_place(case)
         known: dict[sympy.Symbol, sympy.Expr] = {}
         for symbol, definition in self.definitions:
             known[symbol] = _at(definition, known, case)
         limit, rate = (float(_at(part, known, case)) for part in (self.limit, self.rate))
         return limit, rate
+
+
+    def _require_place(self, case: Mapping[str, float]) -> None:
+        """Raise DomainError where ratios of dimensions and counts are outside the formula's domain, or on the other side."""
+        own = self.formula
+        expand = [own.expanded, *(condition.relation for condition in own.domain)]
+        for number, expression in enumerate(expand):
+            for symbol, definition in reversed(own.intermediates):
+                expression = expression.xreplace({symbol: definition})
+            expand[number] = expression
+        symbols = set().union(*(expression.free_symbols for expression in expand))
+        large = {symbol: case[str(symbol)] * (LARGE if symbol.is_integer else 1) for symbol in symbols if str(symbol) in case}
+        for relation, condition in zip(expand[1:], own.domain, strict=True):
+            if relation.free_symbols <= large.keys() and not Condition(relation, condition.reason).holds(large):
+                raise DomainError(f"formula {own.name} needs {condition.relation} ({condition.reason}) in the ratios of the case {dict(case)}")
+        for piece in expand[0].atoms(sympy.Piecewise):
+            below = piece.args[0].cond
+            if below.free_symbols <= large.keys() and bool(below.subs(large)) != (self.side == BELOW):
+                raise DomainError(f"the limit of {own.name} is for the side {self.side!r}, where {below} is {self.side == BELOW}; it is not in {dict(case)}")
 
 
 def proportional_limit(formula: Formula, side: str = BELOW) -> ProportionalLimit:
@@ -121,7 +150,7 @@ def proportional_limit(formula: Formula, side: str = BELOW) -> ProportionalLimit
     growing = [series.coefficient(power) for power in range(series.degree, 0, -1)]
     if any(term != 0 for term in growing):
         raise InputError(f"formula {formula.name} grows with the dimensions; it has no proportional limit")
-    return ProportionalLimit(formula.name, series.coefficient(0), series.coefficient(-1), tuple(definitions))
+    return ProportionalLimit(formula, side, series.coefficient(0), series.coefficient(-1), tuple(definitions))
 
 
 def _named(symbol: sympy.Symbol, series: Series, definitions: list[tuple[sympy.Symbol, sympy.Expr]]) -> Series:

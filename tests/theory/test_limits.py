@@ -6,6 +6,7 @@ import pytest
 import sympy
 
 from theory import InputError
+from theory.errors import DomainError
 from theory.formulas import FORMULAS
 from theory.ledger import notation as s
 from theory.limits import ABOVE, BELOW, proportional_limit
@@ -44,6 +45,19 @@ def test_limit_of_the_initialized_deviation_by_hand():
     first = (1 - n_1 / size) * (case["u_11"] + case["q_11"]) + n_1 * case["sigma_1"] ** 2 / (size - n_1)
     by_hand = (1 - n_2 / p) * first + n_2 / p * (case["d_u"] + case["d_q"]) + n_2 / (p - n_2) * case["sigma_2"] ** 2
     assert proportional_limit(FORMULAS["initialized_deviation"]).value(**case)[0] == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(ONE_SIDED))
+def test_no_value_where_the_formula_does_not_hold(name):
+    with pytest.raises(DomainError, match=f"formula {name} needs .* in the ratios of the case"):
+        proportional_limit(FORMULAS[name], ABOVE).value(**TRUTHS, **SIZES[ABOVE])
+
+
+def test_a_case_on_the_other_side_is_refused():
+    """The series of one side says nothing of the other: at n_2 > p_2 the surviving share is zero, not negative."""
+    for side, other in ((BELOW, ABOVE), (ABOVE, BELOW)):
+        with pytest.raises(DomainError, match=f"frozen_deviation is for the side '{side}'"):
+            proportional_limit(FORMULAS["frozen_deviation"], side).value(**TRUTHS, **SIZES[other])
 
 
 def test_bad_input_is_named():

@@ -62,6 +62,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_field", f"{KNOWN} if sympify(value) in known else {UNKNOWN}", UNKNOWN, 1): SAME,
     },
     "theory.law": {
+        ("expected_errors", "require_inner_products(seq)", "pass", 1): "refuses input that has no law, as test_inner_products tests",
         ("Law.__len__", "1", "2", 1): "the last two axes are both the tasks",
         ("StepGeometry._decide", "gap > 0", "gap >= 0", 1): "at n = d both sides have a = 0, b = 1, m = 1",
         ("StepGeometry._decide", "0", "-1", 1): "as above",

@@ -35,7 +35,8 @@ RECONSTRUCTION = Formula(
 _GAP = (s.r - s.beta * s.N) * (s.u_11 - s.p * s.w_11 / s.N) * (1 + s.k_A - s.r_A)
 RECONSTRUCTION_GAP = Formula(
     name="v1_reconstruction_gap",
-    statement="Exact frozen deviation minus the reconstruction around v_1 (u_2 = u_1); zero if and only if |u_1|^2 : |q_1|^2 = p : p_1.",
+    statement="Exact frozen deviation minus the reconstruction around v_1 (u_2 = u_1); for n_1 < p + p_1 zero if and only if "
+    "|u_1|^2 : |q_1|^2 = p : p_1; with more samples nothing of the truth is left over, and it vanishes for every split.",
     expression=_GAP,
     intermediates=s.needed(s.TASK_1 + s.FROZEN_STEP, _GAP, s.FROZEN_OVER_DOMAIN),
     parameters=s.meanings(*(name for name in DIMENSIONS if not name.startswith("sigma")), "u_11", "q_11"),

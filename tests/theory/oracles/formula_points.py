@@ -98,13 +98,13 @@ def minimum_case(rng: random.Random) -> Case:
     side = rng.choice(["below", "above"])
     while True:
         case = two_task_case(rng, side, "below")
-        case |= {"q_11": 100 * case["q_11"], "c_q": F(0), "x_q": F(0)}
+        case |= {"q_11": 100 * case["q_11"], "c_q": F(0), "c_u": case["c_u"] / 8, "x_q": F(0)}
         errors = _block_errors(case)
         least = errors["u"] + 2 * errors["r"] * case["c_u"] + case["sigma_2"] ** 2
         root_eta = F(math.isqrt(int(16 * max(least, 0))) + rng.randint(1, 3), 4)
         root_xi = F(math.isqrt(int(16 * errors["q"])), 4)
         case |= {"d_u": root_eta**2 - least, "d_q": errors["q"] - root_xi**2, "root_eta": root_eta, "root_xi": root_xi}
-        if root_xi > root_eta and case["u_11"] + 2 * case["c_u"] + case["d_u"] >= 0:
+        if root_xi > root_eta and case["d_q"] >= 0 <= case["d_u"] and case["c_u"] ** 2 <= case["u_11"] * case["d_u"]:
             return case
 
 
