@@ -18,7 +18,7 @@ import numpy as np
 from simulate.comparison import Comparison, comparisons
 from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, conjecture
-from simulate.evidence import Estimate, holm, variance_upper_bound
+from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
 from simulate.keys import canonical, sequence_key
 from simulate.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.features import StandardNormal
@@ -243,7 +243,8 @@ def _pilots(
         values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
         scale = float(np.mean([errors[:, i, i].mean() + variances[i] for i in comparison.scale_tasks]))
         delta = settings.delta * max(scale, LEAST_SCALE * size) or np.finfo(float).tiny
-        pilots.append(_Pilot(delta, ROUNDING * size, plan_trials(variance_upper_bound(values), delta, levels, settings.max_trials)))
+        plan = plan_trials(variance_upper_bound(values), delta, levels, settings.max_trials, skewness(values))
+        pilots.append(_Pilot(delta, ROUNDING * size, plan))
     return pilots
 
 

@@ -202,6 +202,19 @@ def variance_upper_bound(values: Any, level: float = 0.99) -> float:
     return variance * math.exp(upper_quantile(1 - level) * math.sqrt(relative))
 
 
+def skewness(values: Any) -> float:
+    """Compute the skewness of one-dimensional draws, m_3 / m_2^(3/2); zero where they are all equal.
+
+    Of heavy tails a small sample sees less than there is.
+    """
+    values = _finite_samples(values)
+    if values.ndim != 1:
+        raise InputError(f"the skewness takes values of shape (draws,), not {values.shape}")
+    centred = values - values.mean()
+    square = float(np.mean(centred**2))
+    return float(np.mean(centred**3)) / square**1.5 if square > 0 else 0.0
+
+
 def bootstrap_interval(
     values: Any, statistic: Callable[[np.ndarray], float], level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> ConfidenceInterval:

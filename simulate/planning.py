@@ -11,6 +11,7 @@ from theory.errors import InputError
 
 # Below this many trials the normal approximation is poor at the far tails that small false-alarm rates ask for.
 LEAST_TRIALS = 4096
+MOST_INFLATION = 2  # of the far tails by skewness
 BATCH = 256  # trials behind each z-score of the measured tail rate; samples are whole numbers of batches
 
 
@@ -107,8 +108,8 @@ class TrialPlan:
         return self.trials < self.needed
 
 
-def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int) -> TrialPlan:
-    """Plan the sample that brings the standard error to its goal.
+def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0) -> TrialPlan:
+    """Plan the sample that brings the standard error to its goal, and the z-score near enough to normal.
 
     Parameters
     ----------
@@ -119,8 +120,12 @@ def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int) 
     levels : Levels
     max_trials : int
         The plan is cut to whole batches below it.
+    skewness : float
+        Of one trial. To first order the tail of a studentized mean of K trials beyond z is that of a normal times
+        exp(skewness z^3 / (3 sqrt K)) on its heavier side; K is taken large enough to keep this factor below 2 at z_alpha.
     """
-    needed = _whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), LEAST_TRIALS))
+    tails = (skewness * levels.z_alpha**3 / (3 * math.log(MOST_INFLATION))) ** 2
+    needed = _whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS))
     return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
 
 

@@ -20,6 +20,7 @@ from simulate.evidence import (
     paired_difference,
     two_sided_p,
     upper_quantile,
+    skewness,
     variance_upper_bound,
 )
 from theory.errors import InputError
@@ -160,6 +161,14 @@ def test_variance_bound_of_constants_and_tables():
     assert variance_upper_bound(np.full(100, 3.0)) == 0
     with pytest.raises(InputError, match="shape"):
         variance_upper_bound(np.zeros((4, 2)))
+
+
+def test_skewness_matches_scipy():
+    values = np.random.default_rng(3).gamma(0.5, size=500)
+    assert skewness(values) == pytest.approx(stats.skew(values), rel=1e-12) and skewness(-values) == -skewness(values)
+    assert skewness(np.full(9, 2.0)) == 0
+    with pytest.raises(InputError, match="shape"):
+        skewness(np.zeros((4, 2)))
 
 
 def test_bootstrap_interval_matches_scipy():
