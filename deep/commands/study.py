@@ -56,7 +56,9 @@ class StudyCommand(DataOptions):
             require_writable(self.records)
         from deep.studies.hybrid import run_study
         from deep.studies.running import Setting
+        from deep.training.device import chosen_device
 
+        chosen_device(self.device)  # before hundreds of runs find out
         source = DataSource(self.data_root, self.download)
         setting = Setting(self.out, source, self.workers, self.device, self.own_parts, lambda text: print(text, file=sys.stderr, flush=True))
         try:

@@ -63,6 +63,13 @@ def read_verdicts(path: Path | None) -> Run | None:
         raise InputError(f"{path} holds no JSON; {remedy}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(f"{path} is no result of the check in schema {SCHEMA}; {remedy}")
+    try:
+        return _run(path, content, remedy)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} lacks a field or has one of another kind ({error}); {remedy}") from None
+
+
+def _run(path: Path, content: Mapping[str, Any], remedy: str) -> Run:
     unknown = [family["formula"] for family in content["families"] if family["formula"] not in FAMILIES]
     if unknown:
         raise InputError(f"{path} has the family {unknown[0]!r}, which this version does not have; {remedy}")
