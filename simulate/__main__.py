@@ -153,7 +153,7 @@ def _families(names: tuple[str, ...]) -> list[Any]:
     for name in names:
         if name not in FAMILIES:
             if name in FORMULAS:
-                raise InputError(f"the formula {name} has no family of cases here: it is no expectation that a sample estimates, and is proved in the tests alone")
+                raise InputError(f"the formula {name} has no family of cases: no sample estimates it as a mean, and the tests alone prove it")
             near = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"there is no family {name!r}; {hint}The families are {', '.join(FAMILIES)}")

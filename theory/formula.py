@@ -178,7 +178,8 @@ class Formula:
             if self.parameters[name].startswith("matrix"):
                 matrix = np.asarray(values[name], dtype=float)
                 if not np.allclose(matrix, matrix.T, rtol=_SLACK, atol=0) or np.diagonal(matrix).any() or (matrix < 0).any():
-                    raise InputError(f"formula {self.name}: {name} is {values[name]!r}; squared distances are symmetric, zero on the diagonal, not negative")
+                    wanted = "squared distances are symmetric, zero on the diagonal, not negative"
+                    raise InputError(f"formula {self.name}: {name} is {values[name]!r}; {wanted}")
 
     def _require_meaningful(self, name: str, argument: Any, value: Any) -> None:
         """Refuse what the parameter cannot be: text, NaN, a fraction of a sample, a negative length."""
@@ -193,7 +194,8 @@ class Formula:
         if isinstance(argument, IndexedBase):
             matrix = self.parameters[name].startswith("matrix")
             if numbers.ndim != (2 if matrix else 1) or (matrix and numbers.shape[0] != numbers.shape[1]):
-                raise InputError(f"formula {self.name}: {name} has shape {numbers.shape}; give a {'square matrix' if matrix else 'list'} ({self.parameters[name]})")
+                wanted = "square matrix" if matrix else "list"
+                raise InputError(f"formula {self.name}: {name} has shape {numbers.shape}; give a {wanted} ({self.parameters[name]})")
             if not matrix and (numbers < 0).any():
                 raise InputError(f"formula {self.name}: {name} is {value!r}; squared lengths are not negative")
             return

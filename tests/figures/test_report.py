@@ -223,7 +223,7 @@ def test_an_unexpected_verdict_stands_out(checked, tmp_path):
         ("{", "holds no JSON"),
         ('{"schema": 99}', "no result of the check in schema 1"),
         ("[]", "no result of the check in schema 1"),
-        ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind .'settings'"),
+        ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
         ('{"schema": 1, "families": 3, "rows": []}', "lacks a field or has one of another kind"),
         ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
         ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),

@@ -18,9 +18,9 @@ from simulate.evidence import (
     holm,
     merge_draws,
     paired_difference,
+    skewness,
     two_sided_p,
     upper_quantile,
-    skewness,
     variance_upper_bound,
 )
 from theory.errors import InputError
