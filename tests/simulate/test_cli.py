@@ -82,6 +82,8 @@ def test_mistakes_in_the_call_exit_with_2(tmp_path):
     unknown = run("verify", "frozen_deviatio")
     assert unknown.returncode == 2 and unknown.stdout == ""
     assert unknown.stderr.startswith("error: there is no family 'frozen_deviatio'; did you mean 'frozen_deviation'?")
+    proved = run("verify", "p2_star")
+    assert proved.returncode == 2 and proved.stderr.startswith("error: the formula p2_star has no family of cases")
     assert run().returncode == 2
     usage = run("check")
     assert usage.returncode == 2 and "FILE" in usage.stderr and "Traceback" not in usage.stderr
