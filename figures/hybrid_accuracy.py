@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deep.studies.statistics import SUPPORTED
-from figures.study_metric import made, runs
+from figures.study_metric import handicapped, made, runs
 from figures.table import MARK, Table
 
 
@@ -12,8 +12,8 @@ def caption(table: Table) -> str:
     found = f"Supported: {', '.join(supported)}." if supported else "No rule is supported on any stream."
     return (
         "Avg.Acc, paired differences. Rules were chosen on validation data with development seeds; shown are fresh orders and seeds on the test part. "
-        "A rule's control, below it, has the rule's decisions in random order, or is initialized training at the rule's mean step weight (for the "
-        "protocols of before November 2026 in the first task too, a handicap). "
+        "A rule's control, below it, has the rule's decisions in random order, or is initialized training at the rule's mean step weight"
+        f"{', in the first task too, a handicap' if handicapped() else ''}. "
         "Stars and crosses: verdicts, by intervals that hold for all comparisons of a study at once and are wider than the bars; supported is above frozen "
         f"and initialized training and above the controls, worse is below one of both trainings. {found} {runs(table)}"
     )

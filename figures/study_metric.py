@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from deep.studies.design import INITIALIZED
+from deep.studies.design import AS_RATE, INITIALIZED
 from deep.studies.presets import PRESETS
 from deep.studies.statistics import SUPPORTED, WORSE, comparisons, verdicts
 from figures.draw import panel_letter
@@ -111,6 +111,15 @@ def runs(table: Table) -> str:
         sentences.setdefault(sentence, []).append(letter(place))
     told = list(sentences) if len(sentences) == 1 else [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
     return " ".join([*told, *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
+
+
+def handicapped() -> bool:
+    """Return whether a control at a rule's mean step weight has its first task slowed too, as in records without the option ``rate``."""
+    for name, path in confirmed_files().items():
+        results, controls = confirmed(path), [rule.control_name for rule in PRESETS[name].rules if rule.control == AS_RATE]
+        if any("rate" not in run.options for stream in results.streams for arm in controls for run in results.runs(stream, arm)):
+            return True
+    return False
 
 
 def size() -> tuple[float, float]:

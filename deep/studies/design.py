@@ -67,8 +67,8 @@ class Rule:
     control : {"at random", "as a rate"}
         "at random": the rule's own decisions of the same order and seed, dealt to the tasks in a random order.
         "as a rate": initialized training whose steps after the first task are multiplied by the rule's mean step weight, for
-        rules that decide no number of modules; the best fixed depth is a control of theirs as well. Records of before
-        November 2026 have the first task's steps multiplied too, which handicaps this control.
+        rules that decide no number of modules; the best fixed depth is a control of theirs as well. Records of this
+        control without the option ``rate`` have the first task's steps multiplied too, which handicaps it.
     """
 
     strategy: str

@@ -115,6 +115,13 @@ def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
     assert "left out" not in hybrid_accuracy.caption(table.select(lambda row: row.training != "graded"))
 
 
+def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path):
+    assert "in the first task too, a handicap. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
+    fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
+    write_records(tmp_path / "hybrid_digits.jsonl", fair)
+    assert "mean step weight. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
+
+
 def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
     runs = [replace(run, preset="digits-large") for run in made_runs() if run.order < 4]
     write_records(tmp_path / "hybrid_digits-large.jsonl", runs)
