@@ -119,6 +119,7 @@ def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path)
     assert "in the first task too, a handicap. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
     fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
     write_records(tmp_path / "hybrid_digits.jsonl", fair)
+    study_records.confirmed.cache_clear()
     assert "mean step weight. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
 
 
