@@ -19,8 +19,7 @@ from figures.sampling import Sampler
 from figures.study_records import case, explained, explained_files, figure, letter
 from figures.style import FAINT, FROZEN, MARKED, NOTE, POLE, STEPS
 from figures.table import Table
-from theory.ledger import notation as s
-from theory.regions import advantage, region_of, zeta
+from theory.regions import advantage
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
 SCORES, RANKS = "score and benefit", "ranks of pairs"  # what is correlated
@@ -107,13 +106,6 @@ def law_advantage(pair: PairRecord) -> float:
     (_, distance), (shared, specific), (p, p_2) = pair.distance, pair.error, pair.dimensions
     case = {"p": p, "p_1": p_2, "p_2": p_2, "n_1": 0, "n_2": pair.samples, "sigma_1": 0, "sigma_2": 0, "u_11": shared, "q_11": specific}
     return float(advantage("forgetting", **case, d_q=distance, c_q=0, x_q=0))
-
-
-def predicted(pair: PairRecord) -> bool:
-    """Return whether the linear theory says that frozen training forgets less, by its own inequality."""
-    (_, distance), (shared, specific) = pair.distance, pair.error
-    values = {zeta: specific - distance, s.e_u: shared, s.sigma_2: 0, s.p: pair.dimensions[0], s.p_2: pair.dimensions[1], s.n_2: pair.samples}
-    return bool(region_of(*pair.dimensions, pair.samples).wins.subs(values))
 
 
 def draw(table: Table, canvas: Canvas) -> None:
