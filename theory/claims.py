@@ -146,10 +146,9 @@ def _one_head() -> ClaimVerdict:
 
     rng = np.random.default_rng(np.random.SeedSequence(0))
     zeros = []
-    for p, *heads, first, second, noise, change in rng.integers(1, 40, (HEADS, 7)).tolist():
-        samples = [1 + first % (p + heads[0] - 2), 1 + second % heads[1]] if p + heads[0] > 3 else [1, 1]
-        if samples[0] < p + heads[0] - 1 and samples[1] < heads[1] - 1:
-            zeros.append(forgetting(False, p, tuple(heads), tuple(samples), Fraction(noise, 20), Fraction(change - 20, 10)) == 0)
+    for p, *heads, noise, change in rng.integers(5, 40, (HEADS, 5)).tolist():
+        samples = tuple(int(rng.integers(1, dimension - 1)) for dimension in (p + heads[0], heads[1]))
+        zeros.append(forgetting(False, p, tuple(heads), samples, Fraction(noise, 20), Fraction(change - 20, 10)) == 0)
     return ClaimVerdict(
         verdict=graded(float(np.mean(zeros))),
         holds_under="one head per task: frozen training changes nothing that earlier tasks use, so forgetting is zero in every run, at any distance",
@@ -272,7 +271,7 @@ def _memory_settings(distance: float) -> list[dict[str, float]]:
     for _ in range(STREAMS):
         p = int(rng.integers(10, 200))
         n_1 = int(rng.integers(1, p - 6))
-        n_2 = int(rng.integers(1, p - 2 - n_1)) if p - 2 - n_1 > 1 else 1
+        n_2 = int(rng.integers(1, p - 2 - n_1))
         w_11, sigma_1, sigma_2 = 10.0 ** rng.uniform(-2, 1), *10.0 ** rng.uniform(-2, 0.5, 2)
         settings.append({"p": p, "n_1": n_1, "n_2": n_2, "sigma_1": sigma_1, "sigma_2": sigma_2, "w_11": w_11, "d_w": distance * w_11})
     return settings

@@ -99,7 +99,10 @@ class Formula:
     @cached_property
     def expanded(self) -> sympy.Expr:
         """The expression in its parameters alone."""
-        expression = self.expression
+        return self.in_parameters(self.expression)
+
+    def in_parameters(self, expression: Any) -> Any:
+        """Return an expression or relation with the named intermediates put in."""
         for symbol, definition in reversed(self.intermediates):
             expression = expression.xreplace({symbol: definition})
         return expression
@@ -173,7 +176,8 @@ class Formula:
                     )
         for part, whole in _PARTS:
             if part in values and whole in values and float(values[part]) > float(values[whole]) * (1 + _SLACK):
-                raise InputError(f"formula {self.name}: {part} is {values[part]!r}, more than {whole} = {values[whole]!r}, of which it is a part; give at most that")
+                above = f"more than {whole} = {values[whole]!r}, of which it is a part"
+                raise InputError(f"formula {self.name}: {part} is {values[part]!r}, {above}; give at most that")
         for name in self.parameters:
             if self.parameters[name].startswith("matrix"):
                 matrix = np.asarray(values[name], dtype=float)
@@ -209,9 +213,7 @@ class Formula:
     def _require_domain(self, values: Mapping[str, Any]) -> None:
         scalars = {name: _plain_number(value) for name, value in values.items() if np.ndim(value) == 0}
         for condition in self.domain:
-            relation = condition.relation
-            for symbol, definition in reversed(self.intermediates):
-                relation = relation.xreplace({symbol: definition})
+            relation = self.in_parameters(condition.relation)
             used = {s: scalars[_label(s)] for s in relation.free_symbols if _label(s) in scalars}
             if not Condition(relation, condition.reason).holds(used):
                 shown = ", ".join(f"{s} = {v:g}" for s, v in sorted(used.items(), key=lambda item: str(item[0])))

@@ -107,17 +107,13 @@ class ProportionalLimit:
     def _require_place(self, case: Mapping[str, float]) -> None:
         """Raise DomainError where ratios of dimensions and counts are outside the formula's domain, or on the other side."""
         own = self.formula
-        expand = [own.expanded, *(condition.relation for condition in own.domain)]
-        for number, expression in enumerate(expand):
-            for symbol, definition in reversed(own.intermediates):
-                expression = expression.xreplace({symbol: definition})
-            expand[number] = expression
-        symbols = set().union(*(expression.free_symbols for expression in expand))
+        relations = [own.in_parameters(condition.relation) for condition in own.domain]
+        symbols = own.expanded.free_symbols.union(*(relation.free_symbols for relation in relations))
         large = {symbol: case[str(symbol)] * (LARGE if symbol.is_integer else 1) for symbol in symbols if str(symbol) in case}
-        for relation, condition in zip(expand[1:], own.domain, strict=True):
+        for relation, condition in zip(relations, own.domain, strict=True):
             if relation.free_symbols <= large.keys() and not Condition(relation, condition.reason).holds(large):
                 raise DomainError(f"formula {own.name} needs {condition.relation} ({condition.reason}) in the ratios of the case {dict(case)}")
-        for piece in expand[0].atoms(sympy.Piecewise):
+        for piece in own.expanded.atoms(sympy.Piecewise):
             below = piece.args[0].cond
             if below.free_symbols <= large.keys() and bool(below.subs(large)) != (self.side == BELOW):
                 raise DomainError(f"the limit of {own.name} is for the side {self.side!r}, where {below} is {self.side == BELOW}; it is not in {dict(case)}")

@@ -21,7 +21,7 @@ class Initialized(Strategy):
     start : {"previous", "fresh"}
         "fresh": every task starts from the untrained network; heads of other tasks stay as they are.
     rate : float
-        Factor of every step after the first task, in (0, 1]; a control for rules that shorten steps of some stages.
+        Factor of every step after the first task, in [0, 1]; a control for rules that shorten steps of some stages.
 
     Notes
     -----

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from deep.strategies import strategy
+from deep.studies.choices import check_protocol
 from deep.studies.design import AT_RANDOM, BEST_DEPTH, CONFIRM, FROZEN, INITIALIZED, Preset, Rule, StudyStream
-from deep.studies.protocol import Protocol, check_protocol
+from deep.studies.protocol import Protocol
 from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, stages, train_all
 from theory.errors import InputError

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deep.studies.design import BEST_DEPTH, DEVELOP, FROZEN, INITIALIZED, Preset, StudyStream
+from deep.studies.choices import choices
+from deep.studies.design import DEVELOP, Preset, StudyStream
 from deep.studies.protocol import Candidate, Protocol, StreamProtocol, study_code
 from deep.studies.records import StudyRun
-from deep.studies.running import Setting, Wanted, absent_data, candidates, frozen_options, present_streams, stages, train_all
+from deep.studies.running import Setting, Wanted, absent_data, candidates, present_streams, train_all
 from deep.training.config import versions
-from theory.errors import InputError
 
 
 def develop(preset: Preset, setting: Setting) -> tuple[Protocol, list[StudyRun]]:
@@ -42,12 +42,7 @@ def develop(preset: Preset, setting: Setting) -> tuple[Protocol, list[StudyRun]]
 def stream_protocol(stream: StudyStream, preset: Preset, runs: Sequence[StudyRun]) -> StreamProtocol:
     """Choose on one stream by mean Avg.Acc over the development units; the first of equals."""
     measured = tuple(_candidate(strategy, options, runs) for strategy, options in candidates(stream, preset.rules))
-    depths = [Candidate(FROZEN, {"depth": stages(stream)}, entry.average_accuracy, entry.stderr) for entry in measured if entry.strategy == INITIALIZED]
-    depths += [entry for entry in measured if entry.strategy == FROZEN]
-    chosen: dict[str, Mapping] = {FROZEN: frozen_options(stream), BEST_DEPTH: _best(stream.label, BEST_DEPTH, depths)}
-    for rule in preset.rules:
-        chosen[rule.strategy] = _best(stream.label, rule.strategy, [entry for entry in measured if entry.strategy == rule.strategy])
-    return StreamProtocol(stream.label, chosen, measured)
+    return StreamProtocol(stream.label, choices(stream, preset, measured), measured)
 
 
 def _candidate(strategy: str, options: Mapping, runs: Sequence[StudyRun]) -> Candidate:
@@ -57,10 +52,3 @@ def _candidate(strategy: str, options: Mapping, runs: Sequence[StudyRun]) -> Can
     values = np.array([run.metric("average_accuracy") for run in own])
     stderr = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return Candidate(strategy, options, float(values.mean()), stderr)
-
-
-def _best(label: str, rule: str, entries: Sequence[Candidate]) -> Mapping:
-    finished = [entry for entry in entries if entry.average_accuracy is not None]
-    if not finished:
-        raise InputError(f"all candidates of {rule} on {label} failed in development, so that none can be chosen; lower the learning rate or change the grid")
-    return max(finished, key=lambda entry: entry.average_accuracy).options

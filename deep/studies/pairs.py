@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -49,10 +50,11 @@ class PairJob:
         """Configuration of initialized training on the whole stream."""
         return config(Wanted(self.stream, INITIALIZED, self.unit, INITIALIZED), EXPLAIN, self.device, self.own_parts)
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Of the stored result."""
-        return run_key({"pairs": self.config.key, "label": self.stream.label, "preset": self.preset}, code_fingerprint([Path(__file__)]))
+        """Of the stored result; other images have another."""
+        data = {task.dataset.name: task.dataset.fingerprint for task in build_stream(self.config, self.source)}
+        return run_key({"pairs": self.config.key, "label": self.stream.label, "preset": self.preset, "data": data}, code_fingerprint([Path(__file__)]))
 
 
 def pair_records(preset: Preset, streams: Sequence[StudyStream], setting: Setting) -> list[PairRecord]:

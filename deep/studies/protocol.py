@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deep.records import built
-from deep.studies.design import BEST_DEPTH, FROZEN, Preset, Unit
+from deep.studies.design import Unit
 from simulate.files import replace_file
 from simulate.keys import code_fingerprint, json_value
 from theory.errors import InputError
@@ -150,41 +150,6 @@ def read_protocol(path: str | os.PathLike[str]) -> Protocol:
         return built(Protocol, {**value, **units, "streams": tuple(map(_stream, value["streams"]))})
     except (KeyError, TypeError) as error:
         raise InputError(f"the protocol {path} lacks a field or has one too many ({error}); write it anew with --phase develop") from None
-
-
-def check_protocol(protocol: Protocol, preset: Preset, device: str, absent: Mapping[str, str]) -> None:
-    """Raise InputError if a protocol was not written by this preset, code and kind of device, or data have gone since."""
-    gone = [stream.label for stream in protocol.streams if stream.label in absent]
-    units = (tuple(protocol.development), tuple(protocol.confirmation), protocol.deals, protocol.level)
-    reasons = {
-        f"it is of the preset {protocol.preset!r}, not {preset.name!r}": protocol.preset != preset.name,
-        "the preset has changed since": protocol.preset == preset.name and protocol.design != preset.fingerprint,
-        "the code has changed since": protocol.code != study_code(),
-        f"it was developed on {protocol.device}, not {device}": protocol.device != device,
-        f"the data of {', '.join(gone)} are absent now": bool(gone),
-        "its orders and seeds, deals or level are not the preset's": units != (preset.development, preset.confirmation, preset.deals, preset.level),
-        **{reason: True for stream in protocol.streams for reason in _faults(stream, preset)},
-    }
-    found = [reason for reason, holds in reasons.items() if holds]
-    if found:
-        remedy = "Go back to what it was written with, or develop anew with --phase develop and fresh seeds"
-        raise InputError(f"the protocol does not fit: {'; '.join(found)}. {remedy}")
-
-
-def _faults(stream: StreamProtocol, preset: Preset) -> list[str]:
-    """Say what development cannot have written about a stream."""
-    if stream.label not in [entry.label for entry in preset.streams]:
-        return [f"the preset has no stream {stream.label!r}"]
-    found = []
-    for arm in (FROZEN, BEST_DEPTH, *(rule.strategy for rule in preset.rules)):
-        if arm not in stream.chosen:
-            found.append(f"nothing is chosen for {arm} on {stream.label}")
-        elif arm not in (FROZEN, BEST_DEPTH):
-            reached = {str(dict(entry.options)): entry.average_accuracy for entry in stream.candidates if entry.strategy == arm}
-            best = max((value for value in reached.values() if value is not None), default=None)
-            if best is None or reached.get(str(dict(stream.chosen[arm]))) != best:
-                found.append(f"{arm} on {stream.label} is not the candidate with the highest accuracy")
-    return found
 
 
 def _as_json(protocol: Protocol) -> Any:

@@ -144,7 +144,7 @@ def laws() -> str:
 def _function(quantity: str) -> str:
     formulas = [formula_of(training, quantity) for training in TRAININGS]
     values = [_plain(formula.expanded) for formula in formulas]
-    domains = [[_plain(_expanded(condition.relation, formula)) for condition in formula.domain] for formula in formulas]
+    domains = [[_plain(formula.in_parameters(condition.relation)) for condition in formula.domain] for formula in formulas]
     # Sides of inequalities join the search for common parts; the inequalities themselves are put together in text.
     sides = [side for domain in domains for relation in domain for side in (relation.lhs, relation.rhs)]
     common, reduced = sympy.cse(values + sides, symbols=sympy.numbered_symbols("x"))
@@ -155,12 +155,6 @@ def _function(quantity: str) -> str:
     guards = [" && ".join(f"{next(written)} {relation.rel_op} {next(written)}" for relation in domain) for domain in domains]
     rows = [f"      {guard} ? {result} : NaN," for guard, result in zip(guards, results, strict=True)]
     return "\n".join([f"  {quantity}({', '.join(PARAMETERS)}) {{", *lines, "    return [", *rows, "    ];", "  }"])
-
-
-def _expanded(relation: Any, formula: Formula) -> Any:
-    for symbol, definition in reversed(formula.intermediates):
-        relation = relation.xreplace({symbol: definition})
-    return relation
 
 
 def _plain(expression: Any) -> Any:

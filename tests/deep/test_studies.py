@@ -19,7 +19,7 @@ from deep.__main__ import main
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.strategies import strategy
-from deep.studies import presets, protocol
+from deep.studies import choices, presets, protocol
 from deep.studies.confirmation import dealt, mean_step_weight
 from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, Rule, Unit
 from deep.studies.effects import UnitEffects
@@ -175,8 +175,9 @@ def test_explanation(study):
         (lambda value: value.update(confirmation=[[0, 1]]), "its orders and seeds, deals or level are not the preset's"),
         (lambda value: value.update(level=0.5), "its orders and seeds, deals or level are not the preset's"),
         (lambda value: value["streams"][0].update(label="splat"), "the preset has no stream 'splat'"),
-        (lambda value: value["streams"][0]["chosen"].pop("threshold"), "nothing is chosen for threshold on split"),
-        (lambda value: value["streams"][0]["chosen"].update(threshold={"threshold": 0.77}), "threshold on split is not the candidate with the highest"),
+        (lambda value: value["streams"][0]["chosen"].update({BEST_DEPTH: {"depth": 99}}), "what is chosen for best depth on split is not"),
+        (lambda value: value["streams"][0]["chosen"].pop("threshold"), "what is chosen for threshold on split is not what its candidates say"),
+        (lambda value: value["streams"][0]["chosen"].update(threshold={"threshold": 0.77}), "what is chosen for threshold on split is not what its candidates say"),
         (lambda value: value.update(schema=2), "no protocol of schema 1"),
         (lambda value: value.pop("level"), "lacks a field"),
         (lambda value: value.update(extra=1), "one too many"),
@@ -209,7 +210,7 @@ def test_confirmation_after_a_change_of_the_design_or_the_code(study, monkeypatc
     monkeypatch.setitem(presets.PRESETS, "tiny", replace(TINY, deals=3))
     assert run(study, "--phase", "confirm") == 2 and "the preset has changed since" in capsys.readouterr().err
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
-    monkeypatch.setattr(protocol, "study_code", lambda: "other")
+    monkeypatch.setattr(choices, "study_code", lambda: "other")
     assert run(study, "--phase", "confirm") == 2 and "the code has changed since" in capsys.readouterr().err
 
 

@@ -10,6 +10,7 @@ import torch
 from made_study import TINY, made_run
 
 from deep.data import load
+from deep.runs import execute
 from deep.runs.execute import DataSource
 from deep.streams.registry import make_options, parse_name
 from deep.studies.effects import EXHAUSTIVE, masks, schedules, unit_effects
@@ -86,3 +87,16 @@ def test_distances_and_errors_of_pairs(place):
         assert pair.distance == pytest.approx(squares(truths[pair.first], truths[pair.second]), rel=2e-5)
         assert pair.error == pytest.approx(squares(learned[pair.first], truths[pair.first]), rel=2e-5)
         assert pair.advantage == pytest.approx((pair.frozen[1] + pair.frozen[2] - pair.initialized[1] - pair.initialized[2]) / 2, abs=1e-15)
+
+
+def test_pairs_on_other_images_are_other_pairs(monkeypatch):
+    """What is stored of some images is not given back for others."""
+    job = PairJob("tiny", TINY.streams[0], TINY.development[0], DataSource(download=False), "cpu")
+    other = load("digits")
+    images = np.array(other.train.images)
+    images[0, 0, 0] += 1
+    changed = replace(other, train=replace(other.train, images=images))
+    key = job.key
+    assert replace(job).key == key
+    monkeypatch.setattr(execute, "_dataset", lambda *_: changed)
+    assert replace(job).key != key

@@ -16,7 +16,7 @@ from simulate import check
 from simulate.comparison import comparisons
 from simulate.conjecture import conjecture
 from simulate.evidence import holm, two_sided_p
-from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
+from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.simulation import Simulation
 from simulate.verdicts import FIELDS, CheckReport, TailRates, Verdict
 from simulate.wording import case_labels, round_to, round_up
@@ -354,29 +354,6 @@ def test_trials_are_neither_short_nor_wasted(monkeypatch):
     z_alpha, z_agree = (-NormalDist().inv_cdf(tail / 100) for tail in (1e-6, 0.05))  # 50 two-sided comparisons
     ratio = np.array([one.trials for one in verdicts]) / (0.3 * (z_alpha + z_agree) / 0.02) ** 2
     assert np.mean(ratio >= 1) > 0.9 and ratio.max() < 1.5
-
-
-def test_levels():
-    levels = Levels.of(Settings(), 1000)
-    assert levels.z_alpha + levels.z_power == pytest.approx(7.75, abs=0.03)  # 7.7 standard errors for 1,000 comparisons
-    assert levels.goal(0.02) == pytest.approx(0.02 / (levels.z_alpha + levels.z_agree))
-    assert levels.detectable(2.0) == pytest.approx(2 * (levels.z_alpha + levels.z_power))
-    plan = plan_trials(0.09, 0.02, levels, 2**20)
-    assert plan.trials % BATCH == 0 and not plan.capped and 0.3 / math.sqrt(plan.trials) <= levels.goal(0.02)
-    assert plan_trials(0.0, 0.02, levels, 2**20).trials == LEAST_TRIALS
-    assert plan_trials(9.0, 0.02, levels, 5000).trials == 4864 and plan_trials(9.0, 0.02, levels, 5000).capped
-
-
-def test_skewed_draws_get_enough_trials_for_a_normal_tail():
-    """The factor exp(skewness z^3 / (3 sqrt K)) stays below 2, and no batch is drawn for nothing."""
-    levels = Levels.of(Settings(), 3)
-    plan = plan_trials(0.0, 0.02, levels, 2**20, skewness=-2.5)
-
-    def factor(trials):
-        return math.exp(2.5 * levels.z_alpha**3 / (3 * math.sqrt(trials)))
-
-    assert factor(plan.trials) <= 2 < factor(plan.trials - BATCH) and plan.trials > LEAST_TRIALS
-    assert plan_trials(0.0, 0.02, levels, LEAST_TRIALS, skewness=2.5).capped
 
 
 def test_the_pilot_says_how_skewed_the_draws_are():
