@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench test test-long setup clean
+.PHONY: figures verify bench test test-long size setup clean
 
 figures: verify
 	@$(RUN) -m figures
@@ -32,6 +32,10 @@ test: setup
 
 test-long: setup
 	@$(RUN) -m pytest -q -n 2 -m ''
+
+# Code lines beside their ceilings.
+size: setup
+	@$(RUN) tests/tools/code_lines.py
 
 setup: $(READY)
 
