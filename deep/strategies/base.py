@@ -69,6 +69,9 @@ class Strategy:
     The loop owns forward, backward and the optimiser's step; it calls, for each task, `begin_task`, from the second task
     on `plan`, then for each step `penalty`, `transform_gradient` and `after_step`, and in the end `end_task`. The first task
     trains everything from the seeded start; a strategy that changes it has to do so in the hooks of a step.
+
+    The hooks of a step get the task, whose ``mask`` says which parameters it trains. Only those move: a constraint on a step,
+    such as that of GEM, has to be one on its masked part.
     """
 
     name: ClassVar[str]
@@ -83,15 +86,15 @@ class Strategy:
         """Return what a task after the first one trains; default: everything."""
         return StepPlan(everything(task.stages))
 
-    def penalty(self, parameters: Tensor, batch: Batch) -> Tensor | None:
+    def penalty(self, parameters: Tensor, batch: Batch, task: TaskContext) -> Tensor | None:
         """Compute a scalar that is added to the loss, in the flat parameters (a leaf) or the batch's features and outputs."""
         return None
 
-    def transform_gradient(self, gradient: Tensor) -> Tensor:
-        """Return the gradient that the optimiser takes, shape (P,); it may be changed in place."""
+    def transform_gradient(self, gradient: Tensor, task: TaskContext) -> Tensor:
+        """Return the gradient that the optimiser takes, shape (P,), its part in ``task.mask``; it may be changed in place."""
         return gradient
 
-    def after_step(self, step: Tensor) -> None:
+    def after_step(self, step: Tensor, task: TaskContext) -> None:
         """Look at the step just taken, shape (P,)."""
 
     def end_task(self, task: TaskContext) -> None:

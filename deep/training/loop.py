@@ -110,15 +110,15 @@ class _Step:
             features = task.network.features(inputs)
             outputs = task.examples.among_candidates(task.network.heads[task.head](features)).to(flat.parameters.dtype)
             loss = task.loss(outputs, targets)
-            penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs))
+            penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs), task)
         (loss if penalty is None else loss + penalty).backward()
-        gradient = strategy.transform_gradient(flat.gradients)
+        gradient = strategy.transform_gradient(flat.gradients, task)
         if gradient is not flat.gradients:
             flat.gradients.copy_(gradient)
         before = flat.parameters.detach().clone() if self._watched else None
         self._optimiser.step()
         if self._watched:
-            strategy.after_step(flat.parameters.detach() - before)
+            strategy.after_step(flat.parameters.detach() - before, task)
         return loss.detach()
 
 
@@ -134,6 +134,7 @@ def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> None:
                 flat.parameters[segment.place] = task.first[segment.place]
         task.network.restart_statistics(plan.trained)
     flat.require(segments)
+    task.mask = flat.mask([trains and weight > 0 for trains, weight in zip(plan.trained, plan.weights or plan.trained, strict=True)], task.head)
     task.network.set_training(plan.trained)
     optimiser.begin_task(segments, plan.weights)
 

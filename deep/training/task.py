@@ -70,6 +70,8 @@ class TaskContext:
     ----------
     start : Tensor of shape (P,)
         Parameters before the task's first step.
+    mask : Tensor of bool, shape (P,)
+        Which parameters the task trains; all that its head depends on until the plan is made.
     looked_at : int
         Examples that passed the network forward so far.
     """
@@ -81,10 +83,12 @@ class TaskContext:
     seed: int = 0
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
     start: Tensor = field(init=False)
+    mask: Tensor = field(init=False)
     looked_at: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.start = self.flat.parameters.detach().clone()
+        self.mask = self.flat.mask((True,) * len(self.stages), self.head)
 
     @property
     def network(self) -> Network:

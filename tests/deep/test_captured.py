@@ -86,7 +86,7 @@ class Looking(Initialized):
 
     name = "looking"
 
-    def penalty(self, parameters, batch):
+    def penalty(self, parameters, batch, task):
         return parameters.square().sum()
 
 

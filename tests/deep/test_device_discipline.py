@@ -134,7 +134,7 @@ class Reading(Initialized):
 
     name = "reading"
 
-    def transform_gradient(self, gradient):
+    def transform_gradient(self, gradient, task):
         return gradient if float(gradient.norm()) >= 0 else -gradient
 
 
@@ -143,7 +143,7 @@ class Elsewhere(Initialized):
 
     name = "elsewhere"
 
-    def transform_gradient(self, gradient):
+    def transform_gradient(self, gradient, task):
         return gradient * torch.ones(len(gradient))
 
 
@@ -174,7 +174,7 @@ class Marking(Strategy):
     def __init__(self, weight):
         self.weight, self.seen, self.kept = weight, [], []
 
-    def penalty(self, parameters, batch):
+    def penalty(self, parameters, batch, task):
         node = torch.autograd.graph.get_gradient_edge(self.weight).node
         self.seen.append("marked" in node.metadata)
         node.metadata["marked"] = True

@@ -82,15 +82,15 @@ class Watching(Strategy):
     def begin_task(self, task):
         self.calls.append("begin")
 
-    def penalty(self, parameters, batch):
+    def penalty(self, parameters, batch, task):
         self.batches.append(batch.indices)
         assert batch.features.shape[0] == batch.outputs.shape[0] == len(batch.targets) == len(batch.inputs)
 
-    def transform_gradient(self, gradient):
+    def transform_gradient(self, gradient, task):
         self.gradients.append(gradient.clone())
         return gradient
 
-    def after_step(self, step):
+    def after_step(self, step, task):
         self.steps.append(step)
 
     def end_task(self, task):
@@ -124,7 +124,7 @@ def test_strategies_see_gradients_and_steps():
 
 def test_a_gradient_may_be_replaced_or_changed_in_place():
     steps = []
-    for change in (lambda gradient: -gradient, lambda gradient: gradient.neg_()):
+    for change in (lambda gradient, task: -gradient, lambda gradient, task: gradient.neg_()):
         task, options, optimiser = made_task(made_network(), made_examples(10), epochs=1)
         strategy = Initialized()
         strategy.transform_gradient = change
@@ -137,7 +137,7 @@ def test_a_gradient_may_be_replaced_or_changed_in_place():
 
 def test_a_penalty_acts_but_is_no_part_of_the_loss():
     class Pulled(Initialized):
-        def penalty(self, parameters, batch):
+        def penalty(self, parameters, batch, task):
             return 1e3 + parameters.sum()
 
     plain, pulled = (made_task(made_network(), made_examples(10), epochs=1) for _ in range(2))
@@ -235,7 +235,7 @@ def test_a_loss_that_is_not_finite_names_its_step():
         def __post_init__(self):
             self.steps = 0
 
-        def transform_gradient(self, gradient):
+        def transform_gradient(self, gradient, task):
             self.steps += 1
             return gradient * float("nan") if self.steps == 5 else gradient
 
