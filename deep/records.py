@@ -71,7 +71,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and why a run failed; tasks and steps count from 0, steps within the task."""
+    """Where and why a run failed (`deep.training.loop.Diverged`); tasks and steps count from 0, steps within the task."""
 
     task: int
     step: int

@@ -27,7 +27,7 @@ def record_text(record: RunRecord, status: str) -> str:
     """Return the accuracy matrix, metrics, updates and configuration of a run."""
     head = [f"{run_name(record.config)}: {status}, run {record.key[:SHOWN]}"]
     if record.failure is not None:
-        head.append(f"failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}")
+        head.append(_failed(record))
     head += _notes([record])
     parts = ["\n".join(head), f"accuracy in % ({record.config['evaluate_on']} part), after each task (rows) on every task (columns)\n" + _matrix(record)]
     if record.metrics is not None:
@@ -55,8 +55,13 @@ def states_table(states: Iterable[RunState]) -> str:
         names = (config["stream"], config["scenario"], str(config["order"]), str(config["seed"]), with_options(config, "strategy"), config["network"])
         rows.append((state.key[:SHOWN], *names, state.status, done, *reached))
     remarks = [f"{state.key[:SHOWN]} is unreadable: {state.problem}" for state in states if state.problem]
+    remarks += [f"{state.key[:SHOWN]} {_failed(state.record)}" for state in states if state.record is not None and state.record.failure is not None]
     remarks += _notes(state.record for state in states if state.record is not None)
     return "\n\n".join([table(rows), *(["\n".join(remarks)] if remarks else [])])
+
+
+def _failed(record: RunRecord) -> str:
+    return f"failed in task {record.failure.task} at step {record.failure.step}: {record.failure.reason}"
 
 
 def _notes(records: Iterable[RunRecord]) -> list[str]:

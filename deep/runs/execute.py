@@ -68,7 +68,7 @@ def train_runs(
     Yields
     ------
     RunRecord
-        Finished, or failed with step and reason where the loss became NaN.
+        Finished, or failed with step and reason where the training diverged.
 
     Raises
     ------

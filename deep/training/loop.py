@@ -17,11 +17,20 @@ from deep.training.task import Batch, TaskContext
 from theory.errors import InputError
 
 
-class Diverged(Exception):
-    """The loss became infinite or NaN at a step of the task, counted from 0."""
+FAR, NEAR = 10.0, 0.9  # times what a task's loss is compared with, in `Diverged`
 
-    def __init__(self, step: int, value: float) -> None:
-        super().__init__(f"the training loss is {value}")
+
+class Diverged(Exception):
+    """The training of a task diverged; ``step`` counts from 0.
+
+    That is: the loss or a parameter is infinite or NaN; or the mean loss of an epoch was above `FAR` times both the first batch's
+    loss and that of constant predictions (the classes' shares in the training data, whose loss is their entropy), and the last
+    epoch's is not below `NEAR` times that of constant predictions. So training that blew up and recovered has not diverged, and
+    one that left a dead network behind, as good as chance, has.
+    """
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(reason)
         self.step = step
 
 
@@ -62,7 +71,7 @@ def train_task(
     Raises
     ------
     Diverged
-        At the end of the first epoch with a loss that is not finite, or if parameters are not at the end.
+        At the end of the first epoch with a loss that is not finite; at the end of the task for the other reasons.
 
     Notes
     -----
@@ -77,17 +86,19 @@ def train_task(
         step = CapturedStep(step, options.batch_size, [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers()])
 
     means: list[float] = []
-    steps = 0
+    start, steps = 0.0, 0
     for epoch in range(options.epochs):
         batches = _permutation(task, epoch).split(options.batch_size)
         losses = task.flat.parameters.new_empty(len(batches))
         for number, indices in enumerate(batches):
             optimiser.count_step()
             losses[number] = step(indices)
-        means.append(_mean_loss(losses, batches, steps))
+        mean, first = _mean_loss(losses, batches, steps)
+        means.append(mean)
+        start = start if epoch else first
         steps += len(batches)
         epoch_done()
-    _check_finite(task.flat.parameters, steps)
+    _check_converged(task, means, start, steps)
     optimiser.end_task()
     strategy.end_task(task)
     return Trained(plan, tuple(means), steps, options.epochs * len(task.examples) + task.looked_at)
@@ -144,17 +155,35 @@ def _permutation(task: TaskContext, epoch: int) -> Tensor:
     return torch.from_numpy(order).to(task.examples.inputs.device)
 
 
-def _mean_loss(losses: Tensor, batches: tuple[Tensor, ...], before: int) -> float:
-    """Mean over the epoch's examples; the only place where the loop waits for the device."""
+def _mean_loss(losses: Tensor, batches: tuple[Tensor, ...], before: int) -> tuple[float, float]:
+    """Mean over the epoch's examples, and the first batch's loss; the only place where the loop waits for the device."""
     values = losses.double().cpu()
     broken = (~values.isfinite()).nonzero()
     if len(broken):
         step = int(broken[0])
-        raise Diverged(before + step, float(values[step]))
+        raise Diverged(before + step, f"the training loss is {float(values[step])}")
     sizes = values.new_tensor([len(batch) for batch in batches])
-    return float((values * sizes).sum() / sizes.sum())
+    return float((values * sizes).sum() / sizes.sum()), float(values[0])
 
 
-def _check_finite(parameters: Tensor, steps: int) -> None:
-    if not bool(parameters.isfinite().all()):
-        raise Diverged(steps - 1, float("nan"))
+def _check_converged(task: TaskContext, means: list[float], start: float, steps: int) -> None:
+    """Raise `Diverged` at the end of a task."""
+    if not bool(task.flat.parameters.isfinite().all()):
+        raise Diverged(steps - 1, "the training loss is nan")
+    if max(means) <= FAR * start:
+        return
+    constant = _constant_loss(task.examples.targets)
+    if max(means) > FAR * constant and means[-1] > NEAR * constant:
+        raise Diverged(
+            steps - 1,
+            f"the training diverged: its mean loss was {max(means):.3g} in one epoch and {means[-1]:.3g} in the last, that of the first batch {start:.3g} "
+            f"and that of constant predictions {constant:.3g}",
+        )
+
+
+def _constant_loss(targets: Tensor) -> float:
+    """Cross-entropy of the classes' shares, the best that the same prediction for all examples can reach; 0 for other targets."""
+    if targets.is_floating_point():
+        return 0.0
+    shares = targets.bincount().double().cpu() / len(targets)
+    return -float(torch.special.xlogy(shares, shares).sum())

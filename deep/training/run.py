@@ -58,7 +58,7 @@ def train_run(
     Returns
     -------
     RunRecord
-        Finished; or failed, with the results of the tasks before, where the loss became NaN or infinite.
+        Finished; or failed, with the results of the tasks before, where a task's training diverged (`deep.training.loop.Diverged`).
 
     Raises
     ------

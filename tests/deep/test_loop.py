@@ -249,6 +249,48 @@ def test_a_loss_that_is_not_finite_names_its_step():
     assert error.value.step == 4
 
 
+@pytest.mark.parametrize(
+    ("losses", "diverges"),
+    [
+        ([3e27], True),
+        ([3e27, 0.7], True),  # blew up and left a dead network
+        ([3e27, 0.1], False),  # blew up and recovered
+        ([6.5], False),  # below ten times the entropy of two equal classes
+        ([7.5], True),
+        ([0.6, 0.7], False),  # learned nothing
+    ],
+)
+def test_what_counts_as_diverged(losses, diverges):
+    """Two classes, the first batch's loss log 2: far above that and above chance, in some epoch, and no better than chance in the end."""
+    examples = made_examples(10, classes=2)
+    examples = type(examples)(examples.inputs, torch.arange(10) % 2)
+    task, options, optimiser = made_task(made_network(heads=(2,)), examples, epochs=len(losses), batch_size=5)
+    given = iter([value for mean in losses for value in (mean, mean)])
+    first = []
+
+    def loss(outputs, targets):
+        value = next(given)
+        value = np.log(2) if not first else 2 * value - np.log(2) if len(first) == 1 else value  # so that the first epoch has its mean
+        first.append(value)
+        return outputs.sum() * 0 + value
+
+    task.loss = loss
+    if diverges:
+        with pytest.raises(Diverged, match="training diverged") as error:
+            train_task(task, Initialized(), options, optimiser)
+        assert error.value.step == 2 * len(losses) - 1
+    else:
+        np.testing.assert_allclose(train_task(task, Initialized(), options, optimiser).losses, losses)
+
+
+def test_a_task_that_starts_badly_has_not_diverged():
+    """A network that is sure of the wrong classes: its first loss is no sign of divergence, however large."""
+    task, options, optimiser = made_task(made_network(heads=(3,)), made_examples(10), number=1, epochs=1, batch_size=5, learning_rate=0.0)
+    with torch.no_grad():
+        task.network.heads[0].bias.copy_(torch.tensor([1e3, 0, 0]))
+    assert train_task(task, Initialized(), options, optimiser).losses[0] > 100
+
+
 def test_moments_end_with_the_task_or_go_on():
     """Two tasks on the same full batch: with moments kept as one task of twice the epochs, else as with a new optimiser."""
     adam = {"optimiser": "adam", "learning_rate": 0.01}

@@ -78,7 +78,7 @@ def test_finished_runs_are_not_trained_again(tmp_path, capsys):
 def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, capsys):
     options = ("--stream-options", "train_examples=40", "--epochs", "2", "--out", tmp_path)
     status, out, err = deep("run", *options, "--learning-rate", 1e5, "--orders", 0, 1, "--workers", 1, capsys=capsys)
-    assert status == 1 and out.count("failed") == 2
+    assert status == 1 and out.count("failed in task 0") == 2
     assert err.count("failed: split-digits") == 2 and "the training loss is" in err
     state = RunsFolder(tmp_path).states()[0]
     assert state.status == "failed" and state.record.failure.task == 0 and state.record.metrics is None
@@ -87,6 +87,16 @@ def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, cap
     assert status == 0 and f"failed in task 0 at step {state.record.failure.step}" in shown
     status, out, _ = deep("run", *options, capsys=capsys)
     assert status == 0 and "finished" in out
+
+
+def test_a_run_whose_loss_exploded_is_no_finished_run(tmp_path, capsys):
+    """All losses are finite, the stages dead: accuracy at chance and nothing to forget."""
+    status, out, err = deep("run", "--learning-rate", 1000, "--epochs", 1, "--orders", 0, 1, "--workers", 1, "--out", tmp_path, capsys=capsys)
+    states = RunsFolder(tmp_path).states()
+    assert status == 1 and [state.status for state in states] == ["failed"] * 2 and err.count("the training diverged: its mean loss was") == 2
+    assert all(state.record.metrics is None and state.record.failure.task == 0 for state in states)
+    shown = (out, deep("status", "--out", tmp_path, capsys=capsys)[1], *(deep("show", state.key, "--out", tmp_path, capsys=capsys)[1] for state in states))
+    assert all("failed in task 0" in text and "the training diverged" in text for text in shown)
 
 
 def test_interrupted_and_resumed(tmp_path, capsys):
