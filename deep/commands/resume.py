@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from deep.commands.options import DataRootOption
 from deep.commands.run import Training, train_and_report
 from deep.runs.execute import DataSource
-from deep.runs.folder import INTERRUPTED, RunsFolder, RunState
+from deep.runs.folder import INTERRUPTED, RunsFolder
 from deep.runs.names import SHOWN, run_name
-from theory.errors import InputError
-
-if TYPE_CHECKING:
-    from deep.training.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +26,8 @@ class ResumeCommand(DataRootOption, Training):
 
     def run(self) -> int:
         """Train, print the records; return the exit status, 2 if runs had to be left alone."""
+        from deep.training.config import RunConfig
+
         folder = RunsFolder(self.out)
         states = [folder.find(self.run_key)] if self.run_key else folder.states()
         configs, left = [], []
@@ -37,14 +35,13 @@ class ResumeCommand(DataRootOption, Training):
             if state.problem:
                 left.append(f"the run {state.key[:SHOWN]} cannot be read: {state.problem}")
             elif self.run_key or state.status == INTERRUPTED:
-                reason, config = _again(state)
-                if config is None:
+                if state.obstacle:
                     left.append(
-                        f"the run {state.key[:SHOWN]} ({run_name(state.config)}) was started by {reason}; go on with those, or remove "
+                        f"the run {state.key[:SHOWN]} ({run_name(state.config)}) was started by {state.obstacle}; go on with those, or remove "
                         f"{folder.run(state.key).path} and run it anew"
                     )
                 else:
-                    configs.append(config)
+                    configs.append(RunConfig.from_canonical(state.config))
         if not configs and not left:
             print(f"no interrupted runs in {self.out}", file=sys.stderr)
             return 0
@@ -52,14 +49,3 @@ class ResumeCommand(DataRootOption, Training):
         for reason in left:
             print(f"error: {reason}", file=sys.stderr)
         return 2 if left else status
-
-
-def _again(state: RunState) -> tuple[str, RunConfig | None]:
-    """Return the configuration of a run that this code and these packages go on with; None, and what made it, for another."""
-    from deep.training.config import RunConfig
-
-    try:
-        config = RunConfig.from_canonical(state.config)
-    except InputError as error:
-        return f"another version ({error})", None
-    return ("", config) if config.key == state.key else ("other code or versions of packages", None)

@@ -18,6 +18,7 @@ from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
 from simulate.files import require_writable
+from theory.errors import DriftlawError
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
@@ -49,18 +50,29 @@ class RunCommand(Settings, Training):
 
 
 def train_and_report(configs: list[RunConfig], source: DataSource, training: Training) -> int:
-    """Train runs and print their records; return the exit status, 1 if a run failed."""
+    """Train runs and print their records; return the exit status, 1 if a run failed.
+
+    Raises
+    ------
+    DriftlawError
+        If a run could not be trained, once the others are and their records are printed; no file is written then.
+    """
     if training.records is not None:
         require_writable(training.records)
     found: dict[str, RunRecord] = {}
+    problem: DriftlawError | None = None
     try:
         for record in train_runs(configs, training.out, source, training.workers):
             found[record.key] = record
     except KeyboardInterrupt:
         print(f"\ninterrupted: `{_resume(training, source)}` goes on from the last finished tasks", file=sys.stderr)
         return INTERRUPTED_STATUS
-    records = [found[config.key] for config in configs]
-    if training.records is not None:
+    except DriftlawError as error:
+        if not found:
+            raise
+        problem = error  # of some runs; what the others reached is shown first
+    records = [found[config.key] for config in configs if config.key in found]
+    if training.records is not None and problem is None:
         write_records(training.records, records)
     if training.json:
         print_json([to_json(record) for record in records])
@@ -71,6 +83,8 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
     failed = [record for record in records if record.status == FAILED]
     for record in failed:
         print(f"failed: {run_name(record.config)} (run {record.key[:SHOWN]}): {record.failure.reason}", file=sys.stderr)
+    if problem is not None:
+        raise problem
     return int(bool(failed))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from deep.commands.options import print_json
 from deep.commands.reports import states_table
 from deep.runs.folder import DEFAULT, INTERRUPTED, RunsFolder, RunState
+from deep.runs.names import SHOWN
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class StatusCommand:
             print(f"no runs in {self.out}")
         else:
             print(states_table(states))
-            if any(state.status == INTERRUPTED for state in states):
-                print(f"\n`python -m deep resume --out {self.out}` goes on with interrupted runs")
+            interrupted = [state for state in states if state.status == INTERRUPTED]
+            left = [state for state in interrupted if state.obstacle]
+            if len(left) < len(interrupted):
+                print(f"\n`python -m deep resume --out {self.out}` goes on with {'the other ' if left else ''}interrupted runs")
+            for state in left:
+                print(f"{state.key[:SHOWN]} cannot be resumed: it was started by {state.obstacle}")
         return 0
 
 
@@ -39,6 +44,7 @@ def _state_record(state: RunState) -> dict:
         "key": state.key,
         "status": state.status,
         **({"problem": state.problem} if state.problem else {}),
+        **({"resumable": not state.obstacle} if state.status == INTERRUPTED else {}),
         "config": state.config,
         "tasks_done": 0 if record is None else len(record.results),
         "metrics": None if record is None else record.metrics,

@@ -46,6 +46,13 @@ class RunState:
             return self.record.status
         return RUNNING if self.running else INTERRUPTED
 
+    @property
+    def obstacle(self) -> str:
+        """What the run was started by, where that keeps `resume` from going on with it; else empty."""
+        from deep.training.keys import config_key
+
+        return "" if config_key(self.config) == self.key else "other code, versions of packages, or parts that are not driftlaw's"
+
 
 class RunFolder:
     """Folder of one run.
@@ -85,7 +92,9 @@ class RunFolder:
         (self.path / f"{_CONFIG}.json").unlink(missing_ok=True)
 
     def put_record(self, record: RunRecord) -> None:
-        """Store the record in place of an older one."""
+        """Store the record in place of an older one; raises InputError for that of another run, which a reader would take for this one's."""
+        if record.key != self.key:
+            raise InputError(f"the record is of the run {record.key[:SHOWN]}, the folder {self.path} of another; store it in the folder of its own key")
         RunStore(self.path).put(_RECORD, to_json(record))
 
     def state(self) -> RunState | None:

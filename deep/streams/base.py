@@ -62,6 +62,10 @@ class Stream:
         """Return the outputs in the "task", "domain" or "class" incremental scenario."""
         return label_view(self.tasks, scenario)
 
+    def same_tasks(self, other: Stream) -> bool:
+        """Return whether another stream, made of the same data sets, has the same tasks in the same order."""
+        return len(self) == len(other) and all(mine.same(task) for mine, task in zip(self, other, strict=True))
+
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of the tasks' content and of which classes they have in common.

@@ -54,6 +54,14 @@ class StreamTask:
         """Return the test images; for final evaluation only."""
         return self._part("test", self.dataset.test, self.test_indices)
 
+    def same(self, other: StreamTask) -> bool:
+        """Return whether another task has the same images and labels because it is made alike; nothing is computed."""
+        plain = ("dataset", "classes", "keys", "transform")
+        indices = ("train_indices", "validation_indices", "test_indices")
+        return all(getattr(self, name) == getattr(other, name) for name in plain) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in indices
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of all images and labels of the task."""

@@ -11,7 +11,7 @@ from deep.studies.design import DEVELOP, Preset, StudyStream
 from deep.studies.protocol import Candidate, Protocol, StreamProtocol, study_code
 from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, candidates, present_streams, train_all
-from deep.training.config import versions
+from deep.training.keys import versions
 
 
 def develop(preset: Preset, setting: Setting) -> tuple[Protocol, list[StudyRun]]:

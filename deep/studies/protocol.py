@@ -102,7 +102,7 @@ class Protocol:
 @functools.cache
 def study_code() -> str:
     """Compute the hash of all code that a study's numbers and verdicts depend on."""
-    from deep.training.config import code
+    from deep.training.keys import code
 
     return code_fingerprint([_HERE / name for name in _OWN]) + code()
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deep.training.config import RunConfig, code, versions
+from deep.training.config import RunConfig
+from deep.training.keys import code, versions
 from simulate.files import replace_file
 from theory.errors import InputError
 
@@ -54,8 +56,8 @@ class Checkpoint:
     generators: Mapping[str, Tensor]
 
 
-def save(folder: str | os.PathLike[str], config: RunConfig, checkpoint: Checkpoint) -> None:
-    """Replace the folder's checkpoint in a single step.
+def save(folder: str | os.PathLike[str], key: str, config: RunConfig, checkpoint: Checkpoint) -> None:
+    """Replace the folder's checkpoint, that of the run with this key, in a single step.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def save(folder: str | os.PathLike[str], config: RunConfig, checkpoint: Checkpoi
     """
     content = {
         "format": FORMAT,
-        "key": config.key,
+        "key": key,
         "config": json.dumps(config.canonical()),
         "versions": dict(versions()),
         "code": code(),
@@ -78,13 +80,13 @@ def save(folder: str | os.PathLike[str], config: RunConfig, checkpoint: Checkpoi
         raise InputError(f"cannot write {Path(folder) / NAME}: {error.strerror or error}; free space or choose another folder") from None
 
 
-def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None:
-    """Return the folder's checkpoint with all tensors on the CPU, None if there is none.
+def load(folder: str | os.PathLike[str], key: str, config: RunConfig) -> Checkpoint | None:
+    """Return the folder's checkpoint with all tensors on the CPU, None if there is none or it is damaged (with a warning).
 
     Raises
     ------
     InputError
-        If it belongs to another configuration, code or versions of packages, or is damaged.
+        If it belongs to another run (stream, configuration, code, versions of packages), or cannot be read.
     """
     path = Path(folder) / NAME
     remedy = f"remove {path} to start the run anew"
@@ -92,7 +94,7 @@ def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None
         content = unpacked(path.read_bytes())
         if content["format"] != FORMAT:
             raise InputError(f"the checkpoint {path} has format {content['format']!r}, this version reads {FORMAT}; {remedy}")
-        if content["key"] != config.key:
+        if content["key"] != key:
             raise InputError(f"the checkpoint {path} belongs to another run: {_differences(content, config)}; choose another folder, or {remedy}")
         fields = {name: content[name] for name in _TENSORS}
         return Checkpoint(json.loads(content["record"]), **fields)
@@ -104,7 +106,8 @@ def load(folder: str | os.PathLike[str], config: RunConfig) -> Checkpoint | None
         raise
     except (RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"the checkpoint {path} is damaged ({reason}); {remedy}") from None
+        warnings.warn(f"the checkpoint {path} is damaged ({reason}); its run starts anew", RuntimeWarning, stacklevel=2)
+        return None
 
 
 def packed(content: Any) -> bytes:
@@ -139,4 +142,4 @@ def _differences(content: Mapping[str, Any], config: RunConfig) -> str:
     named += [f"{name} was {old.get(name)}, is {new.get(name)}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if content["code"] != code():
         named.append("driftlaw's code was another")
-    return "; ".join(named)
+    return "; ".join(named) or "tasks, or what is called by a name, are others"

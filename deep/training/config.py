@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib.metadata
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from deep.checks import known, whole
 from deep.networks.normalisation import NORMALISATIONS
-from deep.networks.registry import default_network, default_normalisation, names
+from deep.networks.registry import ARCHITECTURES, SHIPPED, default_network, default_normalisation, names
 from deep.strategies import strategy
 from deep.streams import SCENARIOS, make_options, parse_name
 from deep.training.captured import check_capturable
+from deep.training.keys import config_key, described, within_code
 from deep.training.options import LoopOptions
-from simulate.keys import code_fingerprint, json_value, run_key
+from simulate.keys import json_value
 from theory.errors import InputError
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
-_PACKAGE = Path(__file__).parent.parent
-_SOURCES = ("data", "networks", "strategies", "streams", "training")
-_PACKAGES = ("numpy", "scipy", "torch", "driftlaw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,23 +114,10 @@ class RunConfig(LoopOptions):
 
     @property
     def key(self) -> str:
-        """Key of the run: equal for equal configurations, code and versions of packages."""
-        return run_key({"configuration": self.canonical(), "versions": versions()}, code())
-
-
-@functools.cache
-def code() -> str:
-    """Compute the hash of all code that a run's numbers depend on."""
-    return code_fingerprint(_PACKAGE / name for name in _SOURCES)
-
-
-@functools.cache
-def versions() -> Mapping[str, str]:
-    """Return the versions of Python, of the packages that numbers depend on, and of driftlaw."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            raise InputError(f"the package {package} is not installed, so that runs cannot say what they were made with; install driftlaw[deep]") from None
-    return found
+        """Key of the run: equal for equal configurations, code and versions of packages, also where own parts have the names."""
+        network = ARCHITECTURES[self.network]
+        parts = {"strategy": type(strategy(self.strategy, **self.strategy_options)), "stream": parse_name(self.stream)[0]}
+        parts = {name: part for name, part in parts.items() if not within_code(part)}
+        if network is not SHIPPED.get(self.network):
+            parts["network"] = network.make
+        return config_key(self.canonical(), {name: described(part) for name, part in parts.items()})

@@ -15,17 +15,19 @@ from tqdm import tqdm
 from deep.networks import Network, build
 from deep.records import FAILED, FINISHED, PARTIAL, Failure, RunRecord, TaskResult, from_json, to_json
 from deep.strategies import strategy
-from deep.streams import Stream
+from deep.streams import Stream, make_options, parse_name
 from deep.streams.seeds import Role, generator
 from deep.training import checkpoint as checkpoints
-from deep.training.config import RunConfig, versions
+from deep.training.config import RunConfig
 from deep.training.device import DTYPES, chosen_device, device_name, wait
 from deep.training.evaluate import accuracies
 from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
+from deep.training.keys import code, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.optimiser import Optimiser
 from deep.training.task import TaskContext
+from simulate.keys import run_key
 from theory.errors import InputError
 
 
@@ -44,7 +46,8 @@ def train_run(
     ----------
     config : RunConfig
     stream : Stream
-        Made of the configuration's name, options, seed and order.
+        Made of the configuration's name, options, seed and order. Some of its tasks alone, as in ``replace(stream, tasks=...)``,
+        are another run, of another key.
     checkpoint_folder : path, optional
         Where a checkpoint is kept after each task; one that is there already is gone on from.
     store : callable, optional
@@ -82,7 +85,7 @@ def train_run(
                 if watch is not None:
                     watch(task, run.examples)
                 if checkpoint_folder is not None:
-                    checkpoints.save(checkpoint_folder, config, run.checkpoint())
+                    checkpoints.save(checkpoint_folder, run.record.key, config, run.checkpoint())
                 if store is not None:
                     store(run.record)
         return replace(run.record, status=FINISHED)
@@ -92,7 +95,7 @@ class _Run:
     """A run between two tasks: network, optimiser, strategy, gradients of earlier tasks and the record so far."""
 
     def __init__(self, config: RunConfig, stream: Stream, device: torch.device) -> None:
-        _check_stream(config, stream)
+        key = _key(config, stream)
         self.config, self.device = config, device
         self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
         weights = _draw(config.seed, Role.WEIGHTS)
@@ -106,7 +109,7 @@ class _Run:
         self.optimiser = Optimiser(self.flat, config)
         self.gradients: list[Tensor] = []
         self.record = RunRecord(
-            key=config.key,
+            key=key,
             config=config.canonical(),
             status=PARTIAL,
             task_names=tuple(task.name for task in stream),
@@ -157,7 +160,7 @@ class _Run:
 
     def resume(self, folder: str | os.PathLike[str] | None) -> None:
         """Take up the checkpoint of a folder, if there is one."""
-        found = None if folder is None else checkpoints.load(folder, self.config)
+        found = None if folder is None else checkpoints.load(folder, self.record.key, self.config)
         if found is None:
             return
         record = from_json(found.record)
@@ -215,7 +218,21 @@ def _draw(seed: int, role: Role) -> int:
     return int(generator(seed, role).integers(2**63))
 
 
-def _check_stream(config: RunConfig, stream: Stream) -> None:
+def _key(config: RunConfig, stream: Stream) -> str:
+    """Key of the training of a configuration on a stream: the configuration's, unless the stream has not all of its tasks.
+
+    Raises
+    ------
+    InputError
+        If the stream was made otherwise than the configuration says.
+    """
     theirs, ours = (stream.name, stream.seed, stream.order), (config.stream, config.seed, config.order)
     if theirs != ours:
         raise InputError(f"the stream is {theirs} (name, seed, order), the configuration says {ours}; build the stream that the configuration names")
+    kind, names = parse_name(config.stream)
+    options, datasets = make_options(kind, dict(config.stream_options)), {task.dataset.name: task.dataset for task in stream}
+    if set(names) == set(datasets) and options.build([datasets[name] for name in names], config.seed, config.order).same_tasks(stream):
+        return config.key
+    if stream.options != options:
+        raise InputError(f"the stream is made by {stream.options}, the configuration says {options}; give the configuration the stream's stream_options")
+    return run_key({"run": config.key, "stream": stream.fingerprint}, code())

@@ -14,7 +14,8 @@ from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
 
-QUICK = {"epochs": 2, "batch_size": 8, "probe_examples": 10, "normalisation": "batch", "stream": "split-digits"}
+OPTIONS = {"tasks": 3, "validation_share": 0.25}
+QUICK = {"epochs": 2, "batch_size": 8, "probe_examples": 10, "normalisation": "batch", "stream": "split-digits", "stream_options": OPTIONS}
 
 
 def made_stream(tasks: int = 3, train: int = 12, shape: tuple[int, ...] = (4, 4), seed: int = 0, order: int = 0) -> Stream:

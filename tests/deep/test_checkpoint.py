@@ -41,13 +41,13 @@ def test_another_configuration_is_refused_and_named(tmp_path):
 
 def test_other_code_and_versions_are_refused_and_named(tmp_path, monkeypatch):
     interrupted(tmp_path)
-    monkeypatch.setattr("deep.training.config.code", lambda: "other")
+    monkeypatch.setattr("deep.training.keys.code", lambda: "other")
     monkeypatch.setattr(checkpoint, "code", lambda: "other")
     with pytest.raises(InputError, match="another run: driftlaw's code was another; choose"):
         train_run(made_config(), STREAM, tmp_path)
     monkeypatch.undo()
     changed = {**checkpoint.versions(), "torch": "9.9"}
-    monkeypatch.setattr("deep.training.config.versions", lambda: changed)
+    monkeypatch.setattr("deep.training.keys.versions", lambda: changed)
     monkeypatch.setattr(checkpoint, "versions", lambda: changed)
     with pytest.raises(InputError, match=f"torch was {torch.__version__.replace('+', '.')}, is 9.9"):
         train_run(made_config(), STREAM, tmp_path)
@@ -60,7 +60,7 @@ def test_other_images_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "empty", "text", "other", "fields"])
-def test_damage_is_an_error_with_a_remedy(tmp_path, damage):
+def test_a_damaged_checkpoint_warns_and_its_run_starts_anew(tmp_path, damage):
     path = interrupted(tmp_path)
     content = path.read_bytes()
     half = len(content) // 2
@@ -72,8 +72,9 @@ def test_damage_is_an_error_with_a_remedy(tmp_path, damage):
         "other": checkpoint.packed([1, 2]),
         "fields": checkpoint.packed({"format": checkpoint.FORMAT, "key": made_config().key}),
     }[damage])
-    with pytest.raises(InputError, match=f"checkpoint {path} is damaged .*remove {path} to start the run anew"):
-        train_run(made_config(), STREAM, tmp_path)
+    with pytest.warns(RuntimeWarning, match=f"checkpoint {path} is damaged"):
+        anew = train_run(made_config(), STREAM, tmp_path)
+    assert anew.numbers() == train_run(made_config(), STREAM).numbers() == train_run(made_config(), STREAM, tmp_path).numbers()
 
 
 def test_no_code_is_run_from_a_checkpoint(tmp_path):
@@ -83,7 +84,7 @@ def test_no_code_is_run_from_a_checkpoint(tmp_path):
 
     content = checkpoint.packed({"format": checkpoint.FORMAT, "key": made_config().key, "record": Harmful()})
     (tmp_path / checkpoint.NAME).write_bytes(content)
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.warns(RuntimeWarning, match="damaged"):
         train_run(made_config(), STREAM, tmp_path)
     assert not (tmp_path / "harm").exists()
 

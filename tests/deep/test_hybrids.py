@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from made_training import made_config, made_examples, made_network, made_stream, made_task
+from made_training import OPTIONS, made_config, made_examples, made_network, made_stream, made_task
 from scipy.stats import multivariate_normal
 from torch.func import functional_call
 
@@ -142,7 +142,8 @@ def test_scores_reach_the_record_and_equal_tasks_score_one():
     first = stream.tasks[0]
     twin = type(stream)(stream.name, stream.options, stream.seed, stream.order, (first, first))
     # A step of length zero leaves the second, equal task the gradient of the first.
-    record = train_run(made_config(strategy="threshold", strategy_options={"probe_examples": 10**6}, learning_rate=0.0, normalisation="none"), twin)
+    options = {"stream_options": OPTIONS | {"tasks": 2}, "strategy": "threshold", "strategy_options": {"probe_examples": 10**6}}
+    record = train_run(made_config(**options, learning_rate=0.0, normalisation="none"), twin)
     assert record.results[1].decision["score"] == pytest.approx(1.0, abs=1e-6)
     assert record.results[1].decision["stage_scores"] == pytest.approx([1.0, 1.0], abs=1e-6)
     assert record.results[1].trained == (False, True, True)

@@ -19,6 +19,7 @@ from deep.commands.settings import parse_options
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.training.config import RunConfig
+from simulate.runs import RunStore
 from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,11 +128,12 @@ def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
     folder = RunsFolder(tmp_path).run("0" * 64)
     folder.put_config(config.canonical())
     status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and "started by other code or versions" in err and str(folder.path) in err
+    assert status == 2 and "started by other code, versions" in err and str(folder.path) in err
+    assert "deep resume" not in deep("status", "--out", tmp_path, capsys=capsys)[1] and "deep resume" not in deep("show", "0", "--out", tmp_path, capsys=capsys)[2]
     newer = RunsFolder(tmp_path).run("1" * 64)
     newer.put_config({**config.canonical(), "colour": "red"})
     status, _, err = deep("resume", "1", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and "started by another version (unknown field of a configuration 'colour'" in err
+    assert status == 2 and "started by other code, versions" in err
 
 
 def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, capsys):
@@ -139,6 +141,10 @@ def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, caps
     for key in ("0" * 64, config.key):
         RunsFolder(tmp_path).run(key).put_config(config.canonical())
     RunsFolder(tmp_path).run("2" * 64).put_config({"stream": "split-digits"})
+    status, out, _ = deep("status", "--out", tmp_path, capsys=capsys)
+    assert "goes on with the other interrupted runs" in out and "0000000000 cannot be resumed: it was started by other code" in out
+    told = json.loads(deep("status", "--out", tmp_path, "--json", capsys=capsys)[1])
+    assert {state["key"]: state.get("resumable") for state in told} == {"0" * 64: False, config.key: True, "2" * 64: None}
     status, out, err = deep("resume", "--out", tmp_path, capsys=capsys)
     assert status == 2 and err.count("error: the run ") == 2 and f"run {config.key[:10]}" in out
     assert {state.status for state in RunsFolder(tmp_path).states()} == {"interrupted", "unreadable", "finished"}
@@ -146,6 +152,28 @@ def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, caps
     assert status == 0 and "2222222222 is unreadable: " in out
     status, out, _ = deep("status", "--out", tmp_path, "--json", capsys=capsys)
     assert [state.get("problem", "")[-20:] for state in json.loads(out)].count("") == 2
+
+
+def test_a_truncated_checkpoint_stops_no_other_run(tmp_path, capsys):
+    command = ("run", *QUICK, "--orders", 0, 1, "--workers", 1, "--out", tmp_path)
+    deep(*command, capsys=capsys)
+    whole = {state.key: state.record for state in RunsFolder(tmp_path).states()}
+    for key in whole:
+        (tmp_path / key / "record.json").unlink()
+    cut = tmp_path / min(whole) / "checkpoint.pt"
+    cut.write_bytes(cut.read_bytes()[:1000])
+    with pytest.warns(RuntimeWarning, match="its run starts anew"):
+        assert deep(*command, capsys=capsys)[0] == 0
+    assert {state.key: state.record.numbers() for state in RunsFolder(tmp_path).states()} == {key: record.numbers() for key, record in whole.items()}
+
+
+def test_what_other_runs_reached_is_shown_beside_one_that_cannot_be_trained(tmp_path, capsys):
+    deep("run", *QUICK, "--orders", 1, "--out", tmp_path, capsys=capsys)
+    (state,) = RunsFolder(tmp_path).states()
+    RunStore(tmp_path / state.key).put("record", {"schema": 99})
+    records = tmp_path / "records.jsonl"
+    status, out, err = deep("run", *QUICK, "--orders", 0, 1, 2, "--workers", 1, "--out", tmp_path, "--records", records, capsys=capsys)
+    assert status == 2 and out.count("finished") == 2 and "schema 99" in err and not records.exists()
 
 
 def test_what_is_said_of_an_interrupted_call_names_the_data(tmp_path, capsys, monkeypatch):
