@@ -10,12 +10,16 @@ import numpy as np
 
 from deep.data import Dataset, Part
 from deep.data.dataset import content_hash
-from deep.streams.transforms import Transform, Unchanged
+from deep.streams.transforms import SLOW, Transform, Unchanged
+
+KEPT = 2**26  # bytes of a part's images at most, for the part to be kept
 
 
 @dataclass(frozen=True, eq=False)
 class StreamTask:
     """One task; images are made when asked for, so that a long stream needs the memory of one task.
+
+    Those of a slow transform are kept, up to 64 MiB a part: what the fingerprint rotates is trained on later.
 
     Parameters
     ----------
@@ -41,6 +45,7 @@ class StreamTask:
     validation_indices: np.ndarray
     test_indices: np.ndarray
     transform: Transform = field(default_factory=Unchanged)
+    _kept: dict[str, Part] = field(init=False, repr=False, default_factory=dict)
 
     def training(self) -> Part:
         """Return the training images with labels 0..len(classes)-1."""
@@ -69,9 +74,14 @@ class StreamTask:
         return content_hash(*(array for part in parts for array in (part.images, part.labels)))
 
     def _part(self, which: str, part: Part, indices: np.ndarray) -> Part:
+        if which in self._kept:
+            return self._kept[which]
         place = np.full(len(self.dataset.classes), -1, dtype=np.int64)
         place[list(self.classes)] = np.arange(len(self.classes))
-        return Part(self.transform(part.images[indices], which), place[part.labels[indices]])
+        made = Part(self.transform(part.images[indices], which), place[part.labels[indices]])
+        if isinstance(self.transform, SLOW) and made.images.nbytes <= KEPT:
+            self._kept[which] = made
+        return made
 
 
 def join(by_class: Sequence[np.ndarray]) -> np.ndarray:

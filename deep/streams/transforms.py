@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import ndimage
 
 from deep.streams.seeds import Role, generator
 
@@ -63,6 +62,8 @@ class Rotation:
 
     def __call__(self, images: np.ndarray, which: str) -> np.ndarray:
         """Return the rotated images."""
+        from scipy import ndimage  # slow to load, and no other stream needs it
+
         return ndimage.rotate(images, self.degrees, axes=(1, 2), reshape=False, order=1, mode="constant", cval=0)
 
 
@@ -93,3 +94,6 @@ class Noise:
             values = chunk + rng.standard_normal(chunk.shape, dtype=np.float32) * np.float32(255 * self.level)
             noisy[first:first + _CHUNK] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
         return noisy
+
+
+SLOW = (Rotation, Noise)  # whose images are worth keeping

@@ -74,6 +74,6 @@ def described(part: Callable) -> dict[str, Any]:
 
 def _file(part: Callable) -> Path:
     try:
-        return Path(inspect.getsourcefile(part))
+        return Path(inspect.getfile(part))
     except (TypeError, OSError):
         raise InputError(f"{part!r} has no source file, so that a key cannot tell it from others; define it as a function or class in a file") from None

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_data import made_dataset
 
-from deep.streams import SCENARIOS, CorrelatedSplit, Domains, Permuted, Split, ordering, transforms
-from deep.streams.transforms import Noise, Permutation, Rotation
+from deep.streams import SCENARIOS, CorrelatedSplit, Domains, Permuted, Split, ordering, stream, transforms
+from deep.streams.transforms import SLOW, Noise, Permutation, Rotation
+from deep.training.config import RunConfig
+from deep.training.run import train_run
 from theory.errors import InputError
 
 MADE = made_dataset()
@@ -113,3 +115,22 @@ def test_transforms_leave_their_input_and_take_empty_parts(transform):
     assert transform(before, "train").dtype == np.uint8
     assert np.array_equal(before, IMAGES)
     assert transform(IMAGES[:0], "validation").shape == (0, 6, 6)
+
+
+@pytest.mark.parametrize("kind", ["rotated", "corrupted-split"])
+def test_slow_transforms_meet_every_image_once(monkeypatch, kind):
+    """The fingerprint looks at all images before the first is trained on; what it has made is not made again."""
+    seen = []
+    for transform in SLOW:
+        original = transform.__call__
+        monkeypatch.setattr(transform, "__call__", lambda self, images, which, original=original: seen.append(len(images)) or original(self, images, which))
+    made = stream(f"{kind}-digits", train_examples=100)
+    train_run(RunConfig(stream=f"{kind}-digits", stream_options={"train_examples": 100}, epochs=1, probe_examples=0), made)
+    assert sum(seen) == sum(len(part) for task in made for part in (task.train_indices, task.validation_indices, task.test_indices))
+
+
+def test_images_beyond_the_limit_are_not_kept(monkeypatch):
+    monkeypatch.setattr("deep.streams.task.KEPT", 1000)
+    task = stream("rotated-digits", train_examples=100)[0]
+    assert task.training() is not task.training()
+    np.testing.assert_array_equal(task.training().images, task.training().images)
