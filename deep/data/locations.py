@@ -72,8 +72,12 @@ def resolve_root(root: str | os.PathLike | None = None) -> DataRoot:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Return the plain or compressed file of that name, None where there is none."""
-    return next((path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
+    """Return the plain or compressed file of that name, None where there is none.
+
+    Most mirrors of the MNIST family write "train-images.idx3-ubyte" for "train-images-idx3-ubyte".
+    """
+    names = dict.fromkeys((name, name.replace("-idx", ".idx")))
+    return next((path for name in names for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
 
 
 def search(source: Source, part: str, root: Path) -> Search:
@@ -104,7 +108,8 @@ def what_to_put_where(source: Source, root: DataRoot, parts: tuple[str, ...] = (
     ways = []
     for layout in source.layouts:
         names = [file.name for part in parts for file in layout.files[part]]
-        way = f"{', '.join(names)} (each plain, .gz or .xz) into {root.path / layout.folders[0]}"
+        mirrored = ", with -idx or .idx" if any("-idx" in name for name in names) else ""
+        way = f"{', '.join(names)} (each plain, .gz or .xz{mirrored}) into {root.path / layout.folders[0]}"
         ways.append(f"{layout.archive.name} into {root.path}, or {way}" if layout.archive else way)
     published = f"{source.title} is published at {source.homepage}"
     return f"put {'; or '.join(ways)}; or name another folder by --data-root or {ENVIRONMENT}. {published}"

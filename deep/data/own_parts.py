@@ -36,7 +36,7 @@ def divide(whole: Part, test_share: float = TEST_SHARE) -> tuple[Part, Part]:
         if not 0 < count < len(indices):
             raise InputError(
                 f"a test share of {test_share:g} leaves class {label} with {count} of its {len(indices)} images for testing; "
-                "choose a share that leaves at least one image of every class on each side"
+                "choose a test_share that leaves at least one image of every class on each side"
             )
         stream = np.random.SeedSequence(SEED, spawn_key=(int(label),))
         test[np.random.Generator(np.random.PCG64(stream)).permutation(indices)[:count]] = True

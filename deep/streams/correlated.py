@@ -35,7 +35,7 @@ def sliding_classes(classes: int, tasks: int, per_task: int, common: int) -> lis
     if needed > classes:
         raise InputError(
             f"{tasks} tasks of {per_task} classes, {common} in common between neighbours, need {needed} classes but there are {classes}; "
-            "choose fewer tasks, fewer classes per task or a greater share"
+            "choose fewer tasks, a smaller classes_per_task or a greater common"
         )
     return [list(range(task * step, task * step + per_task)) for task in range(tasks)]
 
@@ -79,7 +79,7 @@ class CorrelatedSplit(StreamOptions):
         if abs(common - self.common * per_task) > 1e-9:
             raise InputError(
                 f"a share of {self.common:g} of {per_task} classes is no whole number of classes; "
-                f"choose a multiple of 1/{per_task} or another number of classes per task"
+                f"choose a multiple of 1/{per_task} for common, or another classes_per_task"
             )
         return sliding_classes(classes, tasks, per_task, common)
 
@@ -101,7 +101,7 @@ class CorrelatedSplit(StreamOptions):
             return indices
         if len(indices) < len(holders):
             raise InputError(
-                f"class {label} has {len(indices)} training images for {len(holders)} tasks; choose examples='repeated' or a smaller share"
+                f"class {label} has {len(indices)} training images for {len(holders)} tasks; choose examples='repeated' or a smaller common"
             )
         shuffled = generator(seed, Role.SHARED_EXAMPLES, label).permutation(indices)
         return np.sort(np.array_split(shuffled, len(holders))[holders.index(task)])

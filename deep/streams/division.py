@@ -58,7 +58,7 @@ def divide(dataset: Dataset, validation_share: float, seed: int) -> Division:
         if count >= len(indices):
             raise InputError(
                 f"class {label} ({name}) of {dataset.name} has {len(indices)} training images, of which a validation share of "
-                f"{validation_share:g} takes all; choose a smaller share or another data set"
+                f"{validation_share:g} takes all; choose a smaller validation_share or another data set"
             )
         shuffled = generator(seed, Role.VALIDATION, label).permutation(indices)
         validation.append(np.sort(shuffled[:count]))
@@ -86,7 +86,7 @@ def draw_balanced(by_class: Sequence[np.ndarray], count: int, seed: int, task: i
         if wanted > len(indices):
             raise InputError(
                 f"{count} {what} examples per task need {wanted} of each class, but class {position} of task {task} has {len(indices)}; "
-                f"choose fewer {what} examples"
+                f"choose a smaller {what if what == 'test' else 'train'}_examples"
             )
         drawn.append(np.sort(generator(seed, role, task, position).permutation(indices)[:wanted]))
     return drawn

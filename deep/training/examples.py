@@ -119,7 +119,8 @@ class StreamExamples:
             held_out = self._stream[task]
             part = held_out.final_test() if self._evaluate_on == "test" else held_out.validation()
             if not len(part):
-                raise InputError(f"task {task} has no {self._evaluate_on} images to measure accuracy on; give the stream a larger share of them")
+                remedy, other = ("raise the stream option validation_share", "test") if self._evaluate_on == "validation" else ("take other data", "validation")
+                raise InputError(f"task {task} has no {self._evaluate_on} images to measure accuracy on; {remedy}, or evaluate on the {other} part")
             self._held[task] = (self._on_device(part), part.labels)
         return self._examples(*self._held[task], task, trained)
 

@@ -91,7 +91,7 @@ def test_only_the_test_part(tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.99, 1.0])
 def test_own_parts_leave_images_on_both_sides(share):
-    with pytest.raises(InputError, match="choose a share that leaves at least one image"):
+    with pytest.raises(InputError, match="choose a test_share that leaves at least one image"):
         divide(made_dataset().train, share)
 
 

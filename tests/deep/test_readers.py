@@ -42,6 +42,17 @@ def test_idx_in_the_layout_of_torchvision(tmp_path, name, suffix):
     check(source, tmp_path)
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("name", IDX)
+def test_idx_under_the_names_of_mirrors(tmp_path, name, suffix):
+    """With a point before idx, as most mirrors have it, for some files or all."""
+    source = small(name)
+    for part in ("train", "test"):
+        for number, (file, data) in enumerate(idx_bytes(source, part).items()):
+            write(tmp_path / source.layouts[0].folders[-1], {file.replace("-idx", ".idx") if number or part == "train" else file: data}, suffix)
+    check(source, tmp_path)
+
+
 @pytest.mark.parametrize("folder", [0, 1, 2])
 def test_every_folder_that_is_searched(tmp_path, folder):
     source = small("fashion-mnist")

@@ -135,7 +135,7 @@ def test_fewer_examples(kind, seed, count, part):
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"train_examples": 37}, "37 training examples per task need 19 of each class, but class 0 of task 0 has 18"),
-    ({"test_examples": 2001}, "2001 test examples per task need 1001 of each class, but class 0 of task 0 has .*choose fewer test examples"),
+    ({"test_examples": 2001}, "2001 test examples per task need 1001 of each class, but class 0 of task 0 has .*choose a smaller test_examples"),
     ({"test_examples": 0}, "number of test examples"),
 ])  # fmt: skip
 def test_more_examples_than_there_are(options, message):
@@ -264,7 +264,7 @@ REFUSED = {
     "half a task": (lambda: Rotated(tasks=2.5), "number of tasks is 2.5; give a whole number"),
     "validation above 1": (lambda: Split(validation_share=1.1), r"validation share is 1.1, outside \[0, 1\]"),
     "validation below 0": (lambda: Split(validation_share=-0.1), r"validation share is -0.1, outside"),
-    "all for validation": (lambda: Split(validation_share=1.0).build(MADE), "takes all; choose a smaller share"),
+    "all for validation": (lambda: Split(validation_share=1.0).build(MADE), "takes all; choose a smaller validation_share"),
     "no share": (lambda: Split(validation_share=math.nan), "give a number between 0 and 1"),
     "share in common": (lambda: CorrelatedSplit(common=1.5), r"share of classes in common is 1.5, outside \[0, 1\]"),
     "a third of two": (lambda: CorrelatedSplit(common=1 / 3).build(MADE), "0.333333 of 2 classes is no whole number.*multiple of 1/2"),
