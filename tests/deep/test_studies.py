@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,27 +240,32 @@ def test_an_unknown_study(tmp_path, capsys):
 
 
 PROGRAM = """
-import sys
+import os, signal, sys
+from pathlib import Path
 from made_study import TINY
 from deep.studies import presets
 from deep.__main__ import main
+from deep.runs.folder import RunFolder
+stop_at, number = map(int, sys.argv[1:3])
+put = RunFolder.put_record
+def put_record(folder, record):
+    put(folder, record)
+    if len(list(folder.path.parent.glob("*/record.json"))) >= stop_at:
+        os.kill(os.getpid(), number)
+RunFolder.put_record = put_record
 presets.PRESETS["tiny"] = TINY
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(sys.argv[3:]))
 """
 
 
 def test_a_study_that_was_killed_goes_on(study, tmp_path, capsys):
     """SIGKILL in development, then Ctrl-C in confirmation: finished runs stay as they are, the end is that of an uninterrupted study."""
-    command = [sys.executable, "-c", PROGRAM, "study", "hybrid", "--preset", "tiny", "--workers", "1", "--data-root", str(study / "data")]
+    options = ["study", "hybrid", "--preset", "tiny", "--workers", "1", "--data-root", str(study / "data"), "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
 
     def stopped(finished: int, kill: signal.Signals) -> subprocess.CompletedProcess:
-        process = subprocess.Popen([*command, "--out", str(tmp_path)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 120
-        while len(list(tmp_path.glob("*/record.json"))) < finished and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(kill)
-        return subprocess.CompletedProcess(command, process.wait(timeout=60), *process.communicate())
+        command = [sys.executable, "-c", PROGRAM, str(finished), str(int(kill)), *options]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
     def seconds() -> dict[str, float]:
         return {state.key: state.record.seconds for state in RunsFolder(tmp_path).states() if state.status == "finished"}
