@@ -11,7 +11,8 @@ def caption(table: Table) -> str:
     supported = [f"{row.training} on {row.case}" for row in table.select(kind=MARK) if row.source == SUPPORTED]
     found = f"Supported: {', '.join(supported)}." if supported else "No rule is supported on any stream."
     return (
-        "Avg.Acc, paired differences. Rules were chosen on validation data with development seeds; shown are fresh orders and seeds on the test part. "
+        "Avg.Acc, paired differences. Rules were chosen on validation data with development seeds; shown are fresh seeds on the test part, in orders of which "
+        "development had used some or all; errors leave out that all runs share their test images. "
         "A rule's control, below it, has the rule's decisions in random order, or is initialized training at the rule's mean step weight"
         f"{', in the first task too, a handicap' if handicapped() else ''}. "
         "Stars and crosses: verdicts, by intervals that hold for all comparisons of a study at once and are wider than the bars; supported is above frozen "

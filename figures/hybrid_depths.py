@@ -79,7 +79,7 @@ def caption(table: Table) -> str:
         units = sorted({row.trials for row in best})
         text += (
             f" Stars, on streams whose schedules were all tried: the depth with the highest final Avg.Acc on validation data, mean over the depths of the "
-            f"other tasks, in {' or '.join(map(str, units))} development runs, whose orders and seeds are others."
+            f"other tasks, in {' or '.join(map(str, units))} development runs, whose seeds are others."
         )
     return text
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -122,6 +123,22 @@ def test_the_fairer_control_gave_what_is_said():
     text = " ".join(README.split())
     assert f"one head (by {ahead[0]}, {ahead[1]} and {ahead[2]} points)" in text and f"include zero ({open_[0]} and {open_[1]})" in text
     assert len(ahead) == 3 and all(("one head" in stream) == above for stream, (_, above) in found.items()) and len(open_) == 2
+
+
+def test_the_errors_that_intervals_leave_out_are_what_is_said():
+    """Standard errors of a rule minus initialized training, by runs and by orders."""
+    from figures.study_records import confirmed, confirmed_files
+
+    def errors(name, stream, rule):
+        values = [confirmed(confirmed_files()[name]).values(stream, arm, "average_accuracy") for arm in (rule, "initialized")]
+        found = {unit: 100 * (values[0][unit] - values[1][unit]) for unit in values[0]}
+        by_order = [np.mean([gain for unit, gain in found.items() if unit.order == order]) for order in dict.fromkeys(unit.order for unit in found)]
+        return len(found), len(by_order), *(np.std(draws, ddof=1) / len(draws) ** 0.5 for draws in (list(found.values()), by_order))
+
+    text = " ".join(README.split())
+    assert f"the {short(errors('digits-large', 'split digits, one head', 'magnitude')[2])} counted" in text
+    runs, orders, counted, right = errors("mnist-large", "rotated MNIST", "magnitude")
+    assert f"By its {orders} orders instead of its {runs} runs" in text and f"is {right:.1f} points, not {counted:.1f}." in text
 
 
 def test_what_scores_and_the_law_foresaw_is_what_is_said():

@@ -44,7 +44,7 @@ def results_text(preset: Preset, protocol: Protocol, results: Results, compared:
     units = len(protocol.confirmation)
     parts = [_stream_table(preset, protocol, results, stream) for stream in results.streams]
     parts.append(
-        f"ours: means over {units} fresh orders and seeds on the test part, with the half width of Student's {100 * _LEVEL:.0f} % interval; "
+        f"ours: means over {units} orders with fresh seeds on the test part, with the half width of Student's {100 * _LEVEL:.0f} % interval; "
         f"published: {SOURCE}, another network and training"
     )
     parts.append(
