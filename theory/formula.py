@@ -20,10 +20,6 @@ from sympy.tensor.indexed import Indexed, IndexedBase
 from theory.errors import DomainError, InputError
 from theory.problem import TaskSequence
 
-# In the ledger's notation: inner products among parameters, with the squared lengths that bound them (Cauchy and Schwarz).
-_PRODUCTS = (("c_u", "u_11", "d_u"), ("c_q", "q_11", "d_q"), ("c_w", "w_11", "d_w"))
-_PARTS = (("x_q", "d_q"), ("k", "n"), ("m", "p"))  # of a distance, of the samples that can be stored, of the parameters
-_SLACK = 1e-9  # of relations that floating-point input meets but for rounding
 STATUSES = ("exact", "published", "reconstructed", "approximate")
 
 
@@ -156,34 +152,11 @@ class Formula:
         values = {name: case[name] for name in self.parameters}
         for name, argument in zip(self.parameters, self._arguments, strict=True):
             self._require_meaningful(name, argument, values[name])
-        self._require_lengths(values)
-        tasks = values.get("T")
-        for name, value in values.items():
-            if tasks is not None and np.ndim(value) and len(value) != tasks:
-                raise InputError(f"formula {self.name}: {name} has {len(value)} entries for T = {tasks} tasks; make them equal")
+        self.require_possible(values)
         return values
 
-    def _require_lengths(self, values: Mapping[str, Any]) -> None:
-        """Refuse squared lengths and inner products that no vectors have."""
-        for product, *lengths in _PRODUCTS:
-            if all(name in values for name in (product, *lengths)):
-                bound = math.sqrt(float(values[lengths[0]]) * float(values[lengths[1]]))
-                if abs(float(values[product])) > bound * (1 + _SLACK):
-                    squares = " and ".join(f"{name} = {float(values[name]):g}" for name in lengths)
-                    raise InputError(
-                        f"formula {self.name}: {product} is {values[product]!r}, but an inner product of vectors with squared lengths {squares} "
-                        f"is at most {bound:g} in size"
-                    )
-        for part, whole in _PARTS:
-            if part in values and whole in values and float(values[part]) > float(values[whole]) * (1 + _SLACK):
-                above = f"more than {whole} = {values[whole]!r}, of which it is a part"
-                raise InputError(f"formula {self.name}: {part} is {values[part]!r}, {above}; give at most that")
-        for name in self.parameters:
-            if self.parameters[name].startswith("matrix"):
-                matrix = np.asarray(values[name], dtype=float)
-                if not np.allclose(matrix, matrix.T, rtol=_SLACK, atol=0) or np.diagonal(matrix).any() or (matrix < 0).any():
-                    wanted = "squared distances are symmetric, zero on the diagonal, not negative"
-                    raise InputError(f"formula {self.name}: {name} is {values[name]!r}; {wanted}")
+    def require_possible(self, values: Mapping[str, Any]) -> None:
+        """Refuse parameters that cannot stand beside each other; a formula by itself knows of no such ones."""
 
     def _require_meaningful(self, name: str, argument: Any, value: Any) -> None:
         """Refuse what the parameter cannot be: text, NaN, a fraction of a sample, a negative length."""
@@ -200,8 +173,6 @@ class Formula:
             if numbers.ndim != (2 if matrix else 1) or (matrix and numbers.shape[0] != numbers.shape[1]):
                 wanted = "square matrix" if matrix else "list"
                 raise InputError(f"formula {self.name}: {name} has shape {numbers.shape}; give a {wanted} ({self.parameters[name]})")
-            if not matrix and (numbers < 0).any():
-                raise InputError(f"formula {self.name}: {name} is {value!r}; squared lengths are not negative")
             return
         if numbers.ndim:
             raise InputError(f"formula {self.name}: {name} is {value!r}; give one number ({self.parameters[name]})")

@@ -9,6 +9,7 @@ import pytest
 import sympy
 
 from theory import DomainError, InputError, expected_errors, one_block
+from theory.formula import Formula
 from theory.formulas import FORMULAS
 from theory.ledger.replay import FAMILIES
 from theory.ledger.two_tasks import initialized_two_tasks
@@ -88,3 +89,11 @@ def test_vectors_at_the_bounds_have_a_law():
     """What `two_tasks` builds from lengths and products that vectors have is never refused."""
     for c_q in (-1.0, 0.0, 1.0):
         expected_errors(initialized_two_tasks(**{**CASE, "c_q": c_q, "d_q": 1.0}))
+
+
+def test_the_letters_of_the_catalogue_mean_nothing_in_a_formula_of_ones_own():
+    m, p, c_u, T, w = *sympy.symbols("m p c_u T"), sympy.IndexedBase("w")
+    pressure = Formula("mine", "", m / p + c_u * w[2] * T, {"m": "mass", "p": "pressure", "c_u": "", "T": "", "w": "list", "u_11": "", "d_u": ""}, "", "exact")
+    assert pressure(m=5, p=2, c_u=3, T=7, w=[1, -2], u_11=1, d_u=1) == 2.5 - 42
+    table = sympy.IndexedBase("D")
+    assert Formula("table", "", table[1, 2], {"D": "matrix of anything"}, "", "exact")(D=[[1, -2], [3, 4]]) == -2

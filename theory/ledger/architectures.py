@@ -8,7 +8,8 @@ from typing import Any
 import sympy
 
 from theory.constructors import one_head_per_task, trainable_fraction
-from theory.formula import Family, Formula
+from theory.formula import Family
+from theory.ledger.notation import Entry
 from theory.ledger import criteria
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks, two_tasks
@@ -45,7 +46,7 @@ _HEAD_STEP = (
     (b_S, s.kept(s.n_2, d, a_S)),
     (k_S, s.noise_gain(s.n_2, d)),
 )
-HEADS_FROZEN = Formula(
+HEADS_FROZEN = Entry(
     name="heads_frozen_forgetting",
     statement="With one head per task, frozen training never touches what task 1 uses: forgetting is zero in every single run.",
     expression=sympy.Integer(0),
@@ -59,7 +60,7 @@ HEADS_FROZEN = Formula(
     status="exact",
     assumptions=HEADS_ASSUMPTIONS,
 )
-HEADS_INITIALIZED = Formula(
+HEADS_INITIALIZED = Entry(
     name="heads_initialized_forgetting",
     statement="Forgetting with one head per task under initialized training: the shared parameters move for task 2, its head's truth "
     "and the noise spill into them.",
@@ -89,7 +90,7 @@ def partial_freezing(
 
 
 _TRAINED = m + s.p_1
-PARTIAL = Formula(
+PARTIAL = Entry(
     name="partial_freezing_deviation",
     statement="Deviation when m of the p shared parameters go on training (truths spread evenly over the coordinates): the share "
     "phi = m/p moves as under initialized training, the rest acts as noise. m = 0 is frozen, m = p initialized training.",
@@ -130,7 +131,7 @@ _TRANSFER = {
 }
 _Q_22 = sympy.Symbol("q_22", real=True)
 _TARGET_TRUTH = ((_Q_22, s.q_11 + 2 * s.c_q + s.d_q),)
-OPTION_A = Formula(
+OPTION_A = Entry(
     name="transfer_initialized",
     statement="Error on the target task when the source's shared parameters are the starting point (option A).",
     expression=s.r_B * (s.g_u + _Q_22) + s.k_B * s.sigma_2**2,
@@ -140,7 +141,7 @@ OPTION_A = Formula(
     normal_domain=s.FULL_NORMAL,
     **_TRANSFER,
 )
-OPTION_B = Formula(
+OPTION_B = Entry(
     name="transfer_frozen",
     statement="Error on the target task when the source's shared parameters stay fixed (option B).",
     expression=s.g_u + s.r_A * _Q_22 + s.k_A * (s.g_u + s.sigma_2**2),

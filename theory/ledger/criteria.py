@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sympy
 
-from theory.formula import Family, Formula
+from theory.formula import Family
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, from_zero_two_tasks, initialized_two_tasks, two_tasks
 
@@ -30,13 +31,13 @@ _TRAININGS = {
 }
 
 
-def criterion(training: str, quantity: str, statement: str, expression: sympy.Expr) -> Formula:
+def criterion(training: str, quantity: str, statement: str, expression: sympy.Expr) -> Entry:
     """Make the formula of one training and quantity; keeps only the intermediates and parameters that it uses."""
     terms, domain, normal, build = _TRAININGS[training]
     intermediates = s.needed(terms, expression, domain + normal)
     parts = [expression, *(definition for _, definition in intermediates), *(condition.relation for condition in domain)]
     names = {str(symbol) for part in parts for symbol in part.free_symbols}
-    return Formula(
+    return Entry(
         name=f"{training}_{quantity}",
         statement=statement,
         expression=expression,

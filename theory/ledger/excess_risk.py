@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sympy
 
-from theory.formula import Family, Formula
+from theory.formula import Family
+from theory.ledger.notation import Entry
 from theory.ledger import criteria
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, excess_risk
@@ -33,7 +34,7 @@ _TRAININGS = {
 }
 
 
-def _formulas(training: str) -> tuple[Formula, ...]:
+def _formulas(training: str) -> tuple[Entry, ...]:
     deviation, terms, second, domain, normal, train_shared = _TRAININGS[training]
     wanted = {
         "deviation": ("Deviation from task 1's parameters", deviation),
@@ -41,7 +42,7 @@ def _formulas(training: str) -> tuple[Formula, ...]:
         "generalization": ("Average error over both tasks", sympy.Rational(1, 2) * (deviation + second)),
     }
     return tuple(
-        Formula(
+        Entry(
             name=f"{training}_{quantity}_excess_risk",
             statement=f"{words} under {training} training, in the excess-risk norm (p_2 > p_1).",
             expression=expression,

@@ -10,7 +10,8 @@ from typing import Any
 
 import sympy
 
-from theory.formula import Condition, Family, Formula
+from theory.formula import Condition, Family
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, two_tasks
 
@@ -19,7 +20,7 @@ _SOURCE = "xi > eta > 0: He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4; xi
 _TRUTHS = ("u_11", "q_11", "d_u", "c_u", "d_q")
 XI_ABOVE_ETA = (Condition(s.xi > s.eta, "otherwise forgetting has no interior extremum"), Condition(s.eta > 0, "eta is a variance"))
 
-FORGETTING = Formula(
+FORGETTING = Entry(
     name="frozen_forgetting_in_p2",
     statement="Forgetting of task 1 after frozen training on task 2, as a function of p_2: amplified frozen error eta against xi, what "
     "task 2 repairs of task 1's specific error less what the distance of the truths breaks.",
@@ -35,7 +36,7 @@ FORGETTING = Formula(
     assumptions=PAPER_SETTING,
 )
 
-P2_STAR = Formula(
+P2_STAR = Entry(
     name="p2_star",
     statement="If xi > eta > 0, forgetting under frozen training is stationary in p_2 exactly at p_2*, a minimum below zero, from which "
     "it rises to 0; the minimum lies inside p_2 >= p_1 only if p_2* > p_1.",
@@ -49,7 +50,7 @@ P2_STAR = Formula(
     assumptions=PAPER_SETTING + ("p_1, n_2 and the truths stay fixed while p_2 varies",),
 )
 
-FORGETTING_AT_P2_STAR = Formula(
+FORGETTING_AT_P2_STAR = Entry(
     name="forgetting_at_p2_star",
     statement="If p_2 = p_2*, forgetting under frozen training has its least value over p_2.",
     expression=-s.n_2 * (sympy.sqrt(s.xi) - sympy.sqrt(s.eta)) ** 2 / (s.n_2 + 1),

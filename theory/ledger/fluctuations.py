@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sympy
 
-from theory.formula import Condition, Formula
+from theory.formula import Condition
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks
 
@@ -35,7 +36,7 @@ _TERMS = (
     (V_2, 2 * s.n_2 * (d - 1) / ((d - s.n_2 - 1) ** 2 * (d - s.n_2 - 3))),
 )
 
-INITIALIZED_VARIANCE = Formula(
+INITIALIZED_VARIANCE = Entry(
     name="initialized_deviation_variance",
     statement="Variance, over runs, of the deviation from task 1's parameters after initialized training on task 2.",
     expression=2 * s.a_B * (x_4 + s.D**2 - 2 * xy_2 - (s.D**2 - 2 * s.D * x_2 + x_4) / d)

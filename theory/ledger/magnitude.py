@@ -11,7 +11,8 @@ from typing import Any
 
 import sympy
 
-from theory.formula import Condition, Family, Formula
+from theory.formula import Condition, Family
+from theory.ledger.notation import Entry
 from theory.ledger import criteria
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks, two_tasks
@@ -54,10 +55,10 @@ def _common(training: str, expression: sympy.Expr, quantity: str) -> dict[str, A
     }
 
 
-def _partial_step(training: str) -> Formula:
+def _partial_step(training: str) -> Entry:
     common = _common(training, s.E_1 - 2 * scale * C + scale**2 * U, "partial_step_deviation")
     common["parameters"] = {**common["parameters"], "s": "share of the full step that task 2 takes"}
-    return Formula(
+    return Entry(
         statement=f"Deviation from task 1's parameters when task 2 takes the share s of its step under {training} training: a parabola.",
         target="deviation",
         build=scaled(training),
@@ -65,19 +66,19 @@ def _partial_step(training: str) -> Formula:
     )
 
 
-def _best_scale(training: str) -> Formula:
+def _best_scale(training: str) -> Entry:
     common = _common(training, C / U, "best_scale")
     common["domain"] += (Condition(U > 0, "without a step there is nothing to scale"),)
-    return Formula(
+    return Entry(
         statement=f"s*, the scale of task 2's step under {training} training at which task 1 is forgotten least; below 1 the full step is too long.",
         **common,
     )
 
 
-def _least_change(training: str) -> Formula:
+def _least_change(training: str) -> Entry:
     common = _common(training, -(C**2) / U, "least_forgetting")
     common["domain"] += (Condition(U > 0, "without a step there is nothing to scale"),)
-    return Formula(
+    return Entry(
         statement=f"Forgetting of task 1 if task 2's step under {training} training is scaled by s = s*: never above zero.",
         target="forgetting",
         build=at_best_scale(training),

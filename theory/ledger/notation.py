@@ -6,10 +6,22 @@ formula covers fewer samples than parameters and more.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import sympy
 from sympy import Abs, Piecewise
 
-from theory.formula import Condition
+from theory.errors import InputError
+from theory.formula import Condition, Formula
+
+# Inner products among parameters, with the squared lengths that bound them (Cauchy and Schwarz).
+_PRODUCTS = (("c_u", "u_11", "d_u"), ("c_q", "q_11", "d_q"), ("c_w", "w_11", "d_w"))
+_PARTS = (("x_q", "d_q"), ("k", "n"), ("m", "p"))  # of a distance, of the samples that can be stored, of the parameters
+_SLACK = 1e-9  # of relations that floating-point input meets but for rounding
 
 p, p_1, p_2, n_1, n_2 = sympy.symbols("p p_1 p_2 n_1 n_2", positive=True, integer=True)
 sigma_1, sigma_2 = sympy.symbols("sigma_1 sigma_2", nonnegative=True)
@@ -36,6 +48,40 @@ MEANING = {
     "c_q": "<q_2 - q_1, q_1>, the change of the specific truth along it",
     "x_q": "the part of d_q in the p_2 - p_1 extra parameters, the squared length of task 2's truth there",
 }
+
+
+@dataclass(frozen=True)
+class Entry(Formula):
+    """A formula of the catalogue: in this notation, whose letters bound one another beyond the formula's own domain."""
+
+    def require_possible(self, values: Mapping[str, Any]) -> None:
+        """Refuse squared lengths and inner products that no vectors have, parts above the whole, lists that are not one a task."""
+        for product, *lengths in _PRODUCTS:
+            if all(name in values for name in (product, *lengths)):
+                bound = math.sqrt(float(values[lengths[0]]) * float(values[lengths[1]]))
+                if abs(float(values[product])) > bound * (1 + _SLACK):
+                    squares = " and ".join(f"{name} = {float(values[name]):g}" for name in lengths)
+                    raise InputError(
+                        f"formula {self.name}: {product} is {values[product]!r}, but an inner product of vectors with squared lengths {squares} "
+                        f"is at most {bound:g} in size"
+                    )
+        for part, whole in _PARTS:
+            if part in values and whole in values and float(values[part]) > float(values[whole]) * (1 + _SLACK):
+                above = f"more than {whole} = {values[whole]!r}, of which it is a part"
+                raise InputError(f"formula {self.name}: {part} is {values[part]!r}, {above}; give at most that")
+        for name, value in values.items():
+            if np.ndim(value):
+                self._require_squares(name, np.asarray(value, dtype=float), values)
+
+    def _require_squares(self, name: str, array: np.ndarray, values: Mapping[str, Any]) -> None:
+        if self.parameters[name].startswith("matrix"):
+            if not np.allclose(array, array.T, rtol=_SLACK, atol=0) or np.diagonal(array).any() or (array < 0).any():
+                wanted = "squared distances are symmetric, zero on the diagonal, not negative"
+                raise InputError(f"formula {self.name}: {name} is {values[name]!r}; {wanted}")
+        elif (array < 0).any():
+            raise InputError(f"formula {self.name}: {name} is {values[name]!r}; squared lengths are not negative")
+        if "T" in values and len(array) != values["T"]:
+            raise InputError(f"formula {self.name}: {name} has {len(array)} entries for T = {values['T']} tasks; make them equal")
 
 
 def surviving(n: sympy.Expr, d: sympy.Expr) -> sympy.Expr:

@@ -9,8 +9,8 @@ import numpy as np
 import sympy
 
 from theory.constructors import one_block
-from theory.formula import Condition, Family, Formula
-from theory.ledger.notation import below_threshold
+from theory.formula import Condition, Family
+from theory.ledger.notation import Entry, below_threshold
 from theory.problem import TaskSequence
 
 p, n, T = sympy.symbols("p n T", positive=True, integer=True)
@@ -56,7 +56,7 @@ _COMMON = {
 }
 
 _pulled = (1 - r) * (r ** (T - i) - r ** (j - i) + r ** (T - j))
-FORGETTING = Formula(
+FORGETTING = Entry(
     name="lin_forgetting",
     statement="Average forgetting F_T of T tasks on one block: decay of what was learned, pull of later truths, accumulated noise.",
     expression=sympy.Sum(
@@ -67,7 +67,7 @@ FORGETTING = Formula(
     **{**_COMMON, "domain": (_FINITE, Condition(T >= 2, "forgetting needs an earlier task"))},
 )  # fmt: skip
 
-GENERALIZATION = Formula(
+GENERALIZATION = Entry(
     name="lin_generalization",
     statement="Average generalization error G_T of T tasks on one block.",
     expression=NOISE * (1 - r**T)
@@ -76,7 +76,7 @@ GENERALIZATION = Formula(
     **_COMMON,
 )
 
-LAST_ERROR = Formula(
+LAST_ERROR = Entry(
     name="lin_first_error",
     statement="Error on the first task after T tasks on one block; task k's is the same with w_k and |w_i - w_k|^2 in the place of the first truth's.",
     expression=NOISE * (1 - r**T) + r**T * w[1] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, 1], (i, 1, T)),

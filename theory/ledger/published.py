@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sympy
 
-from theory.formula import Condition, Family, Formula
+from theory.formula import Condition, Family
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.ledger.two_tasks import DIMENSIONS, PAPER_SETTING, two_tasks
 
 V_1 = 1 + s.p * s.n_2 / ((s.p + s.p_1) * (s.p_2 - s.n_2 - 1)) - s.p_1 * s.n_2 / ((s.p + s.p_1) * s.p_2)
 SPLIT_IN_PROPORTION = Condition(sympy.Eq(s.u_11 * s.p_1, s.q_11 * s.p), "task 1's norm is split over the blocks as their dimensions are")
 
-RECONSTRUCTION = Formula(
+RECONSTRUCTION = Entry(
     name="v1_reconstruction",
     statement="If |u_1|^2 : |q_1|^2 = p : p_1 (or on average over a rotation-invariant truth) and u_2 = u_1, the frozen deviation is "
     "v_1 E_1 + (1 - r_A)|q_2 - q_1|^2 + k_A sigma_2^2. v_1, r and r_A are published; this form around them is reconstructed.",
@@ -33,7 +34,7 @@ RECONSTRUCTION = Formula(
 )
 
 _GAP = (s.r - s.beta * s.N) * (s.u_11 - s.p * s.w_11 / s.N) * (1 + s.k_A - s.r_A)
-RECONSTRUCTION_GAP = Formula(
+RECONSTRUCTION_GAP = Entry(
     name="v1_reconstruction_gap",
     statement="Exact frozen deviation minus the reconstruction around v_1 (u_2 = u_1); for n_1 < p + p_1 zero if and only if "
     "|u_1|^2 : |q_1|^2 = p : p_1; with more samples nothing of the truth is left over, and it vanishes for every split.",

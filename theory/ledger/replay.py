@@ -6,7 +6,8 @@ from typing import Any
 
 import sympy
 
-from theory.formula import Condition, Family, Formula
+from theory.formula import Condition, Family
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.ledger.one_block import D, T, _case, i, inner_products, j, n, p, sigma, w
 from theory.problem import Task, TaskSequence
@@ -59,7 +60,7 @@ def _domain() -> dict[str, Any]:
     return {"domain": (finite,), "normal_domain": (normal,)}
 
 
-FROM_ZERO = Formula(
+FROM_ZERO = Entry(
     name="replay_generalization",
     statement="G_T of replay from zero: the least-norm fit of the current task's n samples and k stored ones of each earlier task. "
     "Truths that differ act like noise on one another (spill).",
@@ -73,7 +74,7 @@ FROM_ZERO = Formula(
     assumptions=(FEATURES, "every task starts from zero", "stored samples are kept for good"),
     **_domain(),
 )
-JOINT = Formula(
+JOINT = Entry(
     name="joint_generalization",
     statement="G_T of joint training: the least-norm fit of all samples of all tasks at once.",
     expression=_generalization(n),
@@ -130,7 +131,7 @@ _CONSTRAINT = {
     "status": "exact",
     "assumptions": (FEATURES, "task 1 starts from zero and fits its samples; task 2 moves only where the m stored samples stay fitted (OGD, GEM as equality)"),
 }
-CONSTRAINTS_FORGETTING = Formula(
+CONSTRAINTS_FORGETTING = Entry(
     name="constraints_forgetting",
     statement="Forgetting with hard constraints on m stored samples of task 1. The distance of the truths weighs more the more is stored: "
     "hard replay raises forgetting for dissimilar tasks.",
@@ -138,7 +139,7 @@ CONSTRAINTS_FORGETTING = Formula(
     intermediates=s.needed(_CONSTRAINT_TERMS, E_1 + mu + kap, ()),
     **{**_CONSTRAINT, "parameters": {name: meaning for name, meaning in PAIR.items() if name != "c_w"}},
 )
-CONSTRAINTS_SECOND_ERROR = Formula(
+CONSTRAINTS_SECOND_ERROR = Entry(
     name="constraints_second_error",
     statement="Error on task 2 with hard constraints on m stored samples of task 1, which spoil the fit by J.",
     expression=J + (1 - n_2 / (p - m)) * (E_1 + 2 * r * c_w + d_w - J) + kap * (sigma_2**2 + J),
@@ -160,7 +161,7 @@ def freshly_replayed(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_
     return TaskSequence({"shared": p}, tasks, {"shared": [[w_11, w_11, across], [w_11, w_11, across], [across, across, square]]})
 
 
-FRESH_FORGETTING = Formula(
+FRESH_FORGETTING = Entry(
     name="fresh_replay_forgetting",
     statement="Forgetting when m samples of task 1 are drawn afresh and fitted along with task 2's, from the previous estimate: every row, "
     "old task or new, wears the first error down.",

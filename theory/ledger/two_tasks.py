@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from theory.constructors import expanding
-from theory.formula import Family, Formula
+from theory.formula import Family
+from theory.ledger.notation import Entry
 from theory.ledger import notation as s
 from theory.problem import TaskSequence
 
@@ -64,7 +65,7 @@ def _pair(square: Any, distance: Any, along: Any) -> list[list[Any]]:
     return [[square, square + along], [square + along, square + 2 * along + distance]]
 
 
-FROZEN_DEVIATION = Formula(
+FROZEN_DEVIATION = Entry(
     name="frozen_deviation",
     statement="Deviation from task 1's parameters after frozen training on task 2: shared error, specific error that task 2's "
     "samples did not touch, distance of the specific truths, and noise amplified along with the frozen shared error g_u.",
@@ -80,7 +81,7 @@ FROZEN_DEVIATION = Formula(
     assumptions=PAPER_SETTING,
 )
 
-INITIALIZED_DEVIATION = Formula(
+INITIALIZED_DEVIATION = Entry(
     name="initialized_deviation",
     statement="Deviation from task 1's parameters after initialized training on task 2: the surviving error of task 1, the "
     "distance of the truths, and amplified noise.",
