@@ -1,7 +1,10 @@
 """Which moments of errors and steps exist: the tails decide whether a normal interval means anything.
 
 The noise part of a step on n samples with d trained parameters has squared length f chi^2_n / chi^2_{d-n+1} (n < d)
-or f chi^2_d / chi^2_{n-d+1} (n >= d): moments of order q exist if and only if q < (|d - n| + 1) / 2.
+or f chi^2_d / chi^2_{n-d+1} (n >= d): moments of order q exist if and only if q < (|d - n| + 1) / 2. In general |d - n| is
+the slack of the features, by how many rows or columns they are away from losing rank (`step_slack`): they lose it on a set
+of codimension slack + 1. A step without noise is a projection of what was wrong before, and a step that damps small
+singular values (ridge regression, gradient descent that stops early) is bounded by the residual: both have all moments.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theory.algebra import FloatAlgebra
 from theory.errors import InputError
-from theory.law import expected_errors, task_index
+from theory.law import task_index
 from theory.problem import TaskSequence
 from theory.values import is_symbolic
+
+_MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the features' rank
 
 
 @dataclass(frozen=True)
@@ -54,57 +60,98 @@ class MomentOrders:
         return float(self.errors[t, : t + 1].min())
 
 
-def moment_orders(seq: TaskSequence) -> MomentOrders:
+def moment_orders(seq: TaskSequence, *, damped: bool = False) -> MomentOrders:
     """Compute the moment orders of all errors, step sizes and update magnitudes.
 
     Parameters
     ----------
     seq : TaskSequence
-        A single numeric experiment. Steps with memory or unequal weights get the order of a noisy step on all
-        their rows, which is never too high.
+        A single numeric experiment. With memory or unequal weights the orders may be too low, never too high.
+    damped : bool
+        Whether steps damp small singular values, as ridge regression and gradient descent that stops early do.
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
-    quiet = _quiet_steps(seq)
     tasks = len(seq)
-    order = dict.fromkeys(seq.blocks, math.inf)
-    errors, steps, updates = np.empty((tasks, tasks)), np.empty(tasks), np.empty(tasks)
-    for t, task in enumerate(seq.tasks):
-        previous = min(order[block] for block in task.train)
-        for block in task.train:
-            order[block] = math.inf if task.starts_from_zero(block) else order[block]
-        steps[t] = _train(seq, t, order, quiet[t])
+    errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
+    blocks = _Blocks(seq)
+    for t, task in enumerate(seq.tasks if not damped else ()):
+        previous = min((blocks.order[block] for block in task.train if task.starts_from_zero(block)), default=math.inf)
+        steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
-        errors[t] = [min(order[block] for block in seq.used(i)) for i in range(tasks)]
+        errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
     return MomentOrders(errors, steps, updates)
 
 
-def _train(seq: TaskSequence, t: int, order: dict[str, float], quiet: bool) -> float:
-    """Update the blocks' orders by task ``t`` and return the order of its step."""
-    task = seq.tasks[t]
-    rows, dimension = task.samples + sum((task.memory or {}).values()), seq.trained_dimension(t)
-    if rows == 0:
-        return math.inf
-    untrained = min((order[block] for block in task.truth if block not in task.train), default=math.inf)
-    noise = math.inf if quiet else min((abs(rows - dimension) + 1) / 2, untrained)
-    start = min(order[block] for block in task.train)
-    erased = rows >= dimension and task.takes_full_step and not task.memory
-    for block in task.train:
-        order[block] = noise if erased else min(start, noise)
-    return min(start, noise)
+def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
+    """Return by how many rows or columns the features of task ``t`` are away from losing rank, and the blocks that they determine.
+
+    Notes
+    -----
+    Stored rows are zero in blocks that their task does not use. With f(U) the dimension of the blocks U less the rows that
+    touch no others, the rank is the number of rows plus the least f (Koenig's theorem). The largest U of least f is what
+    the data determine, and the next value of f lies the slack above. Without zeros the slack is ``|rows - d|``.
+    """
+    groups = [(rows, _support(seq, s, t)) for s, rows in _rows(seq, t).items()]
+    unions = {frozenset()}
+    for support in dict.fromkeys(support for _, support in groups):
+        unions |= {support | union for union in unions}
+        if len(unions) > _MOST_UNIONS:
+            return 0, frozenset()
+    free = {union: sum(seq.blocks[b] for b in union) - sum(rows for rows, support in groups if support <= union) for union in unions}
+    least, above = sorted(free.values())[:2]
+    return above - least, max((union for union in unions if free[union] == least), key=len)
 
 
-def _quiet_steps(seq: TaskSequence) -> list[bool]:
-    """Whether each step is exactly free of noise (conservatively False with memory or unequal weights)."""
-    if any(task.memory or not task.equally_weighted for task in seq.tasks):
-        return [False] * len(seq)
-    with np.errstate(invalid="ignore"):
-        noise = expected_errors(_floating(seq), outside="nan").effective_noise
-    return [bool(f == 0) for f in noise]
+def _rows(seq: TaskSequence, t: int) -> dict[int, int]:
+    """Rows of a step that touch what it trains, by the task that they were drawn for."""
+    rows = {**(seq.tasks[t].memory or {}), t: seq.tasks[t].samples}
+    return {s: count for s, count in rows.items() if count and _support(seq, s, t)}
 
 
-def _floating(seq: TaskSequence) -> TaskSequence:
-    """The same experiment with float noise, so that thresholds give NaN instead of an error."""
-    from dataclasses import replace
+def _support(seq: TaskSequence, s: int, t: int) -> frozenset[str]:
+    return frozenset(seq.tasks[t].train).intersection(seq.tasks[s].truth)
 
-    return replace(seq, tasks=tuple(replace(task, noise=float(task.noise)) for task in seq.tasks))
+
+class _Blocks:
+    """Where the tasks so far have left every block: its moment order, and the tasks whose truth it equals for certain."""
+
+    def __init__(self, seq: TaskSequence) -> None:
+        self.seq, self.gram = seq, FloatAlgebra(seq).gram
+        self.order = dict.fromkeys(seq.blocks, math.inf)
+        self.right = {block: self.without_truth(block) for block in seq.blocks}
+
+    def without_truth(self, block: str) -> set[int]:
+        """Tasks whose truth is zero."""
+        return {i for i in self.seq.users(block) if self.gram[block][i, i] == 0}
+
+    def with_truth(self, block: str, t: int) -> set[int]:
+        """Tasks whose truth is that of task ``t``."""
+        gram = self.gram[block]
+        return {i for i in self.seq.users(block) if gram[i, i] + gram[t, t] - 2 * gram[i, t] == 0}
+
+    def train(self, t: int) -> float:
+        """Update the blocks by task ``t`` and return the order of its step."""
+        task, rows = self.seq.tasks[t], _rows(self.seq, t)
+        for block in task.train:
+            if task.starts_from_zero(block):
+                self.order[block], self.right[block] = math.inf, self.without_truth(block)
+        moved = [block for block in task.train if task.scale_of(block) != 0]
+        if not rows or not moved:
+            return math.inf
+        slack, determined = step_slack(self.seq, t)
+        truth = {block: self.with_truth(block, t) for block in task.train}
+        met = [(s, block) for s in rows for block in self.seq.tasks[s].truth]
+        quiet = all(self.seq.tasks[s].noise == 0 for s in rows) and all(s in truth.get(block, self.right[block]) for s, block in met)
+        untrained = min((self.order[block] for _, block in met if block not in truth), default=math.inf)
+        own = (slack + 1) / 2
+        # what untrained blocks got wrong depends on stored rows, and then Hoelder's inequality is what is left
+        noise = math.inf if quiet else min(own, untrained) if rows.keys() == {t} else (own**-1 + untrained**-1) ** -1
+        start = min(self.order[block] for block in task.train)
+        stays = quiet and all(t in self.right[block] for block in task.train)
+        for block in moved:
+            erased = block in determined and task.scale_of(block) == 1
+            self.order[block] = noise if erased else min(start, noise)
+            if not stays:
+                self.right[block] = truth[block] if erased and quiet else set()
+        return min(start, noise)

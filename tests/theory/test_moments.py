@@ -14,6 +14,7 @@ from hypothesis import given
 from strategies import sequences
 
 from theory import DomainError, InputError, Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, moment_orders, one_block
+from theory.moments import step_slack
 from theory.projections import exact_step_moments, float_step_moments
 
 INF = math.inf
@@ -151,17 +152,81 @@ def test_isotropic_truths():
 def test_memory_counts_as_rows_and_as_noise():
     """Stored rows of another truth make noise even without label noise."""
     tasks = [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})]
-    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors.tolist() == [[3.5, 3.5], [2.5, 2.5]]
+    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors.tolist() == [[INF, INF], [2.5, 2.5]]
 
 
-def test_memory_keeps_the_past():
+def test_steps_without_noise_are_projections_with_memory_too():
+    """One truth, no noise: 9 rows of 10, then 10 of 10; the label noise of what is stored counts, a truth of its own too."""
+    tasks = [Task(4, 0.0, {"a": "u"}, ("a",)), Task(5, 0.0, {"a": "u"}, ("a",), memory={0: 4}), Task(1, 0.0, {"a": "u"}, ("a",), memory={0: 4, 1: 5})]
+    seq = TaskSequence({"a": 10}, tasks, {"a": np.ones((3, 3))})
+    assert np.all(moment_orders(seq).errors == INF) and np.all(moment_orders(seq).update_magnitude == INF)
+    noisy = replace(seq, tasks=[replace(tasks[0], noise=0.5), *tasks[1:]])
+    assert moment_orders(noisy).errors[:, 0].tolist() == [3.5, 1.0, 0.5]
+    other = TaskSequence({"a": 10}, [replace(tasks[0], truth={"a": "v"}), *tasks[1:]], {"a": [[2, 1, 1], [1, 1, 1], [1, 1, 1]]})
+    assert moment_orders(other).errors[:, 0].tolist() == [INF, 1.0, 0.5]
+    assert moment_orders(TaskSequence({"a": 10}, [replace(task, truth={"a": Isotropic(1)}) for task in tasks])).errors[1, 0] == 1.0
+    assert np.all(moment_orders(TaskSequence({"a": 10}, [replace(task, truth={"a": Isotropic(1, "u")}) for task in tasks])).errors == INF)
+
+
+def test_more_rows_than_parameters_erase_the_past_stored_ones_too():
     tasks = [Task(8, 0.5, {"a": "u"}, ("a",)), Task(15, 0.5, {"a": "v"}, ("a",), memory={0: 5})]
-    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors[1, 0] == 1.5
+    made = moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)}))
+    assert made.errors[1].tolist() == [5.5, 5.5] and made.step_sizes[1] == 1.5
+    tasks = [Task(8, 0.5, {"a": "u"}, ("a",)), Task(5, 0.5, {"a": "v"}, ("a",), memory={0: 8}), Task(9, 0.5, {"a": "w"}, ("a",), memory={0: 8, 1: 5})]
+    assert moment_orders(TaskSequence({"a": 6}, tasks, {"a": np.eye(3)})).errors[:, 0].tolist() == [1.5, 4.0, 8.5]
 
 
-def test_unequal_weights_count_as_noisy():
+def test_unequal_weights():
     tasks = [Task(4, 0.0, {"a": "u", "b": "v"}, ("a", "b"), weights={"a": 2.0})]
-    assert moment_orders(TaskSequence({"a": 5, "b": 5}, tasks, {"a": [[1.0]], "b": [[1.0]]})).errors[0, 0] == 3.5
+    gram = {"a": [[1.0]], "b": [[1.0]]}
+    assert moment_orders(TaskSequence({"a": 5, "b": 5}, tasks, gram)).errors[0, 0] == INF
+    assert moment_orders(TaskSequence({"a": 5, "b": 5}, [replace(tasks[0], noise=0.5)], gram)).errors[0, 0] == 3.5
+
+
+def heads(shared, head, stored, fresh, noise=0.5):
+    """Task 1 trains the shared block and its own head, with stored rows of task 0, whose head it leaves alone."""
+    blocks = {"a": shared, "g": 1, "h": head}
+    tasks = [Task(stored, noise, {"a": "u", "g": "g"}, ("a", "g")), Task(fresh, noise, {"a": "u", "h": "h"}, ("a", "h"), memory={0: stored})]
+    return TaskSequence(blocks, tasks, {block: np.ones((2, 2)) for block in blocks})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "slack", "determined"),
+    [
+        ((1, 3, 4, 2), 1, "a"),  # two rows for three parameters of the head; without regard to zeros it would be 2
+        ((1, 2, 2, 3), 1, "ah"),  # three rows for two
+        ((1, 2, 5, 2), 0, "ah"),  # two for two, 4 without regard to zeros
+        ((2, 3, 1, 3), 1, ""),
+        ((3, 1, 2, 1), 1, ""),  # two stored rows for three shared parameters
+    ],
+)
+def test_zeros_in_stored_rows_bring_the_features_nearer_to_losing_rank(sizes, slack, determined):
+    """Against draws: the least singular value that is not zero for certain is below e with a probability ~ e^(slack + 1)."""
+    assert step_slack(heads(*sizes), 1) == (slack, set(determined))
+    shared, head, stored, fresh = sizes
+    features = np.random.default_rng(0).standard_normal((100_000, stored + fresh, shared + head))
+    features[:, :stored, shared:] = 0
+    least = np.linalg.svd(features, compute_uv=False)[:, np.linalg.matrix_rank(features[0]) - 1]
+    lowest = np.sort(least)[:301]
+    assert 1 / np.mean(np.log(lowest[-1] / lowest[:-1])) == pytest.approx(slack + 1, rel=0.25)  # Hill's estimate, +- 6 %
+
+
+def test_errors_of_untrained_blocks_depend_on_stored_rows():
+    """Task 1 steps in 9 parameters on 4 stored rows that left order 4 of the untrained block: 1 / (1/3 + 1/4), not the smaller."""
+    tasks = [Task(4, 0.5, {"a": "u", "b": "v"}, ("a", "b")), Task(0, 0.5, {"a": "u", "b": "v"}, ("b",), memory={0: 4})]
+    made = moment_orders(TaskSequence({"a": 2, "b": 9}, tasks, {"a": np.ones((2, 2)), "b": np.ones((2, 2))}))
+    assert made.errors.tolist() == [[4.0, 4.0], [pytest.approx(12 / 7)] * 2]
+
+
+def test_a_task_that_is_only_drawn_moves_nothing():
+    seq = one_block(10, (8, 10), 0.5, gram=np.eye(2))
+    made = moment_orders(replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], scale=0)]))
+    assert made.errors[1].tolist() == [1.5, 1.5] and made.step_sizes[1] == made.update_magnitude[1] == INF
+
+
+def test_steps_that_damp_small_singular_values_have_all_moments():
+    made = moment_orders(frozen({"shared": 40, "specific": 60}, (100, 57), 0.5, gram=EYE), damped=True)
+    assert np.all(made.errors == INF) and np.all(made.step_sizes == INF) and np.all(made.update_magnitude == INF)
 
 
 # ---------------------------------------------------------------- agreement with the law, refusals
@@ -173,7 +238,7 @@ def test_the_law_exists_where_first_moments_do(seq):
     assert np.all(made.errors > 1) and np.all(made.step_sizes > 1) and np.all(made.update_magnitude > 1)
     assert np.isfinite(law.errors.astype(float)).all()
     with pytest.raises(DomainError):
-        noisy = replace(seq.tasks[-1], samples=seq.trained_dimension(len(seq) - 1), noise=1)
+        noisy = replace(seq.tasks[-1], samples=seq.trained_dimension(len(seq) - 1), noise=1, scale=1)
         pole = replace(seq, tasks=[*seq.tasks[:-1], noisy])
         assert moment_orders(pole).step_sizes[-1] <= 0.5
         expected_errors(pole)

@@ -32,8 +32,14 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         {"a": np.ones((4, 4)), "b": np.ones((4, 4))},
     )
     partial = one_block(10, (8, 20), 0.5, gram=np.eye(2))
+    pole = replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], samples=10, scale=0)])
     stored = TaskSequence({"a": 10}, [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})], {"a": np.eye(2)})
     erased = TaskSequence({"a": 10}, [Task(8, 0.5, {"a": "u"}, ("a",)), Task(15, 0.5, {"a": "v"}, ("a",), memory={0: 5})], {"a": np.eye(2)})
+    all_stored = TaskSequence(
+        {"a": 6},
+        [Task(8, 0.5, {"a": "u"}, ("a",)), Task(5, 0.5, {"a": "v"}, ("a",), memory={0: 8}), Task(9, 0.5, {"a": "w"}, ("a",), memory={0: 8, 1: 5})],
+        {"a": np.eye(3)},
+    )
     weighted = TaskSequence({"a": 5, "b": 5}, [Task(4, 0.0, {"a": "u", "b": "v"}, ("a", "b"), weights={"a": 2.0})], {"a": [[1.0]], "b": [[1.0]]})
     known = {"shared": np.ones((2, 2)), "specific": np.eye(2)}
     ones = {block: np.ones((3, 3)) for block in "abc"}
@@ -58,7 +64,7 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         (one_block(10, (8, 9), (HALF, 0), gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
         (one_block(10, (8, 10), 0.5, gram=np.eye(2)), [[1.5] * 2, [0.5] * 2], [1.5, 0.5], [1.5, 0.5]),
         (one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero"), [[1.5] * 2, [4.5] * 2], [1.5, 4.5], [1.5, 1.5]),
-        (one_block(10, (8, 0), 0.5, gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, 1.5]),
+        (one_block(10, (8, 0), 0.5, gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, INF]),
         (one_block(1, (0, 1), 0.0, gram=np.eye(2)), [[INF] * 2, [INF] * 2], [INF, INF], [INF, INF]),
         (replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], scale=0.5)]), [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
         (frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE), [[3.5] * 2, [3.5] * 2], [3.5, 3.5], [3.5, 3.5]),
@@ -66,10 +72,82 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         (frozen({"shared": 40, "specific": 60}, (30, 57), 0.0, gram=EYE), [[INF] * 2, [2.0] * 2], [INF, 2.0], [INF, 2.0]),
         (frozen({"shared": 4, "specific": 6}, (12, 5), 0.0, gram=known), [[INF] * 2, [INF] * 2], [INF, INF], [INF, INF]),
         (several, [[1.5, INF, 1.5, 1.5], *[[1.5] * 4] * 2, [4.5] * 4], [1.5, 1.5, 1.5, 4.5], [1.5, 1.5, 1.5, 1.5]),
-        (stored, [[3.5] * 2, [2.5] * 2], [3.5, 2.5], [3.5, 2.5]),
-        (erased, [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
-        (weighted, [[3.5]], [3.5], [3.5]),
+        (stored, [[INF] * 2, [2.5] * 2], [INF, 2.5], [INF, 2.5]),
+        (erased, [[1.5] * 2, [5.5] * 2], [1.5, 1.5], [1.5, 1.5]),
+        (all_stored, [[1.5] * 3, [4.0] * 3, [8.5] * 3], [1.5, 1.5, 4.0], [1.5, 1.5, 4.0]),
+        (pole, [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, INF]),
+        (weighted, [[INF]], [INF], [INF]),
+        *remembered(),
+        *beside_what_is_known(),
     )
+
+
+def remembered() -> tuple[tuple[TaskSequence, list, list, list], ...]:
+    """Memory, with zeros in stored rows where their task does not use a block."""
+    fours = {"a": np.full((2, 2), 4.0)}
+    projected = TaskSequence({"a": 10}, [Task(4, 0.0, {"a": "u"}, ("a",)), Task(5, 0.0, {"a": "u"}, ("a",), memory={0: 4})], fours)
+    noisy = replace(projected, tasks=[replace(projected.tasks[0], noise=0.5), projected.tasks[1]])
+    heads = TaskSequence(
+        {"a": 1, "g": 1, "h": 3},
+        [Task(4, 0.5, {"a": "u", "g": "g"}, ("a", "g")), Task(2, 0.5, {"a": "u", "h": "h"}, ("a", "h"), memory={0: 4})],
+        {block: np.ones((2, 2)) for block in "agh"},
+    )
+    last = (1.0 + 1.5**-1) ** -1  # two rows for the three parameters of h, and what g got wrong on the same stored rows
+    apart = TaskSequence(
+        {"a": 5, "b": 5},
+        [Task(8, 0.5, {"a": "u"}, ("a",)), Task(3, 0.5, {"b": "v"}, ("b",)), Task(0, 0.5, {"a": "u", "b": "v"}, ("a", "b"), memory={0: 8, 1: 3})],
+        {block: np.ones((3, 3)) for block in "ab"},
+    )
+    untouched = TaskSequence(
+        {"g": 3, "h": 5},
+        [Task(10, 0.5, {"g": "g"}, ("g",)), Task(4, 0.0, {"h": "h"}, ("h",), memory={0: 5})],
+        {block: np.ones((2, 2)) for block in "gh"},
+    )
+    return (
+        (projected, [[INF] * 2] * 2, [INF] * 2, [INF] * 2),
+        (noisy, [[3.5] * 2, [1.0] * 2], [3.5, 1.0], [3.5, 1.0]),
+        (heads, [[1.5] * 2, [last] * 2], [1.5, last], [1.5, last]),
+        (apart, [[2.0, INF, 2.0], [2.0, 1.5, 1.5], [1.5] * 3], [2.0, 1.5, 1.5], [2.0, 1.5, 1.5]),
+        (untouched, [[4.0, INF]] * 2, [4.0, INF], [4.0, INF]),
+        *(_joined(blocks, order) for blocks, order in ((10, 10.0), (11, 0.5))),  # beyond 2^10 patterns nothing is known
+    )
+
+
+def _joined(blocks: int, order: float) -> tuple[TaskSequence, list, list, list]:
+    """One block a task, then all at once on what is stored of them."""
+    names = [f"b{k}" for k in range(blocks)]
+    own = [Task(20, 0.5, {name: "u"}, (name,)) for name in names]
+    tasks = [*own, Task(0, 0.5, dict.fromkeys(names, "u"), tuple(names), memory=dict.fromkeys(range(blocks), 20))]
+    seq = TaskSequence(dict.fromkeys(names, 1), tasks, {name: np.ones((blocks + 1, blocks + 1)) for name in names})
+    errors = [[10.0 if i <= t or i == blocks else INF for i in range(blocks + 1)] for t in range(blocks)] + [[order] * (blocks + 1)]
+    return seq, errors, [10.0] * blocks + [order], [10.0] * blocks + [order]
+
+
+def beside_what_is_known() -> tuple[tuple[TaskSequence, list, list, list], ...]:
+    """Block b learns without label noise beside an untrained block, which is or is not what it should be."""
+    last = Task(6, 0.0, {"a": "u", "b": "v"}, ("b",))  # six rows, five parameters
+    exact, moved, noisy = Task(12, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "u"}, ("a",)), Task(3, 0.5, {"a": "u"}, ("a",))
+    both = Task(3, 0.0, {"a": "u", "b": "v"}, ("a", "b"))
+
+    def after(*tasks: Task, square: float = 1.0) -> TaskSequence:
+        count = len(tasks) + 1
+        return TaskSequence({"a": 10, "b": 5}, [*tasks, last], {"a": np.full((count, count), square), "b": np.ones((count, count))})
+
+    return (
+        (after(square=0.0), [[INF]], [INF], [INF]),
+        (after(), [[1.0]], [1.0], [1.0]),
+        (after(exact, moved), [[INF] * 3] * 3, [INF] * 3, [INF] * 3),
+        (after(exact, noisy), [[INF] * 3, [4.0] * 3, [4.0, 4.0, 1.0]], [INF, 4.0, 1.0], [INF, 4.0, 1.0]),
+        (after(exact, both), [[INF] * 3, [INF] * 3, [INF, 1.0, 1.0]], [INF, INF, 1.0], [INF, INF, 1.0]),
+        (after(replace(exact, noise=0.5)), [[1.5] * 2, [1.5, 1.0]], [1.5, 1.0], [1.5, 1.0]),
+        (after(moved), [[INF] * 2, [INF, 1.0]], [INF, 1.0], [INF, 1.0]),
+    )
+
+
+def check_damped_steps(world) -> None:
+    for seq, *_ in hand_made():
+        made = world.moment_orders(seq, damped=True)
+        require(all(np.all(orders == INF) for orders in (made.errors, made.step_sizes, made.update_magnitude)))
 
 
 def check_moment_orders(world) -> None:
@@ -96,4 +174,4 @@ def check_moment_orders_of_open_experiments(world) -> None:
         refused(InputError, "moment orders need one numeric experiment", world.moment_orders, one_block(10, (samples,), noise, gram=[[1]]))
 
 
-MOMENT_CHECKS = (check_moment_orders, check_moment_orders_of_open_experiments)
+MOMENT_CHECKS = (check_moment_orders, check_damped_steps, check_moment_orders_of_open_experiments)
