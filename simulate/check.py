@@ -20,7 +20,7 @@ from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
 from simulate.keys import canonical, sequence_key
-from simulate.planning import Levels, Settings, TrialPlan, plan_trials
+from simulate.planning import LEAST_TRIALS, Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.features import StandardNormal
 from simulate.sample.run import simulate
 from simulate.sample.solvers import MIN_NORM
@@ -50,6 +50,7 @@ def check(
     seed: int = 0,
     pilot_trials: int = 512,
     max_trials: int = 2**20,
+    min_trials: int = LEAST_TRIALS,
     expected: str = "agree",
     exact: bool | None = None,
     features: Any = StandardNormal(),
@@ -82,8 +83,8 @@ def check(
         agrees in all cases.
     seed : int
         Equal seeds give equal reports.
-    pilot_trials, max_trials : int
-        Trials of a case's pilot, and the most for its judged sample.
+    pilot_trials, max_trials, min_trials : int
+        Trials of a case's pilot, and the most and the least for its judged sample.
     expected : {"agree", "disagree"}
         What the report's exit status counts as success.
     exact : bool, optional
@@ -116,7 +117,7 @@ def check(
     ``mean - theory +- z_alpha stderr`` lies inside +-delta, and disagrees if its Holm-adjusted p-value is at most
     false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
     """
-    settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials)
+    settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
     conditions = Conditions(features, solver)
     claim = conjecture(formula, target, build, cases, name=name, expected=expected, exact=exact, conditions=conditions)
     return check_all([claim], settings, workers=workers, progress=progress)[0]
@@ -150,11 +151,12 @@ def check_all(
 
 @dataclass(frozen=True)
 class _Pilot:
-    """Error scale, rounding error and planned trials of a case."""
+    """Error scale, rounding error and planned trials of a case; whether its trials differ by no more than rounding."""
 
     delta: float
     rounding: float
     plan: TrialPlan
+    deterministic: bool
 
 
 @dataclass(frozen=True)
@@ -220,10 +222,11 @@ def draw_samples(
                     part.append(_per_trial(comparison, simulation))
                 draws |= simulation.draws
                 bar.update(simulation.trials)
+            random = [comparison for comparison, pilot in zip(group, pilots[experiment], strict=True) if not pilot.deterministic]
             for comparison, pilot, part in zip(group, pilots[experiment], parts, strict=True):
                 values = np.concatenate(part)
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
-                tails = TailRates.measure(values) if comparison is group[0] and not comparison.outside else TailRates()
+                tails = TailRates.measure(values) if comparison in random[:1] and not comparison.outside else TailRates()
                 samples[comparison] = Sample(pilot, Estimate.from_samples(values, draws), tails)
     return [samples[comparison] for comparison in comparisons]
 
@@ -243,8 +246,10 @@ def _pilots(
         values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
         scale = float(np.mean([errors[:, i, i].mean() + variances[i] for i in comparison.scale_tasks]))
         delta = settings.delta * max(scale, LEAST_SCALE * size) or np.finfo(float).tiny
-        plan = plan_trials(variance_upper_bound(values), delta, levels, settings.max_trials, skewness(values))
-        pilots.append(_Pilot(delta, ROUNDING * size, plan))
+        deterministic = float(np.ptp(values)) <= ROUNDING * size
+        variance, skew = (0.0, 0.0) if deterministic else (variance_upper_bound(values), skewness(values))
+        plan = plan_trials(variance, delta, levels, settings.max_trials, skew, settings.min_trials)
+        pilots.append(_Pilot(delta, ROUNDING * size, plan, deterministic))
     return pilots
 
 

@@ -6,6 +6,7 @@ before anything is drawn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from simulate.conjecture import Conjecture, NoValue
 from simulate.targets import Target, parse_target
 from simulate.wording import case_labels
 from theory.errors import DomainError
-from theory.moments import MomentOrders, moment_orders
+from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
 
 LEAST_MOMENT_ORDER = 4  # a normal interval holds its level at a thousand trials only above it
@@ -85,13 +86,13 @@ def comparisons(claim: Conjecture) -> list[Comparison]:
 def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     seq = claim.sequence(index)
     target = claim.target if callable(claim.target) else parse_target(claim.target, len(seq))
-    orders = moment_orders(seq)
     conditions = claim.conditions.of(seq)
+    orders = moment_orders(seq, damped=conditions.damps(seq))
     tails = [orders.error(i, i) for i in _scale_tasks(target, len(seq))]
     of_features = conditions.moment_order(seq)
     order = min([_moment_order(orders, target), *tails, of_features])
     least = LEAST_ORDER_OUTSIDE if _outside(claim, conditions) else LEAST_MOMENT_ORDER
-    reason = "" if order > least else _heavy_tail(seq, order, least) if order < of_features else _heavy_features(order, least)
+    reason = "" if order > least else _heavy_tail(seq, orders, order, least) if order < of_features else _heavy_features(order, least)
     theory = None
     try:
         theory = claim.value(index)
@@ -130,18 +131,19 @@ def _scale_tasks(target: Target | Callable, tasks: int) -> range:
     return range(t, t + 1)
 
 
-def _heavy_tail(seq: TaskSequence, order: float, least: float) -> str:
+def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: float) -> str:
     """Say which step makes the tail heavy: noise on a gap |n - d| leaves moments below (gap + 1) / 2."""
-    gap = round(2 * order - 1)
     place = ""
     for t, task in enumerate(seq.tasks):
         rows, dimension = task.samples + sum((task.memory or {}).values()), seq.trained_dimension(t)
-        if abs(rows - dimension) == gap:
-            place = f": task {t} fits {rows} samples with {dimension} trained parameters, |n - d| = {gap}"
+        if orders.step_sizes[t] < math.inf and (step_slack(seq, t)[0] + 1) / 2 == order:
+            gap = round(2 * order - 1)
+            zeros = "" if abs(rows - dimension) == gap else " where zeros in stored samples count"
+            place = f": task {t} fits {rows} samples with {dimension} trained parameters, |n - d| = {gap}{zeros}"
             break
     return (
         f"only moments below order {order:g} exist and a normal interval needs order above {least}{place}; "
-        f"keep every noisy step's |n - d| at {LEAST_GAP} or more"
+        f"keep every noisy step's |n - d| at {LEAST_GAP} or more, or damp the steps"
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulate.sample.features import StandardNormal, StudentT, check_features
-from simulate.sample.solvers import MIN_NORM, MinNorm, as_rule
+from simulate.sample.solvers import MIN_NORM, MinNorm, Ridge, as_rule
 from theory.problem import TaskSequence
+
+LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ class Conditions:
         """
         frozen = any(set(task.truth) - set(task.train) for task in seq.tasks)
         return self.features.df / 2 if isinstance(self.features, StudentT) and frozen else float("inf")
+
+    def damps(self, seq: TaskSequence) -> bool:
+        """Whether the training rule keeps small singular values from making heavy tails; stopping early acts like a penalty."""
+        rule = as_rule(self.solver)
+        if isinstance(rule, MinNorm):
+            return False
+        rows = [task.samples + sum((task.memory or {}).values()) for task in seq.tasks]
+        penalties = [rule.lam if isinstance(rule, Ridge) else count / (rule.steps * rule.rate) for count in rows]
+        return all(penalty * seq.trained_dimension(t) >= LEAST_DAMPING for t, penalty in enumerate(penalties) if rows[t])
 
     def __str__(self) -> str:
         if self.label:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 from simulate.evidence import upper_quantile
 from theory.errors import InputError
@@ -29,8 +29,8 @@ class Settings:
         Probability that a difference of delta is detected in a case, and that correct formulas agree in all cases.
     seed : int
         Of all draws.
-    pilot_trials, max_trials : int
-        Trials of each case's pilot, and the most that its judged sample may have.
+    pilot_trials, max_trials, min_trials : int
+        Trials of each case's pilot, and the most and the least that its judged sample may have.
     """
 
     delta: float = 0.02
@@ -39,6 +39,7 @@ class Settings:
     seed: int = 0
     pilot_trials: int = 512
     max_trials: int = 2**20
+    min_trials: int = LEAST_TRIALS
 
     def __post_init__(self) -> None:
         shares = {"delta": (self.delta, 0.02), "false_alarm": (self.false_alarm, 1e-6), "power": (self.power, 0.95)}
@@ -47,10 +48,13 @@ class Settings:
                 raise InputError(f"{name} is {value!r}; give a number between 0 and 1, such as {usual}")
         if self.power < 0.5:
             raise InputError(f"power is {self.power!r}; a check that misses more than half of all mistakes is none, give at least 0.5")
-        counts = {"seed": (self.seed, 0), "pilot_trials": (self.pilot_trials, 64), "max_trials": (self.max_trials, LEAST_TRIALS)}
-        for name, (value, least) in counts.items():
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        for name, least in {"seed": 0, "pilot_trials": 64, "max_trials": LEAST_TRIALS, "min_trials": LEAST_TRIALS}.items():
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool) or not (value == value // 1 and value >= least):
                 raise InputError(f"{name} is {value!r}; give a whole number of at least {least:,}")
+            object.__setattr__(self, name, int(value))
+        if self.min_trials > self.max_trials:
+            raise InputError(f"min_trials is {self.min_trials:,}, above max_trials, which is {self.max_trials:,}; raise that too")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,9 @@ class TrialPlan:
         return self.trials < self.needed
 
 
-def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0) -> TrialPlan:
+def plan_trials(
+    variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = LEAST_TRIALS
+) -> TrialPlan:
     """Plan the sample that brings the standard error to its goal, and the z-score near enough to normal.
 
     Parameters
@@ -123,11 +129,14 @@ def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, 
     skewness : float
         Of one trial. To first order the tail of a studentized mean of K trials beyond z is that of a normal times
         exp(skewness z^3 / (3 sqrt K)) on its heavier side; K is taken large enough to keep this factor below 2 at z_alpha.
+    min_trials : int
+        The plan has no fewer.
     """
     tails = (skewness * levels.z_alpha**3 / (3 * math.log(MOST_INFLATION))) ** 2
-    needed = _whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS))
+    needed = whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), min_trials))
     return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
 
 
-def _whole_batches(trials: int) -> int:
-    return -(-trials // BATCH) * BATCH
+def whole_batches(trials: float) -> int:
+    """Round a number of trials up to whole batches."""
+    return math.ceil(trials / BATCH) * BATCH

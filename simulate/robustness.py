@@ -98,7 +98,7 @@ def in_general_position(seq: TaskSequence, seed: int = 0) -> TaskSequence:
 
 def table(reports: Sequence[CheckReport], delta: float) -> str:
     """Write relative differences as a table: a row for the conditions, a column for the case, a part for the family."""
-    lines = ["simulation minus theory in % of the error scale, +- half of the simultaneous interval"]
+    lines = ["simulation minus theory in % of the error scale, and its simultaneous interval"]
     width = max((len(_split(report)[1]) for report in reports), default=0)
     family = None
     for report in reports:
@@ -106,8 +106,8 @@ def table(reports: Sequence[CheckReport], delta: float) -> str:
         if name != family:
             family = name
             lines += ["", name, *(f"  case {index}: {one.label}" for index, one in enumerate(report.verdicts))]
-            lines.append(" " * (width + 4) + "".join(f"{f'case {index}':>17}" for index in range(len(report.verdicts))))
-        lines.append(f"  {condition:<{width}}  " + "".join(f"{_cell(one):>17}" for one in report.verdicts))
+            lines.append(" " * (width + 4) + "".join(f"{f'case {index}':>26}" for index in range(len(report.verdicts))))
+        lines.append(f"  {condition:<{width}}  " + "".join(f"{_cell(one):>26}" for one in report.verdicts))
     share = f"{100 * delta:g} %"
     return "\n".join([*lines, "", f"no mark: the law holds within {share}; *: it fails by more; ?: it may be either; -: not testable"])
 
@@ -125,4 +125,4 @@ def _cell(verdict: Verdict) -> str:
     if verdict.verdict == NOT_TESTABLE:
         return "-  "
     value, low, high = verdict.relative_difference
-    return f"{100 * value:+.1f} +- {50 * (high - low):.1f} {MARKS[verdict.finding]}"
+    return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) {MARKS[verdict.finding]}"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from simulate.evidence import two_sided_p
-from simulate.planning import BATCH
+from simulate.planning import BATCH, whole_batches
 from simulate.wording import plain, round_to, round_up, signed
+from theory import exits
 
 AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE = "agree", "disagree", "undecided", "not testable"
 OUTSIDE = "outside assumptions"
@@ -18,6 +19,7 @@ HOLDS, FAILS, OPEN = "holds", "fails", "open"  # what is found there
 FINDINGS = {HOLDS: "the law holds within", FAILS: "the law fails by more than", OPEN: "which may be more or less than"}
 TAIL_LIMITS = (1.96, 2.58, 3.29)
 NOMINAL_TAILS = (0.05, 0.01, 0.001)
+TAIL_LEVEL = 0.01  # of calling any measured tail rate inconsistent although all are nominal
 FIELDS = ("formula", "case", "quantity", "theory", "mean", "stderr", "trials", "z", "p_holm", "delta", "detectable", "verdict")
 
 
@@ -108,7 +110,14 @@ class Verdict:
         """What would decide an undecided case."""
         if self.trials < self.needed:
             return f"the plan asks for {self.needed:,} trials: raise max_trials or delta"
-        return "the difference is close to delta: take another seed, or raise power or delta"
+        return f"the difference is close to delta: {self.deciding:,} trials should decide: raise min_trials, and max_trials if it is lower"
+
+    @property
+    def deciding(self) -> int:
+        """Trials that should decide an undecided case, were the difference what it seems: is it there, or is it below delta?"""
+        difference = abs(self.theory - self.mean)
+        margin = max(difference, self.delta - difference)
+        return whole_batches(self.trials * (self.standard_errors * self.stderr / margin) ** 2)
 
     def _consequence(self) -> str:
         if self.verdict == OUTSIDE:
@@ -116,17 +125,18 @@ class Verdict:
             what = f"{FINDINGS[self.finding]} {100 * self.delta_share:g} %"
             tail = "" if self.moment_order > 4 else f"; moments below order {self.moment_order:g} only, so the interval is rough"
             return f"under {self.conditions} it is {share} of the error scale from theory ({low} to {high}); {what}{tail}"
+        seen = f"a difference above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
         difference = self.theory - self.mean
         difference_text, delta = round_to(self.stderr, difference, self.delta)
         if self.verdict == DISAGREE:
             place = "still within" if abs(difference) <= self.delta else "beyond"
             high = "too high" if difference > 0 else "too low"
             p_holm = f"= {self.p_holm:.2g}" if self.p_holm else "< 1e-300"
-            return f"theory is {difference_text.lstrip('-')} {high} (Holm p {p_holm}), {place} delta = {delta}"
+            return f"theory is {difference_text.lstrip('-')} {high} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
         if self.verdict == UNDECIDED:
             low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
-            return f"theory may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}"
-        return f"a difference above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
+            return f"theory may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
+        return seen
 
     def row(self) -> dict[str, Any]:
         """Return the verdict for a program: plain values, null for what does not exist."""
@@ -169,13 +179,14 @@ class TailRates:
         return TailRates(self.batches + other.batches, tuple(a + b for a, b in zip(self.beyond, other.beyond, strict=True)))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return measured and nominal rate for every limit, with the binomial standard error of the nominal one."""
+        """Return measured and nominal rate for every limit, their binomial standard error, and whether they are consistent."""
         return [
             {
                 "beyond": limit,
                 "nominal": nominal,
                 "rate": count / self.batches if self.batches else None,
                 "stderr": math.sqrt(nominal * (1 - nominal) / self.batches) if self.batches else None,
+                "consistent": self._consistent(count, nominal),
                 "count": count,
                 "batches": self.batches,
                 "trials_per_batch": BATCH,
@@ -186,8 +197,18 @@ class TailRates:
     def __str__(self) -> str:
         if not self.batches:
             return "tail rate: no batches to measure it"
-        parts = [f"|z| > {row['beyond']}: {row['rate']:.4f} (nominal {row['nominal']} +- {row['stderr']:.4f})" for row in self.rows()]
-        return f"tail rate of {self.batches:,} batches of {BATCH} trials: " + ", ".join(parts)
+        parts = [
+            f"|z| > {row['beyond']} in {row['rate']:.4f} +- {row['stderr']:.4f}, {'' if row['consistent'] else 'not '}consistent with the nominal {row['nominal']}"
+            for row in self.rows()
+        ]
+        return f"tail rate of {self.batches:,} batches of {BATCH} trials: " + "; ".join(parts)
+
+    def _consistent(self, count: int, nominal: float) -> bool | None:
+        """Whether a nominal rate gives a count so far out, to either side, with more than its part of `TAIL_LEVEL`."""
+        from scipy.special import bdtr, bdtrc
+
+        tail = min(bdtr(count, self.batches, nominal), bdtrc(count - 1, self.batches, nominal)) if self.batches else math.nan
+        return bool(2 * tail > TAIL_LEVEL / len(TAIL_LIMITS)) if self.batches else None
 
 
 @dataclass(frozen=True)
@@ -237,14 +258,15 @@ class CheckReport:
 
     @property
     def exit_status(self) -> int:
-        """1 where a formula that claims to be exact disagrees, or one that is expected to disagree agrees; else 0.
+        """One of `theory.exits`: what is shown to be wrong is so whatever else is open.
 
-        Undecided and not testable give 0 and a `warning`: nothing was shown to be wrong. A stricter caller asks
-        `as_expected`, as ``python -m simulate verify`` does.
+        A formula that claims to be exact is wrong where it disagrees, one that is expected to disagree where it agrees.
         """
-        if self.expected == DISAGREE:
-            return int(self.verdict == AGREE)
-        return int(self.verdict == DISAGREE and self.exact)
+        if self.verdict == DISAGREE:
+            return exits.WRONG if self.expected == AGREE and self.exact else exits.STANDS
+        if self.verdict == AGREE and self.expected == DISAGREE:
+            return exits.WRONG
+        return exits.STANDS if self.count(AGREE) == len(self.verdicts) else exits.OPEN
 
     @property
     def warning(self) -> str:
@@ -256,6 +278,8 @@ class CheckReport:
             return f"{self.formula} was not tested: no case is testable; move the cases away from interpolation thresholds"
         if self.verdict == AGREE and self.expected == DISAGREE:
             return f"{self.formula} agrees although it is expected to disagree"
+        if self.verdict == AGREE and self.exit_status != exits.STANDS:
+            return f"{self.formula} agrees where it can be tested; {self.count(NOT_TESTABLE)} of {len(self.verdicts)} cases are not testable"
         if self.verdict == DISAGREE and self.expected == AGREE and not self.exact:
             return f"{self.formula} disagrees; it does not claim to be exact, so this is no failure"
         return ""

@@ -38,12 +38,12 @@ def test_a_formula_under_other_conditions_is_compared_not_judged():
     usual = check(FROZEN.formula, cases=FROZEN.cases[:2], delta=0.05)
     ridge = check(FROZEN.formula, cases=FROZEN.cases[:2], delta=0.05, solver=Ridge(5.0))
     assert usual.verdict == "agree" and [one.finding for one in usual.verdicts] == [None, None]
-    assert ridge.verdict == "outside assumptions" and ridge.exit_status == 0 and not ridge.as_expected and not ridge.warning
+    assert ridge.verdict == "outside assumptions" and ridge.exit_status == 3 and not ridge.as_expected and not ridge.warning
     assert [(one.verdict, one.finding) for one in ridge.verdicts] == [("outside assumptions", "fails")] * 2
     assert ridge.summary == "frozen_deviation: outside assumptions (fails in 2 of 2 cases)"
     assert ridge.tail_rates.batches == 0 < usual.tail_rates.batches
     wrong = check(FROZEN.formula, cases=FROZEN.cases[:1], solver=Ridge(5.0), expected="disagree", exact=True)
-    assert wrong.exit_status == 0 and wrong.verdict == "outside assumptions"
+    assert wrong.exit_status == 3 and wrong.verdict == "outside assumptions"
 
 
 def test_the_relative_difference_is_simulation_minus_theory_over_the_error_scale():
@@ -103,7 +103,7 @@ def test_findings(mean, half_width, finding, words):
     assert one.finding == finding and one.sentence.endswith(words)
     assert one.relative_difference == pytest.approx((mean - 1, mean - 1 - half_width, mean - 1 + half_width))
     report = CheckReport("f", (one,), TailRates())
-    assert report.exit_status == 0 and report.summary == f"f: outside assumptions ({finding} in 1 of 1 cases)"
+    assert report.exit_status == 3 and report.summary == f"f: outside assumptions ({finding} in 1 of 1 cases)"
 
 
 def test_heavy_tails_next_to_frozen_blocks_need_their_moments():
@@ -183,8 +183,8 @@ def test_robustness_reports_every_family_and_condition():
     lines = table(reports, 0.05).splitlines()
     assert [line for line in lines if line and not line.startswith(" ")][1:3] == ["lin_forgetting", "frozen_deviation"]
     ridge = next(line for line in lines[lines.index("frozen_deviation") :] if line.strip().startswith("ridge"))
-    value, low, _ = (100 * part for part in found["frozen_deviation, ridge"].relative_difference)
-    assert f"{value:+.1f} +- {value - low:.1f} *" in ridge and ridge.endswith("*") and "the law holds within 5 %" in lines[-1]
+    value, low, high = (100 * part for part in found["frozen_deviation, ridge"].relative_difference)
+    assert f"{value:+.1f} ({low:+.1f} to {high:+.1f}) *" in ridge and ridge.endswith("*") and "the law holds within 5 %" in lines[-1]
 
 
 def test_robustness_turns_the_truths():
