@@ -17,6 +17,7 @@ from simulate.calibration_command import Calibrate
 from simulate.files import replace_file, require_writable
 from simulate.sweeps.command import INTERRUPTED, Sweep
 from theory.errors import DriftlawError, InputError
+from theory.exits import STANDS, WRONG
 
 SCHEMA = 1  # of the JSON output
 
@@ -27,22 +28,25 @@ class _Options:
 
     json: bool = False
     """Print one JSON object and nothing else on standard output."""
-    false_alarm: float = 1e-6
-    """Probability of calling any correct formula of the run wrong."""
-    power: float = 0.95
-    """Probability of detecting a difference of delta."""
-    seed: int = 0
-    """Seed of all draws; equal seeds give equal results."""
-    max_trials: int = 2**20
-    """Most trials of a case."""
+    false_alarm: float | None = None
+    """Probability of calling any correct formula of the run wrong; 1e-6 by default."""
+    power: float | None = None
+    """Probability of detecting a difference of delta; 0.95 by default."""
+    seed: int | None = None
+    """Seed of all draws, 0 by default; equal seeds give equal results."""
+    max_trials: int | None = None
+    """Most trials of a case; 1,048,576 by default."""
+    min_trials: int | None = None
+    """Least trials of a case; 4,096 by default."""
     workers: int | None = None
     """Threads of the sampler; all cores by default. They do not change the result."""
 
-    def settings(self, delta: float | None) -> Any:
+    def settings(self, **others: Any) -> Any:
+        """Settings of what is given on the command line, then of ``others``, then of defaults."""
         from simulate.planning import Settings
 
-        chosen = {} if delta is None else {"delta": delta}
-        return Settings(false_alarm=self.false_alarm, power=self.power, seed=self.seed, max_trials=self.max_trials, **chosen)
+        given = {name: getattr(self, name, None) for name in Settings.__dataclass_fields__}
+        return Settings(**{**others, **{name: value for name, value in given.items() if value is not None}})
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,12 @@ class Check(_Options):
     """Check the lemma of a Python file against simulation.
 
     The file defines formula (a SymPy expression, a function or a theory.Formula), target (such as "deviation"),
-    build (makes a TaskSequence of a case) and cases; it may define delta, expected ("agree" or "disagree") and name.
+    build (makes a TaskSequence of a case) and cases, or grid (a mapping from parameter to its values); it may define
+    whatever else simulate.check takes, such as delta, solver, features, seed or expected ("agree" or "disagree").
+    Options given here take precedence.
 
-    Exit status: 1 if the formula disagrees, or agrees although it is expected to disagree; 0 otherwise (undecided
-    and not testable cases warn); 2 for a mistake in the input.
+    Exit status: 1 if the formula disagrees, or agrees although it is expected to disagree; 3 if it does not, but some
+    case is undecided or not testable; 0 otherwise; 2 for a mistake in the input.
     """
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
@@ -62,13 +68,15 @@ class Check(_Options):
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
 
     def run(self) -> int:
-        from simulate.check import check_all
+        from simulate.check import check
         from simulate.lemma import load_lemma
+        from simulate.planning import Settings
 
-        lemma = load_lemma(self.file)
-        settings = self.settings(self.delta if self.delta is not None else lemma.delta)
+        options = {"progress": not self.json, **load_lemma(self.file)}
+        settings = self.settings(**{name: options[name] for name in Settings.__dataclass_fields__ if name in options})
         started = time.perf_counter()
-        report = check_all([lemma.claim], settings, workers=self.workers, progress=not self.json)[0]
+        workers = {} if self.workers is None else {"workers": self.workers}
+        report = check(**{**options, **asdict(settings), **workers})
         _print([report], settings, self.json, report.exit_status, time.perf_counter() - started)
         if report.warning:
             print(f"warning: {report.warning}", file=sys.stderr)
@@ -79,14 +87,14 @@ class Check(_Options):
 class Verify(_Options):
     """Check the project's own formulas against simulation.
 
-    Exit status: 0 if every family comes out as expected; 1 if any does not, undecided and not testable included;
-    2 for a mistake in the input.
+    Exit status: 0 if every family comes out as expected; 1 if any comes out wrong; 3 if none does, but some case is
+    undecided or not testable; 2 for a mistake in the input.
     """
 
     names: Annotated[Positional[tuple[str, ...]], arg(metavar="[NAME ...]", help_behavior_hint="(default: all)")] = ()
     """Families of formulas."""
-    delta: float = 0.02
-    """Difference that matters, as a share of a case's error scale."""
+    delta: float | None = None
+    """Difference that matters, as a share of a case's error scale; 0.02 by default."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write the JSON object to this file, such as for the report."""
 
@@ -98,17 +106,18 @@ class Verify(_Options):
             require_writable(self.out)
         chosen = _families(self.names)
         claims = [conjecture(f.formula, cases=f.cases, name=f.name, expected=f.expected, exact=True) for f in chosen]
-        settings = self.settings(self.delta)
+        settings = self.settings()
         started = time.perf_counter()
         reports = check_all(claims, settings, workers=self.workers, progress=not self.json)
-        failed = [report for report in reports if not report.as_expected]
+        status = min((report.exit_status for report in reports if report.exit_status != STANDS), default=STANDS)  # wrong before open
         seconds = time.perf_counter() - started
         if self.out is not None:
-            _write(self.out, _result(reports, settings, int(bool(failed)), seconds))
-        _print(reports, settings, self.json, int(bool(failed)), seconds)
-        for report in failed:
-            print(f"failed: {report.warning or report.summary}", file=sys.stderr)
-        return int(bool(failed))
+            _write(self.out, _result(reports, settings, status, seconds))
+        _print(reports, settings, self.json, status, seconds)
+        for report in reports:
+            if report.exit_status != STANDS:
+                print(f"{'failed' if report.exit_status == WRONG else 'open'}: {report.warning or report.summary}", file=sys.stderr)
+        return status
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class Robustness(_Options):
 
         if self.cases < 1:
             raise InputError(f"cases is {self.cases}; give at least 1")
-        settings = self.settings(self.delta)
+        settings = self.settings()
         started = time.perf_counter()
         families = _families(self.names or DEFAULT_FAMILIES)
         reports = robustness(families, settings, cases=self.cases, workers=self.workers, progress=not self.json)

@@ -6,7 +6,7 @@ import difflib
 import inspect
 import itertools
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +59,12 @@ def check_cases(cases: Any, readers: Mapping[str, Keywords]) -> tuple[dict[str, 
     Raises
     ------
     InputError
-        If a case lacks what a function needs, or has a key that none reads.
+        If a case lacks what a function needs, has a key that none reads, or repeats another, which would count it twice.
     """
     cases = [cases] if isinstance(cases, Mapping) else list(cases)
     if not cases:
         raise InputError("cases is empty; give at least one mapping from parameter to value")
+    first: dict[Any, int] = {}
     for index, case in enumerate(cases):
         if not isinstance(case, Mapping) or not all(isinstance(key, str) for key in case):
             raise InputError(f"case {index} is {case!r}; give a mapping from parameter name to value")
@@ -80,6 +81,8 @@ def check_cases(cases: Any, readers: Mapping[str, Keywords]) -> tuple[dict[str, 
             hint = _nearest(unread[0], known)
             none = "neither formula nor build reads" if len(readers) > 1 else f"{next(iter(readers))} does not read"
             raise InputError(f"{place(index, case)}: {none} {unread[0]!r}{hint}; correct the name or drop it")
+        if first.setdefault(_content(case), index) != index:
+            raise InputError(f"{place(index, case)} repeats case {first[_content(case)]}, and would count twice; drop it")
     return tuple(dict(case) for case in cases)
 
 
@@ -115,6 +118,14 @@ def call_case(
 def place(index: int, case: Mapping) -> str:
     """Name a case in errors."""
     return f"case {index} ({describe(case)})"
+
+
+def _content(value: Any) -> Any:
+    """Something to compare a case's values by: equal for equal numbers, arrays and lists."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Mapping):
+        return frozenset((key, _content(entry)) for key, entry in value.items())
+    return tuple(map(_content, value)) if isinstance(value, (list, tuple)) else value if isinstance(value, Hashable) else id(value)
 
 
 def _nearest(name: str, choices: Iterable[str]) -> str:

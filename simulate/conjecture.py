@@ -118,6 +118,10 @@ def conjecture(
         raise InputError(f"{absent[0]} is missing; give {absent[0]}=... (only a theory.Formula brings its own target and build)")
     if not callable(build):
         raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"name is {name!r}; give text")
+    if exact is not None and not isinstance(exact, bool):
+        raise InputError(f"exact is {exact!r}; give True or False, or leave it out")
     if expected not in EXPECTATIONS:
         raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
     if exact is None:

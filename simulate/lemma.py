@@ -1,8 +1,9 @@
-"""Files of the user's: a lemma is Python that defines formula, target, build and cases; a sweep one of build, targets and cases."""
+"""Files of the user's: a lemma is Python that defines what `simulate.check` takes, a sweep one of build, targets and cases."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -12,39 +13,36 @@ from types import ModuleType
 from typing import Any
 
 from simulate.cases import grid
-from simulate.conjecture import Conjecture, conjecture
+from simulate.check import check
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 
 
-@dataclass(frozen=True)
-class Lemma:
-    """A conjecture read from a file, and the delta that the file asks for (None if it does not)."""
-
-    claim: Conjecture
-    delta: float | None
+CONDITIONS = ("features", "solver")
+SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
 
 
-def load_lemma(path: Path) -> Lemma:
-    """Read a conjecture from a Python file.
+def load_lemma(path: Path) -> dict[str, Any]:
+    """Read from a Python file what `simulate.check` shall be called with, by name.
 
     Parameters
     ----------
     path : Path
-        Defines ``formula``, ``cases`` and, unless the formula is a `theory.Formula`, ``target`` and ``build``; may
-        define ``delta``, ``expected`` and ``name``. The file may import its neighbours.
+        Defines ``formula``, ``cases`` or ``grid`` and, unless the formula is a `theory.Formula`, ``target`` and
+        ``build``; may define whatever else `simulate.check` takes. The file may import its neighbours.
 
     Raises
     ------
     InputError
-        If the file is missing or unreadable, fails (names file and line), or lacks a part.
+        If the file is missing or unreadable, fails (names file and line), lacks a part, or defines what looks like one of
+        these and is none.
     """
-    defined = vars(_executed(path))
-    needed = ["formula", "cases"] + ([] if isinstance(defined.get("formula"), Formula) else ["target", "build"])
-    _require(needed, defined, path)
-    parts = {part: defined.get(part) for part in ("formula", "target", "build", "cases")}
-    name = defined.get("name", None if "build" not in needed else path.stem)
-    return Lemma(conjecture(**parts, name=name, expected=defined.get("expected", "agree")), defined.get("delta"))
+    defined = _defined(path)
+    own = isinstance(defined.get("formula"), Formula)
+    _require(["formula", *([] if own else ["target", "build"]), "cases"], defined, path)
+    reads = list(inspect.signature(check).parameters)
+    _refuse_near_misses(defined, [*reads, "grid"], path)
+    return ({} if own else {"name": path.stem}) | {name: defined[name] for name in reads if name in defined}
 
 
 @dataclass(frozen=True)
@@ -68,23 +66,66 @@ def load_sweep(path: Path) -> SweepFile:
     Raises
     ------
     InputError
-        If the file is missing or unreadable, fails (names file and line), or lacks a part.
+        If the file is missing or unreadable, fails (names file and line), lacks a part, or defines what looks like one of
+        these, or like an option, and is not read.
     """
-    defined = vars(_executed(path))
-    if isinstance(defined.get("grid"), Mapping) and "cases" not in defined:
-        defined["cases"] = grid(**defined["grid"])
-    _require(["build", "targets", "cases"], defined, path, "cases, or grid in place of cases")
+    from simulate.sweeps.driver import sweep
+
+    defined = _defined(path)
+    reads = ["build", "targets", "cases"]
+    _require(reads, defined, path)
+    for name in [*inspect.signature(sweep).parameters, *CONDITIONS]:
+        if name in defined and name not in reads and not _imported(defined[name], path):
+            how = "sweeps know standard normal features and least steps only" if name in CONDITIONS else f"give it to the command, --{name}"
+            raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how} (or rename it to _{name})")
+    _refuse_near_misses(defined, [*reads, "grid"], path)
     return SweepFile(defined["build"], defined["cases"], defined["targets"])
 
 
-def _require(needed: list[str], defined: dict[str, Any], path: Path, last: str = "") -> None:
+def _defined(path: Path) -> dict[str, Any]:
+    """What the file defines, without modules and names that start with an underscore; ``grid`` is multiplied out to cases."""
+    defined = {name: value for name, value in vars(_executed(path)).items() if not (name.startswith("_") or isinstance(value, ModuleType))}
+    if "grid" in defined and not _imported(defined["grid"], path):
+        if "cases" in defined:
+            raise InputError(f"{path} defines both 'grid' and 'cases'; keep one of them (cases = simulate.grid(...) + [...] joins both)")
+        if not isinstance(defined["grid"], Mapping):
+            raise InputError(f"{path}: grid is {defined['grid']!r}; give a mapping from parameter to its values")
+        defined["cases"] = grid(**defined["grid"])
+    return defined
+
+
+def _imported(value: Any, path: Path) -> bool:
+    """Whether a value is a function or a class from elsewhere."""
+    return (inspect.isroutine(value) or inspect.isclass(value)) and value.__module__ != _module_name(path)
+
+
+def _module_name(path: Path) -> str:
+    return f"lemma_{path.stem}"
+
+
+def _require(needed: list[str], defined: dict[str, Any], path: Path) -> None:
     for part in needed:
         if part not in defined:
-            own = [name for name in defined if not name.startswith("_")]
-            near = difflib.get_close_matches(part, own, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(part, defined, n=1, cutoff=0.6)
             hint = f"; is it {near[0]!r}?" if near else ""
-            names = ", ".join([*needed[:-1], last or needed[-1]])
-            raise InputError(f"{path} does not define {part!r} (it must define {names}){hint}")
+            raise InputError(f"{path} does not define {part!r} (it must define {', '.join(needed)}, or grid in place of cases){hint}")
+
+
+def _refuse_near_misses(defined: dict[str, Any], reads: list[str], path: Path) -> None:
+    """Refuse names that are read by nobody and close to one that would be, had the file defined it: they are misspelt."""
+    for name in [name for name in defined if name not in reads and not _imported(defined[name], path)]:
+        for known in reads:
+            if known not in defined and _misspells(name, known):
+                rename = f"call it {known}, or _{name} if it is a name of your own"
+                raise InputError(f"{path} defines {name!r}, which is not read; did you mean {known!r}? ({rename})")
+
+
+def _misspells(name: str, known: str) -> bool:
+    """Whether a name differs in case, underscores, two swapped letters or little else; several (seeds) are no misspelt one."""
+    short, right = name.lower().replace("_", ""), known.replace("_", "")
+    swapped = any(short == right[:i] + right[i + 1] + right[i] + right[i + 2 :] for i in range(len(right) - 1))
+    alike = short[:1] == right[0] and difflib.SequenceMatcher(None, short, right).ratio() > 0.85
+    return SYNONYMS.get(name) == known or short == right or swapped or (alike and name != f"{known}s")
 
 
 def _executed(path: Path) -> ModuleType:
@@ -93,7 +134,7 @@ def _executed(path: Path) -> ModuleType:
         source = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}; give the path of a Python file") from None
-    module = ModuleType(f"lemma_{path.stem}")
+    module = ModuleType(_module_name(path))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and pickles look their module up
     sys.path.insert(0, str(path.resolve().parent))

@@ -179,7 +179,7 @@ def below(value: Any, bound: float) -> bool:
 
 
 def whole_number(value: Any, what: str, least: int) -> Any:
-    """Return ``value`` as an int, a symbol or an integer grid of at least ``least``.
+    """Return ``value`` as an int, a symbol or an integer grid of at least ``least``; 20.0 is as good as 20.
 
     Raises
     ------
@@ -187,6 +187,10 @@ def whole_number(value: Any, what: str, least: int) -> Any:
         If it is not whole or is too small.
     """
     value = number(value, what)
+    if isinstance(value, (Fraction, float)) and value == int(value):
+        value = int(value)
+    elif is_grid(value) and value.values.dtype.kind == "f" and np.all(value.values == np.floor(value.values)):
+        value = FrozenArray(value.values.astype(np.int64))
     fractional = isinstance(value, (Fraction, float)) or (is_grid(value) and value.values.dtype.kind == "f")
     if fractional or (is_symbolic(value) and value.is_integer is False):
         raise InputError(f"{what} is {value!r}; give a whole number of at least {least}")

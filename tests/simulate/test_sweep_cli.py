@@ -121,6 +121,11 @@ def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
         ("(30, 50)", "(30, -1)", "case 2 (p=-1, seed=6): the dimension of block 'shared' is -1"),
         ("forgetting", "forgeting", "did you mean 'forgetting'?"),
         ("import numpy", "import numpie", "mine.py, line 2: ModuleNotFoundError"),
+        ("grid =", "cases = [dict(p=30, seed=6)]\ngrid =", "defines both 'grid' and 'cases'"),
+        ("(6, 12)", "(6, 12, 12.0)", "case 2 (p=30, seed=12) repeats case 1"),
+        ("grid =", "seed = 3\ngrid =", "defines 'seed', which a sweep does not read from its file; give it to the command, --seed"),
+        ("grid =", "solver = None\ngrid =", "sweeps know standard normal features and least steps only"),
+        ("grid = ", "Grid = []\ncases = [dict(p=30, seed=6)]\n_grid = ", "did you mean 'grid'?"),
     ],
 )
 def test_mistakes_in_the_file(capsys, file, tmp_path, old, new, message):

@@ -45,6 +45,13 @@ def test_zero_samples_zero_noise_and_zero_truth_are_experiments():
     assert seq.tasks[0].samples == 0 and seq.tasks[0].noise == 0
 
 
+@pytest.mark.parametrize("two", [2.0, np.float64(2), Fraction(2), np.int32(2), sympy.Integer(2), sympy.Float(2)])
+def test_whole_numbers_may_be_written_as_floats(two):
+    made = sequence(blocks={"a": 3 * two / 2}, tasks=[task(samples=two), task(memory={0: two})])
+    assert made == sequence(tasks=[task(samples=2), task(memory={0: 2})]) and type(made.tasks[0].samples) is type(made.blocks["a"]) is int
+    assert task(samples=np.array([3.0, 1.0])) == task(samples=np.array([3, 1]))
+
+
 def test_all_samples_of_an_earlier_task_may_be_stored():
     assert sequence(tasks=[task(), task(memory={0: 2})]).tasks[1].memory == {0: 2}
 

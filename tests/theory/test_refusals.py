@@ -30,7 +30,6 @@ def two(gram, **blocks) -> TaskSequence:
 BAD_TASKS = {
     "samples negative": (lambda: task(samples=-1), "samples is -1; it must be at least 0"),
     "samples fractional": (lambda: task(samples=2.5), "samples is 2.5; give a whole number"),
-    "samples a float": (lambda: task(samples=2.0), "samples is 2.0; give a whole number"),
     "samples a fraction": (lambda: task(samples=HALF), "give a whole number of at least 0"),
     "samples a boolean": (lambda: task(samples=True), "samples is True; give a number"),
     "samples a NumPy boolean": (lambda: task(samples=np.True_), "give a number"),
@@ -40,7 +39,7 @@ BAD_TASKS = {
     "samples certainly negative": (lambda: task(samples=sympy.Symbol("n", negative=True, integer=True)), "samples is n; it must be at least 0"),
     "samples certainly not whole": (lambda: task(samples=sympy.Symbol("n", integer=False)), "samples is n; give a whole number"),
     "samples a grid with a negative point": (lambda: task(samples=np.array([3, -1])), "at least 0"),
-    "samples a float grid": (lambda: task(samples=np.array([3.0, 1.0])), "whole number"),
+    "samples a fractional grid": (lambda: task(samples=np.array([3.0, 1.5])), "whole number"),
     "samples an empty grid": (lambda: task(samples=np.array([], dtype=int)), "a grid holds at least one real number"),
     "noise negative": (lambda: task(noise=-0.1), "noise is -0.1; it is a standard deviation, so at least 0"),
     "noise NaN": (lambda: task(noise=float("nan")), "noise is nan; give a finite number"),
