@@ -139,7 +139,10 @@ def overview(run: Run | None) -> str:
     unexpected = [family.name for family in run.families.values() if not family.as_expected]
     cases = sum(len(family.cases) for family in run.families.values())
     measured = [rate for rate in run.tail_rates if rate["rate"] is not None]
-    rates = ", ".join(f"{rate['rate']:.4f} beyond {rate['beyond']} (nominal {rate['nominal']} ± {rate['stderr']:.4f})" for rate in measured)
+    words = {True: "consistent with", False: "not consistent with", None: "beside"}  # older verdicts do not say
+    rates = ", ".join(
+        f"{rate['rate']:.4f} ± {rate['stderr']:.4f} beyond {rate['beyond']}, {words[rate.get('consistent')]} the nominal {rate['nominal']}" for rate in measured
+    )
     return (
         f"<p>{len(run.families)} families of formulas were checked against simulation in {cases} cases; "
         + (f"<strong>not as expected: {escape(', '.join(unexpected))}</strong>. " if unexpected else "all came out as expected. ")
