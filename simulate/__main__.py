@@ -37,7 +37,7 @@ class _Options:
     max_trials: int | None = None
     """Most trials of a case; 1,048,576 by default."""
     min_trials: int | None = None
-    """Least trials of a case; 4,096 by default."""
+    """Least trials of a case, where the plan asks for fewer."""
     workers: int | None = None
     """Threads of the sampler; all cores by default. They do not change the result."""
 

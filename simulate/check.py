@@ -20,7 +20,7 @@ from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
 from simulate.keys import canonical, sequence_key
-from simulate.planning import LEAST_TRIALS, Levels, Settings, TrialPlan, plan_trials
+from simulate.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.features import StandardNormal
 from simulate.sample.run import simulate
 from simulate.sample.solvers import MIN_NORM
@@ -50,7 +50,7 @@ def check(
     seed: int = 0,
     pilot_trials: int = 512,
     max_trials: int = 2**20,
-    min_trials: int = LEAST_TRIALS,
+    min_trials: int = 0,
     expected: str = "agree",
     exact: bool | None = None,
     features: Any = StandardNormal(),
@@ -84,7 +84,7 @@ def check(
     seed : int
         Equal seeds give equal reports.
     pilot_trials, max_trials, min_trials : int
-        Trials of a case's pilot, and the most and the least for its judged sample.
+        Trials of a case's pilot, the most for its judged sample, and the least where the plan asks for fewer.
     expected : {"agree", "disagree"}
         What the report's exit status counts as success.
     exact : bool, optional

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,7 +17,6 @@ from simulate.cases import grid
 from simulate.check import check
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
-
 
 CONDITIONS = ("features", "solver")
 SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
@@ -74,11 +74,12 @@ def load_sweep(path: Path) -> SweepFile:
     defined = _defined(path)
     reads = ["build", "targets", "cases"]
     _require(reads, defined, path)
-    for name in [*inspect.signature(sweep).parameters, *CONDITIONS]:
-        if name in defined and name not in reads and not _imported(defined[name], path):
-            how = "sweeps know standard normal features and least steps only" if name in CONDITIONS else f"give it to the command, --{name}"
-            raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how} (or rename it to _{name})")
     _refuse_near_misses(defined, [*reads, "grid"], path)
+    for option in [name for name in (*CONDITIONS, *inspect.signature(sweep).parameters) if name not in reads]:
+        for name in _helpers(defined, reads, path):
+            if name == option or _misspells(name, option, defined[name]):
+                how = "sweeps know standard normal features and least steps only" if option in CONDITIONS else "give it to the command (--help)"
+                raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how}, or rename it to _{name}")
     return SweepFile(defined["build"], defined["cases"], defined["targets"])
 
 
@@ -113,19 +114,24 @@ def _require(needed: list[str], defined: dict[str, Any], path: Path) -> None:
 
 def _refuse_near_misses(defined: dict[str, Any], reads: list[str], path: Path) -> None:
     """Refuse names that are read by nobody and close to one that would be, had the file defined it: they are misspelt."""
-    for name in [name for name in defined if name not in reads and not _imported(defined[name], path)]:
+    for name in _helpers(defined, reads, path):
         for known in reads:
-            if known not in defined and _misspells(name, known):
+            if known not in defined and _misspells(name, known, defined[name]):
                 rename = f"call it {known}, or _{name} if it is a name of your own"
                 raise InputError(f"{path} defines {name!r}, which is not read; did you mean {known!r}? ({rename})")
 
 
-def _misspells(name: str, known: str) -> bool:
-    """Whether a name differs in case, underscores, two swapped letters or little else; several (seeds) are no misspelt one."""
+def _helpers(defined: dict[str, Any], reads: list[str], path: Path) -> list[str]:
+    return [name for name, value in defined.items() if name not in reads and not _imported(value, path)]
+
+
+def _misspells(name: str, known: str, value: Any) -> bool:
+    """Whether a name differs in case, underscores, two swapped letters or little else; seeds, seed1 and def solve are no mistakes."""
     short, right = name.lower().replace("_", ""), known.replace("_", "")
     swapped = any(short == right[:i] + right[i + 1] + right[i] + right[i + 2 :] for i in range(len(right) - 1))
     alike = short[:1] == right[0] and difflib.SequenceMatcher(None, short, right).ratio() > 0.85
-    return SYNONYMS.get(name) == known or short == right or swapped or (alike and name != f"{known}s")
+    meant = inspect.isroutine(value) or re.fullmatch(rf"{known}(s|_?\d+)", name)
+    return SYNONYMS.get(name) == known or short == right or swapped or (alike and not meant)
 
 
 def _executed(path: Path) -> ModuleType:

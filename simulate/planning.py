@@ -30,7 +30,7 @@ class Settings:
     seed : int
         Of all draws.
     pilot_trials, max_trials, min_trials : int
-        Trials of each case's pilot, and the most and the least that its judged sample may have.
+        Trials of each case's pilot, the most that its judged sample may have, and the least where the plan asks for fewer.
     """
 
     delta: float = 0.02
@@ -39,7 +39,7 @@ class Settings:
     seed: int = 0
     pilot_trials: int = 512
     max_trials: int = 2**20
-    min_trials: int = LEAST_TRIALS
+    min_trials: int = 0
 
     def __post_init__(self) -> None:
         shares = {"delta": (self.delta, 0.02), "false_alarm": (self.false_alarm, 1e-6), "power": (self.power, 0.95)}
@@ -48,7 +48,7 @@ class Settings:
                 raise InputError(f"{name} is {value!r}; give a number between 0 and 1, such as {usual}")
         if self.power < 0.5:
             raise InputError(f"power is {self.power!r}; a check that misses more than half of all mistakes is none, give at least 0.5")
-        for name, least in {"seed": 0, "pilot_trials": 64, "max_trials": LEAST_TRIALS, "min_trials": LEAST_TRIALS}.items():
+        for name, least in {"seed": 0, "pilot_trials": 64, "max_trials": LEAST_TRIALS, "min_trials": 0}.items():
             value = getattr(self, name)
             if not isinstance(value, Real) or isinstance(value, bool) or not (value == value // 1 and value >= least):
                 raise InputError(f"{name} is {value!r}; give a whole number of at least {least:,}")
@@ -113,7 +113,7 @@ class TrialPlan:
 
 
 def plan_trials(
-    variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = LEAST_TRIALS
+    variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = 0
 ) -> TrialPlan:
     """Plan the sample that brings the standard error to its goal, and the z-score near enough to normal.
 
@@ -133,7 +133,7 @@ def plan_trials(
         The plan has no fewer.
     """
     tails = (skewness * levels.z_alpha**3 / (3 * math.log(MOST_INFLATION))) ** 2
-    needed = whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), min_trials))
+    needed = whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS, min_trials))
     return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
 
 

@@ -173,7 +173,7 @@ def test_a_file_may_say_all_that_check_takes_and_the_command_has_the_last_word(c
     status, out, err = outcome(capsys, "check", ridge, "--json")
     found = json.loads(out)
     assert status == 0 and err == "" and found["rows"][0]["conditions"] == "Ridge(lam=100.0)"
-    wanted = {"delta": 0.004, "power": 0.9, "seed": 5, "false_alarm": 1e-4, "pilot_trials": 1024, "max_trials": 2_000_000, "min_trials": 4096}
+    wanted = {"delta": 0.004, "power": 0.9, "seed": 5, "false_alarm": 1e-4, "pilot_trials": 1024, "max_trials": 2_000_000, "min_trials": 0}
     assert found["settings"] == wanted
     given = ("--delta", "0.01", "--power", "0.95", "--seed", "0", "--false-alarm", "1e-6", "--max-trials", "8192", "--min-trials", "8192")
     changed = json.loads(outcome(capsys, "check", ridge, "--json", *given)[1])
@@ -183,7 +183,7 @@ def test_a_file_may_say_all_that_check_takes_and_the_command_has_the_last_word(c
 
 
 def test_a_lemma_may_use_a_grid_whole_floats_and_helpers_of_its_own(capsys, lemma):
-    helpers = "import numpy as features_of\nfrom simulate import grid\ntruths = seeds = w = lower = [1]\nmean = case = 3\n"
+    helpers = "import numpy as features_of\nfrom simulate import grid\ntruths = seeds = w = lower = [1]\nmean = case = seed1 = 3\ndef solve(x): return x\n"
     path = lemma("cases = ", helpers + "cases = grid(p=[30.0], n=[8.0, 12.0], sigma=[0.4])\n_cases = ")
     status, out, err = outcome(capsys, "check", path, "--json")
     assert (status, err) == (0, "") and [row["case"]["n"] for row in json.loads(out)["rows"]] == [8.0, 12.0]
