@@ -78,7 +78,8 @@ def load_sweep(path: Path) -> SweepFile:
     for option in [name for name in (*CONDITIONS, *inspect.signature(sweep).parameters) if name not in reads]:
         for name in _helpers(defined, reads, path):
             if name == option or _misspells(name, option, defined[name]):
-                how = "sweeps know standard normal features and least steps only" if option in CONDITIONS else "give it to the command (--help)"
+                known = "sweeps know standard normal features and least steps only"
+                how = known if option in CONDITIONS else "give it to the command (--help)"
                 raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how}, or rename it to _{name}")
     return SweepFile(defined["build"], defined["cases"], defined["targets"])
 

@@ -198,7 +198,8 @@ class TailRates:
         if not self.batches:
             return "tail rate: no batches to measure it"
         parts = [
-            f"|z| > {row['beyond']} in {row['rate']:.4f} +- {row['stderr']:.4f}, {'' if row['consistent'] else 'not '}consistent with the nominal {row['nominal']}"
+            f"|z| > {row['beyond']} in {row['rate']:.4f} +- {row['stderr']:.4f}, "
+            f"{'' if row['consistent'] else 'not '}consistent with the nominal {row['nominal']}"
             for row in self.rows()
         ]
         return f"tail rate of {self.batches:,} batches of {BATCH} trials: " + "; ".join(parts)
