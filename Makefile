@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench test test-long size setup clean
+.PHONY: figures verify bench test test-long size setup lock clean
 
 figures: verify
 	@$(RUN) -m figures
@@ -39,12 +39,28 @@ size: setup
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+# All packages come from the lock, with their hashes. torch comes by its version alone: each index serves builds of its own
+# (PyPI a CUDA build for Linux; PIP_EXTRA_INDEX_URL may name PyTorch's index of CPU builds), and only torch says what else a build needs.
+PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
+$(READY): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: driftlaw needs Python 3.11 or later; name one with make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@grep -v '^torch==' requirements.lock > $(VENV)/hashed.txt
+	@$(PIP) --no-deps --require-hashes --requirement $(VENV)/hashed.txt
+	@$(PIP) $$(grep -o '^torch==[^ ;]*' requirements.lock)
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Makes the lock anew from pyproject.toml, for every platform and Python; pins that still fit stay. UPGRADE="--upgrade" moves all to the newest,
+# UPGRADE="--upgrade-package numpy" one of them. Needs uv (pip install uv).
+UV ?= uv
+UPGRADE ?=
+lock:
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+		--extra test $(UPGRADE) pyproject.toml --output-file requirements.lock
+	@awk '/^[a-z]/ { torch = /^torch==/ } torch && /--hash/ { next } torch { sub(/ \\$$/, "") } 1' requirements.lock > requirements.lock.tmp
+	@mv requirements.lock.tmp requirements.lock
 
 clean:
 	rm -rf $(VENV) figures/out .pytest_cache .hypothesis
