@@ -86,9 +86,16 @@ class Formula:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise InputError(f"formula {self.name}: status is {self.status!r}; choose one of {', '.join(STATUSES)}")
-        if self.expanded.atoms(sympy.Float):
-            raise InputError(f"formula {self.name} holds the float {self.expanded.atoms(sympy.Float).pop()}; write it as sympy.Rational")
-        unknown = {_label(s) for s in self.expanded.free_symbols if not isinstance(s, Indexed)} - set(self.parameters)
+        # Looked for in the parts: putting all of the ledger's intermediates in costs seconds, and most are not asked for.
+        parts, symbols = [self.expression], set(self.expression.free_symbols)
+        for symbol, definition in reversed(self.intermediates):
+            if symbol in symbols:
+                parts.append(definition)
+                symbols = symbols - {symbol} | definition.free_symbols
+        floats = [number for part in parts for number in part.atoms(sympy.Float)]
+        if floats:
+            raise InputError(f"formula {self.name} holds the float {floats[0]}; write it as sympy.Rational")
+        unknown = {_label(s) for s in symbols if not isinstance(s, Indexed)} - set(self.parameters)
         if unknown:
             raise InputError(f"formula {self.name} uses {sorted(unknown)}, which parameters does not explain; add them")
 

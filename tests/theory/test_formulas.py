@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from fractions import Fraction as F
 
 import numpy as np
@@ -27,7 +29,7 @@ from formula_points import (
 from theory import DomainError, expected_errors, moment_orders, one_block
 from theory.formulas import FAMILIES, FORMULAS
 from theory.ledger import notation as s
-from theory.ledger.extremum import case_with_minimum_at
+from theory.ledger.extremum import FORGETTING_AT_P2_STAR, P2_STAR, case_with_minimum_at
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
 EVERY = pytest.mark.parametrize("name", FORMULAS)
@@ -210,6 +212,23 @@ def test_cases_with_a_whole_p2_star():
     for p_2 in (33, 50):
         case = case_with_minimum_at(p_2, **base)
         assert case["p_2"] == p_2 and FORMULAS["p2_star"](**case) == pytest.approx(p_2, rel=1e-9)
+    for case in FAMILIES["forgetting_at_p2_star"].cases:
+        known = {getattr(s, name): sympy.Rational(str(value)) for name, value in case.items() if name != "q_11"}
+        ratio = sympy.Rational(case["p_2"], case["p_2"] - case["n_2"] - 1) ** 2
+        (square,) = sympy.solve((P2_STAR.in_parameters(s.xi) - ratio * P2_STAR.in_parameters(s.eta)).subs(known), s.q_11)
+        assert case["q_11"] == float(square)
+    (condition,) = FORGETTING_AT_P2_STAR.exact_when
+    assert FORGETTING_AT_P2_STAR.in_parameters(condition.relation) == sympy.Eq(s.p_2, P2_STAR.expanded)
+
+
+def test_the_catalogue_is_read_without_algebra():
+    """Importing it solves nothing and puts no intermediates in: that takes longer than the law itself."""
+    program = (
+        "import sympy; sympy.solve = None; from theory.formulas import FORMULAS;"
+        "print(len(FORMULAS), [name for name, formula in FORMULAS.items() if 'expanded' in vars(formula)])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip() == f"{len(FORMULAS)} []", result.stderr
 
 
 # ---------------------------------------------------------------- families of cases

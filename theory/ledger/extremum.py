@@ -60,7 +60,7 @@ FORGETTING_AT_P2_STAR = Entry(
     build=two_tasks,
     domain=P2_STAR.domain,
     normal_domain=s.FROZEN_OVER_NORMAL,
-    exact_when=(Condition(sympy.Eq(s.p_2, P2_STAR.expanded), "p_2 = p_2*"),),
+    exact_when=(Condition(sympy.Eq(s.p_2, P2_STAR.expression), "p_2 = p_2*"),),
     source=_SOURCE,
     status="reconstructed",
     assumptions=P2_STAR.assumptions,
@@ -72,21 +72,19 @@ FORMULAS = (FORGETTING, P2_STAR, FORGETTING_AT_P2_STAR)
 def case_with_minimum_at(p_2: int, **case: Any) -> dict[str, Any]:
     """Complete a case so that p_2* is the whole number ``p_2``, by the choice of q_1's length.
 
-    At the extremum sqrt(xi / eta) = p_2 / (p_2 - n_2 - 1), and xi is affine in |q_1|^2 while eta barely moves; the
-    pair of equations is solved exactly, then rounded to float.
+    At the extremum sqrt(xi / eta) = p_2 / (p_2 - n_2 - 1). Both sides' squares are affine in |q_1|^2, so their values at 0 and
+    at 1 give the solution, exactly; it is rounded to float.
     """
     rate = sympy.Rational(p_2, p_2 - case["n_2"] - 1) ** 2
-    terms = dict(_TERMS)
-    gap = terms[s.xi] - rate * terms[s.eta]
-    for symbol, definition in reversed(_TERMS):
-        gap = gap.xreplace({symbol: definition})
-    known = {sympy.Symbol(name, **_assumptions(name)): sympy.nsimplify(value, rational=True) for name, value in case.items() if name in s.MEANING}
-    (square,) = sympy.solve(gap.subs(known), s.q_11)
-    return {**case, "p_2": p_2, "q_11": float(square)}
+    known = {getattr(s, name): sympy.Rational(str(value)) for name, value in case.items() if name in s.MEANING}
 
+    def gap(square: int) -> sympy.Expr:
+        values = {**known, s.q_11: sympy.Integer(square)}
+        for symbol, definition in _TERMS:
+            values[symbol] = definition.xreplace(values)
+        return values[s.xi] - rate * values[s.eta]
 
-def _assumptions(name: str) -> dict[str, bool]:
-    return {key: True for key, value in getattr(s, name).assumptions0.items() if key in ("positive", "integer", "nonnegative", "real") and value}
+    return {**case, "p_2": p_2, "q_11": float(gap(0) / (gap(0) - gap(1)))}
 
 
 _BASE = {"p": 10, "p_1": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.2, "sigma_2": 0.3, "u_11": 0.3, "d_u": 0.0, "c_u": 0.0, "d_q": 0.1}
