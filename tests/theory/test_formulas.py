@@ -155,6 +155,15 @@ def test_normal_domain_keeps_eight_from_every_threshold(name):
     assert True in seen and (False in seen or name == "heads_frozen_forgetting")
 
 
+def test_transfer_keeps_what_it_says():
+    """Both start from the source's shared parameters; one goes on moving them, the other keeps them."""
+    for name, moves in (("transfer_initialized", True), ("transfer_frozen", False)):
+        seq = FORMULAS[name].build(**FAMILIES[name].cases[0])
+        target = seq.tasks[1]
+        assert ("shared" in target.train) == moves and "shared" in seq.used(1) and not target.starts_from_zero("shared")
+        assert all(target.starts_from_zero(block) for block in target.train if block != "shared")
+
+
 # ---------------------------------------------------------------- forms that hold under a condition
 
 

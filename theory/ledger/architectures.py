@@ -131,9 +131,10 @@ _TRANSFER = {
 }
 _Q_22 = sympy.Symbol("q_22", real=True)
 _TARGET_TRUTH = ((_Q_22, s.q_11 + 2 * s.c_q + s.d_q),)
-OPTION_A = Entry(
+TRANSFER_INITIALIZED = Entry(
     name="transfer_initialized",
-    statement="Error on the target task when the source's shared parameters are the starting point (option A).",
+    statement="Error on the target task when the source's shared parameters are where training starts: they go on moving, and the specific "
+    "ones, from zero, with them.",
     expression=s.r_B * (s.g_u + _Q_22) + s.k_B * s.sigma_2**2,
     intermediates=s.TASK_1 + s.BLOCK_ERRORS[:1] + s.TOWARDS_2[:1] + _TARGET_TRUTH + s.FULL_STEP,
     build=transfer(True),
@@ -141,9 +142,9 @@ OPTION_A = Entry(
     normal_domain=s.FULL_NORMAL,
     **_TRANSFER,
 )
-OPTION_B = Entry(
+TRANSFER_FROZEN = Entry(
     name="transfer_frozen",
-    statement="Error on the target task when the source's shared parameters stay fixed (option B).",
+    statement="Error on the target task when the source's shared parameters are kept as they are: only the specific ones move, from zero.",
     expression=s.g_u + s.r_A * _Q_22 + s.k_A * (s.g_u + s.sigma_2**2),
     intermediates=s.TASK_1 + s.BLOCK_ERRORS[:1] + s.TOWARDS_2[:1] + _TARGET_TRUTH + s.FROZEN_STEP,
     build=transfer(False),
@@ -152,7 +153,7 @@ OPTION_B = Entry(
     **_TRANSFER,
 )
 
-FORMULAS = (HEADS_FROZEN, HEADS_INITIALIZED, PARTIAL, OPTION_A, OPTION_B)
+FORMULAS = (HEADS_FROZEN, HEADS_INITIALIZED, PARTIAL, TRANSFER_INITIALIZED, TRANSFER_FROZEN)
 
 _BASE = {"p": 20, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 0.5, "d_u": 0.6, "c_u": -0.4}
 _ABOVE = {**_BASE, "p": 8, "p_1": 12, "p_2": 12, "n_1": 48, "n_2": 52, "sigma_2": 0.3}
@@ -162,6 +163,6 @@ FAMILIES = (
     Family("heads_frozen_forgetting", HEADS_FROZEN, _HEAD_CASES, "zero in every run"),
     Family("heads_initialized_forgetting", HEADS_INITIALIZED, _HEAD_CASES, "both regimes"),
     Family("partial_freezing_deviation", PARTIAL, tuple({**_BASE, **_MOVED, "m": count} for count in (5, 15)) + ({**_ABOVE, **_MOVED, "d_u": 0.1, "c_u": -0.05, "m": 4},), "m of p"),
-    Family("transfer_initialized", OPTION_A, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "option A, both regimes"),
-    Family("transfer_frozen", OPTION_B, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "option B, both regimes"),
+    Family("transfer_initialized", TRANSFER_INITIALIZED, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "shared parameters go on moving, both regimes"),
+    Family("transfer_frozen", TRANSFER_FROZEN, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "shared parameters are kept, both regimes"),
 )
