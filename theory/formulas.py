@@ -1,20 +1,35 @@
-"""The project's own formulas, the families of cases at which they are checked, and the published slots."""
+"""The project's own formulas, the families of cases at which they are checked, and the published slots.
+
+A module of `theory.ledger` that has ``FORMULAS``, and ``FAMILIES`` for their checks, is found by itself.
+"""
 
 from __future__ import annotations
 
 import difflib
+import importlib
+import pkgutil
+from types import ModuleType
 
+import theory.ledger
 from theory.errors import InputError
 from theory.formula import Family, Formula
-from theory.ledger import architectures, criteria, excess_risk, extremum, fluctuations, magnitude, one_block, published, replay, two_tasks
 from theory.ledger.slots import SLOTS, Slot
 
-_MODULES = (two_tasks, criteria, excess_risk, architectures, magnitude, published, extremum, one_block, replay, fluctuations)
+# Chapters that are read in this order; others follow by name.
+_FIRST = ("two_tasks", "criteria", "excess_risk", "architectures", "magnitude", "published", "extremum", "one_block", "replay", "fluctuations")
 
-FORMULAS: dict[str, Formula] = {formula.name: formula for module in _MODULES for formula in module.FORMULAS}
-FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
 
-__all__ = ["FAMILIES", "FORMULAS", "SLOTS", "find"]
+def _modules() -> list[ModuleType]:
+    others = sorted({module.name for module in pkgutil.iter_modules(theory.ledger.__path__)}.difference(_FIRST))
+    modules = [importlib.import_module(f"theory.ledger.{name}") for name in (*_FIRST, *others)]
+    return [module for module in modules if getattr(module, "FORMULAS", ())]
+
+
+MODULES = _modules()
+FORMULAS: dict[str, Formula] = {formula.name: formula for module in MODULES for formula in module.FORMULAS}
+FAMILIES: dict[str, Family] = {family.name: family for module in MODULES for family in getattr(module, "FAMILIES", ())}
+
+__all__ = ["FAMILIES", "FORMULAS", "MODULES", "SLOTS", "find"]
 
 
 def find(name: str) -> Formula | Slot:

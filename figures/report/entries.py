@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
 from html import escape
 from types import ModuleType
 
-import theory.ledger
 from figures.report import verdicts
 from figures.report.mathml import LINE, displayed, equation, fenced, inline, name, operator, presentation, row, tag, width
 from figures.report.prose import pretty
 from theory.formula import Condition, Formula
-from theory.formulas import FORMULAS, SLOTS
+from theory.formulas import FORMULAS, MODULES, SLOTS
 from theory.ledger.notation import needed
 from theory.notations import code
 
@@ -29,16 +26,15 @@ _OWN_SIGNS = {
 
 def groups() -> list[tuple[str, str, list[Formula]]]:
     """Return the ledger by families of results: heading, what it is about, formulas; in the ledger's order."""
-    modules = [importlib.import_module(f"theory.ledger.{found.name}") for found in pkgutil.iter_modules(theory.ledger.__path__)]
-    places = {name: place for place, name in enumerate(FORMULAS)}
-    filled = [module for module in modules if getattr(module, "FORMULAS", ())]
-    filled.sort(key=lambda module: places[module.FORMULAS[0].name])
-    return [(*_heading(module), list(module.FORMULAS)) for module in filled]
+    families = [(*_heading(module), list(module.FORMULAS)) for module in MODULES]
+    named = {formula.name for _, _, formulas in families for formula in formulas}
+    others = [formula for name, formula in FORMULAS.items() if name not in named]
+    return families + ([("Other formulas", "", others)] if others else [])
 
 
 def _heading(module: ModuleType) -> tuple[str, str]:
-    """Split the first line of a module's description into a heading and the rest."""
-    line = (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+    """Split the first line of a module's description, or else its name, into a heading and the rest."""
+    line = (module.__doc__ or module.__name__.rpartition(".")[2].replace("_", " ").capitalize()).strip().splitlines()[0].rstrip(".")
     heading, _, rest = line.partition(": ")
     return heading, rest[:1].upper() + rest[1:]
 

@@ -75,6 +75,7 @@ def build(pictures: list[Picture], run: verdicts.Run | None) -> str:
         pictures="".join(map(_picture, pictures)) or "<p>No figures were found; <code>python -m figures</code> draws them.</p>",
         provenance=_provenance(),
         count=str(len(FORMULAS)),
+        checked=str(sum(bool(verdicts.of_formula(run, formula)) for formula in FORMULAS.values()) or "none"),
     )
 
 

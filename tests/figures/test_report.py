@@ -90,6 +90,25 @@ def test_every_formula_is_there_with_status_domain_and_source(page):
         assert page.article(anchor(name)).count("not checked in this run") + text.count("no cases to simulate") == 1
 
 
+def test_an_unlisted_formula_has_its_place(tmp_path, monkeypatch):
+    """One file is enough for a family of formulas; a formula of no file stands among the others."""
+    (tmp_path / "own_family.py").write_text(
+        "import sympy\nfrom theory.formula import Formula\n"
+        "mass = sympy.Symbol('mass', positive=True)\n"
+        "FORMULAS = (Formula('own_law', 'Half of the mass.', mass / 2, {'mass': 'a mass'}, '', 'exact'),)\n"
+    )
+    program = (
+        f"import theory.ledger; theory.ledger.__path__.append({str(tmp_path)!r})\n"
+        "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfrom figures.report.page import build\n"
+        "FORMULAS['loose_law'] = replace(FORMULAS['own_law'], name='loose_law')\nprint(build([], None))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    own, loose = (done.stdout.index(f'id="formula-{name}"') for name in ("own_law", "loose_law"))
+    assert done.stdout.index("<h3>Own family</h3>") < own < done.stdout.index("<h3>Other formulas</h3>") < loose
+    assert not Page(done.stdout).unmatched
+
+
 def test_every_slot_says_what_was_seen(page):
     for slot in SLOTS.values():
         text = page.article(slot_anchor(slot.name))
@@ -198,9 +217,11 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_verdicts_of_the_check_are_shown(checked):
-    run = verdicts.read_verdicts(checked)
-    shown = Page(build([], run))
+def test_verdicts_of_the_check_are_shown(report, checked):
+    text = build([], verdicts.read_verdicts(checked))
+    shown = Page(text)
+    for page, count in ((text, "2"), (report.text, "none")):
+        assert f"{count} of them checked against simulation" in " ".join(page[: page.index("</header>")].split())
     heads = shown.article("formula-heads_frozen_forgetting")
     assert "heads_frozen_forgetting exact ✓ agree" in heads and "Check against simulation: 2 cases" in heads and "simulation 0" in heads
     assert "reconstructed ✓ disagree, as expected" in shown.article("formula-v1_reconstruction")
