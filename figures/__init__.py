@@ -3,3 +3,9 @@
 ``python -m figures`` draws them all. A module of this package that has a ``FIGURE`` is a figure and is found by
 itself; `figures.registry` says what it must hold.
 """
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+# Beside the sources of a checkout; never among installed packages.
+DEFAULT_OUT = _HERE / "out" if (_HERE.parent / "pyproject.toml").is_file() else Path("figures-out")

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import tyro
 
-from theory.errors import DriftlawError
-
-DEFAULT_OUT = Path(__file__).parent / "out"
+from figures import DEFAULT_OUT
+from theory.errors import DriftlawError, InputError
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw_all(options: Options) -> None:
-    """Draw the chosen figures that are not finished yet, and say where the files are."""
+    """Draw the chosen figures that are not finished yet, and say where the files are.
+
+    Raises
+    ------
+    InputError
+        At the end, if records of some are missing; the others are drawn.
+    """
     from figures.make import make
     from figures.output import SUFFIXES, Output
-    from figures.registry import choose, discover
+    from figures.registry import MissingRecords, choose, discover
 
     known = discover()
     names = choose(options.names, known)
-    output = Output(options.out)
+    output, missing = Output(options.out), []
     for name in names:
         start = time.monotonic()
-        drawn = make(name, known, output, options.quick)
+        try:
+            drawn = make(name, known, output, options.quick)
+        except MissingRecords as error:
+            missing.append(f"{name} is not drawn, since {error}")
+            continue
         print(f"{name}: {f'drawn in {time.monotonic() - start:.0f} s' if drawn else 'kept'}", flush=True)
-    count = "1 figure" if len(names) == 1 else f"{len(names)} figures"
-    print(f"{count} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+    count = len(names) - len(missing)
+    print(f"{'1 figure' if count == 1 else f'{count} figures'} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+    if missing:
+        raise InputError("; ".join(missing))
 
 
 def _shown(folder: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import simulate
 import theory
 from figures.output import SUFFIXES, Output
-from figures.registry import Figure
+from figures.registry import Figure, require_records
 from figures.sampling import Sampler
 from figures.style import canvas_with_caption, style
 from simulate.keys import code_fingerprint, run_key
@@ -28,8 +28,14 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     output : Output
     quick : bool
         Whether to take ``quick_trials``.
+
+    Raises
+    ------
+    MissingRecords
+        If it is drawn from records that are not there.
     """
     figure = figures[name]
+    require_records(figure)
     trials = figure.quick_trials if quick else figure.trials
     key = figure_key(name, set(figures), trials, quick, figure.sources)
     if output.is_finished(name, key):

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import figures
 from theory.errors import InputError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from figures.sampling import Sampler
     from figures.table import Table
+
+
+class MissingRecords(InputError):
+    """A figure is drawn from records that are not there."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Figure:
     size : pair of float
         Width and height of the axes' area in inches; the caption comes below it.
     sources : tuple of path
-        Records that it is drawn from, and code of other packages that reads them.
+        Records that it is drawn from, and code of other packages that reads them. A module whose records were not made has
+        ``FIGURE = None``, and cannot be drawn.
     """
 
     title: str
@@ -57,10 +62,22 @@ def discover() -> dict[str, Figure]:
     found = {}
     for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
         if not module.ispkg and not module.name.startswith("_"):
-            figure = getattr(importlib.import_module(f"figures.{module.name}"), "FIGURE", None)
-            if figure is not None:
-                found[module.name] = figure
+            own = vars(importlib.import_module(f"figures.{module.name}"))
+            if "FIGURE" in own:
+                found[module.name] = own["FIGURE"] or Figure(module.name, _unrecorded, _unrecorded, _unrecorded)
     return found
+
+
+def require_records(figure: Figure) -> None:
+    """Raise `MissingRecords` if a figure is drawn from a file that is not there."""
+    for path in figure.sources:
+        if not path.exists():
+            raise MissingRecords(f"{path} is missing; README.md beside it says how it is made")
+
+
+def _unrecorded(*_: object) -> NoReturn:
+    records = Path(figures.__file__).parent / "records"
+    raise MissingRecords(f"its records are not in {records}; README.md in there says how they are made")
 
 
 def choose(names: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import tyro
 
+from figures import DEFAULT_OUT
 from theory.errors import DriftlawError
-
-DEFAULT_OUT = Path(__file__).parent.parent / "out"
 
 
 @dataclass(frozen=True)

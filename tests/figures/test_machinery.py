@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import textwrap
+from dataclasses import replace
 
 import pytest
 
 import figures
 from figures import output as output_module
-from figures import sampling
+from figures import registry, sampling
+from figures.__main__ import main
 from figures.draw import points
 from figures.make import figure_key, make
 from figures.output import Output
-from figures.registry import Figure, choose, discover
+from figures.registry import Figure, MissingRecords, choose, discover
 from figures.sampling import Point, Sampler
 from figures.style import FROZEN
 from figures.table import Table
@@ -135,6 +137,22 @@ def test_a_new_file_is_a_new_figure(tmp_path, monkeypatch):
     names = list(discover())
     assert "brand_new" in names and "no_figure" not in names and names == sorted(names)
     assert {"deviation_against_p2", "forgetting_against_p2", "reconstruction_split", "forgetting_against_T"} <= set(names)
+
+
+def test_missing_records_are_told_and_the_other_figures_are_drawn(tmp_path, monkeypatch, capsys):
+    """Whether the module saw that its records are missing, or the figure only names them."""
+    (tmp_path / "never_recorded.py").write_text("FIGURE = None\n")
+    monkeypatch.setattr(figures, "__path__", [str(tmp_path)])
+    lost = replace(SMALL, sources=(tmp_path / "runs.jsonl",))
+    known = {**discover(), "lost": lost, "small": SMALL}
+    assert list(known) == ["never_recorded", "lost", "small"]
+    monkeypatch.setattr(registry, "discover", lambda: known)
+    assert main(["--quick", "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr()
+    assert told.out.startswith("small: drawn") and "\n1 figure in" in told.out
+    assert "never_recorded is not drawn" in told.err and "lost is not drawn" in told.err and str(tmp_path / "runs.jsonl") in told.err
+    with pytest.raises(MissingRecords):
+        make("never_recorded", known, Output(tmp_path / "out"))
 
 
 def test_names_are_chosen_without_repetition_and_case_is_forgiven_in_hints():
