@@ -39,8 +39,9 @@ size: setup
 
 setup: $(READY)
 
-# All packages come from the lock, with their hashes. torch comes by its version alone: each index serves builds of its own
-# (PyPI a CUDA build for Linux; PIP_EXTRA_INDEX_URL may name PyTorch's index of CPU builds), and only torch says what else a build needs.
+# All packages come from the lock, with their hashes. torch comes by its version alone, since each index serves builds of
+# its own: PyPI one with CUDA for Linux, whose libraries torch itself pins; PIP_EXTRA_INDEX_URL may name PyTorch's index of
+# CPU builds, which need nothing beyond the lock.
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 $(READY): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (once; about a minute) ..."
@@ -52,8 +53,8 @@ $(READY): pyproject.toml requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Makes the lock anew from pyproject.toml, for every platform and Python; pins that still fit stay. UPGRADE="--upgrade" moves all to the newest,
-# UPGRADE="--upgrade-package numpy" one of them. Needs uv (pip install uv).
+# Makes the lock anew from pyproject.toml, for every platform and Python; pins that still fit stay. UPGRADE="--upgrade"
+# moves all to the newest, UPGRADE="--upgrade-package numpy" one of them. Needs uv (pip install uv).
 UV ?= uv
 UPGRADE ?=
 lock:

@@ -1,0 +1,45 @@
+"""The lock names every package that an installation or a test brings, and nothing that cannot be checked."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PINS = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^ ;\n]+)", LOCK, re.M)}
+
+
+def _wanted() -> list[Requirement]:
+    """What pyproject.toml asks for, extras included; those of driftlaw's own are spelled out elsewhere among them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return [requirement for requirement in map(Requirement, lines) if requirement.name != "driftlaw"]
+
+
+def test_every_package_is_locked_transitive_ones_too():
+    open_, seen = _wanted(), set()
+    while open_:
+        requirement = open_.pop()
+        name = canonicalize_name(requirement.name)
+        assert name in PINS and PINS[name] in requirement.specifier, f"{requirement} is not met by the lock; run make lock"
+        if name not in seen:
+            seen.add(name)
+            needs = map(Requirement, importlib.metadata.requires(name) or ())
+            # A CUDA build of torch names libraries that its CPU build, which the lock is for, does not have.
+            needs = [need for need in needs if name != "torch" or need.name.split("-")[0] not in ("nvidia", "cuda", "triton")]
+            extras = ("", *requirement.extras)
+            open_ += [need for need in needs if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in extras)]
+    assert len(seen) > len(_wanted())
+
+
+def test_all_but_torch_have_hashes_and_no_registry_is_named():
+    blocks = re.split(r"^(?=[a-z])", LOCK, flags=re.M)[1:]
+    assert [block.split("==")[0] for block in blocks if "--hash=sha256:" not in block] == ["torch"]
+    assert "://" not in LOCK and not re.search(r"^(nvidia|cuda|triton)", LOCK, re.M)
