@@ -59,7 +59,7 @@ UV ?= uv
 UPGRADE ?=
 lock:
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-		--extra test $(UPGRADE) pyproject.toml --output-file requirements.lock
+		--all-extras $(UPGRADE) pyproject.toml --output-file requirements.lock
 	@awk '/^[a-z]/ { torch = /^torch==/ } torch && /--hash/ { next } torch { sub(/ \\$$/, "") } 1' requirements.lock > requirements.lock.tmp
 	@mv requirements.lock.tmp requirements.lock
 
