@@ -16,8 +16,9 @@ import pytest
 
 import simulate.calibration as calibration
 from simulate.__main__ import main
-from simulate.calibration import QUANTITIES, Job, Subject, calibrate, error_scale, family, meta_runs_of, prefixes
+from simulate.calibration import QUANTITIES, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
 from simulate.calibration_report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, TAILS, TOO_HIGH, Counts, make_report, read_report
+from simulate.planning import Settings
 from simulate.runs import RunStore
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
@@ -123,6 +124,27 @@ def test_jobs_add_up_and_do_not_depend_on_how_they_are_cut():
     parts = meta_runs_of(Job(SMALL, 0, 3, 0)) + meta_runs_of(Job(SMALL, 3, 1, 0))
     assert whole == parts and whole.of("0.05: runs") == 4 and whole.of("0.01: trials") > whole.of("0.05: trials")
     assert meta_runs_of(Job(SMALL, 0, 4, 1)) != whole
+
+
+def test_meta_runs_of_other_seeds_share_no_draws(monkeypatch):
+    seen = []
+    monkeypatch.setattr(calibration, "simulate", lambda seq, trials, seed, **_: seen.append(seed) or stand_in(seq, trials, seed))
+    for seed in (0, 1):
+        meta_runs_of(Job(SUBJECT, 0, 3, seed))
+    assert len({seed[0] for seed in seen}) == 6
+
+
+def test_too_high_and_too_low_are_the_formulas(monkeypatch):
+    """Draws whose deviation lies above the right formula by delta: a formula that is too high by delta is right about them."""
+
+    def sampler(*args, **_):
+        found = stand_in(*args)
+        errors = found.errors_sample + SUBJECT.delta * error_scale(SUBJECT) * np.array([[1, 0], [1, 0]])
+        return Simulation(errors, found.step_sizes_sample, found.step_sizes_sample, found.draws, method="reduced")
+
+    counts = judge_once(SUBJECT, Settings(SUBJECT.delta, 0.01), sampler)
+    found = [counts.of(f"0.01: {quantity}: {name}") for quantity in QUANTITIES for name in ("too high", "too low")]
+    assert found == [0, 1, 1, 1]
 
 
 def test_a_calibration_goes_on_where_it_was(tmp_path, monkeypatch):

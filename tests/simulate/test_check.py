@@ -7,6 +7,7 @@ import json
 import math
 from fractions import Fraction
 from statistics import NormalDist
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from scipy.stats import binom
 from simulate import GradientDescent, Ridge, check
 from simulate.comparison import comparisons
 from simulate.conjecture import conjecture
-from simulate.evidence import holm, two_sided_p
+from simulate.evidence import Estimate, holm, two_sided_p
 from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.simulation import Simulation
-from simulate.verdicts import FIELDS, CheckReport, TailRates, Verdict
+from simulate.verdicts import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import DomainError, InputError
@@ -226,6 +227,16 @@ def test_cases_phases_and_chunks_have_disjoint_draws(monkeypatch):
     assert len(seeds) == len(set(seeds)) == 3 + sum(math.ceil(one.trials / 1024) for one in report.verdicts)
 
 
+def test_a_seed_means_what_it_meant(monkeypatch):
+    """Seed, phase, experiment and chunk, in chunks of 16,384 trials."""
+    calls = []
+    monkeypatch.setattr(check_module, "simulate", lambda *args, **_: calls.append(args[1:]) or stand_in(*args))
+    judge(1, quiet(1), seed=3, delta=0.01)
+    experiment = 3073753353  # CRC-32 of its key
+    assert calls[:2] == [(512, (3, 1, experiment, 0)), (16384, (3, 2, experiment, 0))]
+    assert [seed for _, seed in calls[2:]] == [(3, 2, experiment, chunk) for chunk in (1, 2, 3)]
+
+
 def test_rows_are_json():
     rows = judge(RIGHT, [*CASES, {"p": 30, "n": 29, "s": 0.4}]).rows()
     decoded = json.loads(json.dumps(rows, allow_nan=False))
@@ -370,6 +381,9 @@ def test_tail_rates_by_hand():
     tails = TailRates.measure(values)  # z = .2 / (1.002 / 16) / sqrt(3/4) = 3.69, twice
     assert (tails.batches, tails.beyond) == (4, (2, 2, 2))
     assert TailRates.measure(values * 1e3 + 5).beyond == (2, 2, 2)
+    shift = 3.287 * math.sqrt(256 / 255) / 16 * math.sqrt(3 / 4)  # |z| = 3.287, or 3.293 without the lost degree of freedom
+    assert TailRates.measure(np.concatenate([batch + shift, batch - shift, batch, batch])).beyond == (2, 2, 0)
+    np.testing.assert_allclose(two_sided_p(TAIL_LIMITS), NOMINAL_TAILS, rtol=0.02)
     assert (tails + TailRates(6, (1, 0, 0))).rows()[0]["rate"] == pytest.approx(0.3)
     assert TailRates.measure(values[:300]) == TailRates() and "no batches" in str(TailRates())
     assert TailRates.measure(np.ones(1024)).batches == 0
@@ -466,6 +480,44 @@ def test_several_conjectures_share_one_error_rate(monkeypatch):
     verdicts = [one for report in reports for one in report.verdicts]
     np.testing.assert_allclose([one.p_holm for one in verdicts], holm([two_sided_p(one.z) for one in verdicts]))
     assert any(one.p_holm > 1.01 * two_sided_p(one.z) for one in reports[0].verdicts)
+
+
+def test_levels_count_what_is_judged(monkeypatch):
+    """A case that is not testable takes no share of the error rates; intervals are those of all judged cases at once."""
+    monkeypatch.setattr(check_module, "simulate", stand_in)
+    one, other = judge(1, [*quiet(1), {"p": 30, "n": 29, "s": 0.4}]).verdicts
+    levels = Levels.of(Settings(), 1)
+    assert other.verdict == "not testable" and one.standard_errors == levels.z_alpha + levels.z_power
+    assert one.half_width == levels.z_alpha * one.stderr
+
+
+@pytest.mark.parametrize(("target", "value", "scale"), [("deviation", 0.1, 2.25), ("generalization", 2.55, 3.87)])
+def test_the_error_scale_is_the_pilots(monkeypatch, target, value, scale):
+    """E L_i(theta_i) + sigma_i^2 is 2 + .5^2 of task 0 and 5 + .7^2 of task 1, whatever the value that is judged."""
+
+    def sampler(*args, **_):
+        errors = np.tile([[2.0, 90.0], [0.1, 5.0]], (args[1], 1, 1))
+        errors[:, 1, 0] += stand_in(*args).errors_sample[:, 0, 0] - 1
+        return Simulation(errors, errors[:, 0], errors[:, 0], frozenset({(args[2], 0, args[1] - 1)}), args[0])
+
+    monkeypatch.setattr(check_module, "simulate", sampler)
+    seq = one_block(30, (8, 5), (0.5, 0.7), truth=[Isotropic(1)] * 2)
+    (one,) = check(value, target, lambda x: seq, {"x": 0}).verdicts
+    assert one.verdict == "agree" and one.delta == pytest.approx(0.02 * scale)
+
+
+def test_rounding_is_relative_and_adds_in_squares(monkeypatch):
+    sample = check_module.Sample(SimpleNamespace(rounding=3.0), Estimate(0.0, 4.0, 9), TailRates())
+    assert sample.stderr == 5
+    monkeypatch.setattr(check_module, "simulate", lambda *args, **_: stand_in(*args, draw=lambda _, trials: np.full(trials, 1e6)))
+    (one,) = judge(1 + 3e5, quiet(1)).verdicts  # draws without any spread
+    assert one.stderr == pytest.approx(check_module.ROUNDING * one.mean) and one.verdict == "agree"
+
+
+def test_standard_scores():
+    assert standard_score(-0.3, 0.1) == pytest.approx((-3, 0.0026998), rel=1e-4)
+    assert standard_score(0.0, 0.0) == (0.0, 1.0)
+    assert standard_score(-1e-9, 0.0) == (-1e300, 0.0)  # without any error every difference counts
 
 
 def test_targets_on_one_experiment_all_get_their_trials(monkeypatch):

@@ -157,6 +157,12 @@ def test_variance_bound_covers(draw, variance):
     assert np.median(bounds) < 1.5 * variance
 
 
+def test_variance_bound_by_hand():
+    """Of -1, -1, 1, 1: s^2 = 4/3, m_4 = 1, so Var s^2 / s^4 = (9/16 - 1/3)/4."""
+    bound = 4 / 3 * math.exp(stats.norm.isf(0.01) * math.sqrt((9 / 16 - 1 / 3) / 4))
+    assert variance_upper_bound([-1.0, -1.0, 1.0, 1.0]) == pytest.approx(bound, rel=1e-12)
+
+
 def test_variance_bound_of_constants_and_tables():
     assert variance_upper_bound(np.full(100, 3.0)) == 0
     with pytest.raises(InputError, match="shape"):

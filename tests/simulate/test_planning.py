@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
 from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
 
@@ -12,6 +13,8 @@ from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
 def test_levels():
     levels = Levels.of(Settings(), 1000)
     assert levels.z_alpha + levels.z_power == pytest.approx(7.75, abs=0.03)  # 7.7 standard errors for 1,000 comparisons
+    tails = (1e-6 / 2000, 0.05, 0.05 / 2000)  # both sides among 1,000; one side of one; both sides among 1,000
+    assert (levels.z_alpha, levels.z_power, levels.z_agree) == pytest.approx(stats.norm.isf(tails), rel=1e-12)
     assert levels.goal(0.02) == pytest.approx(0.02 / (levels.z_alpha + levels.z_agree))
     assert levels.detectable(2.0) == pytest.approx(2 * (levels.z_alpha + levels.z_power))
     plan = plan_trials(0.09, 0.02, levels, 2**20)

@@ -206,6 +206,21 @@ def test_bits_depend_on_seed_and_trial_alone(name):
     assert not same_bits(whole, simulate(seq, trials, 6, method="reduced"))
 
 
+# Sums over 1,100 trials of seed 5.
+GOLDEN = {
+    "few samples": (25764.551684821352, 3523.367591625181, 3523.367591625181),
+    "many samples": (9967.608069696998, 8729.319042950798, 8729.319042950798),
+    "replay": (43332.00532617956, 8719.025221995555, 8719.025221995555),
+    "random beside given truths": (65196.9233514309, 14294.181990189103, 14294.181990189103),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_seed_means_what_it_meant(name):
+    found = simulate(DESIGNED[name], 1100, 5, method="reduced")
+    assert tuple(getattr(found, sample).sum() for sample in SAMPLES) == pytest.approx(GOLDEN[name], rel=1e-9)
+
+
 def test_working_memory_stays_below_its_estimate():
     for name, seq in {"short": two_blocks_of(1000), "samples": with_memory(two_blocks_of(1000), 2, {0: 30, 1: 20})}.items():
         plan, trials = make_reduced_plan(seq, "auto"), 64

@@ -122,6 +122,12 @@ def test_deficient_steps_are_the_least_among_the_best():
         np.testing.assert_allclose(found[trial], roots * (np.linalg.pinv(a * roots) @ residual[trial]), atol=1e-12)
 
 
+def test_small_directions_of_deficient_steps_are_kept():
+    """Only what is zero but for rounding is left out: A = diag(1, 1e-6, 0) fits two of three labels exactly."""
+    (step,) = steps.least_step([np.diag([1.0, 1e-6, 0.0])[None]], np.array([[1.0, 1e-6, 1.0]]), (1.0,), "svd")
+    np.testing.assert_allclose(step, [[1.0, 1.0, 0.0]], atol=1e-9)
+
+
 def test_rank_slack_is_negative_exactly_where_rank_is_lost():
     rng, lost = np.random.default_rng(1), 0
     for _ in range(400):
