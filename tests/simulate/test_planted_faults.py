@@ -1,7 +1,7 @@
-"""Every planted fault of samplers, planning and judges fails a test; those that no test can see are explained.
+"""Every fault of `planted_faults.txt`, in samplers, seeds, planning or judges, fails a test.
 
-`make test-long` plants them: the packages and tests are copied to a temporary folder, one text is replaced there, and
-the tests that the fault names run on the copy. How many were killed is printed at the end of the run.
+`make test-long` plants them: packages and tests are copied to a temporary folder, one text is replaced there, and the
+tests that the fault names run on the copy. How many were killed is printed at the end of the run.
 """
 
 from __future__ import annotations
@@ -12,55 +12,91 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from planted_faults import GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
-FAULTS = [pytest.param(group, fault, id=f"{fault.file}: {fault.name}") for group, faults in GROUPS.items() for fault in faults]
-PASSED, FAILED = 0, 1  # exit statuses of pytest; others say that no test could run
+PASSED, FAILED = 0, 1  # exit statuses of pytest; others say that it could not run the tests
 
 
-def outcome(folder: Path, tests: tuple[str, ...], fault=None) -> subprocess.CompletedProcess:
-    """Run tests on a copy of the packages in which the fault is planted."""
+@dataclass(frozen=True)
+class Fault:
+    """One mistake: ``old`` of a file becomes ``new``, and one of the tests has to fail."""
+
+    group: str
+    file: str
+    name: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.name}"
+
+    def planted(self, source: str) -> str:
+        """Return the source of the file with the fault in it."""
+        return source.replace(self.old, self.new)
+
+
+def read_faults(text: str) -> list[Fault]:
+    """Read the list, whose first lines say how it is written."""
+    faults, group, file = [], "", ""
+    for part in text.split("\n# ")[1:]:
+        group, *lines = part.splitlines()
+        for line in filter(None, lines):
+            if not line.startswith("  "):
+                file = line
+            elif not line.startswith("    "):
+                marked: dict[str, list[str]] = {"-": [], "+": [], ">": []}
+                faults.append((group, file, line.strip().split(": ")[0], marked))
+            else:
+                marked[line[4]].append(line[6:])
+    return [Fault(*what, "\n".join(marked["-"]), "\n".join(marked["+"]), tuple(marked[">"])) for *what, marked in faults]
+
+
+FAULTS = read_faults((Path(__file__).parent / "planted_faults.txt").read_text(encoding="utf-8"))
+
+
+def run_on_a_copy(folder: Path, tests: tuple[str, ...], fault: Fault | None = None) -> subprocess.CompletedProcess:
+    """Run tests on a copy of packages and tests, in which the fault is planted."""
     for part in ("theory", "simulate", "tests"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     if fault is not None:
         file = folder / fault.file
-        file.write_text(file.read_text(encoding="utf-8").replace(fault.old, fault.new), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("PYTEST_ADDOPTS", None)
+        file.write_text(fault.planted(file.read_text(encoding="utf-8")), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *(f"tests/{test}" for test in tests)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.long
 def test_without_a_fault_the_copy_passes(tmp_path):
-    tests = tuple(sorted({test for _, fault in (param.values for param in FAULTS) for test in fault.tests}))
-    run = outcome(tmp_path, tests)
+    run = run_on_a_copy(tmp_path, tuple(sorted({test for fault in FAULTS for test in fault.tests})))
     assert run.returncode == PASSED, run.stdout[-3000:]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("group", "fault"), FAULTS)
-def test_every_fault_fails_a_test(group, fault, tmp_path, record_property):
-    run = outcome(tmp_path, fault.tests, fault)
-    assert run.returncode == (PASSED if fault.harmless else FAILED), run.stdout[-3000:]
-    record_property("mutations", (f"faults in {group}", int(not fault.harmless), int(fault.harmless)))
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_every_fault_fails_a_test(fault, tmp_path, record_property):
+    run = run_on_a_copy(tmp_path, fault.tests, fault)
+    assert run.returncode == FAILED, run.stdout[-3000:] + run.stderr[-1000:]
+    record_property("mutations", (f"planted faults of {fault.group}", 1, 0))
 
 
 def test_every_fault_can_still_be_planted():
     """Its text stands once in its file, what takes its place is another program, and its tests are there."""
-    faults = [fault for param in FAULTS for fault in param.values[1:]]
-    assert len(faults) >= 40 and max(Counter((fault.file, fault.name) for fault in faults).values()) == 1
-    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in {fault.file for fault in faults}}
-    tests = {file: (ROOT / "tests" / file).read_text(encoding="utf-8") for file in {test.split("::")[0] for f in faults for test in f.tests}}
-    for fault in faults:
-        where, source = f"{fault.name} ({fault.file})", sources[fault.file]
-        assert source.count(fault.old) == 1, f"{where}: its text is there {source.count(fault.old)} times; write it anew"
-        compile(source.replace(fault.old, fault.new), fault.file, "exec", ast.PyCF_ONLY_AST)
-        for test in fault.tests:
-            file, _, name = test.partition("::")
-            assert not name or f"def {name.split('[')[0]}(" in tests[file], f"{where}: there is no test {test}"
+    files = {fault.file for fault in FAULTS} | {f"tests/{test.split('::')[0]}" for fault in FAULTS for test in fault.tests}
+    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in files}
+    for fault in FAULTS:
+        source = sources[fault.file]
+        assert source.count(fault.old) == 1, f"{fault}: its text is there {source.count(fault.old)} times; write it anew"
+        assert fault.planted(source) != source and ast.parse(fault.planted(source))
+        for file, _, name in (test.partition("::") for test in fault.tests):
+            assert not name or f"def {name.split('[')[0]}(" in sources[f"tests/{file}"], f"{fault}: there is no test {name} in {file}"
+    assert max(Counter(map(str, FAULTS)).values()) == 1 and all(fault.tests for fault in FAULTS)
+    groups = Counter(fault.group for fault in FAULTS)
+    assert groups["samplers"] >= 14 and groups["planning"] >= 10 and groups["judges"] >= 10 and groups["seeds"] >= 6
