@@ -31,7 +31,7 @@ def test_every_key_has_its_own_draws():
 
 def test_seeds_that_numpy_confuses_differ():
     """NumPy itself takes the seeds of each pair for the same."""
-    pairs = [(1, (1, 0)), ((1, 2), 1 + 2 * 2**32), ((1, 0), (1, 0, 0)), ((0, 1), (2**32,))]
+    pairs = [(1, (1, 0)), ((1, 2), 1 + 2 * 2**32), ((1, 0), (1, 0, 0)), ((0, 1), (2**32,)), ((1, 2 + 3 * 2**32), (1 + 2 * 2**32, 3))]
     for left, right in pairs:
         plain = [np.random.SeedSequence(seed, spawn_key=(0,)).generate_state(4).tolist() for seed in (left, right)]
         ours = [np.random.SeedSequence(entropy(canonical_seed(seed)), spawn_key=(0,)).generate_state(4).tolist() for seed in (left, right)]
