@@ -100,8 +100,9 @@ def test_frozen_noise_inherits_its_order():
     assert near.errors.tolist() == [[35.5, 35.5], [2.0, 2.0]]
     many = moment_orders(frozen({"shared": 40, "specific": 60}, (94, 90), 0.5, gram=EYE))
     assert many.errors[1].tolist() == [3.5, 3.5]  # the specific block forgets its own past, not the noise from shared
-    fresh = moment_orders(frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE, start="zero"))
-    assert fresh.step_sizes.tolist() == [3.5, 3.5]  # a step from zero has no other past than shared's
+    tasks = [Task(5, 0.5, {"a": "u"}, ("a",)), Task(20, 0.5, {"a": "u", "c": "w"}, ("c",))]
+    fresh = moment_orders(TaskSequence({"a": 7, "c": 40}, tasks, {"a": np.ones((2, 2)), "c": np.ones((2, 2))}))
+    assert fresh.step_sizes.tolist() == [1.5, 1.5]  # c was never trained: its step has no other past than a's
 
 
 def test_frozen_errors_are_noise_even_without_label_noise():
