@@ -135,7 +135,7 @@ def test_meta_runs_of_other_seeds_share_no_draws(monkeypatch):
 
 
 def test_too_high_and_too_low_are_the_formulas(monkeypatch):
-    """Draws whose deviation lies above the right formula by delta: a formula that is too high by delta is right about them."""
+    """Draws whose deviation lies above the right formula by delta: one that is too high by delta is right about them."""
 
     def sampler(*args, **_):
         found = stand_in(*args)
