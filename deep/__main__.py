@@ -1,56 +1,49 @@
-"""Entry point of `python -m deep`: parses the options, runs the command, reports errors with exit status 2."""
+"""Entry point of `python -m deep`: parses the options and runs the command."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.data import DataCommand
-from deep.commands.linear import LinearCommand
-from deep.commands.path import PathCommand
-from deep.commands.resume import ResumeCommand
-from deep.commands.run import INTERRUPTED_STATUS, RunCommand
-from deep.commands.show import ShowCommand
-from deep.commands.status import StatusCommand
-from deep.commands.streams import StreamsCommand
-from deep.commands.study import StudyCommand
-from theory.errors import DriftlawError
+from theory.exits import command_line
 
-DESCRIPTION = "Continual learning of deep networks: data sets, streams of tasks, training."
-Command = (
-    Annotated[DataCommand, tyro.conf.subcommand("data")]
-    | Annotated[StreamsCommand, tyro.conf.subcommand("streams")]
-    | Annotated[RunCommand, tyro.conf.subcommand("run")]
-    | Annotated[StatusCommand, tyro.conf.subcommand("status")]
-    | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
-    | Annotated[ShowCommand, tyro.conf.subcommand("show")]
-    | Annotated[StudyCommand, tyro.conf.subcommand("study")]
-    | Annotated[PathCommand, tyro.conf.subcommand("path")]
-    | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
-)
+DESCRIPTION = """Continual learning of deep networks: data sets, streams of tasks, training.
+
+Exit status: 0; 2 for bad input, what the machine lacks, or a run that failed; 130 after an interrupt.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 0, 1 where runs failed, 2 for an error that the message explains, 130 for Ctrl-C."""
-    try:
-        command = tyro.cli(Command, args=arguments, prog="python -m deep", description=DESCRIPTION)
-        status = command.run()
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # A reader such as head has closed; without this Python reports it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return INTERRUPTED_STATUS
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run a command and return the exit status of `theory.exits`."""
+    return command_line(lambda: _command(arguments).run())
+
+
+def _command(arguments: Sequence[str] | None) -> Any:
+    from deep.commands.data import DataCommand
+    from deep.commands.linear import LinearCommand
+    from deep.commands.path import PathCommand
+    from deep.commands.resume import ResumeCommand
+    from deep.commands.run import RunCommand
+    from deep.commands.show import ShowCommand
+    from deep.commands.status import StatusCommand
+    from deep.commands.streams import StreamsCommand
+    from deep.commands.study import StudyCommand
+
+    commands = (
+        Annotated[DataCommand, tyro.conf.subcommand("data")]
+        | Annotated[StreamsCommand, tyro.conf.subcommand("streams")]
+        | Annotated[RunCommand, tyro.conf.subcommand("run")]
+        | Annotated[StatusCommand, tyro.conf.subcommand("status")]
+        | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
+        | Annotated[ShowCommand, tyro.conf.subcommand("show")]
+        | Annotated[StudyCommand, tyro.conf.subcommand("study")]
+        | Annotated[PathCommand, tyro.conf.subcommand("path")]
+        | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
+    )
+    return tyro.cli(commands, args=arguments, prog="python -m deep", description=DESCRIPTION)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
-from theory.errors import DriftlawError, InputError
+from theory.errors import InputError
+from theory.exits import STANDS, command_line, interrupt_says
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,15 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status (0, 2 for an error of the user, 130 after an interruption)."""
-    options = tyro.cli(Options, args=arguments, prog="python -m figures")
-    try:
+    """Run the command line; return the exit status of `theory.exits`."""
+    return command_line(lambda: _run(tyro.cli(Options, args=arguments, prog="python -m figures")))
+
+
+def _run(options: Options) -> int:
+    kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
+    with interrupt_says(f"{kept}; the same command continues from there"):
         draw_all(options)
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
-        print(f"\ninterrupted: {kept}; the same command continues from there", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # A reader such as head has closed; without this Python reports it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
+    return STANDS
 
 
 def draw_all(options: Options) -> None:

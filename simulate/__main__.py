@@ -15,9 +15,9 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 from simulate.calibration_command import Calibrate
 from simulate.files import replace_file, require_writable
-from simulate.sweeps.command import INTERRUPTED, Sweep
-from theory.errors import DriftlawError, InputError
-from theory.exits import STANDS, WRONG
+from simulate.sweeps.command import Sweep
+from theory.errors import InputError
+from theory.exits import STANDS, WRONG, command_line
 
 SCHEMA = 1  # of the JSON output
 
@@ -200,27 +200,20 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; returns the exit status of `theory.exits`."""
+    return command_line(lambda: _command(arguments).run())
+
+
+def _command(arguments: list[str] | None) -> Any:
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
     commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
     commands |= Annotated[Calibrate, subcommand("calibrate")]
-    command = tyro.cli(
+    return tyro.cli(
         FlagCreatePairsOff[commands],
         prog="python -m simulate",
         description="Check formulas of continual learning against simulation, and sweep over many experiments.",
         args=arguments,
     )
-    try:
-        return command.run()
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        print("interrupted; nothing was judged", file=sys.stderr)
-        return INTERRUPTED
 
 
 if __name__ == "__main__":

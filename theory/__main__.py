@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from theory.errors import DriftlawError, InputError
-from theory.formula import Formula
+from theory.errors import InputError
+from theory.exits import STANDS, command_line
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,14 @@ class Export:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status (2 for bad input)."""
+    """Run the command line; returns the exit status of `theory.exits`."""
+    return command_line(lambda: _run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     command = tyro.cli(List | Show | Eval | Export, args=arguments, prog="python -m theory", description=__doc__)
-    try:
-        print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-    return 0
+    print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
+    return STANDS
 
 
 def _dump(value: Any) -> str:
@@ -90,6 +88,7 @@ def _list(command: List) -> str:
 
 
 def _show(command: Show) -> str:
+    from theory.formula import Formula
     from theory.formulas import SLOTS, find
     from theory.notations import code, describe
 
@@ -118,6 +117,7 @@ def _show(command: Show) -> str:
 
 
 def _evaluate(command: Eval) -> str:
+    from theory.formula import Formula
     from theory.formulas import find
 
     formula = find(command.name)

@@ -1,7 +1,100 @@
-"""Exit statuses of every command: what came out, told apart from what went wrong."""
+"""How every command ends: exit statuses that tell what came out from what went wrong, and one line that says what."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+
+from theory.errors import DriftlawError
 
 STANDS = 0  # everything that was asked stands
 WRONG = 1  # a statement is wrong
-BAD_INPUT = 2  # the input or the machine: memory, disk, a file that cannot be written
+BAD_INPUT = 2  # the input or the machine: memory, disk, a file that cannot be written; a fault of the program too
 OPEN = 3  # nothing is wrong, something is undecided or not testable
 INTERRUPTED = 130  # Ctrl-C, as shells say it
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def command_line(run: Callable[[], int]) -> int:
+    """Run a command, turn whatever ends it into an exit status and a line on standard error; return the status.
+
+    Standard output is flushed here: a full disk shows when buffers are written, not when a line is printed. Imports
+    belong into ``run`` where they take long, so that an interrupt while they run is an interrupt too.
+
+    Parameters
+    ----------
+    run : callable
+        Returns the status. May raise `DriftlawError` for what is wrong with the input, and whatever else goes wrong;
+        `SystemExit`, with which option parsers end, passes.
+    """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by who called us, `>&-`; option parsers and print do not expect that
+            setattr(sys, stream, open(os.devnull, "w"))
+    status = STANDS
+    try:
+        try:
+            status = run()
+        except SystemExit as stop:
+            status = stop.code or STANDS
+            _flush()
+            raise
+        _flush()
+        return status
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError) and not _flush_or_drop("\n"):  # `... | head` has seen enough
+            return status
+        _tell(_reason(error))
+        _flush_or_drop()
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else BAD_INPUT
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case KeyboardInterrupt():
+            return "\n" + ": ".join(["interrupted", *map(str, error.args)])
+        case DriftlawError():
+            return f"error: {error}"
+        case MemoryError():
+            size = str(error) or "no size is known"
+            return f"error: memory ran out ({size}); make the experiment smaller, or take fewer trials or workers"
+        case OverflowError():
+            return f"error: a number is beyond double precision ({error}); take smaller ones"
+        case OSError():
+            place = error.filename or ("the system" if _flush_or_drop() else "standard output")
+            remedy = "free space or choose another place" if error.errno in _FULL else "check that it is there and yours to use"
+            return f"error: {place}: {error.strerror or error}; {remedy}"
+    return f"{traceback.format_exc()}error: this is a fault of driftlaw and no verdict; please report the lines above"
+
+
+@contextlib.contextmanager
+def interrupt_says(kept: str) -> Iterator[None]:
+    """Let an interrupt of the work inside say what is kept of it, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(kept) from None
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # where nobody is left to be told
+        print(text, file=sys.stderr, flush=True)
+
+
+def _flush(last: str = "") -> None:
+    print(last, end="", flush=True)
+
+
+def _flush_or_drop(last: str = "") -> bool:
+    """Write what standard output holds, or let it go nowhere: Python would try once more at its end, and complain."""
+    try:
+        _flush(last)
+    except OSError:
+        with contextlib.suppress(OSError):  # what tests put in place of standard output has no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

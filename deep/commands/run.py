@@ -19,11 +19,10 @@ from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
 from simulate.files import require_writable
 from theory.errors import DriftlawError
+from theory.exits import BAD_INPUT, STANDS, interrupt_says
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
-
-INTERRUPTED_STATUS = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class RunCommand(Settings, Training):
 
 
 def train_and_report(configs: list[RunConfig], source: DataSource, training: Training) -> int:
-    """Train runs and print their records; return the exit status, 1 if a run failed.
+    """Train runs and print their records; return the exit status, 2 if a run failed: nothing is judged here.
 
     Raises
     ------
@@ -62,11 +61,9 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
     found: dict[str, RunRecord] = {}
     problem: DriftlawError | None = None
     try:
-        for record in train_runs(configs, training.out, source, training.workers):
-            found[record.key] = record
-    except KeyboardInterrupt:
-        print(f"\ninterrupted: `{_resume(training, source)}` goes on from the last finished tasks", file=sys.stderr)
-        return INTERRUPTED_STATUS
+        with interrupt_says(f"`{_resume(training, source)}` goes on from the last finished tasks"):
+            for record in train_runs(configs, training.out, source, training.workers):
+                found[record.key] = record
     except DriftlawError as error:
         if not found:
             raise
@@ -85,7 +82,7 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
         print(f"failed: {run_name(record.config)} (run {record.key[:SHOWN]}): {record.failure.reason}", file=sys.stderr)
     if problem is not None:
         raise problem
-    return int(bool(failed))
+    return BAD_INPUT if failed else STANDS
 
 
 def _resume(training: Training, source: DataSource) -> str:

@@ -11,13 +11,13 @@ import tyro
 
 from deep.checks import known
 from deep.commands.options import DataOptions, print_json
-from deep.commands.run import INTERRUPTED_STATUS
 from deep.records import write_records
 from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
 from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
 from simulate.files import require_writable
+from theory.exits import STANDS, interrupt_says
 
 STUDIES = ("hybrid",)
 
@@ -61,12 +61,9 @@ class StudyCommand(DataOptions):
         chosen_device(self.device)  # before hundreds of runs find out
         source = DataSource(self.data_root, self.download)
         setting = Setting(self.out, source, self.workers, self.device, self.own_parts, lambda text: print(text, file=sys.stderr, flush=True))
-        try:
+        with interrupt_says("the same command goes on from the last finished tasks"):
             study = run_study(preset, self.phase, self.protocol or self.out / f"protocol-{preset.name}.json", setting)
-        except KeyboardInterrupt:
-            print("\ninterrupted: the same command goes on from the last finished tasks", file=sys.stderr)
-            return INTERRUPTED_STATUS
         if self.records is not None:
             write_records(self.records, study.records)
         print_json(study.json()) if self.json else print(study.text())
-        return 0
+        return STANDS

@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
-from theory.errors import DriftlawError
+from theory.exits import STANDS, command_line
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,17 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status (0, 2 for an error of the user)."""
-    options = tyro.cli(Options, args=arguments, prog="python -m figures.report")
+    """Run the command line; return the exit status of `theory.exits`."""
+    return command_line(lambda: _run(tyro.cli(Options, args=arguments, prog="python -m figures.report")))
+
+
+def _run(options: Options) -> int:
     from figures.report.page import write_report
 
-    try:
-        path = write_report(options.out, options.verdicts)
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    path = write_report(options.out, options.verdicts)
     here = Path.cwd()
     print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")
-    return 0
+    return STANDS
 
 
 if __name__ == "__main__":

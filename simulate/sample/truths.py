@@ -74,10 +74,17 @@ def block_truths(seq: TaskSequence, block: str) -> BlockTruths:
     Raises
     ------
     InputError
-        If an entry is a symbol, or if no vectors in the block have the Gram matrix.
+        If an entry is a symbol, if no vectors in the block have the Gram matrix, or if vectors of its dimension are beyond
+        the machine's memory.
     """
     dimension, users = as_int(seq.blocks[block], f"the dimension of block {block!r}"), seq.users(block)
-    fixed = np.zeros((len(users), dimension))
+    try:
+        fixed = np.zeros((len(users), dimension))
+    except (MemoryError, OverflowError, ValueError):  # the latter two where not even an address is left
+        raise InputError(
+            f"the dimension of block {block!r} is {dimension}, beyond this machine's memory; make the block smaller, or take "
+            "method='reduced', whose memory does not grow with the dimensions"
+        ) from None
     if users and block in seq.gram:
         fixed[:] = realise_gram(*named_gram(seq, block), dimension, block)
         return BlockTruths(users, fixed, ())

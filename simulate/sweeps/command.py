@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from theory.errors import InputError
-
-INTERRUPTED = 130
+from theory.exits import OPEN, STANDS, interrupt_says
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,11 @@ class Sweep:
         wanted = load_sweep(self.file)
         folder = self.store or self.file.with_suffix(".sweep")
         started = time.perf_counter()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("always", RuntimeWarning)
-                warnings.showwarning = _show
-                result = self._sweep(wanted, folder)
-        except KeyboardInterrupt:
-            print(f"interrupted; finished chunks are kept in {folder}, run the same command again to go on", file=sys.stderr)
-            return INTERRUPTED
+        kept = f"finished chunks are kept in {folder}, run the same command again to go on"
+        with interrupt_says(kept), warnings.catch_warnings():
+            warnings.simplefilter("always", RuntimeWarning)
+            warnings.showwarning = _show
+            result = self._sweep(wanted, folder)
         if self.out is not None:
             result.write(self.out)
         self._print(result, time.perf_counter() - started)
