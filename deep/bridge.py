@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from deep.checks import whole
 from deep.gaussian import GaussianTask, gaussian_tasks, heavy_ball
 from deep.records import built
 from simulate.evidence import Estimate
@@ -129,6 +130,7 @@ def train_linear(
     """
     import torch
 
+    trials, seed = whole(trials, "the number of trials", 1), whole(seed, "the seed", 0)
     torch.set_num_threads(1)  # the products are small: more threads wait for each other, and sum in another order
     parts = []
     for number, first in enumerate(range(0, trials, TRIALS_AT_ONCE)):

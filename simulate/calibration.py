@@ -111,6 +111,8 @@ def calibrate(
     for name, value, least in (("meta_runs", meta_runs, 1), ("seed", seed, 0)):
         if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value < _SEEDS:
             raise InputError(f"{name} is {value!r}; give a whole number of at least {least} and below {_SEEDS}")
+    if not 0 < false_alarm < 1:
+        raise InputError(f"false_alarm is {false_alarm!r}; give a number between 0 and 1, such as 1e-3")
     jobs = [
         Job(subject, first, min(META_RUNS_PER_JOB, meta_runs - first), seed)
         for first in range(0, meta_runs, META_RUNS_PER_JOB)

@@ -47,7 +47,10 @@ def require_writable(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir()
+        with tempfile.TemporaryFile(dir=path.parent):  # rights alone do not tell
+            pass
+        # a folder cannot be replaced by a file, a device, pipe or socket must not
+        writable = os.access(path, os.W_OK) and path.is_file() if path.exists() else True
     except OSError:
         writable = False
     if not writable:

@@ -10,9 +10,11 @@ import tyro
 from tqdm import tqdm
 
 from deep.bridge import BridgeRecord, bridge_record
+from deep.checks import whole
 from deep.commands.options import print_json, table
 from deep.records import to_json, write_records
 from simulate.files import require_writable
+from theory.errors import InputError
 from theory.problem import Task, TaskSequence
 
 BLOCKS = {"shared, kept": 20, "shared, trained": 20, "specific": 60}
@@ -41,6 +43,9 @@ class LinearCommand:
 
     def run(self) -> int:
         """Train, print the estimates; return the exit status."""
+        if not self.second_samples:
+            raise InputError("--second-samples names none, so nothing would be trained; give at least one number")
+        whole(self.trials, "the number of trials", 2)  # one has no standard error
         if self.records is not None:
             require_writable(self.records)
         jobs = [(samples, *training) for samples in self.second_samples for training in TRAININGS]

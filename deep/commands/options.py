@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deep.runs.folder import RunsFolder
+from theory.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataRootOption:
@@ -22,6 +25,13 @@ class DataOptions(DataRootOption):
 
     own_parts: bool = False
     """Divide the official test images in two where the training part cannot be found."""
+
+
+def existing(out: Path) -> RunsFolder:
+    """Return a folder of runs that is to be read; InputError if there is no such folder."""
+    if not out.exists():
+        raise InputError(f"there is no run in {out}, which is no folder; give the --out of `python -m deep run`")
+    return RunsFolder(out)
 
 
 def print_json(value: Any) -> None:

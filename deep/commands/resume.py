@@ -8,10 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from deep.commands.options import DataRootOption
+from deep.commands.options import DataRootOption, existing
 from deep.commands.run import Training, train_and_report
 from deep.runs.execute import DataSource
-from deep.runs.folder import INTERRUPTED, RunsFolder
+from deep.runs.folder import INTERRUPTED
 from deep.runs.names import SHOWN, run_name
 
 
@@ -28,7 +28,7 @@ class ResumeCommand(DataRootOption, Training):
         """Train, print the records; return the exit status, 2 if runs had to be left alone."""
         from deep.training.config import RunConfig
 
-        folder = RunsFolder(self.out)
+        folder = existing(self.out)
         states = [folder.find(self.run_key)] if self.run_key else folder.states()
         configs, left = [], []
         for state in states:

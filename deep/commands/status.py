@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep.commands.options import print_json
+from deep.commands.options import existing, print_json
 from deep.commands.reports import states_table
-from deep.runs.folder import DEFAULT, INTERRUPTED, RunsFolder, RunState
+from deep.runs.folder import DEFAULT, INTERRUPTED, RunState
 from deep.runs.names import SHOWN
 
 
@@ -22,7 +22,7 @@ class StatusCommand:
 
     def run(self) -> int:
         """Print the runs; return the exit status."""
-        states = RunsFolder(self.out).states()
+        states = existing(self.out).states()
         if self.json:
             print_json([_state_record(state) for state in states])
         elif not states:

@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
+from theory.errors import InputError
 from theory.exits import STANDS, command_line
 
 
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: Options) -> int:
     from figures.report.page import write_report
 
+    if not any(path.suffix in (".svg", ".png") for path in options.out.glob("*.*")):
+        raise InputError(f"no figures lie in {options.out}; draw them with `python -m figures --out {options.out}`, or name their folder")
     path = write_report(options.out, options.verdicts)
     here = Path.cwd()
     print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")

@@ -7,6 +7,7 @@ p = 100, and less where p is larger.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from numbers import Integral, Real
@@ -132,7 +133,7 @@ def _check_options(trials: Any, memory_limit: Any, workers: Any) -> None:
         raise InputError(f"trials is {trials!r}; give a whole number of at least 1")
     if workers is not None and (not _is_whole(workers) or workers < 1):
         raise InputError(f"workers is {workers!r}; give a whole number of threads of at least 1, or None for all cores")
-    if not isinstance(memory_limit, Real) or isinstance(memory_limit, bool) or not memory_limit > 0:
+    if not isinstance(memory_limit, Real) or isinstance(memory_limit, bool) or not 0 < memory_limit < math.inf:
         raise InputError(f"memory_limit is {memory_limit!r}; give a positive number of bytes, such as 2**30")
 
 

@@ -23,8 +23,8 @@ class Sweep:
     The Python file defines build (makes a TaskSequence of a case), targets (such as "forgetting", one or a list) and
     cases (a list of mappings) or grid (a mapping from parameter to its values).
 
-    Exit status: 0, with a warning where a precision was not reached; 2 for a mistake in the input or a point that fails;
-    130 after an interrupt.
+    Exit status: 0; 3, with a warning, where a precision was not reached; 2 for a mistake in the input, what the machine
+    lacks, or a point that fails; 130 after an interrupt.
     """
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
@@ -63,7 +63,8 @@ class Sweep:
     def run(self) -> int:
         """Run the sweep; returns the exit status."""
         from simulate.lemma import load_sweep
-        from simulate.sweeps.result import check_output
+        from simulate.sweeps.result import INFINITE, check_output
+        from simulate.sweeps.result import OPEN as MISSED
 
         if self.out is not None:
             check_output(self.out)
@@ -78,7 +79,7 @@ class Sweep:
         if self.out is not None:
             result.write(self.out)
         self._print(result, time.perf_counter() - started)
-        return 0
+        return STANDS if self.precision is None or {row.status for row in result.rows}.isdisjoint((MISSED, INFINITE)) else OPEN
 
     def _sweep(self, wanted: Any, store: Path) -> Any:
         from simulate.sweeps.driver import sweep

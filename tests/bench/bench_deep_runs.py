@@ -22,7 +22,7 @@ from deep.runs.execute import train_runs
 from deep.training.config import RunConfig
 from simulate.files import replace_file
 from simulate.machine import cores
-from theory.errors import DriftlawError
+from theory.exits import STANDS, command_line
 
 SCHEMA = 1
 GOALS = {"cpu": 0.9, "cuda": 0.5}  # of the number of workers: 1.8 times on two cores, 8 times on a GPU with 16 cores
@@ -77,17 +77,13 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, help="file of JSON lines")
     options = parser.parse_args()
-    try:
-        row = measure(options.runs, options.epochs, options.workers, options.device)
-        print(table(row), end="")
-        if options.out is not None:
-            rows = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device}, row]
-            replace_file(options.out, "".join(json.dumps(line) + "\n" for line in rows).encode())
-    except (DriftlawError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    row = measure(options.runs, options.epochs, options.workers, options.device)
+    print(table(row), end="")
+    if options.out is not None:
+        rows = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device}, row]
+        replace_file(options.out, "".join(json.dumps(line) + "\n" for line in rows).encode())
+    return STANDS
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

@@ -33,7 +33,7 @@ from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
 from simulate.files import replace_file
-from theory.errors import DriftlawError
+from theory.exits import STANDS, command_line
 
 SCHEMA = 1
 GOAL, CAPTURED_GOAL = 1.1, 1 / 3  # the latter for networks that a GPU computes faster than Python can launch
@@ -141,24 +141,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="file of JSON lines")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    try:
-        device = chosen_device(options.device)
-    except DriftlawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    device = chosen_device(options.device)
     rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device, "threads": 1}]
     for case in CASES:
         if case[0] in options.networks:
             rows += measure(*case, options.seconds, device)
     print(table(rows), end="")
     if options.out is not None:
-        try:
-            replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
-        except OSError as error:
-            print(f"error: cannot write {options.out}: {error.strerror}; make its folder or choose another file", file=sys.stderr)
-            return 2
-    return 0
+        replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return STANDS
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

@@ -26,7 +26,7 @@ from simulate.files import replace_file, require_writable
 from simulate.machine import cores
 from simulate.sample import reduced
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory.errors import InputError
+from theory.exits import STANDS, command_line
 
 RECORDS = Path(__file__).resolve().parents[2] / "figures" / "records"
 SCHEMA = 1
@@ -54,8 +54,8 @@ class Options:
     """Cases of every family whose verdicts are compared; all by default, 0 leaves the study out."""
 
 
-def main(options: Options) -> None:
-    """Measure, write the record and print the table."""
+def main(options: Options) -> int:
+    """Measure, write the record and print the table; return the exit status."""
     require_writable(options.out)
     rows = [{"kind": "machine", "schema": SCHEMA, **machine()}]
     points = [Experiment(t, SAMPLES, p) for t in options.tasks for p in options.parameters]
@@ -70,6 +70,7 @@ def main(options: Options) -> None:
     replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
     replace_file(options.out.with_suffix(".txt"), text.encode())
     print(text, end="")
+    return STANDS
 
 
 def measure(point: Experiment, seconds: float, contenders: dict[str, Contender]) -> list[dict[str, Any]]:
@@ -126,8 +127,4 @@ def _time(name: str, contender: Contender, point: Experiment, trials: int) -> fl
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options, description="Measure the samplers and write the record."))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(command_line(lambda: main(tyro.cli(Options, description="Measure the samplers and write the record."))))
