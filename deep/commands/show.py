@@ -8,10 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from deep.commands.options import existing, print_json
+from deep.commands.options import print_json
 from deep.commands.reports import record_text
 from deep.records import to_json
-from deep.runs.folder import DEFAULT
+from deep.runs.folder import DEFAULT, RunsFolder
 from theory.errors import InputError
 
 
@@ -28,7 +28,7 @@ class ShowCommand:
 
     def run(self) -> int:
         """Print the record; return the exit status."""
-        state = existing(self.out).find(self.run_key)
+        state = RunsFolder(self.out).find(self.run_key)
         if state.record is None:
             remedy = f"it was started by {state.obstacle}" if state.obstacle else f"`python -m deep resume --out {self.out}` goes on with it"
             raise InputError(f"the run {state.key[:10]} is {state.status} and has no record yet; {remedy}")

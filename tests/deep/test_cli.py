@@ -53,7 +53,7 @@ def test_a_closed_reader_is_no_crash(tmp_path):
     command = [sys.executable, "-m", "deep", "data", "--data-root", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
-        assert process.stderr.read() == "" and process.wait() == 1
+        assert process.stderr.read() == "" and process.wait() == 0
 
 
 def test_neither_torch_nor_a_formula_is_loaded():

@@ -251,6 +251,7 @@ def test_an_unexpected_verdict_stands_out(checked, tmp_path):
     ],
 )
 def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsys):
+    (tmp_path / "mine.svg").write_text("<svg/>")
     path = tmp_path / "verdicts.json"
     if content is not None:
         path.write_text(content)
@@ -272,6 +273,7 @@ def test_a_table_that_does_not_fit_is_an_error(tmp_path):
 @pytest.mark.parametrize("in_the_way", ["report", "report/index.html/folder"])
 def test_an_unwritable_place_is_an_error(in_the_way, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("figures.report.page.build", lambda pictures, run: "page")
+    (tmp_path / "mine.svg").write_text("<svg/>")
     (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / in_the_way).write_text("")
     before = sorted(tmp_path.rglob("*"))

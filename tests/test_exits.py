@@ -1,0 +1,210 @@
+"""How commands end: exit statuses and messages of every entry point, for bad input, a full disk, an interrupt, a crash."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import simulate.calibration
+from simulate import simulate as sample
+from simulate.files import require_writable
+from theory import one_block
+from theory.errors import InputError
+from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line, interrupt_says
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")
+ENDS = [
+    (InputError("p is 0"), BAD_INPUT, "error: p is 0"),
+    (MemoryError("Unable to allocate 14.6 TiB"), BAD_INPUT, "14.6 TiB"),
+    (OSError(errno.ENOSPC, "No space left on device", "rows.csv"), BAD_INPUT, "error: rows.csv: No space left"),
+    (PermissionError(errno.EACCES, "Permission denied", "rows.csv"), BAD_INPUT, "error: rows.csv: Permission denied"),
+    (OverflowError("int too large"), BAD_INPUT, "double precision"),
+    (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
+]
+
+
+def main(program, *arguments):
+    return importlib.import_module(f"{program}.__main__").main([str(argument) for argument in arguments])
+
+
+def raising(error):
+    def run(*_, **__):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
+def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
+    monkeypatch.setattr("tyro.cli", raising(error))
+    assert main(program) == status
+    out, err = capsys.readouterr()
+    assert message in err and len(err.strip().splitlines()) == 1 and not out
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_crash_is_no_verdict(program, monkeypatch, capsys):
+    monkeypatch.setattr("tyro.cli", raising(ZeroDivisionError("division by zero")))
+    assert main(program) == BAD_INPUT
+    err = capsys.readouterr().err
+    assert "Traceback" in err and "ZeroDivisionError" in err and err.splitlines()[-1].startswith("error: ")
+
+
+def test_an_interrupt_says_what_is_kept(capsys):
+    def run():
+        with interrupt_says("the rows are kept"):
+            raise KeyboardInterrupt
+
+    assert command_line(run) == INTERRUPTED and capsys.readouterr().err == "\ninterrupted: the rows are kept\n"
+
+
+class Closed(io.StringIO):
+    """Standard output whose reader has left."""
+
+    def flush(self):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("status", [STANDS, WRONG])
+def test_a_reader_that_leaves_changes_no_status_and_hears_no_complaint(status, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert command_line(lambda: status) == status and not capsys.readouterr().err
+
+
+def test_a_broken_pipe_elsewhere_is_an_error(capsys):
+    assert command_line(raising(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == BAD_INPUT
+    assert "Broken pipe" in capsys.readouterr().err
+
+
+def shell(command, **environment):
+    command = command.replace("python", sys.executable)
+    return subprocess.run(
+        command, shell=True, executable="/bin/bash", cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
+@pytest.mark.parametrize(
+    ("command", "status", "message"),
+    [
+        pytest.param(
+            "python -m theory export >/dev/full", BAD_INPUT, "error: standard output: No space left",
+            marks=pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device"),
+        ),
+        ("python -m theory list | true; exit ${PIPESTATUS[0]}", STANDS, ""),
+        ("python -m theory --help >&-", STANDS, ""),
+    ],
+)  # fmt: skip
+def test_standard_output_that_is_full_left_or_closed(command, status, message):
+    done = shell(command, PYTHONUNBUFFERED="1")
+    assert done.returncode == status and done.stderr.startswith(message) and done.stderr.count("\n") == bool(message)
+
+
+@pytest.mark.parametrize(("program", "command", "module"), [("theory", "export", "sympy"), ("deep", "status", "scipy")])
+def test_an_interrupt_of_slow_imports_is_an_interrupt(program, command, module):
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        f"from {program}.__main__ import main\n"
+        f"sys.exit(main([{command!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == INTERRUPTED and done.stderr == "\ninterrupted\n" and not done.stdout
+
+
+SWEEP = """
+from theory import one_block
+
+def build(p, sigma):
+    return one_block(p, (5, 5), sigma, gram=[[1.0, 0.5], [0.5, 1.0]])
+
+targets, cases = ["forgetting"], [{"p": PARAMETERS, "sigma": 0.1}]
+"""
+EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("theory", ("show", "")),
+        ("theory", (*EVAL, "p=40")),
+        ("theory", (*EVAL, "p=1" + 400 * "0")),
+        ("simulate", ("check", "{tmp}/none.py")),
+        ("simulate", ("verify", "nothing")),
+        ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
+        ("simulate", ("robustness", "--cases", "0")),
+        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
+        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "nan")),
+        ("simulate", ("calibrate", "--meta-runs", "-1")),
+        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
+        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
+        ("deep", ("data", "nothing")),
+        ("deep", ("streams", "split-digits", "--tasks", "0")),
+        ("deep", ("run", "--orders")),
+        ("deep", ("run", "--seeds")),
+        ("deep", ("path", "--orders")),
+        ("deep", ("path", "--seeds")),
+        ("deep", ("status", "--out", "{tmp}/nowhere")),
+        ("deep", ("resume", "--out", "{tmp}/nowhere")),
+        ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
+        ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
+        ("deep", ("linear", "--trials", "0")),
+        ("deep", ("linear", "--trials", "-1")),
+        ("deep", ("linear", "--trials", "1")),
+        ("deep", ("linear", "--trials", "2", "--seed", "-1")),
+        ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
+        ("deep", ("linear", "--second-samples")),
+        ("figures", ("nothing", "--out", "{tmp}/nowhere")),
+        ("figures.report", ("--out", "{tmp}/nowhere")),
+        ("figures.report", ("--out", "{tmp}")),
+        ("figures.report", ("--out", "{tmp}", "--verdicts", "{tmp}/none.json")),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value,
+)
+def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, capsys):
+    (tmp_path / "sweep.py").write_text(SWEEP.replace("PARAMETERS", str(10**12)))
+    status = main(program, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
+    out, err = capsys.readouterr()
+    assert status == BAD_INPUT and err.startswith("error: ") and "Traceback" not in err and not out
+    assert not (tmp_path / "nowhere").exists() and not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("parameters", [10**12, 10**20])
+def test_dimensions_beyond_memory_are_refused_early(parameters):
+    seq = one_block(parameters, (5, 5), 0.1, gram=[[1.0, 0.5], [0.5, 1.0]])
+    with pytest.raises(InputError, match="reduced"):
+        sample(seq, 4)
+    if parameters < 2**63:  # what it names takes them
+        assert sample(seq, 4, method="reduced").errors_sample.shape == (4, 2, 2)
+
+
+def test_a_broken_promise_of_the_verdicts_is_status_1(monkeypatch, capsys):
+    class Report:
+        def __init__(self, broken):
+            self.broken, self.rows = broken, list
+
+    for broken, status in (([], STANDS), (["a rate"], WRONG)):
+        monkeypatch.setattr(simulate.calibration, "calibrate", lambda *_, found=Report(broken), **__: found)
+        assert main("simulate", "calibrate", "--json") == status
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+def test_a_device_or_pipe_is_never_replaced_by_a_file(tmp_path):
+    path = tmp_path / "pipe.json"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"pipe\.json"):
+        require_writable(path)
+    assert stat.S_ISFIFO(path.stat().st_mode)
