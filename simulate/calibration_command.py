@@ -51,7 +51,8 @@ class Calibrate:
             require_writable(self.out)
         started = time.perf_counter()
         store = None if self.store is None else RunStore(self.store)
-        kept = f"finished parts are kept in {self.store}, run the same command again to go on" if store else "nothing was kept"
+        again = f"finished parts are kept in {self.store}, run the same command again to go on"
+        kept = again if store else "nothing was kept"
         with interrupt_says(kept):
             report = calibrate(
                 self.meta_runs, seed=self.seed, false_alarm=self.false_alarm, store=store, workers=self.workers, progress=not self.json

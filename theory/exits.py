@@ -1,4 +1,4 @@
-"""How every command ends: exit statuses that tell what came out from what went wrong, and one line that says what."""
+"""How every command ends: statuses that tell what came out from what went wrong, and a line that says what."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from theory.errors import DriftlawError
 
 STANDS = 0  # everything that was asked stands
 WRONG = 1  # a statement is wrong
-BAD_INPUT = 2  # the input or the machine: memory, disk, a file that cannot be written; a fault of the program too
+BAD_INPUT = 2  # the input, the machine (memory, disk, a file that cannot be written) or a fault of the program
 OPEN = 3  # nothing is wrong, something is undecided or not testable
 INTERRUPTED = 130  # Ctrl-C, as shells say it
 
@@ -21,19 +21,19 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def command_line(run: Callable[[], int]) -> int:
-    """Run a command, turn whatever ends it into an exit status and a line on standard error; return the status.
+    """Run a command, turn what ends it into an exit status and a line on standard error; return the status.
 
-    Standard output is flushed here: a full disk shows when buffers are written, not when a line is printed. Imports
-    belong into ``run`` where they take long, so that an interrupt while they run is an interrupt too.
+    Standard output is flushed here: a full disk shows when buffers are written, not when a line is printed. Slow
+    imports belong into ``run``, so that an interrupt while they run is an interrupt too.
 
     Parameters
     ----------
     run : callable
-        Returns the status. May raise `DriftlawError` for what is wrong with the input, and whatever else goes wrong;
-        `SystemExit`, with which option parsers end, passes.
+        Returns the status. May raise `DriftlawError` for what is wrong with the input, and whatever else goes
+        wrong; `SystemExit`, with which option parsers end, passes.
     """
     for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:  # closed by who called us, `>&-`; option parsers and print do not expect that
+        if getattr(sys, stream) is None:  # closed by `>&-`, which option parsers do not expect
             setattr(sys, stream, open(os.devnull, "w"))
     status = STANDS
     try:
@@ -61,14 +61,17 @@ def _reason(error: BaseException) -> str:
             return f"error: {error}"
         case MemoryError():
             size = str(error) or "no size is known"
-            return f"error: memory ran out ({size}); make the experiment smaller, or take fewer trials or workers"
+            remedy = "make the experiment smaller, or take fewer trials or workers"
+            return f"error: memory ran out ({size}); {remedy}"
         case OverflowError():
             return f"error: a number is beyond double precision ({error}); take smaller ones"
         case OSError():
             place = error.filename or ("the system" if _flush_or_drop() else "standard output")
-            remedy = "free space or choose another place" if error.errno in _FULL else "check that it is there and yours to use"
+            full = error.errno in _FULL
+            remedy = "free space or choose another place" if full else "check that it is there and yours to use"
             return f"error: {place}: {error.strerror or error}; {remedy}"
-    return f"{traceback.format_exc()}error: this is a fault of driftlaw and no verdict; please report the lines above"
+    fault = "error: this is a fault of driftlaw and no verdict; please report the lines above"
+    return f"{traceback.format_exc()}{fault}"
 
 
 @contextlib.contextmanager
@@ -90,7 +93,7 @@ def _flush(last: str = "") -> None:
 
 
 def _flush_or_drop(last: str = "") -> bool:
-    """Write what standard output holds, or let it go nowhere: Python would try once more at its end, and complain."""
+    """Write what standard output holds, or drop it: Python would try once more at its end, and complain."""
     try:
         _flush(last)
     except OSError:

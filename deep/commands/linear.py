@@ -44,7 +44,7 @@ class LinearCommand:
     def run(self) -> int:
         """Train, print the estimates; return the exit status."""
         if not self.second_samples:
-            raise InputError("--second-samples names none, so nothing would be trained; give at least one number")
+            raise InputError("--second-samples names none, so nothing would be trained; give some")
         whole(self.trials, "the number of trials", 2)  # one has no standard error
         if self.records is not None:
             require_writable(self.records)

@@ -30,7 +30,7 @@ class DataOptions(DataRootOption):
 def existing(out: Path) -> RunsFolder:
     """Return a folder of runs that is to be read; InputError if there is no such folder."""
     if not out.exists():
-        raise InputError(f"there is no run in {out}, which is no folder; give the --out of `python -m deep run`")
+        raise InputError(f"there is no run in {out}, which is no folder; give the --out that `deep run` had")
     return RunsFolder(out)
 
 

@@ -41,7 +41,10 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class RunCommand(Settings, Training):
-    """Train a network on a stream of tasks, once for every order and seed, several at a time."""
+    """Train a network on a stream of tasks, once for every order and seed, several at a time.
+
+    Exit status: 0; 2 if a run failed, for bad input and for what the machine lacks; 130 after an interrupt.
+    """
 
     def run(self) -> int:
         """Train, print the records; return the exit status."""

@@ -74,7 +74,7 @@ class Settings(DataOptions):
         """Return the configuration of every run; InputError if there is none."""
         for name in ("orders", "seeds"):
             if not getattr(self, name):
-                raise InputError(f"--{name} names none, so nothing would be trained; give at least one number")
+                raise InputError(f"--{name} names none, so nothing would be trained; give some")
         return [self._config(order, seed) for seed in dict.fromkeys(self.seeds) for order in dict.fromkeys(self.orders)]
 
     def _config(self, order: int, seed: int) -> RunConfig:

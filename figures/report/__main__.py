@@ -34,7 +34,8 @@ def _run(options: Options) -> int:
     from figures.report.page import write_report
 
     if not any(path.suffix in (".svg", ".png") for path in options.out.glob("*.*")):
-        raise InputError(f"no figures lie in {options.out}; draw them with `python -m figures --out {options.out}`, or name their folder")
+        draws = f"python -m figures --out {options.out}"
+        raise InputError(f"no figures lie in {options.out}; draw them with `{draws}`, or name their folder")
     path = write_report(options.out, options.verdicts)
     here = Path.cwd()
     print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")
