@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -72,9 +71,7 @@ class Sweep:
         folder = self.store or self.file.with_suffix(".sweep")
         started = time.perf_counter()
         kept = f"finished chunks are kept in {folder}, run the same command again to go on"
-        with interrupt_says(kept), warnings.catch_warnings():
-            warnings.simplefilter("always", RuntimeWarning)
-            warnings.showwarning = _show
+        with interrupt_says(kept):
             result = self._sweep(wanted, folder)
         if self.out is not None:
             result.write(self.out)
@@ -103,7 +100,3 @@ class Sweep:
             print(f"{len(result.rows)} quantities, {kept:,} trials, {result.computed:,} of them computed now, {seconds:.1f} s")
         for warning in result.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-
-
-def _show(message: Warning | str, *_: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)

@@ -92,7 +92,7 @@ def test_a_run_whose_loss_exploded_is_no_finished_run(tmp_path, capsys):
     """All losses are finite, the stages dead: accuracy at chance and nothing to forget."""
     status, out, err = deep("run", "--learning-rate", 1000, "--epochs", 1, "--orders", 0, 1, "--workers", 1, "--out", tmp_path, capsys=capsys)
     states = RunsFolder(tmp_path).states()
-    assert status == 1 and [state.status for state in states] == ["failed"] * 2 and err.count("the training diverged: its mean loss was") == 2
+    assert status == 2 and [state.status for state in states] == ["failed"] * 2 and err.count("the training diverged: its mean loss was") == 2
     assert all(state.record.metrics is None and state.record.failure.task == 0 for state in states)
     shown = (out, deep("status", "--out", tmp_path, capsys=capsys)[1], *(deep("show", state.key, "--out", tmp_path, capsys=capsys)[1] for state in states))
     assert all("failed in task 0" in text and "the training diverged" in text for text in shown)

@@ -92,11 +92,20 @@ def test_files_hold_every_bit(capsys, file, tmp_path, name):
 
 def test_results_of_other_code_are_counted(capsys, file, tmp_path):
     outcome(capsys, file(), "--trials", 100)
-    for stored in (tmp_path / "mine.sweep").iterdir():
+    for stored in (tmp_path / "mine.sweep").glob("*.json"):
         stored.rename(stored.with_name(stored.name.split("-")[0] + "-0.json"))
     status, out, err = outcome(capsys, file(), "--trials", 100)
     assert status == 0 and err.startswith("warning: 4 of 4 points are stored from another version") and err.count("\n") == 1
     assert "400 of them computed now" in out
+
+
+def test_a_damaged_record_is_told_of_in_a_line(capsys, file, tmp_path):
+    outcome(capsys, file(), "--trials", 100)
+    damaged = sorted((tmp_path / "mine.sweep").glob("*.json"))[0]
+    damaged.write_text("half")
+    status, out, err = outcome(capsys, file(), "--trials", 100)
+    assert status == 0 and "100 of them computed now" in out
+    assert err.startswith(f"warning: the record {damaged} is damaged") and err.count("\n") == 1
 
 
 def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
