@@ -40,6 +40,7 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     key = figure_key(name, set(figures), trials, quick, figure.sources)
     if output.is_finished(name, key):
         return False
+    output.require_writable()
     table = figure.compute(Sampler(name, trials, output.points))
     with style():
         canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))

@@ -6,11 +6,10 @@ import hashlib
 import io
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulate.files import replace_file
+from simulate.files import remove_leftovers, replace_file
 from simulate.runs import RunStore
 from theory.errors import InputError
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 PICTURES = ("png", "svg", "pdf")
 SUFFIXES = (*PICTURES, "csv")
-_STALE = 3600  # seconds after which a temporary file has no writer any more
 # Dates and versions would make the bytes of equal pictures differ.
 _METADATA = {
     "png": {"Software": None},
@@ -34,16 +32,23 @@ class Output:
     Parameters
     ----------
     folder : path
-        Made if need be; simulated points and records of finished figures lie in its ``.store``.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written to.
+        Made when something is written; simulated points and records of finished figures lie in its
+        ``.store``.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self.points = RunStore(self.folder / ".store" / "points")
+        self.finished = RunStore(self.folder / ".store" / "figures")
+
+    def require_writable(self) -> None:
+        """Make the folder if need be, refuse one that cannot be written to, remove what killed runs left.
+
+        Raises
+        ------
+        InputError
+            If it cannot be made or written to.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
@@ -52,10 +57,8 @@ class Output:
             raise InputError(
                 f"cannot write to the folder {self.folder}: {error.strerror or error}; choose another --out or change its permissions"
             ) from None
-        self.points = RunStore(self.folder / ".store" / "points")
-        self.finished = RunStore(self.folder / ".store" / "figures")
         for place in (self.folder, self.points.root, self.finished.root):
-            _remove_stale(place)
+            remove_leftovers(place)
 
     def files(self, name: str) -> list[Path]:
         """Files of a figure, whether they exist or not."""
@@ -92,16 +95,6 @@ def _replace(path: Path, content: bytes) -> None:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out"
         ) from None
-
-
-def _remove_stale(folder: Path) -> None:
-    """Remove temporary files that a killed run left behind; younger ones may belong to a run beside this one."""
-    for path in folder.glob(".*.tmp"):
-        try:
-            if time.time() - path.stat().st_mtime > _STALE:
-                path.unlink()
-        except FileNotFoundError:
-            continue
 
 
 def _hash(content: bytes) -> str:

@@ -120,6 +120,8 @@ def calibrate(
     ]
     found = _stored(jobs, store)
     missing = [index for index, counts in enumerate(found) if counts is None]
+    if missing and store is not None:
+        store.require_writable()
     # the bar counts what is left to do
     results = run_jobs(meta_runs_of, [jobs[i] for i in missing], workers=workers, kind=kind, progress="calibrate" if progress else None)
     for place, counts in results:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulate.files import replace_file
+from simulate.files import locked, remove_leftovers, replace_file
 from simulate.keys import FORMAT, canonical, digest, json_value
 from theory.errors import InputError
 
@@ -26,20 +26,22 @@ class RunStore:
     Parameters
     ----------
     root : path
-        Made if need be.
-    writable : bool
-        Without it the store is only read: nothing is made, and the folder may be one that nobody can write to.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written to.
+        Made when something is stored: what is finished can be read from a folder that nobody may write to.
     """
 
-    def __init__(self, root: str | os.PathLike[str], writable: bool = True) -> None:
+    def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
-        if not writable:
-            return
+
+    def require_writable(self) -> None:
+        """Make the folder if need be, refuse one that cannot be written to, remove what killed writers left.
+
+        For before the long work, not after it.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be made or written to.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
@@ -47,6 +49,7 @@ class RunStore:
         except OSError as error:
             reason = error.strerror or error
             raise InputError(f"cannot write to the folder {self.root}: {reason}; choose another one or change its permissions") from None
+        remove_leftovers(self.root)
 
     def path(self, key: str) -> Path:
         """File of a key, whether it exists or not."""
@@ -93,13 +96,24 @@ class RunStore:
             raise InputError("the record is None, which stands for no record; store a value")
         record = json_value(record, "record")
         content = json.dumps({"format": FORMAT, "key": key, "checksum": digest(canonical(record)), "record": record}, allow_nan=False)
+        path = self.path(key)
         try:
-            replace_file(self.path(key), content.encode())
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content.encode(), tidy=False)
         except OSError as error:
-            raise InputError(f"cannot write {self.path(key)}: {error.strerror or error}; free space or choose another folder") from None
+            reason = error.strerror or error
+            raise InputError(f"cannot write {path}: {reason}; free space or choose another folder") from None
         return record
+
+    def update(self, key: str, merge: Callable[[Any | None], Any]) -> Any:
+        """Store what ``merge`` makes of the record of ``key``, None without one; nobody comes in between."""
+        with locked(self.root / ".lock"):
+            return self.put(key, merge(self.get(key)))
 
     def get_or_compute(self, key: str, compute: Callable[[], Any]) -> Any:
         """Return the record of ``key``, computing and storing it first if it is missing or damaged."""
         record = self.get(key)
-        return self.put(key, compute()) if record is None else record
+        if record is None:
+            self.require_writable()
+            record = self.put(key, compute())
+        return record

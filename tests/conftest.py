@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import functools
+import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,35 @@ _FIXED = settings(derandomize=True, deadline=None, database=None)
 # Shrinking takes minutes for each test that a broken law fails; the long run does it.
 settings.register_profile("quick", parent=_FIXED, max_examples=20, phases=(Phase.explicit, Phase.generate))
 settings.register_profile("long", parent=_FIXED, max_examples=500)
+
+
+_CHANGES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.truncate", "os.utime")
+_read_only: list[str] = []  # folders
+
+
+@pytest.fixture
+def read_only() -> Iterator[Callable[[Path], None]]:
+    """Makes folders read-only until the test ends; for root too, whom permissions do not bind."""
+    _hook()
+    yield lambda folder: _read_only.append(str(folder.absolute()))
+    _read_only.clear()
+
+
+@functools.cache  # an audit hook stays as long as the process
+def _hook() -> None:
+    sys.addaudithook(_refuse)
+
+
+def _refuse(event: str, arguments: tuple) -> None:
+    """Refuse what would change a file or folder in a read-only one."""
+    if not _read_only or event not in ("open", *_CHANGES):
+        return
+    if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+        return
+    for path in arguments[: 2 if event == "os.rename" else 1]:
+        named = isinstance(path, (str, bytes, os.PathLike))
+        if named and os.path.abspath(os.fsdecode(path)).startswith(tuple(_read_only)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
 
 def pytest_configure(config: pytest.Config) -> None:

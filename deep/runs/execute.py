@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deep.checks import whole
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
-from deep.runs.folder import RunsFolder
+from deep.runs.folder import RunFolder, RunsFolder
 from deep.runs.names import SHOWN, run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
@@ -106,10 +106,10 @@ def train(job: Job) -> RunRecord | None:
     from deep.training.run import train_run
 
     folder = RunsFolder(job.out).run(job.config.key)
+    if (record := _ended(job, folder)) is not None:
+        return record  # from a folder that one may only read, too
     with folder.locked(lambda: print(f"another process trains {_label(job)}; waiting for it", file=sys.stderr, flush=True)):
-        record = folder.record()
-        if record is not None and record.status in (FINISHED, FAILED):
-            _check_data(job, record)
+        if (record := _ended(job, folder)) is not None:
             return record
         new = folder.put_config(job.config.canonical()) or job.new
         threads = torch.get_num_threads()
@@ -137,6 +137,15 @@ def build_stream(config: RunConfig, source: DataSource) -> Stream:
     kind, datasets = parse_name(config.stream)
     options = make_options(kind, dict(config.stream_options))
     return options.build([_dataset(name, source, config.own_parts) for name in datasets], config.seed, config.order)
+
+
+def _ended(job: Job, folder: RunFolder) -> RunRecord | None:
+    """Return the stored record of a run that has come to its end."""
+    record = folder.record()
+    if record is None or record.status not in (FINISHED, FAILED):
+        return None
+    _check_data(job, record)
+    return record
 
 
 def _check_data(job: Job, record: RunRecord) -> None:

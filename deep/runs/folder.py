@@ -6,7 +6,6 @@ interrupted; the system releases it when the process ends, however it ends.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 
 from deep.records import FAILED, FINISHED, RunRecord, from_json, to_json
 from deep.runs.names import NAMING, SHOWN
+from simulate.files import is_locked, locked
 from simulate.runs import RunStore
 from theory.errors import InputError
 
@@ -116,41 +116,16 @@ class RunFolder:
     @contextmanager
     def locked(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
         """Hold the run, so that no other process trains it; call ``waiting``, then wait, where one does."""
-        RunStore(self.path)  # makes the folder
-        path = self.path / _LOCK
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}; correct its permissions or choose another --out") from None
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        RunStore(self.path).require_writable()
+        with locked(self.path / _LOCK, waiting):
             yield
-        finally:
-            os.close(descriptor)
 
     def is_locked(self) -> bool:
         """Say whether a process is training the run."""
-        path = self.path / _LOCK
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; correct its permissions") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return is_locked(self.path / _LOCK)
 
     def _read(self, name: str) -> Any | None:
-        return RunStore(self.path, writable=False).get(name)
+        return RunStore(self.path).get(name)
 
 
 class RunsFolder:

@@ -62,6 +62,8 @@ def pair_records(preset: Preset, streams: Sequence[StudyStream], setting: Settin
     store = RunStore(setting.out / "pairs")
     jobs = [PairJob(preset.name, stream, unit, setting.source, setting.device, setting.own_parts) for stream in streams for unit in preset.development]
     missing = [job for job in jobs if store.get(job.key) is None]
+    if missing:
+        store.require_writable()
     setting.tell(f"{preset.name}, pairs of tasks: {len(missing)} units")
     for index, found in run_jobs(measure, missing, workers=setting.workers, kind="processes", progress="units", label=_label):
         store.put(missing[index].key, [to_json(record) for record in found])

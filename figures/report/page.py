@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import tempfile
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from string import Template
@@ -16,6 +13,7 @@ from figures.report import controls, entries, statements, verdicts
 from figures.report.explorer import script
 from figures.report.pictures import Picture, find_pictures
 from figures.report.prose import pretty, unlinked
+from simulate.files import replace_file, require_writable
 from simulate.keys import code_fingerprint
 from theory.claims import CLAIMS
 from theory.errors import InputError
@@ -44,8 +42,8 @@ def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
     run = verdicts.read_verdicts(verdict_file)
     pictures = find_pictures(folder) if folder.is_dir() else []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, lambda: build(pictures, run).encode())
+        require_writable(path)  # before the page is built
+        replace_file(path, build(pictures, run).encode())
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None
     return path
@@ -125,16 +123,3 @@ def _provenance() -> str:
         "Date": "left out, so that equal results give equal bytes",
     }
     return entries.definitions(facts)
-
-
-def _replace(path: Path, make: Callable[[], bytes]) -> None:
-    """Replace a file in a single step, so that a reader never finds half of it; the place is tried before the content is made."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        try:
-            file.write(make())
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -120,6 +120,7 @@ class _Sweep:
         self, points: list[SweepPoint], store: RunStore | None, precision: float | None, max_trials: int, workplace: _Workplace
     ) -> None:
         self._points, self._precision, self._max_trials, self._workplace = points, precision, max_trials, workplace
+        self._store = store
         self._records = {point.key: PointRecord(point.key, store) for point in points}
         self.computed = 0
 
@@ -154,6 +155,8 @@ class _Sweep:
         """Bring the active points to their goals, storing every chunk as it ends."""
         portions = self._missing(active, goals)
         missing = sum(trials for portion in portions for _, trials in portion.chunks)
+        if missing and self._store is not None:
+            self._store.require_writable()
         bar.expect(sum(goals[index] for index in active), missing)
         place = self._workplace
         jobs = run_jobs(

@@ -87,7 +87,6 @@ class PointRecord:
         self._chunks: dict[int, dict[str, Tally]] = {
             int(chunk): {target: Tally(*values) for target, values in tallies.items()} for chunk, tallies in (stored or {}).items()
         }
-        self._larger: dict[int, dict[str, Tally]] = {}
 
     def missing(self, targets: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
         """Return the chunks of a sample, with their trials, that are not done yet."""
@@ -103,19 +102,21 @@ class PointRecord:
 
     def add(self, chunk: int, tallies: dict[str, Tally]) -> None:
         """Take in a chunk, in place of one with other trials or fewer quantities."""
-        before = self._chunks.get(chunk)
-        if before is not None and _trials(before) > _trials(tallies):
-            self._larger[chunk] = before
         self._chunks[chunk] = tallies
 
     def save(self) -> None:
-        """Store what is there; a chunk of which less was asked now than before stays as it was."""
+        """Store what is there beside what others have stored; of every quantity the larger sample stays."""
         if self._store is not None:
-            record = {
-                str(chunk): {target: [tally.count, tally.mean, tally.squares, tally.scale] for target, tally in tallies.items()}
-                for chunk, tallies in sorted({**self._chunks, **self._larger}.items())
-            }
-            self._store.put(self._key, record)
+            self._store.update(self._key, self._merged)
+
+    def _merged(self, stored: dict[str, dict[str, list]] | None) -> dict[str, dict[str, list]]:
+        merged = dict(stored or {})
+        for chunk, tallies in self._chunks.items():
+            known = merged.setdefault(str(chunk), {})
+            for target, tally in tallies.items():
+                if target not in known or known[target][0] <= tally.count:
+                    known[target] = [tally.count, tally.mean, tally.squares, tally.scale]
+        return dict(sorted(merged.items(), key=lambda entry: int(entry[0])))
 
     def tally(self, target: str, trials: int, method: str) -> Tally:
         """Merge a sample's chunks, in their order."""
@@ -123,10 +124,6 @@ class PointRecord:
         for tally in rest:
             merged = merged.merge(tally)
         return merged
-
-
-def _trials(tallies: dict[str, Tally]) -> int:
-    return next(iter(tallies.values())).count
 
 
 def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str], sampling: Sampling) -> SweepPoint:

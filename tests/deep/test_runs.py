@@ -109,19 +109,31 @@ def test_a_record_says_what_its_configuration_would(tmp_path, damage):
     assert state.status == "finished" and state.config == dict(CONFIG)
 
 
-def test_reading_writes_nothing(tmp_path, monkeypatch):
+def test_reading_writes_nothing(tmp_path, read_only):
     """A folder that one may only read can be looked at."""
     stored(tmp_path, "a")
-    before = sorted(tmp_path.rglob("*"))
-
-    def forbidden(*_, **__):
-        raise OSError(30, "Read-only file system")
-
-    for name in ("simulate.runs.tempfile.TemporaryFile", "simulate.runs.replace_file", "pathlib.Path.mkdir"):
-        monkeypatch.setattr(name, forbidden)
-    assert RunsFolder(tmp_path).find("a").status == "finished" and sorted(tmp_path.rglob("*")) == before
+    read_only(tmp_path)
+    assert RunsFolder(tmp_path).find("a").status == "finished"
     with pytest.raises(InputError, match="Read-only"):
         stored(tmp_path, "b")
+
+
+def test_finished_runs_are_handed_out_where_one_may_not_write(tmp_path, read_only):
+    config = RunConfig()
+    stored(tmp_path, config.key, config=config.canonical())
+    read_only(tmp_path)
+    (record,) = execute.train_runs([config], tmp_path, workers=1)
+    assert record == made_record(key=config.key)
+    with pytest.raises(DriftlawError, match="cannot write .*Read-only"):
+        list(execute.train_runs([RunConfig(order=1)], tmp_path, workers=1))
+
+
+def test_what_a_killed_run_left_is_removed_when_it_goes_on(tmp_path):
+    folder = stored(tmp_path, "a", "partial")
+    left = folder.path / ".checkpoint.abcdefgh.tmp"
+    left.write_bytes(b"half")
+    with folder.locked():
+        assert not left.exists()
 
 
 def test_a_folder_that_is_a_file(tmp_path):

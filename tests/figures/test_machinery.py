@@ -116,13 +116,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(drawn, monkeypatch)
     assert path.read_bytes() == whole and not list(output.folder.glob(".*.tmp"))
 
 
-def test_young_temporary_files_may_belong_to_another_run(tmp_path):
-    young, old = tmp_path / ".a.tmp", tmp_path / ".b.tmp"
-    for path in (young, old):
-        path.write_text("")
-    os.utime(old, (0, 0))
-    Output(tmp_path)
-    assert young.exists() and not old.exists()
+def test_a_finished_figure_is_kept_where_one_may_not_write(drawn, read_only):
+    output, calls = drawn
+    read_only(output.folder)
+    assert not make("small", {"small": SMALL}, Output(output.folder)) and calls == []
+    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only.*choose another --out"):
+        make("small", {"small": SMALL}, Output(output.folder), quick=True)
+    assert calls == []
+
+
+def test_what_killed_runs_leave_is_removed(tmp_path):
+    output = Output(tmp_path)
+    left = [folder / ".a.abcdefgh.tmp" for folder in (tmp_path, output.points.root, output.finished.root)]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    output.require_writable()
+    assert not any(path.exists() for path in left)
 
 
 def test_a_new_file_is_a_new_figure(tmp_path, monkeypatch):

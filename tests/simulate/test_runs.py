@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +17,15 @@ import numpy as np
 import pytest
 import sympy
 
+from simulate.files import is_locked, locked, remove_leftovers, replace_file
 from simulate.keys import code_fingerprint, run_key, sequence_key
 from simulate.runs import RunStore
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import InputError
+from theory.notices import plain_warnings
 
 ROOT = Path(__file__).resolve().parents[2]
+GENEROUS = 600  # seconds, in which any machine gets there
 RECORD = {"mean": [1.5, 2.0], "note": "naïve", "count": 3, "nothing": None, "yes": True}
 
 
@@ -69,6 +74,18 @@ def test_damaged_records_are_computed_again(tmp_path, damage):
     assert store.get("k") == {"fresh": 1}
 
 
+def test_commands_tell_of_a_damaged_record_in_a_line(tmp_path, capsys):
+    """Once, however often it is read."""
+    store = RunStore(tmp_path)
+    store.path("k").write_text("half")
+    with plain_warnings():
+        assert store.get("k") is store.get("k") is None
+    err = capsys.readouterr().err
+    assert err.startswith(f"warning: the record {store.path('k')} is damaged") and err.count("\n") == 1
+    with pytest.warns(RuntimeWarning, match="damaged"):
+        store.get("k")
+
+
 def test_a_failed_computation_or_write_leaves_the_old_record(tmp_path, monkeypatch):
     store = RunStore(tmp_path)
     store.put("k", RECORD)
@@ -92,8 +109,8 @@ for i in itertools.count():
 """
     writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
     store = RunStore(tmp_path)
-    deadline = time.monotonic() + 20
-    while len(list(tmp_path.glob("k*.json"))) < 5 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("k*.json"))) < 5:
+        assert writer.poll() is None
         time.sleep(0.01)
     for _ in range(50):  # a reader beside the writer never sees half a record either (a warning would be an error here)
         assert len(set(store.get("k0")["values"])) == 1
@@ -122,8 +139,9 @@ def test_records_that_json_cannot_hold_are_refused(tmp_path, record, message):
 def test_unusable_folders_and_keys(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/driftlaw"):
+        assert RunStore(folder).get("k") is None and not RunStore(folder).keys()
         with pytest.raises(InputError, match="cannot write to the folder .*choose another"):
-            RunStore(folder)
+            RunStore(folder).require_writable()
     with pytest.raises(InputError, match="the key is '../k'"):
         RunStore(tmp_path).get("../k")
     (tmp_path / "k.json").mkdir()
@@ -131,11 +149,111 @@ def test_unusable_folders_and_keys(tmp_path):
         RunStore(tmp_path).get("k")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_read_only_folder(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot write to the folder"):
-        RunStore(tmp_path)
+def test_a_folder_that_one_may_only_read(tmp_path, read_only):
+    RunStore(tmp_path).put("k", RECORD)
+    read_only(tmp_path)
+    store = RunStore(tmp_path)
+    assert store.get("k") == store.get_or_compute("k", fail) == RECORD and store.keys() == {"k"}
+    for change in (
+        lambda: store.put("k", {}),
+        lambda: store.update("k", dict),
+        store.require_writable,
+        lambda: store.get_or_compute("new", fail),
+    ):
+        with pytest.raises(InputError, match="cannot write .*Read-only"):
+            change()
+
+
+def test_an_update_lets_nobody_come_in_between(tmp_path):
+    """Four processes count in one record; not a step is lost."""
+    code = """
+import sys
+from simulate.runs import RunStore
+for _ in range(25):
+    RunStore(sys.argv[1]).update("k", lambda stored: {"count": (stored or {"count": 0})["count"] + 1})
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    for process in [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]:
+        assert process.wait() == 0
+    assert RunStore(tmp_path).get("k") == {"count": 100}
+
+
+# Stops for ever in the middle of a write.
+STUCK = """
+import os, sys, threading
+from pathlib import Path
+from simulate.files import replace_file
+def stop(*_):
+    print("writing", flush=True)
+    threading.Event().wait()
+os.fsync = stop
+replace_file(Path(sys.argv[1]), b"new")
+"""
+
+
+@pytest.mark.parametrize(
+    "clean",
+    [lambda path: RunStore(path.parent).require_writable(), lambda path: replace_file(path, b"other")],
+)
+def test_what_killed_writers_leave_is_removed_and_nothing_of_live_ones(tmp_path, clean):
+    path = tmp_path / "k.json"
+    command = [sys.executable, "-c", STUCK, str(path)]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True}
+    killed, _ = writers = [subprocess.Popen(command, **options) for _ in range(2)]
+    try:
+        assert [writer.stdout.readline() for writer in writers] == ["writing\n"] * 2
+        clean(path)
+        both = set(tmp_path.glob(".k.*.tmp"))
+        assert len(both) == 2
+        killed.kill()
+        killed.wait()
+        clean(path)
+        assert len(set(tmp_path.glob(".k.*.tmp")) & both) == 1
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    clean(path)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_new_temporary_file_that_is_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
+    """Another process looks between its making and its locking."""
+    real, seen = tempfile.mkstemp, []
+
+    def mkstemp(**options):
+        handle, name = real(**options)
+        if not seen:
+            remove_leftovers(tmp_path)
+        seen.append(name)
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    replace_file(tmp_path / "k.json", b"new")
+    assert len(seen) == 2 and (tmp_path / "k.json").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
+
+
+def test_a_lock_is_told_of_and_waited_for(tmp_path):
+    path, waits, order = tmp_path / "new" / "lock", threading.Event(), []
+
+    def other():
+        with locked(path, waits.set):
+            order.append("second")
+
+    assert not is_locked(path)
+    with locked(path):
+        assert is_locked(path)
+        thread = threading.Thread(target=other, daemon=True)
+        thread.start()
+        assert waits.wait(GENEROUS) and not order
+        order.append("first")
+    thread.join(GENEROUS)
+    assert order == ["first", "second"] and not is_locked(path)
+    with pytest.raises(ZeroDivisionError), locked(path):
+        raise ZeroDivisionError
+    with pytest.raises(InputError, match="cannot write and lock"), locked(path / "below"):
+        pass
 
 
 def test_keys_depend_on_content_only():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
+import json
 import math
 
 import numpy as np
@@ -92,7 +94,7 @@ def test_what_is_stored_is_not_computed_again(tmp_path):
     first = sweep(build, CASES, "forgetting", trials=900, store=tmp_path)
     again = sweep(build, CASES, "forgetting", trials=900, store=tmp_path)
     assert first.computed == 4 * 900 and again.computed == 0 and numbers(again) == numbers(first)
-    assert len(list(tmp_path.iterdir())) == 4  # a file for each point
+    assert len(list(tmp_path.glob("*.json"))) == 4  # a file for each point
     more = sweep(build, [*CASES, {"p": 60, "n": 6}], "forgetting", trials=900, store=RunStore(tmp_path))
     assert more.computed == 900 and numbers(more)[:4] == numbers(first)
 
@@ -131,7 +133,7 @@ def test_results_of_other_code_are_left_aside_and_counted(tmp_path, monkeypatch)
         sweep(build, CASES[:3], "forgetting", trials=300, store=tmp_path)
     with pytest.warns(RuntimeWarning, match="3 of 4 points are stored from another version .* computed again"):
         found = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    assert found.set_aside == 3 and found.computed == 1200 and len(list(tmp_path.iterdir())) == 7
+    assert found.set_aside == 3 and found.computed == 1200 and len(list(tmp_path.glob("*.json"))) == 7
     again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
     assert again.set_aside == 0 and again.computed == 0 and numbers(again) == numbers(found)
 
@@ -154,11 +156,61 @@ def test_workers_of_another_version_are_refused(monkeypatch):
 
 def test_a_damaged_record_is_computed_again(tmp_path):
     first = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    file = sorted(tmp_path.iterdir())[0]
+    file = sorted(tmp_path.glob("*.json"))[0]
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.warns(RuntimeWarning, match="damaged"):
         again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
     assert again.computed == 300 and numbers(again) == numbers(first)
+
+
+def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypatch):
+    """One begins and ends while the other is in its first chunk, with another quantity and more trials."""
+    real, within = simulate.sweeps.chunks.simulate, []
+
+    def interleaved(*arguments, **options):
+        if not within:
+            within.append(True)
+            sweep(build, CASES, "deviation", trials=2000, method="direct", store=tmp_path, workers=1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(simulate.sweeps.chunks, "JOB_SECONDS", 0.0)
+    monkeypatch.setattr(simulate.sweeps.chunks, "simulate", interleaved)
+    sweep(build, CASES, "forgetting", trials=1000, method="direct", store=tmp_path, workers=1)
+    monkeypatch.undo()
+    for target, trials in (("forgetting", 1000), ("deviation", 2000)):
+        found = sweep(build, CASES, target, trials=trials, method="direct", store=tmp_path)
+        alone = sweep(build, CASES, target, trials=trials, method="direct")
+        assert found.computed == 0 and numbers(found) == numbers(alone)
+
+
+def test_records_of_before_are_read(tmp_path):
+    """Chunk by chunk a list of count, mean, sum of squares and scale for every quantity."""
+    sampling = simulate.sweeps.chunks.Sampling("direct")
+    (point,) = make_points(build, CASES[0], "forgetting", sampling)
+    record = {"0": {"forgetting[1]": [256, 0.25, 64.0, 1.5]}, "1": {"forgetting[1]": [44, 0.5, 11.0, 1.25]}}
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    stored = {"format": 1, "key": point.key, "checksum": checksum, "record": record}
+    (tmp_path / f"{point.key}.json").write_text(json.dumps(stored))
+    found = sweep(build, CASES[0], "forgetting", trials=300, method="direct", store=tmp_path)
+    mean = (256 * 0.25 + 44 * 0.5) / 300
+    assert found.computed == 0 and found.rows[0].mean == pytest.approx(mean, rel=1e-14)
+
+
+def test_what_is_finished_is_read_where_one_may_not_write(tmp_path, read_only):
+    options = {"trials": 300, "store": tmp_path}
+    first = sweep(build, CASES, "forgetting", **options)
+    read_only(tmp_path)
+    assert numbers(sweep(build, CASES, "forgetting", **options)) == numbers(first)
+    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only"):
+        sweep(build, CASES, "forgetting", trials=600, store=tmp_path)
+
+
+def test_what_cannot_be_stored_is_not_computed(tmp_path, read_only, monkeypatch):
+    read_only(tmp_path)
+    monkeypatch.setattr(simulate.sweeps.chunks, "simulate", lambda *_, **__: pytest.fail("computed in vain"))
+    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only"):
+        sweep(build, CASES, "forgetting", trials=300, store=tmp_path / "new")
 
 
 def test_one_experiment_in_two_cases_is_computed_once():
@@ -178,7 +230,7 @@ def test_a_failing_point_leaves_the_others_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", fail)
     with pytest.raises(JobError, match="p=50 n=6: no such thing"):
         sweep(build, CASES, "forgetting", trials=100, store=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.json"))) == 2
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", real)
     assert sweep(build, CASES, "forgetting", trials=100, store=tmp_path).computed == 200
 
