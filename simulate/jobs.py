@@ -25,6 +25,7 @@ from simulate.pool import ProcessBackend
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
+STARTUP = 60  # seconds in which a cluster's scheduler has to answer and a first worker to come up
 PATIENCE = 3  # deaths of workers in a row, with no job ending in between, after which the jobs at hand are given up
 
 
@@ -155,9 +156,17 @@ def _call(function: Callable, index: int, job: Any) -> tuple[int, Any]:
     try:
         return index, function(job)
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
         text = str(error) if isinstance(error, DriftlawError) else f"{type(error).__name__}: {error}"
-        return index, _Failure(text, f"{last.filename}, line {last.lineno}", isinstance(error, DriftlawError))
+        return index, _Failure(text, _place(error), isinstance(error, DriftlawError))
+
+
+def _place(error: Exception) -> str:
+    """Say in which file and line an exception was raised."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    file = frame.f_code.co_filename
+    if file.startswith("<"):  # pickling by value may drop a function's file, but keeps that of its module
+        file = frame.f_globals.get("__file__") or file
+    return f"{file}, line {line}"
 
 
 def _job_error(failures: dict[int, _Failure], jobs: list[Any], label: Callable[[Any], str]) -> JobError:
@@ -205,12 +214,12 @@ def _cluster(address: str) -> Iterator[dict[str, Any]]:
     try:
         target = urlsplit(address)
         socket.create_connection((target.hostname, target.port), timeout=10).close()  # Dask's own attempt takes half a minute to fail
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=STARTUP, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"cannot reach the Dask scheduler {address!r}: {error}; give one like tcp://host:8786, as `dask scheduler` prints it") from None
     with client:
         try:
-            client.wait_for_workers(1, timeout=10)
+            client.wait_for_workers(1, timeout=STARTUP)
         except TimeoutError:
             raise InputError(f"the Dask scheduler {address} has no workers; start some with `dask worker {address}`") from None
         yield {"n_jobs": -1, "backend": DaskBackend(client=client, pure=False)}

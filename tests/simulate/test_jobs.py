@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import threadpoolctl
 
+from simulate.files import is_locked
 from simulate.jobs import JobError, run_jobs
 from theory.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
+GENEROUS = 600  # seconds, in which any machine gets there
 KINDS = [("threads", 1), ("threads", 3), ("processes", 1), ("processes", 2)]
 
 
@@ -30,7 +36,7 @@ def test_results_come_as_they_end():
     gate = threading.Event()
 
     def wait(job):
-        return gate.wait(20) if job == 0 else job
+        return gate.wait(GENEROUS) if job == 0 else job
 
     results = run_jobs(wait, range(4), workers=2)
     first = [next(results)[0] for _ in range(3)]
@@ -100,6 +106,44 @@ def test_worker_processes_leave_interrupts_to_the_caller():
     assert sorted(run_jobs(interrupted, range(4), kind="processes", workers=2)) == [(i, i) for i in range(4)]
 
 
+WORKERS = """
+import sys, threading
+from pathlib import Path
+from simulate import run_jobs
+from simulate.files import locked
+
+def work(path):
+    with locked(Path(path)):
+        sys.stdout.write("held\\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+list(run_jobs(work, sys.argv[1:], kind="processes", workers=2))
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """Their locks are free then; held by workers that nobody hears any more they would stop the next call."""
+    paths = [str(tmp_path / name) for name in "ab"]
+    command = [sys.executable, "-c", WORKERS, *paths]
+    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert [parent.stdout.readline() for _ in paths] == ["held\n"] * 2
+    assert all(is_locked(Path(path)) for path in paths)
+    parent.kill()
+    rest, _ = parent.communicate(timeout=GENEROUS)  # until the last process ends that has the pipe
+    assert rest == "" and not any(is_locked(Path(path)) for path in paths)
+
+
+def test_workers_warn_in_a_line():
+    program = (
+        "import warnings; from simulate import run_jobs\n"
+        "list(run_jobs(lambda job: warnings.warn(f'of\\n{job}'), 'ab', kind='processes', workers=2))"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert sorted(found.stderr.splitlines()) == ["warning: of a", "warning: of b"]
+
+
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_an_early_end_leaves_the_next_call_whole(kind):
     results = run_jobs(lambda job: job, range(100), kind=kind, workers=2)
@@ -146,8 +190,6 @@ def test_what_cannot_travel_is_refused():
 
 
 def test_a_missing_extra_is_named(monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "simulate.cluster", raising=False)
     with pytest.raises(InputError, match=r"pip install 'driftlaw\[cluster\]'"):
