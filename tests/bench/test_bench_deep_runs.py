@@ -15,7 +15,7 @@ PROGRAM = Path(__file__).parent / "bench_deep_runs.py"
 
 def test_the_program_writes_its_record(tmp_path):
     command = [sys.executable, str(PROGRAM), "--runs", "3", "--epochs", "1", "--workers", "2", "--out", str(tmp_path / "runs.jsonl")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     head, row = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
     assert head["kind"] == "machine" and row["ratio"] == pytest.approx(row["seconds_alone"] / row["seconds_together"])
@@ -46,5 +46,5 @@ def test_the_goals_are_those_asked_for(monkeypatch, device, workers, goal):
 
 
 def test_bad_input():
-    result = subprocess.run([sys.executable, str(PROGRAM), "--runs", "1", "--epochs", "0"], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, str(PROGRAM), "--runs", "1", "--epochs", "0"], capture_output=True, text=True)
     assert result.returncode == 2 and result.stderr.startswith("error: ")

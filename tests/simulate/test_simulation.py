@@ -243,5 +243,5 @@ def test_importing_a_submodule_does_not_hide_the_function_of_its_name():
         "import simulate.sample\n"
         "print(check is print, type(simulate.sample).__name__)"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (run.stdout.split(), run.stderr) == (["True", "module"], "")
