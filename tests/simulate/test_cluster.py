@@ -72,12 +72,17 @@ def workers(cluster):
         return list(client.run(os.getpid).values())
 
 
-def test_every_job_once_on_both_workers(cluster):
+def test_every_job_once_on_both_workers(cluster, tmp_path):
+    """A worker waits in its first job until the other has begun one."""
+    folder = str(tmp_path)
+
     def work(job):
         import os
         import time
 
-        time.sleep(0.02)
+        open(os.path.join(folder, str(os.getpid())), "w").close()
+        while len(os.listdir(folder)) < 2:
+            time.sleep(0.01)
         return job, os.getpid()
 
     running = set(workers(cluster))
