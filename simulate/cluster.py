@@ -11,6 +11,8 @@ from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 from joblib._dask import DaskDistributedBackend
 
+from theory.errors import InputError
+
 # A job took several workers down; the scheduler is gone; a worker died while its results were fetched.
 LOST = (KilledWorker, CancelledError, CommClosedError)
 
@@ -20,7 +22,11 @@ class DaskBackend(DaskDistributedBackend):
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """Number of cores of the cluster, at least 2: with 1, joblib works in this process and not on the cluster."""
-        return max(super().effective_n_jobs(n_jobs), 2)
+        try:
+            return max(super().effective_n_jobs(n_jobs), 2)
+        except TimeoutError:  # there is none, and none came
+            address = self.client.scheduler.address
+            raise InputError(f"the Dask scheduler {address} has no workers; start some with `dask worker {address}`") from None
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Future:
         """Schedule a batch; the callback gets its result, or the exception that kept it from one."""

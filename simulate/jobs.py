@@ -25,7 +25,7 @@ from simulate.pool import ProcessBackend
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
-STARTUP = 60  # seconds in which a cluster's scheduler has to answer and a first worker to come up
+STARTUP = 60  # seconds in which a cluster's scheduler has to answer, and a first worker to come (back)
 PATIENCE = 3  # deaths of workers in a row, with no job ending in between, after which the jobs at hand are given up
 
 
@@ -218,11 +218,7 @@ def _cluster(address: str) -> Iterator[dict[str, Any]]:
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"cannot reach the Dask scheduler {address!r}: {error}; give one like tcp://host:8786, as `dask scheduler` prints it") from None
     with client:
-        try:
-            client.wait_for_workers(1, timeout=STARTUP)
-        except TimeoutError:
-            raise InputError(f"the Dask scheduler {address} has no workers; start some with `dask worker {address}`") from None
-        yield {"n_jobs": -1, "backend": DaskBackend(client=client, pure=False)}
+        yield {"n_jobs": -1, "backend": DaskBackend(client=client, wait_for_workers_timeout=STARTUP, pure=False)}
 
 
 def _lost_worker_errors() -> tuple[type[BaseException], ...]:

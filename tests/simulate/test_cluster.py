@@ -16,6 +16,7 @@ import pytest
 from simulate import grid, run_jobs, sweep
 from simulate.jobs import JobError
 from simulate.runs import RunStore
+from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 distributed = pytest.importorskip("distributed")
@@ -37,7 +38,7 @@ asyncio.run(work())
 def cluster():
     """Two workers, started anew whenever they die; Dask's nannies give up on one that dies as it starts."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the deaths of workers are what is tested here
-    quiet = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+    quiet = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with distributed.LocalCluster(n_workers=0, processes=True, **quiet) as found:
         running, ended = {}, threading.Event()
 
@@ -145,6 +146,24 @@ def test_a_job_that_kills_every_worker_is_given_up(cluster):
         for index, _ in run_jobs(work, range(4), scheduler=cluster.scheduler_address):
             kept.append(index)
     assert 1 not in kept and len(kept) == len(set(kept))
+
+
+def test_a_worker_that_comes_late_is_waited_for_and_none_at_all_is_told_of(monkeypatch):
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty:
+        options, waited = {"scheduler": empty.scheduler_address}, []
+        wait = distributed.Future.result
+
+        def result(future, timeout=None):
+            waited.append(timeout)
+            if len(waited) == 1:
+                return wait(future, timeout=0.01)
+            empty.scale(1)
+            return wait(future, timeout)
+
+        monkeypatch.setattr(distributed.Future, "result", result)
+        with pytest.raises(InputError, match=f"the Dask scheduler {empty.scheduler_address} has no workers"):
+            list(run_jobs(abs, [-1], **options))
+        assert list(run_jobs(abs, [-1], **options)) == [(0, 1)] and set(waited) == {600}
 
 
 def _experiments():
