@@ -110,7 +110,7 @@ def test_standard_output_that_is_full_left_or_closed(command, status, message):
     assert done.returncode == status and done.stderr.startswith(message) and done.stderr.count("\n") == bool(message)
 
 
-@pytest.mark.parametrize(("program", "command", "module"), [("theory", "export", "sympy"), ("deep", "status", "scipy")])
+@pytest.mark.parametrize(("program", "command", "module"), [("theory", "export", "sympy"), ("deep", "run", "torch")])
 def test_an_interrupt_of_slow_imports_is_an_interrupt(program, command, module):
     code = (
         "import sys\n"

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from theory.errors import DriftlawError
+from theory.notices import plain_warnings
 
 STANDS = 0  # everything that was asked stands
 WRONG = 1  # a statement is wrong
@@ -38,7 +39,8 @@ def command_line(run: Callable[[], int]) -> int:
     status = STANDS
     try:
         try:
-            status = run()
+            with plain_warnings():
+                status = run()
         except SystemExit as stop:
             status = stop.code or STANDS
             _flush()

@@ -84,7 +84,9 @@ class RunFolder:
         """Store the configuration, unless it is there already; return whether it was not."""
         if self.config() is not None:
             return False
-        RunStore(self.path).put(_CONFIG, config)
+        store = RunStore(self.path)
+        store.require_writable()
+        store.put(_CONFIG, config)
         return True
 
     def forget_config(self) -> None:

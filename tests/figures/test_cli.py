@@ -91,7 +91,7 @@ def test_unknown_names_show_the_nearest_and_nothing_is_written(tmp_path, capsys)
 
 
 def test_an_unwritable_folder_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("figures.make.make", None)
+    monkeypatch.setattr("figures.make.Sampler", None)
     (tmp_path / "file").write_text("")
     assert main(["--out", str(tmp_path / "file" / "out")]) == 2
     stdout, stderr = capsys.readouterr()

@@ -186,7 +186,7 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(file, tmp_path, options):
     os.killpg(interrupted.pid, signal.SIGINT)
     out, err = interrupted.communicate()
     assert interrupted.returncode == 130 and out == ""
-    assert err == f"interrupted; finished chunks are kept in {folder}, run the same command again to go on\n"
+    assert err == f"\ninterrupted: finished chunks are kept in {folder}, run the same command again to go on\n"
     records = [RunStore(folder).get(key) for key in RunStore(folder).keys()]
     kept = sum(tally["forgetting[1]"][0] for record in records for tally in record.values())
     assert 0 < kept < 20 * 400_000
@@ -211,7 +211,6 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
     cases, targets = [{"p": p} for p in range(30, 42)], ["forgetting"]
     quiet = sweep(build, cases, targets, trials=500, method="direct")
     with pytest.MonkeyPatch.context() as patch:
-        import simulate.jobs
         import simulate.sweeps.chunks as chunks
 
         work = chunks.compute_job
