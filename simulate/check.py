@@ -19,14 +19,13 @@ from simulate.comparison import Comparison, comparisons
 from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
-from simulate.keys import canonical, sequence_key
+from simulate.keys import canonical, draw_key
 from simulate.planning import Levels, Settings, TrialPlan, plan_trials
-from simulate.sample.features import StandardNormal
 from simulate.sample.run import simulate
-from simulate.sample.solvers import MIN_NORM
 from simulate.simulation import Simulation
 from simulate.targets import Target
 from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, TailRates, Verdict, standard_score
+from theory.conditions import MIN_NORM, StandardNormal
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -176,7 +175,7 @@ class Sample:
 def _simulations(experiment: _Experiment, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
     """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
     seq, conditions = experiment
-    stream = (int(settings.seed), phase, crc32(canonical(sequence_key(seq)).encode()))
+    stream = (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
     for chunk, first in enumerate(range(0, trials, CHUNK)):
         seed = (*stream, chunk)
         yield sampler(seq, min(CHUNK, trials - first), seed, features=conditions.features, solver=conditions.solver)

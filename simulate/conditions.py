@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulate.sample.features import StandardNormal, StudentT, check_features
-from simulate.sample.solvers import MIN_NORM, MinNorm, Ridge, as_rule
+from theory.conditions import MIN_NORM, MinNorm, Ridge, StandardNormal, StudentT, as_features, as_rule
 from theory.problem import TaskSequence
 
 LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
@@ -34,7 +33,7 @@ class Conditions:
     def of(self, seq: TaskSequence) -> Conditions:
         """Return the conditions of one experiment, without functions; InputError if they are none."""
         features, solver = (choice(seq) if _depends(choice) else choice for choice in (self.features, self.solver))
-        return replace(self, features=check_features(features), solver=as_rule(solver))
+        return replace(self, features=as_features(features), solver=as_rule(solver))
 
     @property
     def usual(self) -> bool:

@@ -117,7 +117,7 @@ def hybrid(
     """
     rule = _checked(seq, threshold, keep)
     blocks = tuple(list(seq.blocks).index(block) for block in rule.keep)
-    plan = AdaptivePlan(make_plan(seq, "auto"), make_plan(frozen_sequence(seq, rule.keep), "auto"), blocks, rule.threshold)
+    plan = AdaptivePlan(make_plan(seq), make_plan(frozen_sequence(seq, rule.keep)), blocks, rule.threshold)
     tasks, seed = len(seq), canonical_seed(seed)
     *results, scores, frozen = fill(
         lambda streams, count: AdaptiveLearner(plan, streams, count), plan, seed, trials, ((tasks, tasks), *[(tasks,)] * 4),

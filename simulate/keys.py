@@ -61,6 +61,18 @@ def code_fingerprint(sources: Iterable[str | os.PathLike[str]]) -> str:
 def sequence_key(seq: TaskSequence) -> dict[str, Any]:
     """Describe an experiment in JSON values; experiments with equal descriptions draw and learn the same.
 
+    Raises
+    ------
+    InputError
+        If the experiment holds symbols or grids, which no run can have.
+    """
+    conditions = [[condition_key(seq.features_of(t)), condition_key(seq.rule_of(t))] for t in range(len(seq))]
+    return {**draw_key(seq), **({"conditions": conditions, "risk": seq.risk} if seq.unusual else {})}
+
+
+def draw_key(seq: TaskSequence) -> dict[str, Any]:
+    """Describe what an experiment's seeds are made from: all but feature laws, rules and risk, so that these are paired.
+
     The order of blocks counts, because it numbers their random streams; vectors stand by the hash of their content.
 
     Raises

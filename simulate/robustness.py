@@ -12,10 +12,9 @@ from simulate.check import check_all
 from simulate.conditions import Conditions
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
-from simulate.sample.features import Gaussian, Rademacher, StudentT
-from simulate.sample.solvers import GradientDescent, Ridge
 from simulate.sample.truths import block_truths
 from simulate.verdicts import FAILS, HOLDS, NOT_TESTABLE, OPEN, CheckReport, Verdict
+from theory.conditions import Gaussian, GradientDescent, Rademacher, Ridge, StudentT
 from theory.formula import Family
 from theory.problem import TaskSequence
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from theory.conditions import FeatureLaw, MinNorm, Rule, StandardNormal, as_features, as_rule
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number, plain_array, whole_number
 
 PREVIOUS, ZERO = "previous", "zero"
+RISKS = ("euclidean", "features")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Task:
     memory : mapping of earlier task (from 0) to int, optional
         Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
         ones of that task, so that the memories of different tasks are nested.
+    rule : MinNorm, Ridge or GradientDescent, optional
+        How this task is trained; by default as the sequence says.
+    features : StandardNormal, Gaussian, Rademacher or StudentT, optional
+        Law of this task's features; by default as the sequence says.
     """
 
     samples: Any
@@ -76,6 +82,8 @@ class Task:
     scale: Any = 1
     weights: Mapping[str, Any] | None = None
     memory: Mapping[int, Any] | None = None
+    rule: Rule | None = None
+    features: FeatureLaw | None = None
 
     def __post_init__(self) -> None:
         noise = number(self.noise, "noise")
@@ -94,6 +102,8 @@ class Task:
             "scale": _per_block("scale", self.scale, train),
             "weights": _weights(self.weights, train),
             "memory": _memory(self.memory),
+            "rule": None if self.rule is None else as_rule(self.rule),
+            "features": None if self.features is None else as_features(self.features),
         }
         for field, value in settings.items():
             object.__setattr__(self, field, value)
@@ -139,6 +149,14 @@ class TaskSequence:
     gram : mapping of block name to array_like, optional
         Inner products of the named truths of a block over tasks, shape (T, T), numbers or symbols; with leading
         axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
+    features : StandardNormal, Gaussian, Rademacher or StudentT
+        Law of the features of all tasks that name no other (`theory.conditions`).
+    rule : MinNorm, Ridge or GradientDescent
+        How tasks that name no other are trained, always from where the training starts. "min_norm" or "auto" is the
+        least step that fits; "gram" and "qr" name the way to compute it.
+    risk : {"euclidean", "features"}
+        Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
+        ``(theta - w)' Sigma (theta - w)`` with the covariance of the task's features. Steps are always Euclidean.
 
     Raises
     ------
@@ -154,6 +172,9 @@ class TaskSequence:
     blocks: Mapping[str, Any]
     tasks: Sequence[Task]
     gram: Mapping[str, Any] | None = None
+    features: FeatureLaw = StandardNormal()
+    rule: Rule = MinNorm()
+    risk: str = "euclidean"
 
     def __post_init__(self) -> None:
         if not isinstance(self.blocks, Mapping) or not self.blocks:
@@ -167,7 +188,10 @@ class TaskSequence:
         if not tasks or not all(isinstance(task, Task) for task in tasks):
             raise InputError(f"tasks holds {len(tasks)} objects of types {sorted({type(t).__name__ for t in tasks})}; give at least one Task")
         gram = FrozenMapping({b: _gram(b, g, len(tasks)) for b, g in (self.gram or {}).items()})
-        for field, value in {"blocks": blocks, "tasks": tasks, "gram": gram}.items():
+        if self.risk not in RISKS:
+            raise InputError(f"risk is {self.risk!r}; choose one of {', '.join(RISKS)}")
+        conditions = {"features": as_features(self.features), "rule": as_rule(self.rule)}
+        for field, value in {"blocks": blocks, "tasks": tasks, "gram": gram, **conditions}.items():
             object.__setattr__(self, field, value)
         for t, task in enumerate(tasks):
             _check_task(self, t, task)
@@ -185,6 +209,40 @@ class TaskSequence:
     def users(self, block: str) -> tuple[int, ...]:
         """Tasks that use ``block``."""
         return tuple(t for t, task in enumerate(self.tasks) if block in task.truth)
+
+    def rule_of(self, t: int) -> Rule:
+        """How task ``t`` is trained."""
+        return self.tasks[t].rule or self.rule
+
+    def features_of(self, t: int) -> FeatureLaw:
+        """Law of the features of task ``t``."""
+        return self.tasks[t].features or self.features
+
+    @property
+    def usual(self) -> bool:
+        """Whether every task is what the catalogue's formulas assume: standard normal features, the least step that fits."""
+        return not self.unusual
+
+    @property
+    def unusual(self) -> tuple[Any, ...]:
+        """Feature laws and rules, each once, and the risk, that are none which the catalogue's formulas assume."""
+        laws = (self.features_of(t) for t in range(len(self)))
+        rules = (self.rule_of(t) for t in range(len(self)))
+        found = [law for law in laws if law != StandardNormal()]
+        found += [rule for rule in rules if not isinstance(rule, MinNorm)]
+        return tuple(dict.fromkeys(found)) + ((f"risk={self.risk!r}",) if self.risk != RISKS[0] else ())
+
+    def under(self, features: Any = None, rule: Any = None, risk: str | None = None) -> TaskSequence:
+        """Return the experiment with other features, another rule or another risk for all of its tasks.
+
+        None leaves what is there; anything else takes the place of what single tasks say, too.
+        """
+        given = {"features": features, "rule": rule}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if not chosen and risk is None:
+            return self
+        tasks = tuple(replace(task, **dict.fromkeys(chosen)) for task in self.tasks)
+        return replace(self, tasks=tasks, **chosen, risk=self.risk if risk is None else risk)
 
     def trained_dimension(self, t: int) -> Any:
         """Total dimension of the blocks that task ``t`` trains."""
@@ -243,7 +301,8 @@ class TaskSequence:
             )
             for task in self.tasks
         ]
-        return TaskSequence(pick(self.blocks), tasks, {block: pick_gram(matrix) for block, matrix in self.gram.items()})
+        gram = {block: pick_gram(matrix) for block, matrix in self.gram.items()}
+        return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram)
 
 
 def _name(block: Any) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 
 from simulate.sample.learner import Learner
 from simulate.sample.plan import Plan, TaskPlan
-from simulate.sample.solvers import GradientDescent, MinNorm, Ridge
 from simulate.sample.streams import Streams
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
@@ -32,11 +31,6 @@ class AdaptivePlan:
     frozen: Plan
     keep: tuple[int, ...]
     threshold: float
-
-    @property
-    def rule(self) -> MinNorm | Ridge | GradientDescent:
-        """By which a step is found."""
-        return self.everything.rule
 
     @property
     def bytes_per_trial(self) -> int:

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from simulate.sample.features import FeatureLaw, StandardNormal
 from simulate.sample.plan import Plan, TaskPlan
-from simulate.sample.solvers import MinNorm, as_rule
 from simulate.sample.streams import FEATURES, NOISE, Streams, numpy_generator
+from theory.conditions import MinNorm
 from theory.errors import InputError
+from theory.problem import TaskSequence
 
 BACKENDS = ("numpy", "torch")
 DTYPES = ("float64", "float32")
@@ -176,7 +176,7 @@ def choose_backend(backend: Any, device: Any, dtype: Any) -> Backend:
     return torch_backend(device, dtype)
 
 
-def check_backend(backend: Backend, method: str, features: FeatureLaw, solver: Any) -> None:
+def check_backend(backend: Backend, method: str, seq: TaskSequence) -> None:
     """Refuse what only NumPy does, in double precision.
 
     Raises
@@ -186,17 +186,11 @@ def check_backend(backend: Backend, method: str, features: FeatureLaw, solver: A
     """
     if backend == NUMPY:
         return
-    reasons = {
-        "method='reduced'": method == "reduced",
-        f"features={features!r}": not isinstance(features, StandardNormal),
-        f"solver={solver!r}": not isinstance(as_rule(solver), MinNorm),
-    }
-    for what, holds in reasons.items():
-        if holds:
-            raise InputError(
-                f"{what} runs on NumPy in double precision alone; leave out backend, device and dtype, or take the direct method, "
-                "standard normal features and least steps"
-            )
+    for what in [*(("method='reduced'",) if method == "reduced" else ()), *seq.unusual]:
+        raise InputError(
+            f"{what} runs on NumPy in double precision alone; leave out backend, device and dtype, or take the direct method, "
+            "standard normal features and least steps"
+        )
 
 
 def plan_for(backend: Backend, plan: Plan) -> Plan:
@@ -219,12 +213,12 @@ def plan_for(backend: Backend, plan: Plan) -> Plan:
                 f"the weights of task {t} run from {min(task.weights):.3g} to {max(task.weights):.3g}; ratios above "
                 f"{MOST_SINGLE_WEIGHTS:.0e} are beyond single precision, so take dtype='float64'"
             )
-    asked = plan.rule.route == "gram"
-    return plan if asked else replace(plan, tasks=tuple(_single_precision(plan, task) for task in plan.tasks))
+    return replace(plan, tasks=tuple(_single_precision(plan, task) for task in plan.tasks))
 
 
 def _single_precision(plan: Plan, task: TaskPlan) -> TaskPlan:
     width = sum(plan.dimensions[block] for block in task.trained)
     near = SLACK_SHARE * abs(task.rows - width) < min(task.rows, width)
     uneven = len(set(task.weights)) > 1 or bool(task.memory)
-    return replace(task, route="qr") if task.route == "gram" and (near or uneven) else task
+    asked = isinstance(task.rule, MinNorm) and task.rule.route == "gram"
+    return replace(task, route="qr") if task.route == "gram" and not asked and (near or uneven) else task

@@ -17,8 +17,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from simulate.machine import cores
-from simulate.sample.solvers import GradientDescent, MinNorm, Ridge
+from simulate.sample.solvers import check_descent
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
+from theory.conditions import Rule
 from theory.errors import InputError
 
 # Batches above this size are no faster, they only take memory.
@@ -28,7 +29,7 @@ BATCH_BYTES = 2**22
 class Learning(Protocol):
     """What the trials of a batch are learned by; ``run`` fills in the results of all, or of as many first ones as the arrays have."""
 
-    curvature: float
+    curvatures: dict[Rule, float]
 
     def run(self, *results: np.ndarray) -> None: ...
 
@@ -38,9 +39,6 @@ class Costs(Protocol):
 
     @property
     def bytes_per_trial(self) -> int: ...
-
-    @property
-    def rule(self) -> MinNorm | Ridge | GradientDescent: ...
 
 
 def fill(
@@ -54,7 +52,7 @@ def fill(
     ----------
     make : callable
         Makes the learner of a batch from its streams and its number of trials.
-    plan : Plan or other object with its ``bytes_per_trial`` and ``rule``
+    plan : Plan or other object with its ``bytes_per_trial``
     shapes : sequence of tuple of int
         Of one trial in every array of results that the learner fills in.
     block_trials : int
@@ -71,13 +69,12 @@ def fill(
     results = tuple(np.zeros((int(trials), *shape)) for shape in shapes)
     starts = range(0, int(trials), block_trials)
     workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials, together)
-    largest = 0.0
+    largest: dict[Rule, float] = {}
     with _blas().limit(limits=1, user_api="blas"), _bar(trials, progress) as bar:  # threaded BLAS sums in another order
-        for finished, curvature in _blocks(make, lambda block: streams(seed, block), batch, workers, results, starts, together):
+        for finished, curvatures in _blocks(make, lambda block: streams(seed, block), batch, workers, results, starts, together):
             bar.update(finished)
-            largest = max(largest, curvature)
-    if not isinstance(plan.rule, MinNorm):
-        plan.rule.check(largest)
+            _raise_to(largest, curvatures)
+    check_descent(largest)
     return results
 
 
@@ -90,17 +87,17 @@ def _blas() -> ThreadpoolController:
 def _blocks(
     make: Callable, streams: Callable[[int], Streams], batch: int, workers: int, results: tuple[np.ndarray, ...], starts: range,
     together: int | None,
-) -> Iterator[tuple[int, float]]:
-    """Fill in the results block by block; yield the number of trials and the largest curvature of each as it is finished."""
+) -> Iterator[tuple[int, dict[Rule, float]]]:
+    """Fill in the results block by block; yield the number of trials and the largest curvatures of each as it is finished."""
 
-    def run(start: int) -> tuple[int, float]:
+    def run(start: int) -> tuple[int, dict[Rule, float]]:
         end = min(start + starts.step, len(results[0]))
-        shared, largest = streams(start // starts.step), 0.0
+        shared, largest = streams(start // starts.step), {}
         for first in range(start, end, batch):
             last = min(first + batch, end)
             learner = make(shared, together or last - first)
             learner.run(*(array[first:last] for array in results))
-            largest = max(largest, learner.curvature)
+            _raise_to(largest, learner.curvatures)
         return end - start, largest
 
     if workers == 1:
@@ -112,6 +109,11 @@ def _blocks(
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _raise_to(largest: dict[Rule, float], curvatures: dict[Rule, float]) -> None:
+    for rule, curvature in curvatures.items():
+        largest[rule] = max(largest.get(rule, 0.0), curvature)
 
 
 def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TRIALS_PER_BLOCK, together: int | None = None) -> tuple[int, int]:

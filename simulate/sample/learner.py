@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from simulate.sample.backends import NUMPY, Backend
-from simulate.sample.features import coloured
+from simulate.sample.features import coloured, draw
 from simulate.sample.plan import Plan, TaskPlan
-from simulate.sample.solvers import MinNorm
+from simulate.sample.solvers import step_filter
 from simulate.sample.steps import filtered_step, least_step, namespace, predictions
 from simulate.sample.streams import Streams
+from theory.conditions import MinNorm, Rule
 
 
 class Learner:
@@ -32,8 +33,8 @@ class Learner:
     ----------
     theta : list of array, shape (trials, d_b)
         Current estimate of every block.
-    curvature : float
-        Largest eigenvalue of A'A / rows among all steps, where the training rule asks for it.
+    curvatures : dict of Rule to float
+        Largest eigenvalue of A'A / rows among all steps of every rule but the least step.
     """
 
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
@@ -41,7 +42,7 @@ class Learner:
         self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
-        self.curvature = 0.0
+        self.curvatures: dict[Rule, float] = {}
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
 
     def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray) -> None:
@@ -81,7 +82,7 @@ class Learner:
         features = {}
         for block in task.used:
             shape = (self._trials, task.samples, self._plan.dimensions[block])
-            features[block] = coloured(self._plan.law.draw(self._streams, t, block, shape), self._plan.roots[block])
+            features[block] = coloured(draw(task.law, self._streams, t, block, shape), task.roots[block])
             row = self._plan.truths[block].users.index(t)
             labels += predictions(features[block], self._truths[block][:, row])
         return features, labels
@@ -103,12 +104,11 @@ class Learner:
         return [step if scale == 1.0 else scale * step for step, scale in zip(steps, task.scales, strict=True)]
 
     def _solve(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
-        """Full steps of the trained blocks by the experiment's training rule."""
-        rule = self._plan.rule
-        if isinstance(rule, MinNorm):
+        """Full steps of the trained blocks by the task's training rule."""
+        if isinstance(task.rule, MinNorm):
             return least_step(features, residual, task.weights, task.route)
-        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: rule.filter(values, task.rows))
-        self.curvature = max(self.curvature, largest / task.rows)
+        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
+        self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
         return steps
 
     def _stack(self, block: int, samples: list[tuple[dict[int, Any], Any]]) -> Any:

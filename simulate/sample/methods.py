@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulate.sample.features import FeatureLaw, StandardNormal
 from simulate.sample.plan import make_tasks
 from simulate.sample.reduced_plan import make_reduced_plan
+from theory.conditions import StandardNormal
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
 METHODS = ("direct", "reduced", "auto")
 
 
-def choose_method(method: Any, seq: TaskSequence, features: FeatureLaw, solver: Any) -> str:
+def choose_method(method: Any, seq: TaskSequence) -> str:
     """Return "direct" or "reduced".
 
     Raises
@@ -23,15 +23,16 @@ def choose_method(method: Any, seq: TaskSequence, features: FeatureLaw, solver: 
     """
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-    possible = isinstance(features, StandardNormal)
+    others = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
+    possible = not others
     if method == "reduced" and not possible:
         raise InputError(
-            f"the reduced sampler needs standard normal features, which look the same in every basis, not {features!r}; "
+            f"the reduced sampler needs standard normal features, which look the same in every basis, not {others[0]!r}; "
             "use method='direct' or features=StandardNormal()"
         )
     if method != "auto":
         return method
-    return "reduced" if possible and _direct_cost(seq, solver) > _reduced_cost(seq, solver) else "direct"
+    return "reduced" if possible and _direct_cost(seq) > _reduced_cost(seq) else "direct"
 
 
 # Nanoseconds on one core, as measured: of a task by itself, and of a number drawn or handled. They decide which sampler
@@ -40,13 +41,13 @@ _DIRECT_TASK, _DIRECT_NUMBER = 2500, 6
 _REDUCED_TASK, _REDUCED_NUMBER = 800, 4
 
 
-def _direct_cost(seq: TaskSequence, solver: Any) -> float:
+def _direct_cost(seq: TaskSequence) -> float:
     """Estimate the time of a trial: drawing the features, and the products of the normal equations."""
-    _, dimensions, tasks, _ = make_tasks(seq, solver)
+    _, dimensions, tasks = make_tasks(seq)
     used = (sum(dimensions[block] for block in task.used) for task in tasks)
     return sum(_DIRECT_TASK + _DIRECT_NUMBER * task.samples * width * (1 + task.rows / 50) for task, width in zip(tasks, used, strict=True))
 
 
-def _reduced_cost(seq: TaskSequence, solver: Any) -> float:
-    plan = make_reduced_plan(seq, solver)
+def _reduced_cost(seq: TaskSequence) -> float:
+    plan = make_reduced_plan(seq)
     return sum(_REDUCED_TASK + _REDUCED_NUMBER * plan.floats(t) for t in range(len(plan.tasks)))

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from simulate.sample.features import FeatureLaw, StandardNormal
-from simulate.sample.solvers import GradientDescent, MinNorm, Ridge, as_rule
+from simulate.sample.features import roots, spare_arrays
 from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route
 from simulate.sample.truths import BlockTruths, as_float, as_int, block_truths
+from theory.conditions import FeatureLaw, MinNorm, Rademacher, Rule
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -40,6 +40,12 @@ class TaskPlan:
         Samples of this task that later tasks have in memory.
     route : str
         "gram", "qr" or "svd" (see `simulate.sample.steps`).
+    rule : Rule
+        By which the step is found.
+    law : FeatureLaw
+        Of the features.
+    roots : tuple of ndarray or None
+        Square roots of the covariances of all blocks; None for the identity.
     """
 
     samples: int
@@ -52,6 +58,9 @@ class TaskPlan:
     memory: tuple[tuple[int, int], ...]
     kept: int
     route: str
+    rule: Rule
+    law: FeatureLaw
+    roots: tuple[np.ndarray | None, ...]
 
     @property
     def rows(self) -> int:
@@ -71,12 +80,9 @@ class Plan:
         Of the blocks.
     tasks : tuple of TaskPlan
         In the order of training.
-    rule : MinNorm, Ridge or GradientDescent
-        By which a step is found.
-    law : FeatureLaw
-        Of the features.
-    roots, risk_roots : tuple of ndarray or None
-        Square roots of the blocks' covariances (None for the identity), and of the matrices in whose norm errors count.
+    risk_roots : tuple of ndarray or None
+        Square roots of the matrices in whose norm the errors of every block count: None for the identity, one for all
+        tasks that use the block, or, where these differ, one of each, shape (users, d, d).
     float_bytes : float
         Bytes that a number of the working arrays takes.
     """
@@ -84,9 +90,6 @@ class Plan:
     dimensions: tuple[int, ...]
     truths: tuple[BlockTruths, ...]
     tasks: tuple[TaskPlan, ...]
-    rule: MinNorm | Ridge | GradientDescent
-    law: FeatureLaw
-    roots: tuple[np.ndarray | None, ...]
     risk_roots: tuple[np.ndarray | None, ...]
     float_bytes: float = _FLOAT
 
@@ -107,19 +110,17 @@ class Plan:
         """Features, the stacked problem if there is memory, and the solver's own arrays."""
         rows, width = task.rows, self._width(task.trained)
         small = min(rows, width)
-        if isinstance(self.rule, MinNorm):
+        if isinstance(task.rule, MinNorm):
             solver = {"gram": 2 * small * small, "qr": 3 * rows * width + 2 * small * small, "svd": 4 * rows * width + small * small}
         else:
             solver = {"gram": rows * width + 2 * small * small}
         stacked = rows * width if task.memory else 0
         solving = stacked + solver.get(task.route, 2 * rows * width + small * small + 4 * small)
-        drawing = task.samples * max(self.dimensions[block] for block in task.used) * self.law.spare_arrays
+        drawing = task.samples * max(self.dimensions[block] for block in task.used) * spare_arrays(task.law)
         return task.samples * self._width(task.used) + max(solving, drawing) + 6 * (rows + task.samples) + 3 * width
 
 
-def make_plan(
-    seq: TaskSequence, solver: str | MinNorm | Ridge | GradientDescent, law: FeatureLaw = StandardNormal(), risk: str = "euclidean"
-) -> Plan:
+def make_plan(seq: TaskSequence) -> Plan:
     """Return the plan of an experiment whose values are all numbers.
 
     Raises
@@ -127,31 +128,45 @@ def make_plan(
     InputError
         If a value is a symbol or a grid, or a Gram matrix cannot be realised.
     """
-    names, dimensions, tasks, rule = make_tasks(seq, solver, law)
-    roots = law.roots(dict(zip(names, dimensions, strict=True)))
-    risk_roots = roots if risk == "features" else (None,) * len(names)
-    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, rule, law, roots, risk_roots)
+    names, dimensions, tasks = make_tasks(seq)
+    risk_roots = tuple(_risk_root(seq, name, block, tasks) for block, name in enumerate(names))
+    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, risk_roots)
 
 
-def make_tasks(
-    seq: TaskSequence, solver: str | MinNorm | Ridge | GradientDescent, law: FeatureLaw = StandardNormal()
-) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...], MinNorm | Ridge | GradientDescent]:
-    """Return names and dimensions of the blocks, the tasks and the training rule; raises InputError as `make_plan` does."""
-    if not isinstance(seq, TaskSequence):
-        raise InputError(f"the experiment is a {type(seq).__name__}; give a theory.TaskSequence")
-    if seq.grid_shape:
+def make_tasks(seq: TaskSequence) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...]]:
+    """Return names and dimensions of the blocks, and the tasks; raises InputError as `make_plan` does."""
+    if require_sequence(seq).grid_shape:
         raise InputError(f"the experiment is a grid of shape {seq.grid_shape}; the sampler takes one experiment, so simulate seq.at(index)")
     names = list(seq.blocks)
     dimensions = tuple(as_int(seq.blocks[name], f"the dimension of block {name!r}") for name in names)
-    rule = as_rule(solver)
-    roots = law.roots(dict(zip(names, dimensions, strict=True)))
-    return names, dimensions, tuple(_task_plan(seq, t, names, dimensions, rule, law, roots) for t in range(len(seq))), rule
+    return names, dimensions, tuple(_task_plan(seq, t, names, dimensions) for t in range(len(seq)))
 
 
-def _task_plan(
-    seq: TaskSequence, t: int, names: list[str], dimensions: tuple[int, ...], rule: Any, law: FeatureLaw, roots: Sequence[np.ndarray | None]
-) -> TaskPlan:
+def require_sequence(seq: Any) -> TaskSequence:
+    """Return ``seq`` if it is an experiment; InputError otherwise."""
+    if not isinstance(seq, TaskSequence):
+        raise InputError(f"the experiment is a {type(seq).__name__}; give a theory.TaskSequence")
+    return seq
+
+
+def _risk_root(seq: TaskSequence, name: str, block: int, tasks: tuple[TaskPlan, ...]) -> np.ndarray | None:
+    if seq.risk == "euclidean":
+        return None
+    users = seq.users(name)
+    if len({seq.features_of(t) for t in users}) == 1:
+        return tasks[users[0]].roots[block]
+    whole = (_matrix(tasks[t].roots[block], seq.blocks[name]) for t in users)
+    return np.stack(tuple(whole))
+
+
+def _matrix(root: np.ndarray | None, dimension: int) -> np.ndarray:
+    return np.eye(int(dimension)) if root is None else np.diag(root) if root.ndim == 1 else root
+
+
+def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[int, ...]) -> TaskPlan:
     task = seq.tasks[t]
+    rule, law = seq.rule_of(t), seq.features_of(t)
+    colours = roots(law, dict(zip(names, dimensions, strict=True)))
     trained = [name for name in names if name in task.train]
     samples = as_int(task.samples, f"samples of task {t}")
     memory = _counts(seq, t)
@@ -174,7 +189,10 @@ def _task_plan(
         weights=weights,
         memory=tuple(memory.items()),
         kept=max((_counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
-        route=_route(rule, law, groups, [(dimensions[names.index(name)], roots[names.index(name)]) for name in trained], weights),
+        route=_route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
+        rule=rule,
+        law=law,
+        roots=colours,
     )
 
 
@@ -190,7 +208,7 @@ def _route(
     dimensions = [dimension for dimension, _ in blocks]
     route = choose_route(asked, groups, dimensions, weights)
     variances = np.concatenate([np.ones(1), *(_variances(root) for _, root in blocks if root is not None)])
-    few_signs = law.discrete and (len(groups) > 1 or max(groups[0][0], sum(dimensions)) < _FEW_SIGNS)
+    few_signs = isinstance(law, Rademacher) and (len(groups) > 1 or max(groups[0][0], sum(dimensions)) < _FEW_SIGNS)
     if few_signs or variances.min() == 0:
         return "svd"
     return "qr" if route == "gram" and asked == "auto" and variances.max() > FAR_WEIGHTS * variances.min() else route

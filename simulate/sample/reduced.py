@@ -35,7 +35,7 @@ import numpy as np
 from simulate.sample.factors import chi, lower_factor
 from simulate.sample.plan import TaskPlan
 from simulate.sample.reduced_plan import ReducedPlan
-from simulate.sample.solvers import MinNorm
+from simulate.sample.solvers import step_filter
 from simulate.sample.steps import NEAR_THRESHOLD, filtered_step, least_step
 from simulate.sample.streams import (
     INSIDE,
@@ -47,6 +47,7 @@ from simulate.sample.streams import (
     SHARES,
     Streams,
 )  # fmt: skip
+from theory.conditions import MinNorm, Rule
 
 # Part of what a seed means; many, because drawing so little is fast only in large arrays.
 TRIALS_PER_BLOCK = 1024
@@ -68,8 +69,8 @@ class ReducedLearner:
     ----------
     theta : list of ndarray, shape (trials, width_b)
         Coordinates of the current estimate in every block.
-    curvature : float
-        Largest eigenvalue of A'A / rows among all steps, where the training rule asks for it.
+    curvatures : dict of Rule to float
+        Largest eigenvalue of A'A / rows among all steps of every rule but the least step.
     """
 
     def __init__(self, plan: ReducedPlan, streams: Streams, trials: int) -> None:
@@ -77,7 +78,7 @@ class ReducedLearner:
         self._truths = [truths.draw(streams, block, trials) for block, truths in enumerate(plan.truths)]
         self.theta = [np.zeros((trials, basis.width)) for basis in plan.bases[0]]
         self._stored: dict[int, tuple[dict[int, np.ndarray], np.ndarray]] = {}
-        self.curvature = 0.0
+        self.curvatures: dict[Rule, float] = {}
 
     def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray) -> None:
         """Learn all tasks and fill in the results, shapes (trials, T, T), (trials, T) and (trials, T)."""
@@ -104,7 +105,7 @@ class ReducedLearner:
         noise = np.sqrt(sum(fixed, start=np.full(self._trials, task.noise**2)))
         outside = np.array([plan.outside(t, block) for block in task.trained])
         if n < delta.shape[1] + outside.sum():
-            inside, length = self._few_samples(t, n, delta, noise, int(outside.sum()))
+            inside, length = self._few_samples(t, task, delta, noise, int(outside.sum()))
             squares = length[:, None] * self._shares(t, outside)
         else:
             inside, squares = self._many_samples(t, n, delta, noise, outside)
@@ -112,15 +113,15 @@ class ReducedLearner:
         steps = [(part, np.sqrt(squares[:, place])[:, None]) for place, part in enumerate(parts)]
         return self._move(t, task, starts, steps)
 
-    def _few_samples(self, t: int, n: int, delta: np.ndarray, noise: np.ndarray, outside: int) -> tuple[np.ndarray, np.ndarray]:
+    def _few_samples(self, t: int, task: TaskPlan, delta: np.ndarray, noise: np.ndarray, outside: int) -> tuple[np.ndarray, np.ndarray]:
         """Least step that fits: its part inside, shape (trials, K), and its squared length outside."""
-        width = delta.shape[1]
+        n, width = task.samples, delta.shape[1]
         factor = self._factor(t, INSIDE_BELOW, INSIDE_DIAGONAL, width + 1, n).swapaxes(1, 2)
         features, last = factor[..., :width], factor[..., width]
         residual = (features @ delta[..., None])[..., 0] + noise[:, None] * last
         q = factor.shape[1]
         across = self._factor(t, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, q, outside - n + q)
-        asked = self._plan.rule.route
+        asked = task.rule.route
         route = asked if asked != "auto" else "qr" if width + outside - n < NEAR_THRESHOLD else "gram"
         inside, beyond = least_step([features, across], residual, (1.0, 1.0), route)
         return inside, np.einsum("tk,tk->t", beyond, beyond)
@@ -177,11 +178,10 @@ class ReducedLearner:
             np.concatenate([x[b] if b in x else np.zeros((*shape, widths[b])) for (_, x, _), shape in zip(samples, shapes, strict=True)], axis=1)
             for b in task.trained
         ]
-        rule = self._plan.rule
-        if isinstance(rule, MinNorm):
+        if isinstance(task.rule, MinNorm):
             return least_step(stacked, residual, task.weights, task.route)
-        steps, largest = filtered_step(stacked, residual, task.weights, task.route, lambda values: rule.filter(values, task.rows))
-        self.curvature = max(self.curvature, largest / task.rows)
+        steps, largest = filtered_step(stacked, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
+        self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
         return steps
 
     def _residual(self, task: int, features: dict[int, np.ndarray], noise: np.ndarray, starts: dict[int, np.ndarray]) -> np.ndarray:

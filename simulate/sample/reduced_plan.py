@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulate.sample.coordinates import TruthCoordinates, truth_coordinates
 from simulate.sample.plan import TaskPlan, make_tasks
-from simulate.sample.solvers import GradientDescent, MinNorm, Ridge
+from theory.conditions import MinNorm
 from theory.problem import TaskSequence
 
 _FLOAT = 8
@@ -49,15 +49,12 @@ class ReducedPlan:
         In the order of training.
     bases : tuple of tuple of Basis
         Of every block, before every task.
-    rule : MinNorm, Ridge or GradientDescent
-        By which a step is found.
     """
 
     dimensions: tuple[int, ...]
     truths: tuple[TruthCoordinates, ...]
     tasks: tuple[TaskPlan, ...]
     bases: tuple[tuple[Basis, ...], ...]
-    rule: MinNorm | Ridge | GradientDescent
 
     def outside(self, t: int, block: int) -> int:
         """Dimensions of a block outside its basis before task ``t``."""
@@ -67,7 +64,7 @@ class ReducedPlan:
         """Whether a task needs no sample as such, so that its cost does not depend on their number."""
         trained = sum(self.dimensions[block] for block in task.trained)
         even = task.samples >= trained or len(set(task.weights)) == 1
-        return isinstance(self.rule, MinNorm) and not task.memory and not task.kept and even
+        return isinstance(task.rule, MinNorm) and not task.memory and not task.kept and even
 
     @property
     def bytes_per_trial(self) -> int:
@@ -87,9 +84,9 @@ class ReducedPlan:
         return 5 * task.rows * used + 4 * min(task.rows, used) ** 2 + 8 * task.rows
 
 
-def make_reduced_plan(seq: TaskSequence, solver: str | MinNorm | Ridge | GradientDescent) -> ReducedPlan:
+def make_reduced_plan(seq: TaskSequence) -> ReducedPlan:
     """Return the plan of an experiment whose values are all numbers; raises InputError as `make_plan` does."""
-    names, dimensions, tasks, rule = make_tasks(seq, solver)
+    names, dimensions, tasks = make_tasks(seq)
     truths = tuple(truth_coordinates(seq, name) for name in names)
     bases = [tuple(Basis(truth.width, False) for truth in truths)]
     for task in tasks:
@@ -98,4 +95,4 @@ def make_reduced_plan(seq: TaskSequence, solver: str | MinNorm | Ridge | Gradien
             basis.after(outside[block], task.kept if block in task.used else 0, block in task.trained and task.rows > 0)
             for block, basis in enumerate(bases[-1])
         ))  # fmt: skip
-    return ReducedPlan(dimensions, truths, tasks, tuple(bases), rule)
+    return ReducedPlan(dimensions, truths, tasks, tuple(bases))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,38 +9,15 @@ import numpy as np
 from simulate.sample import reduced
 from simulate.sample.backends import NUMPY, Backend, check_backend, choose_backend, plan_for
 from simulate.sample.batches import fill
-from simulate.sample.features import FeatureLaw, StandardNormal, check_features
 from simulate.sample.learner import Learner
 from simulate.sample.methods import choose_method
-from simulate.sample.plan import Plan, make_plan
+from simulate.sample.plan import Plan, make_plan, require_sequence
 from simulate.sample.reduced import ReducedLearner
 from simulate.sample.reduced_plan import ReducedPlan, make_reduced_plan
-from simulate.sample.solvers import MIN_NORM, GradientDescent, MinNorm, Ridge, as_rule
 from simulate.sample.streams import TRIALS_PER_BLOCK, canonical_seed
 from simulate.simulation import Simulation
-from theory.errors import InputError
+from theory.conditions import FeatureLaw, Rule
 from theory.problem import TaskSequence
-
-RISKS = ("euclidean", "features")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A task sequence under other conditions than those that the formulas assume.
-
-    Parameters
-    ----------
-    seq : TaskSequence
-    features : FeatureLaw
-    solver : MinNorm, Ridge or GradientDescent
-    risk : {"euclidean", "features"}
-    """
-
-    seq: TaskSequence
-    features: FeatureLaw
-    solver: MinNorm | Ridge | GradientDescent
-    risk: str
-
 
 def simulate(
     seq: TaskSequence,
@@ -49,9 +25,9 @@ def simulate(
     seed: int | tuple[int, ...] = 0,
     *,
     method: str = "direct",
-    features: FeatureLaw = StandardNormal(),
-    solver: str | MinNorm | Ridge | GradientDescent = MIN_NORM,
-    risk: str = "euclidean",
+    features: FeatureLaw | None = None,
+    solver: str | Rule | None = None,
+    risk: str | None = None,
     backend: str = "numpy",
     device: Any = "cpu",
     dtype: str = "float64",
@@ -78,17 +54,12 @@ def simulate(
         not grow with the dimensions, from draws of its own, for standard normal features (`simulate.sample.reduced`).
         "auto" takes the reduced one where it is possible and cheaper, which the experiment alone decides; the
         result's ``method`` says which it was. Other backends than NumPy in double precision are for the direct one.
-    features : StandardNormal, Gaussian, Rademacher or StudentT
-        Law of the features (`simulate.sample.features`). All laws are made of the same draws, so that runs under
-        two of them are paired.
-    solver : {"min_norm", "auto", "gram", "qr"}, MinNorm, Ridge or GradientDescent
-        The training rule (`simulate.sample.solvers`), always from where the training starts. "min_norm" or "auto" is
-        the least step that fits; "gram" and "qr" name the way to compute it: by normal equations, which "auto" takes
-        unless the number of rows is within 8 of the number of trained parameters or weights or variances differ by
-        more than 1e6, or by QR. Problems that may be rank-deficient take the pseudo-inverse under every solver.
-    risk : {"euclidean", "features"}
-        Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
-        ``(theta - w)' Sigma (theta - w)`` with the features' covariance. Steps are measured in the Euclidean norm.
+    features, solver, risk : optional
+        In place of what the experiment says of the law of its features, of its training rule and of the norm of its
+        errors, for all tasks (`theory.TaskSequence`). All laws are made of the same draws, so that runs under two of
+        them are paired. Of the names of the least step, "auto" takes normal equations ("gram") unless the number of
+        rows is within 8 of the number of trained parameters or weights or variances differ by more than 1e6, else
+        QR. Problems that may be rank-deficient take the pseudo-inverse whatever is named.
     backend : {"numpy", "torch"}
         Library that the direct sampler computes with (`simulate.sample.backends`); torch needs the extra ``torch``.
     device : str or torch.device
@@ -123,19 +94,16 @@ def simulate(
     rest reading features. Torch in double precision takes 1.5 to 2.2 times as long as the same draws; in single precision
     1.7 to 2.6 times its own draws, but 0.55 to 0.7 of NumPy's time. ``make bench`` measures it.
     """
-    seed, features, risk = canonical_seed(seed), check_features(features), check_risk(risk)
+    seed, seq = canonical_seed(seed), require_sequence(seq).under(features, solver, risk)
     library = choose_backend(backend, device, dtype)
-    check_backend(library, method, features, solver)
-    method = choose_method(method, seq, features, solver) if library == NUMPY or method != "auto" else "direct"
+    check_backend(library, method, seq)
+    method = choose_method(method, seq) if library == NUMPY or method != "auto" else "direct"
     if method == "reduced":
-        samples, source = _reduced(seq, trials, seed, solver, memory_limit=memory_limit, workers=workers, progress=progress)
+        samples, source = _reduced(seq, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
     else:
-        plan = plan_for(library, make_plan(seq, solver, features, risk))
+        plan = plan_for(library, make_plan(seq))
         samples, source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
-    rule = as_rule(solver)
-    rule = MinNorm() if isinstance(rule, MinNorm) else rule  # the route changes rounding only
-    experiment = seq if (features, rule) == (StandardNormal(), MinNorm()) else Experiment(seq, features, rule, risk)
-    return Simulation(*samples, frozenset({(source, 0, len(samples[0]) - 1)}), experiment, method=method)
+    return Simulation(*samples, frozenset({(source, 0, len(samples[0]) - 1)}), seq, method=method)
 
 
 def _direct(plan: Plan, library: Backend, trials: int, seed: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
@@ -150,9 +118,9 @@ def _direct(plan: Plan, library: Backend, trials: int, seed: Any, **options: Any
     return samples, (library.draws, together, seed) if library.draws else seed
 
 
-def _reduced(seq: TaskSequence, trials: int, seed: Any, solver: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
+def _reduced(seq: TaskSequence, trials: int, seed: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
     """Run the reduced sampler; return the samples and what to call their draws."""
-    plan = make_reduced_plan(seq, solver)
+    plan = make_reduced_plan(seq)
     samples = fill(
         lambda streams, count: ReducedLearner(plan, streams, count), plan, seed, trials, _shapes(plan),
         block_trials=reduced.TRIALS_PER_BLOCK, **options,
@@ -164,10 +132,3 @@ def _shapes(plan: Plan | ReducedPlan) -> tuple[tuple[int, ...], ...]:
     """Shapes of one trial's errors, step sizes and update magnitudes."""
     tasks = len(plan.tasks)
     return (tasks, tasks), (tasks,), (tasks,)
-
-
-def check_risk(risk: Any) -> str:
-    """Return ``risk`` if it names a norm of the errors; InputError otherwise."""
-    if risk not in RISKS:
-        raise InputError(f"risk is {risk!r}; choose one of {', '.join(RISKS)}")
-    return risk

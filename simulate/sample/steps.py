@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-SOLVERS = ("auto", "gram", "qr")
-
 # Rows and columns closer than this make A'A too ill-conditioned for comfort; QR never squares the condition.
 NEAR_THRESHOLD = 8
 FAR_WEIGHTS = 1e6

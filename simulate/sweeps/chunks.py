@@ -16,7 +16,7 @@ import numpy as np
 
 import simulate as simulate_package
 import theory as theory_package
-from simulate.keys import canonical, code_fingerprint, digest, run_key, sequence_key
+from simulate.keys import canonical, code_fingerprint, digest, draw_key, run_key, sequence_key
 from simulate.sample.run import simulate
 from simulate.sweeps.tally import Tally
 from theory.problem import TaskSequence
@@ -88,7 +88,7 @@ sampler_code()  # of the files as they are loaded now; they may be edited before
 
 def point_number(seq: TaskSequence) -> int:
     """Number of an experiment in the seeds of its chunks; two experiments have the same by an accident of 2^-64 only."""
-    return int(digest(canonical(sequence_key(seq)))[:16], 16)
+    return int(digest(canonical(draw_key(seq)))[:16], 16)
 
 
 def problem_key(seq: TaskSequence, sampling: Sampling) -> str:

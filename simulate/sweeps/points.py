@@ -8,9 +8,7 @@ from typing import Any
 
 from simulate.cases import build_case, call_case, check_cases, read_keywords
 from simulate.runs import RunStore
-from simulate.sample.features import StandardNormal
 from simulate.sample.methods import choose_method
-from simulate.sample.solvers import MIN_NORM
 from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
 from simulate.sweeps.tally import Tally
 from simulate.targets import parse_target
@@ -138,7 +136,7 @@ def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequenc
 def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
     """Replace the method "auto" by the one that the experiment asks for."""
     usual = (sampling.backend, sampling.dtype) == ("numpy", "float64")
-    method = choose_method(sampling.method, seq, StandardNormal(), MIN_NORM) if usual or sampling.method != "auto" else "direct"
+    method = choose_method(sampling.method, seq) if usual or sampling.method != "auto" else "direct"
     return Sampling(method, sampling.backend, sampling.device, sampling.dtype, sampling.seed)
 
 

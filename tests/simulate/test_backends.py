@@ -77,7 +77,7 @@ def test_single_precision_rounds_the_same_draws(name):
 
 
 def test_single_precision_is_single():
-    plan = plan_for(NumPyBackend("float32"), make_plan(CASES["many random truths"], "auto"))
+    plan = plan_for(NumPyBackend("float32"), make_plan(CASES["many random truths"]))
     for library in (NumPyBackend("float32"), torch_backend.TorchBackend("float32", torch.device("cpu"))):
         trials = library.together(plan) or 8
         learner = Learner(plan, library.streams(0, 0), trials, library)
@@ -105,7 +105,7 @@ def test_the_sampler_keeps_to_its_device(name, solver, monkeypatch):
     monkeypatch.setattr(torch_backend, "TorchNormals", StandInNormals)
     library = torch_backend.TorchBackend("float64", DEVICE)
     with StandInDevice() as device:
-        plan = plan_for(library, make_plan(CASES[name], solver))
+        plan = plan_for(library, make_plan(CASES[name].under(rule=solver)))
         trials = library.together(plan)
         learner = Learner(plan, library.streams(0, 0), trials, library)
         before = len(device.crossings)
@@ -117,20 +117,20 @@ def test_the_sampler_keeps_to_its_device(name, solver, monkeypatch):
 def test_single_precision_takes_qr_in_a_wider_range():
     def routes(*rows, **task):
         seq = one_block(100, rows, 0.1, vectors(np.random.default_rng(0), 100, len(rows)))
-        plan = make_plan(with_memory(seq, len(rows) - 1, None, **task) if task else seq, "auto")
+        plan = make_plan(with_memory(seq, len(rows) - 1, None, **task) if task else seq)
         return [task.route for task in plan_for(NumPyBackend("float32"), plan).tasks]
 
     assert routes(79, 81, 99, 100, 120, 124, 126) == ["gram", "qr", "qr", "qr", "qr", "qr", "gram"]
-    asked = make_plan(one_block(100, (95,), 0.1, [np.ones(100)]), "gram")
+    asked = make_plan(one_block(100, (95,), 0.1, [np.ones(100)]).under(rule="gram"))
     assert plan_for(NumPyBackend("float32"), asked).tasks[0].route == "gram"
-    uneven = plan_for(NumPyBackend("float32"), make_plan(CASES["weights"], "auto"))
+    uneven = plan_for(NumPyBackend("float32"), make_plan(CASES["weights"]))
     assert [task.route for task in uneven.tasks] == ["gram", "qr"]
 
 
 def test_qr_is_what_saves_single_precision_near_the_threshold():
     """At 95 samples and 104 parameters normal equations lose a digit more, and double precision would still take them."""
     seq = one_block(104, (95,), 0.1, [np.full(104, 104**-0.5)])
-    assert make_plan(seq, "auto").tasks[0].route == "gram"
+    assert make_plan(seq).tasks[0].route == "gram"
     exact = simulate(seq, 400, 1)
     gram, qr, auto = (simulate(seq, 400, 1, solver=solver, **SINGLE) for solver in ("gram", "qr", "auto"))
     assert same_bits(auto, qr)
@@ -214,7 +214,7 @@ def test_workers_memory_and_more_trials_do_not_change_a_bit(name, options):
     seq, trials = CASES[name], 2 * TRIALS_PER_BLOCK + 9
     whole = simulate(seq, trials, 2, workers=1, **options)
     library = NumPyBackend("float32") if options is SINGLE else torch_backend.torch_backend("cpu", options.get("dtype", "float64"))
-    plan = plan_for(library, make_plan(seq, "auto"))
+    plan = plan_for(library, make_plan(seq))
     least = plan.bytes_per_trial * (library.together(plan) or 1)
     assert same_bits(whole, simulate(seq, trials, 2, workers=3, memory_limit=3 * least, **options))
     assert same_bits(whole, simulate(seq, trials, 2, workers=3, memory_limit=least, **options))
@@ -251,7 +251,7 @@ def test_torch_is_left_with_the_threads_it_had():
 
 @pytest.mark.parametrize("name", CASES)
 def test_torchs_memory_stays_below_the_estimate(name):
-    plan = make_plan(CASES[name], "gram")
+    plan = make_plan(CASES[name].under(rule="gram"))
     library = torch_backend.TorchBackend("float32", torch.device("cpu"))
     plan = plan_for(library, plan)
     assert (traced_peak(plan, library, 24) - traced_peak(plan, library, 8)) / 16 < plan.bytes_per_trial

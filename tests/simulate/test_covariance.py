@@ -8,6 +8,7 @@ from sampler_reference import naive_trial, vectors
 from test_features import covariances, entries_of
 
 from simulate import Gaussian, simulate
+from simulate.sample.features import roots
 from simulate.sample.streams import Streams
 from theory import Task, TaskSequence, initialized, one_block
 
@@ -17,7 +18,7 @@ RNG = np.random.default_rng(12)
 def test_covariance_of_gaussian_features():
     """Entries within 5 standard errors of the matrix (false-alarm rate 6e-6 over ten entries)."""
     given = np.array([[2.0, 0.6, 0.0, 0.1], [0.6, 1.0, -0.3, 0.0], [0.0, -0.3, 0.5, 0.2], [0.1, 0.0, 0.2, 3.0]])
-    (root,) = Gaussian(given).roots({"a": 4})
+    (root,) = roots(Gaussian(given), {"a": 4})
     np.testing.assert_allclose(root @ root, given, atol=1e-14)
     rows = Streams(3, 0).features(0, 0).standard_normal((40000, 4)) @ root
     error = np.sqrt((np.outer(np.diag(given), np.diag(given)) + given**2) / len(rows))

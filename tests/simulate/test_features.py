@@ -13,7 +13,7 @@ from test_reproducibility import traced_peak
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
 from simulate.keys import condition_key, sequence_key
-from simulate.sample.features import FeatureLaw
+from theory.conditions import FeatureLaw
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
 from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized, one_block
@@ -126,7 +126,7 @@ def test_variances_are_a_diagonal_matrix():
 @pytest.mark.parametrize("features", [Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)})])
 def test_memory_and_workers_do_not_change_a_bit(features):
     seq = CASES["replay"]
-    need = make_plan(seq, "auto", features).bytes_per_trial
+    need = make_plan(seq.under(features)).bytes_per_trial
     whole = simulate(seq, 150, 2, features=features, workers=1)
     for batch, workers in ((1, 1), (7, 1), (10, 2)):
         assert same_bits(whole, simulate(seq, 150, 2, features=features, memory_limit=need * batch, workers=workers))
@@ -143,7 +143,7 @@ def test_bytes_per_trial_is_honest(name, law, risk):
     """Drawing takes the most where a large block is used and not trained, norms where there are many tasks."""
     seq = WIDE_FROZEN if name == "wide frozen" else CASES[name]
     matrix = Gaussian({"shared": np.diag(np.linspace(0.5, 2, seq.blocks["shared"]))})
-    plan = make_plan(seq, "auto", matrix if law == "Gaussian" else LAWS[law](seq), risk)
+    plan = make_plan(seq.under(matrix if law == "Gaussian" else LAWS[law](seq), risk=risk))
     per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
     assert per_trial < plan.bytes_per_trial < 2 * per_trial
 
@@ -153,14 +153,14 @@ def test_routes_where_features_may_lack_rank_or_differ_in_size():
 
     def route(features, d=100, solver="auto", **task):
         seq = TaskSequence({"a": d, "b": 4}, [Task(10, 1, {"a": np.ones(d), "b": np.ones(4)}, ("a", "b"), **task)])
-        return make_plan(seq, solver, features).tasks[0].route
+        return make_plan(seq.under(features, solver)).tasks[0].route
 
     fast = StandardNormal(), StudentT(3), Rademacher(), Gaussian({"a": np.linspace(1, 9, 100)})
     assert [route(features) for features in fast] == ["gram"] * 4
     assert [route(Rademacher(), d) for d in (59, 60)] == ["svd", "gram"]
     assert [route(Gaussian({"b": [1, 1, 1, v]})) for v in (1e-5, 1e-7, 1e7, 0.0)] == ["gram", "qr", "qr", "svd"]
     assert [route(Gaussian({"b": [1, 1, 1, v]}), solver="gram") for v in (1e-7, 0.0)] == ["gram", "svd"]
-    assert make_plan(CASES["replay"], "auto", Rademacher()).tasks[1].route == "svd"
+    assert make_plan(CASES["replay"].under(Rademacher())).tasks[1].route == "svd"
 
 
 def test_laws_have_unit_variance_and_pair_with_the_normal_one():

@@ -86,7 +86,7 @@ def test_memory_workers_and_more_trials_do_not_change_a_bit():
 
 
 def test_bytes_per_trial_is_honest():
-    plan = AdaptivePlan(make_plan(SEQ, "auto"), make_plan(frozen_sequence(SEQ, ("shared",)), "auto"), (0,), 0.0)
+    plan = AdaptivePlan(make_plan(SEQ), make_plan(frozen_sequence(SEQ, ("shared",))), (0,), 0.0)
     per_trial = (traced_peak_of(lambda streams, n: AdaptiveLearner(plan, streams, n), plan.everything, 48, 2)
                  - traced_peak_of(lambda streams, n: AdaptiveLearner(plan, streams, n), plan.everything, 16, 2)) / 32  # fmt: skip
     assert per_trial < plan.bytes_per_trial < 2 * per_trial

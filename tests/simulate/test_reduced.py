@@ -178,7 +178,7 @@ def test_planted_mistakes_are_caught(mistake, name, monkeypatch):
 
 def test_a_million_dimensions_in_the_memory_of_a_hundred():
     seq = two_blocks_of(10**6)
-    assert make_reduced_plan(seq, "auto").bytes_per_trial == make_reduced_plan(two_blocks_of(10**2), "auto").bytes_per_trial
+    assert make_reduced_plan(seq).bytes_per_trial == make_reduced_plan(two_blocks_of(10**2)).bytes_per_trial
     simulate(seq, 100, 0, method="reduced", workers=1)
     tracemalloc.start()
     found = simulate(seq, 2000, 0, method="reduced", workers=1)
@@ -199,7 +199,7 @@ def two_blocks_of(p):
 def test_bits_depend_on_seed_and_trial_alone(name):
     seq, trials = DESIGNED[name], reduced.TRIALS_PER_BLOCK + 77
     whole = simulate(seq, trials, 5, method="reduced", workers=1)
-    need = make_reduced_plan(seq, "auto").bytes_per_trial
+    need = make_reduced_plan(seq).bytes_per_trial
     for options in ({"workers": 2}, {"memory_limit": need * 7, "workers": 1}, {"memory_limit": need * 2.5, "workers": 2}):
         assert same_bits(whole, simulate(seq, trials, 5, method="reduced", **options)), options
     assert all(np.array_equal(getattr(whole, sample)[:300], getattr(simulate(seq, 300, 5, method="reduced"), sample)) for sample in SAMPLES)
@@ -223,7 +223,7 @@ def test_a_seed_means_what_it_meant(name):
 
 def test_working_memory_stays_below_its_estimate():
     for name, seq in {"short": two_blocks_of(1000), "samples": with_memory(two_blocks_of(1000), 2, {0: 30, 1: 20})}.items():
-        plan, trials = make_reduced_plan(seq, "auto"), 64
+        plan, trials = make_reduced_plan(seq), 64
         learner = lambda count: reduced.ReducedLearner(plan, streams.Streams(0, 0), count)  # noqa: E731
         results = [np.zeros((trials, 3, 3)), np.zeros((trials, 3)), np.zeros((trials, 3))]
         learner(trials).run(*results)

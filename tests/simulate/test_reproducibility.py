@@ -22,7 +22,7 @@ ODD = random_sequence(np.random.default_rng(13))
 @pytest.mark.parametrize("name", ["frozen", "tall", "replay with heads", "too much replay with heads", "random truths"])
 def test_memory_limit_and_workers_do_not_change_a_bit(name):
     seq = ODD if name == "random truths" else CASES[name]
-    trials, need = TRIALS_PER_BLOCK * 2 + 9, make_plan(seq, "auto").bytes_per_trial
+    trials, need = TRIALS_PER_BLOCK * 2 + 9, make_plan(seq).bytes_per_trial
     whole = simulate(seq, trials, 2, workers=1)
     for batch in (1, 3, 17):
         assert same_bits(whole, simulate(seq, trials, 2, memory_limit=need * batch, workers=1)), f"{batch} trials at a time"
@@ -31,7 +31,7 @@ def test_memory_limit_and_workers_do_not_change_a_bit(name):
 
 
 def test_the_random_truths_case_is_one():
-    assert any(spec.random for spec in make_plan(ODD, "auto").truths)
+    assert any(spec.random for spec in make_plan(ODD).truths)
 
 
 def test_more_trials_extend_a_sample():
@@ -92,13 +92,13 @@ def traced_peak_of(make, plan, trials, extra=0):
 @pytest.mark.parametrize("name", CASES)
 def test_bytes_per_trial_is_honest(name, solver):
     """What a trial adds to the peak stays below the estimate, which is at most twice that."""
-    plan = make_plan(CASES[name], solver)
+    plan = make_plan(CASES[name].under(rule=solver))
     per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
     assert per_trial < plan.bytes_per_trial < 2 * per_trial
 
 
 def test_workers_share_the_memory_limit():
-    plan = make_plan(CASES["frozen"], "auto")
+    plan = make_plan(CASES["frozen"])
     need = plan.bytes_per_trial
     assert batches.share_memory(plan, 10 * need, 3) == (3, 3)
     assert batches.share_memory(plan, 2.5 * need, 8) == (2, 1)

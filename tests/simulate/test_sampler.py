@@ -12,6 +12,7 @@ from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
 from theory import Task, TaskSequence, one_block, one_head_per_task
+from theory.conditions import ROUTES
 
 
 def assert_like_naive(seq, seed, trials, solver="auto", tolerance=1e-9):
@@ -31,8 +32,8 @@ def test_random_sequences_like_a_plain_loop(case, solver):
 
 
 def test_the_random_sequences_have_all_kinds_of_steps():
-    tasks = [task for case in range(RANDOM_CASES) for task in make_plan(random_sequence(np.random.default_rng(case)), "auto").tasks]
-    assert all(sum(task.route == route for task in tasks) >= 8 for route in steps.SOLVERS[1:] + ("svd",))
+    tasks = [task for case in range(RANDOM_CASES) for task in make_plan(random_sequence(np.random.default_rng(case))).tasks]
+    assert all(sum(task.route == route for task in tasks) >= 8 for route in ROUTES[1:] + ("svd",))
     assert sum(not task.rows for task in tasks) >= 3 and sum(bool(task.memory) for task in tasks) >= 30
 
 
@@ -52,11 +53,11 @@ def test_gram_and_qr_agree_to_rounding(name):
 def test_auto_takes_gram_away_from_the_threshold_and_qr_near_it():
     def route(n, **task):
         seq = TaskSequence({"a": 20, "b": 20}, [Task(n, 1, {"a": np.ones(20), "b": np.ones(20)}, ("a", "b"), **task)])
-        return make_plan(seq, "auto").tasks[0].route
+        return make_plan(seq).tasks[0].route
 
     assert [route(n) for n in (32, 33, 40, 47, 48)] == ["gram", "qr", "qr", "qr", "gram"]
     assert [route(20, weights={"a": w}) for w in (1e5, 1e7)] == ["gram", "qr"]
-    assert [make_plan(CASES[name], "auto").tasks[2].route for name in ("replay with heads", "too much replay with heads")] == ["qr", "svd"]
+    assert [make_plan(CASES[name]).tasks[2].route for name in ("replay with heads", "too much replay with heads")] == ["qr", "svd"]
 
 
 @pytest.mark.parametrize("solver", ["auto", "gram", "qr"])
@@ -73,7 +74,7 @@ def test_far_weights_still_fit_the_data(solver):
 @pytest.mark.parametrize("name", ["frozen", "initialized", "heads", "replay", "replay with heads", "weights"])
 def test_full_wide_steps_fit_fresh_and_stored_samples(name, solver):
     seq, trials = CASES[name], 3
-    learner = Learner(make_plan(seq, solver), Streams(4, 0), trials)
+    learner = Learner(make_plan(seq.under(rule=solver)), Streams(4, 0), trials)
     learner.run(np.zeros((trials, len(seq), len(seq))), np.zeros((trials, len(seq))), np.zeros((trials, len(seq))))
     last = len(seq) - 1
     for trial in range(trials):

@@ -9,7 +9,7 @@ from test_reproducibility import traced_peak
 
 from simulate import GradientDescent, MinNorm, Rademacher, Ridge, simulate
 from simulate.sample.plan import make_plan
-from simulate.sample.steps import SOLVERS
+from theory.conditions import ROUTES as SOLVERS
 from simulate.sample.streams import TRIALS_PER_BLOCK
 from theory import InputError, Task, TaskSequence, one_block
 
@@ -87,7 +87,7 @@ def test_ridge_and_descent_find_the_same_at_every_route():
     """Normal equations far from the threshold, singular values near it: one more parameter does not change the method's answer."""
     for d in (18, 19, 17):
         seq = one_block(d, (10, 26, 9), 0.2, list(np.random.default_rng(d).standard_normal((3, d))))
-        assert {task.route for task in make_plan(seq, Ridge(1)).tasks} >= {"gram"}
+        assert {task.route for task in make_plan(seq.under(rule=Ridge(1))).tasks} >= {"gram"}
         for solver, solve in RULES.values():
             found = simulate(seq, 1, 2, solver=solver)
             np.testing.assert_allclose(found.errors_sample[0], naive_trial(seq, 2, 0, solve=solve)[0], rtol=1e-9)
@@ -134,7 +134,7 @@ def test_divergence_names_the_rate_and_the_largest_admissible_one():
 def test_rules_do_not_depend_on_memory_or_workers():
     seq = CASES["replay"]
     for solver in (Ridge(1.0), GradientDescent(20, 0.05)):
-        need = make_plan(seq, solver).bytes_per_trial
+        need = make_plan(seq.under(rule=solver)).bytes_per_trial
         whole = simulate(seq, 150, 2, solver=solver, workers=1)
         assert same_bits(whole, simulate(seq, 150, 2, solver=solver, memory_limit=7 * need, workers=2))
         assert same_bits(whole, simulate(seq, 65, 2, solver=solver), 65)
@@ -142,7 +142,7 @@ def test_rules_do_not_depend_on_memory_or_workers():
 
 @pytest.mark.parametrize("name", ["frozen", "tall", "replay with heads", "too much replay with heads", "much replay"])
 def test_bytes_per_trial_is_honest(name):
-    plan = make_plan(CASES[name], Ridge(1.0))
+    plan = make_plan(CASES[name].under(rule=Ridge(1.0)))
     per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
     assert per_trial < plan.bytes_per_trial < 2 * per_trial
 

@@ -46,7 +46,7 @@ def test_rank_equal_to_the_dimension_is_realised():
 def test_isotropic_truths_have_their_norm_and_share_named_directions():
     truth = [{"a": Isotropic(2.0, "n"), "b": Isotropic(1.0)}, {"a": Isotropic(0.5, "n"), "b": Isotropic(1.0)}]
     seq = TaskSequence({"a": 4, "b": 3}, [Task(2, 0, w, ("a",)) for w in truth])
-    a, b = (spec.draw(Streams(0, 0), block, 50) for block, spec in enumerate(make_plan(seq, "auto").truths))
+    a, b = (spec.draw(Streams(0, 0), block, 50) for block, spec in enumerate(make_plan(seq).truths))
     np.testing.assert_allclose(np.linalg.norm(a[:, 0], axis=1), 2, rtol=1e-14)
     np.testing.assert_allclose(a[:, 0] / 4, a[:, 1], atol=1e-15)
     assert np.abs(b[:, 0] - b[:, 1]).min() > 1e-6 and np.unique(a[:, 0], axis=0).shape == (50, 4)
@@ -55,7 +55,7 @@ def test_isotropic_truths_have_their_norm_and_share_named_directions():
 def test_isotropic_directions_are_uniform():
     """E u u' = I/3 and E u = 0: 9 z-scores; false-alarm rate 1e-5 at |z| < 5, a bias of 2 % of an entry is seen."""
     seq = TaskSequence({"a": 3}, [Task(1, 0, {"a": Isotropic(1)}, ("a",))])
-    plan = make_plan(seq, "auto")
+    plan = make_plan(seq)
     u = np.concatenate([plan.truths[0].draw(Streams(1, block), 0, TRIALS_PER_BLOCK)[:, 0] for block in range(300)])
     z = u.mean(axis=0) / np.sqrt(1 / 3 / len(u))
     second = np.array([u[:, i] * u[:, j] - (i == j) / 3 for i in range(3) for j in range(i + 1)])

@@ -1,0 +1,216 @@
+"""What an experiment assumes of its features and how its tasks are trained, as data: no drawing, no formula.
+
+Samplers hold the drawing of a feature law and the filter of a rule (`simulate.sample`), laws the expectations
+(`theory.law`); both look them up by type.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.values import FrozenArray, FrozenMapping
+
+MIN_NORM = "min_norm"
+ROUTES = ("auto", "gram", "qr")
+
+# Eigenvalues of a covariance that are this small beside the largest one count as rounding of its entries.
+ROUNDING = 1e-10
+
+
+class FeatureLaw:
+    """What all laws of features share, mean zero above all; not made directly."""
+
+
+class Rule:
+    """By which rule a task is trained; not made directly."""
+
+
+@dataclass(frozen=True)
+class StandardNormal(FeatureLaw):
+    """Independent standard normal entries, which every formula of the catalogue assumes."""
+
+
+@dataclass(frozen=True)
+class Gaussian(FeatureLaw):
+    """Normal features with mean zero and a given covariance, independent between blocks and samples.
+
+    Parameters
+    ----------
+    covariance : array or mapping of block to array
+        Positive semidefinite matrix (d, d), or vector (d,) of the variances of independent features; by itself for
+        an experiment of one block. Blocks that a mapping leaves out are standard normal.
+
+    Notes
+    -----
+    The features are the standard normal ones times the symmetric square root of the covariance.
+    """
+
+    covariance: Any
+
+    def __post_init__(self) -> None:
+        given = self.covariance
+        if isinstance(given, Mapping):
+            blocks = given.items()
+            given = FrozenMapping({b: _covariance(value, f"the covariance of block {b!r}") for b, value in blocks})
+        else:
+            given = _covariance(given, "the covariance")
+        object.__setattr__(self, "covariance", given)
+
+    def of_blocks(self, blocks: Mapping[str, int]) -> dict[str, np.ndarray]:
+        """Return the covariance of every block that has one; InputError if blocks or dimensions do not fit."""
+        given = self.covariance
+        if not isinstance(given, FrozenMapping):
+            if len(blocks) > 1:
+                raise InputError(
+                    f"the covariance is a single array, but the experiment has the blocks {list(blocks)}; "
+                    "give a mapping from block to array"
+                )
+            given = {next(iter(blocks)): given}
+        for block, covariance in given.items():
+            if block not in blocks:
+                raise InputError(
+                    f"the covariance names block {block!r}, which is not among {list(blocks)}; correct the name"
+                )
+            if len(covariance) != blocks[block]:
+                sizes = f"is for {len(covariance)} features, the block has {blocks[block]}"
+                raise InputError(f"the covariance of block {block!r} {sizes}; make them equal")
+        return {block: covariance.values for block, covariance in given.items()}
+
+
+@dataclass(frozen=True)
+class Rademacher(FeatureLaw):
+    """Independent random signs."""
+
+
+@dataclass(frozen=True)
+class StudentT(FeatureLaw):
+    """Independent entries with Student's t distribution, scaled to unit variance.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom, above 2. Moments below order ``df`` are finite; errors that a frozen block causes enter
+        through fourth powers of features, so keep ``df`` above 4 where their standard errors have to exist.
+    """
+
+    df: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.df, Real) or isinstance(self.df, bool) or not 2 < self.df < math.inf:
+            raise InputError(
+                f"the degrees of freedom are {self.df!r}; give a finite number above 2 (at 2 and below the variance is "
+                "infinite; StandardNormal() is the limit of large ones)"
+            )
+        object.__setattr__(self, "df", float(self.df))
+
+
+@dataclass(frozen=True)
+class MinNorm(Rule):
+    """The least step that fits the data, or least squares where no step does.
+
+    Parameters
+    ----------
+    route : {"auto", "gram", "qr"}
+        How it is computed, without effect on what; see `simulate.simulate`.
+    """
+
+    route: str = field(default="auto", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.route not in ROUTES:
+            near = difflib.get_close_matches(str(self.route), (*ROUTES, MIN_NORM), n=1, cutoff=0.3)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(
+                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, Ridge(lam) or "
+                "GradientDescent(steps, rate)"
+            )
+
+
+@dataclass(frozen=True)
+class Ridge(Rule):
+    """Ridge regression around the start: minimises ``|A step - r|^2 + lam sum_b lambda_b |step_b|^2``.
+
+    Parameters
+    ----------
+    lam : float
+        Penalty, above 0, on the scale of A'A (not divided by the number of samples); to 0 it gives the least step.
+    """
+
+    lam: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lam", _positive(self.lam, "the penalty lam", "solver='min_norm' is the limit 0"))
+
+
+@dataclass(frozen=True)
+class GradientDescent(Rule):
+    """Plain gradient descent on all rows, on the loss ``|A theta - y|^2 / (2 rows)``, stopped after ``steps`` steps.
+
+    Parameters
+    ----------
+    steps : int
+        Number of steps, at least 1; to infinity it gives the least step.
+    rate : float
+        Length of a step over the gradient. Where a task weighs its blocks, block b descends at ``rate / lambda_b``.
+
+    Notes
+    -----
+    Computed at once, not step by step: g(x) = (1 - (1 - rate x / rows)^steps) / x.
+    """
+
+    steps: int
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, Integral) or isinstance(self.steps, bool) or self.steps < 1:
+            raise InputError(f"the number of gradient steps is {self.steps!r}; give a whole number of at least 1")
+        object.__setattr__(self, "steps", int(self.steps))
+        object.__setattr__(self, "rate", _positive(self.rate, "the rate of gradient descent", "such as 0.1"))
+
+
+def as_features(features: Any) -> FeatureLaw:
+    """Return ``features`` if it is a law; InputError otherwise."""
+    if not isinstance(features, FeatureLaw) or type(features) is FeatureLaw:
+        raise InputError(
+            f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Rademacher() or StudentT(df)"
+        )
+    return features
+
+
+def as_rule(rule: Any) -> Rule:
+    """Return the training rule that a rule, or the name of a way to the least step, means; InputError if none."""
+    if isinstance(rule, Rule) and type(rule) is not Rule:
+        return rule
+    return MinNorm() if isinstance(rule, str) and rule == MIN_NORM else MinNorm(rule)
+
+
+def _positive(value: Any, what: str, hint: str) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise InputError(f"{what} is {value!r}; give a finite number above 0 ({hint})")
+    return float(value)
+
+
+def _covariance(value: Any, what: str) -> FrozenArray:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{what} is {value!r}; give an array of numbers") from None
+    if array.ndim not in (1, 2) or array.shape[0] != array.shape[-1] or not array.size:
+        raise InputError(f"{what} has shape {array.shape}; give a square matrix or a vector of variances")
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"{what} holds NaN or infinity; give finite numbers")
+    skew = float(np.abs(array - array.T).max())  # 0 for a vector
+    if skew > 1e-12 * np.abs(array).max():
+        raise InputError(f"{what} is not symmetric: it differs from its transpose by {skew:.3g}; correct the entries")
+    entry, values = ("variance", array) if array.ndim == 1 else ("eigenvalue", np.linalg.eigvalsh(array))
+    if values.min() < (0 if array.ndim == 1 else -ROUNDING * np.abs(array).max()):
+        raise InputError(f"{what} has the {entry} {values.min():.6g}; a covariance is positive semidefinite, so none is negative")
+    return FrozenArray(array)
