@@ -66,7 +66,7 @@ REFUSED = {
     "half a trial": (single(), {"trials": 2.5}, "trials is 2.5"),
     "true trials": (single(), {"trials": True}, "trials is True"),
     "solver": (single(), {"solver": "gramm"}, "no solver 'gramm'; did you mean 'gram'"),
-    "solver type": (single(), {"solver": None}, "no solver None.*choose one of auto, gram, qr"),
+    "solver type": (single(), {"solver": 3}, "no solver 3.*choose one of auto, gram, qr"),
     "workers": (single(), {"workers": 0}, "workers is 0"),
     "memory limit": (single(), {"memory_limit": -1}, "memory_limit is -1"),
     "memory limit nan": (single(), {"memory_limit": float("nan")}, "memory_limit is nan"),
