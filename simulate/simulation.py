@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from simulate.evidence import Estimate, merge_draws
-from simulate.targets import Target, parse_target
 from theory.errors import InputError
+from theory.quantities import Quantity, Readings, parse_quantity
 
 _SAMPLES = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Readings):
     """Per-trial results of learning a sequence of T tasks, or paired differences of two such results.
 
     Parameters
@@ -85,48 +86,45 @@ class Simulation:
         """Estimate of E|theta_t - theta_{t-1}|^2 over all blocks, shape (T,)."""
         return Estimate.from_samples(self.update_magnitude_sample, self.draws)
 
-    def deviation(self, t: int = -1) -> Estimate:
-        """Estimate of E L_{t-1}(theta_t), the deviation from the previous task."""
-        return self.estimate(f"deviation[{t}]")
+    def read(self, quantity: str | Quantity) -> Estimate:
+        """Return the estimate of a quantity."""
+        return self.estimate(quantity)
 
-    def forgetting(self, t: int = -1) -> Estimate:
-        """Estimate of the mean over i < t of E[L_i(theta_t) - L_i(theta_i)]."""
-        return self.estimate(f"forgetting[{t}]")
+    def estimate(self, quantity: str | Quantity | Callable[[Simulation], Any]) -> Estimate:
+        """Return the estimate of a quantity; see `per_trial` for what it may be."""
+        return Estimate.from_samples(self.per_trial(quantity), self.draws)
 
-    def generalization(self, t: int = -1) -> Estimate:
-        """Estimate of the mean over i <= t of E L_i(theta_t)."""
-        return self.estimate(f"generalization[{t}]")
-
-    def estimate(self, target: str | Callable[[Simulation], Any]) -> Estimate:
-        """Return the estimate of a target; see `per_trial` for what a target may be."""
-        return Estimate.from_samples(self.per_trial(target), self.draws)
-
-    def per_trial(self, target: str | Callable[[Simulation], Any]) -> np.ndarray:
-        """Return a target's value in every trial, shape (trials,).
+    def per_trial(self, quantity: str | Quantity | Callable[[Simulation], Any]) -> np.ndarray:
+        """Return a quantity's value in every trial, shape (trials,).
 
         Parameters
         ----------
-        target : str or callable
-            A name that `simulate.targets.parse_target` reads, or a function that takes this object and returns
-            one number for each trial.
+        quantity : str, Quantity or callable
+            A name that `theory.quantities.parse_quantity` reads, a `theory.Quantity`, or a function that takes this
+            object and returns one number for each trial.
 
         Raises
         ------
         InputError
-            If the name means nothing here or the function returns another shape or values that are not finite.
+            If the name means nothing here, weights do not fit, or the function returns another shape or values that
+            are not finite.
         """
-        if not callable(target):
-            return _values(self, parse_target(target, self.tasks))
-        values = np.asarray(target(self))
+        if not callable(quantity):
+            found = parse_quantity(quantity, self.tasks).value(self._samples(), lambda terms: np.stack(terms, 1).sum(1))
+            return np.asarray(found, dtype=np.float64)
+        values = np.asarray(quantity(self))
         if values.shape != (self.trials,) or values.dtype.kind not in "iuf":
             raise InputError(
-                f"the target function returned {values.dtype} of shape {values.shape}; "
+                f"the function of a quantity returned {values.dtype} of shape {values.shape}; "
                 f"it must return one number for each of the {self.trials} trials"
             )
         if not np.all(np.isfinite(values)):
             bad = int((~np.isfinite(values)).sum())
-            raise InputError(f"the target function returned {bad} values that are not finite; it must be defined in every trial")
+            raise InputError(f"the function of a quantity returned {bad} values that are not finite; it must be defined in every trial")
         return values.astype(np.float64)
+
+    def _samples(self) -> SimpleNamespace:
+        return SimpleNamespace(errors=self.errors_sample, step_sizes=self.step_sizes_sample, update_magnitude=self.update_magnitude_sample)
 
     def merge(self, other: Simulation) -> Simulation:
         """Return the trials of both; refuses equal draws, different experiments and different methods."""
@@ -156,17 +154,3 @@ class Simulation:
             raise InputError(f"the simulations have {self.tasks} and {other.tasks} tasks; a paired difference needs the same number")
         samples = (getattr(self, name) - getattr(other, name) for name in _SAMPLES)
         return Simulation(*samples, self.draws, ("difference", self.experiment, other.experiment))
-
-
-def _values(simulation: Simulation, target: Target) -> np.ndarray:
-    errors, t = simulation.errors_sample, target.tasks[0]
-    if target.quantity == "error":
-        return errors[:, t, target.tasks[1]]
-    if target.quantity == "deviation":
-        return errors[:, t, t - 1]
-    if target.quantity == "forgetting":
-        before = np.arange(t)
-        return (errors[:, t, :t] - errors[:, before, before]).mean(axis=1)
-    if target.quantity == "generalization":
-        return errors[:, t, : t + 1].mean(axis=1)
-    return (simulation.step_sizes_sample if target.quantity == "step_size" else simulation.update_magnitude_sample)[:, t]

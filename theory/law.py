@@ -19,6 +19,7 @@ from theory.algebra import ExactAlgebra, FloatAlgebra, algebra_of
 from theory.errors import DomainError, InputError, NoClosedForm
 from theory.inner_products import require_inner_products
 from theory.problem import Task, TaskSequence
+from theory.quantities import Quantity, Readings, parse_quantity
 from theory.projections import StepMoments, exact_step_moments, float_step_moments
 from theory.values import is_symbolic
 
@@ -26,7 +27,7 @@ OVER, UNDER = "overparameterized", "underparameterized"
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Readings):
     """Exact expectations of a `TaskSequence`; tasks count from 0, grid axes come first.
 
     Parameters
@@ -58,40 +59,12 @@ class Law:
             )
         return self._update_magnitude
 
-    def deviation(self, t: int = -1) -> Any:
-        """E L_{t-1}(theta_t): how far training on task t ends from the parameters of task t-1."""
-        t = task_index(t, len(self), 1, "deviation")
-        return _plain(self.errors[..., t, t - 1])
-
-    def forgetting(self, t: int = -1) -> Any:
-        """Mean over i < t of E [L_i(theta_t) - L_i(theta_i)]."""
-        t = task_index(t, len(self), 1, "forgetting")
-        return _plain(sum(self.errors[..., t, i] - self.errors[..., i, i] for i in range(t)) / t)
-
-    def generalization(self, t: int = -1) -> Any:
-        """Mean over i <= t of E L_i(theta_t)."""
-        t = task_index(t, len(self), 0, "generalization")
-        return _plain(sum(self.errors[..., t, i] for i in range(t + 1)) / (t + 1))
-
-    def error(self, t: int, i: int) -> Any:
-        """E L_i(theta_t)."""
-        return _plain(self.errors[..., task_index(t, len(self), 0, "error"), task_index(i, len(self), 0, "error")])
+    def read(self, quantity: str | Quantity) -> Any:
+        """Return the expectation of a quantity, given by name or as a value; grid axes stay."""
+        return parse_quantity(quantity, len(self)).value(self)
 
     def __len__(self) -> int:
         return self.errors.shape[-1]
-
-
-def _plain(value: Any) -> Any:
-    """Take a single value out of its zero-dimensional array."""
-    return value[()] if isinstance(value, np.ndarray) else value
-
-
-def task_index(t: int, tasks: int, first: int, quantity: str) -> int:
-    """Return ``t`` counted from 0 (negative from the end); InputError outside ``first`` .. ``tasks - 1``."""
-    index = t + tasks if t < 0 else t
-    if not first <= index < tasks:
-        raise InputError(f"{quantity} of task {t} does not exist: with {tasks} tasks (from 0) t runs from {first} to {tasks - 1}")
-    return index
 
 
 def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = OVER) -> Law:
@@ -130,6 +103,11 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
     regimes = _regimes(regime, len(seq))
     require_inner_products(seq)
+    if seq.unusual:
+        raise NoClosedForm(
+            f"no exact law is known for {', '.join(map(str, seq.unusual))}: laws are those of standard normal features, "
+            "the least step and Euclidean errors; simulate the experiment, or leave the condition out"
+        )
     if any(task.memory for task in seq.tasks):
         from theory.replay import replay_law
 

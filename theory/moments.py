@@ -16,15 +16,15 @@ import numpy as np
 
 from theory.algebra import FloatAlgebra
 from theory.errors import InputError
-from theory.law import task_index
 from theory.problem import TaskSequence
+from theory.quantities import Quantity, Readings, parse_quantity
 from theory.values import is_symbolic
 
 _MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the features' rank
 
 
 @dataclass(frozen=True)
-class MomentOrders:
+class MomentOrders(Readings):
     """Supremum tau of the finite moment orders of every quantity; the mean is finite iff tau > 1, the variance iff tau > 2.
 
     Parameters
@@ -39,25 +39,9 @@ class MomentOrders:
     step_sizes: np.ndarray
     update_magnitude: np.ndarray
 
-    def error(self, t: int, i: int) -> float:
-        """Order of L_i(theta_t)."""
-        tasks = len(self.errors)
-        return float(self.errors[task_index(t, tasks, 0, "error"), task_index(i, tasks, 0, "error")])
-
-    def deviation(self, t: int = -1) -> float:
-        """Order of L_{t-1}(theta_t)."""
-        t = task_index(t, len(self.errors), 1, "deviation")
-        return float(self.errors[t, t - 1])
-
-    def forgetting(self, t: int = -1) -> float:
-        """Smallest order among the terms of forgetting."""
-        t = task_index(t, len(self.errors), 1, "forgetting")
-        return float(min(min(self.errors[t, i], self.errors[i, i]) for i in range(t)))
-
-    def generalization(self, t: int = -1) -> float:
-        """Smallest order among the terms of generalization."""
-        t = task_index(t, len(self.errors), 0, "generalization")
-        return float(self.errors[t, : t + 1].min())
+    def read(self, quantity: str | Quantity) -> float:
+        """Return the order of a quantity: the smallest one among its terms."""
+        return parse_quantity(quantity, len(self.errors)).order(self)
 
 
 def moment_orders(seq: TaskSequence, *, damped: bool = False) -> MomentOrders:

@@ -11,8 +11,8 @@ import numpy as np
 
 from simulate.evidence import Estimate
 from simulate.simulation import Simulation
-from simulate.targets import parse_target
 from theory.errors import InputError
+from theory.quantities import Quantity, parse_quantity
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Tally:
     squares : float
         Sum of squared deviations from the mean.
     scale : float
-        Mean size of what the quantity is made of: the errors L_i(theta_i) that forgetting is measured from, the mean
-        itself for all others, which cannot be negative.
+        Mean size of what the quantity is made of: the errors L_i(theta_i) of its tasks where it is a difference, as
+        forgetting is, the mean itself for all others, which cannot be negative.
     """
 
     count: int
@@ -37,14 +37,16 @@ class Tally:
     scale: float
 
     @classmethod
-    def of(cls, simulation: Simulation, target: str) -> Tally:
+    def of(cls, simulation: Simulation, quantity: str | Quantity) -> Tally:
         """Count a quantity in all trials of a simulation; InputError for a value that is not finite."""
-        values = simulation.per_trial(target)
+        quantity = parse_quantity(quantity, simulation.tasks)
+        values = simulation.per_trial(quantity)
         if not np.all(np.isfinite(values)):
             bad = int((~np.isfinite(values)).sum())
-            raise InputError(f"{target} is NaN or infinite in {bad} of {len(values)} trials; make noise and truths smaller")
+            raise InputError(f"{quantity} is NaN or infinite in {bad} of {len(values)} trials; make noise and truths smaller")
         mean = float(values.mean())
-        scale = float(np.mean(_start_errors(simulation, target))) if _signed(target, simulation.tasks) else mean
+        signed = bool(np.any(quantity.at(simulation.tasks) < 0))
+        scale = float(np.mean(_own_errors(simulation, quantity))) if signed else mean
         return cls(len(values), mean, float(np.sum((values - mean) ** 2)), scale)
 
     def merge(self, other: Tally) -> Tally:
@@ -64,11 +66,7 @@ class Tally:
         return Estimate(self.mean, self.stderr, self.count, frozenset(draws))
 
 
-def _signed(target: str, tasks: int) -> bool:
-    return parse_target(target, tasks).quantity == "forgetting"
-
-
-def _start_errors(simulation: Simulation, target: str) -> np.ndarray:
-    """Errors of the earlier tasks right after each was learned, shape (trials, t)."""
-    before = np.arange(parse_target(target, simulation.tasks).tasks[0])
-    return simulation.errors_sample[:, before, before]
+def _own_errors(simulation: Simulation, quantity: Quantity) -> np.ndarray:
+    """Errors of the tasks that a quantity weighs, right after each was learned, shape (trials, tasks)."""
+    tasks = np.array(quantity.tasks(simulation.tasks))
+    return simulation.errors_sample[:, tasks, tasks]

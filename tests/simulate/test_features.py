@@ -176,7 +176,7 @@ def test_laws_have_unit_variance_and_pair_with_the_normal_one():
     fourth = draws[StudentT(10)] ** 4  # E t^4 = 3 (df - 2)/(df - 4) = 4 at unit variance
     assert abs(fourth.mean() - 4) < 5 * fourth.std() / count**0.5 < 0.6
     assert set(np.unique(draws[Rademacher()])) == {-1.0, 1.0}
-    np.testing.assert_allclose(StudentT(1e12).draw(Streams(1, 0), 0, 0, shape).ravel(), draws[StandardNormal()], rtol=1e-4)
+    np.testing.assert_allclose(draw(StudentT(1e12), Streams(1, 0), 0, 0, shape).ravel(), draws[StandardNormal()], rtol=1e-4)
 
 
 def test_paired_runs_differ_less_than_independent_ones():
