@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FORMULAS = ("sympy", "theory.law", "theory.algebra", "theory.projections", "theory.moments", "theory.formula", "theory.formulas", "theory.ledger")
+FORMULAS = ("sympy", "theory.law", "theory.recursion", "theory.algebra", "theory.projections", "theory.moments", "theory.formula", "theory.formulas", "theory.ledger")
 
 
 def _lint(folder: Path) -> subprocess.CompletedProcess:

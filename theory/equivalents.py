@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 
 from theory.algebra import FloatAlgebra, algebra_of
 from theory.errors import InputError, NoClosedForm
-from theory.law import OVER, Law, _Recursion
+from theory.recursion import OVER, Law, Recursion
 from theory.optima import Optimum, _criterion
 from theory.problem import Task, TaskSequence
 
@@ -80,7 +80,7 @@ class Spectrum:
         self.slack = samples - float(self.share.sum())  # n - df2
 
 
-class _Equivalents(_Recursion):
+class _Equivalents(Recursion):
     """The law's recursion with deterministic equivalents for the steps that it cannot do exactly."""
 
     def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:

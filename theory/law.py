@@ -1,70 +1,19 @@
-"""The exact law: expected errors and step sizes of any sequence of tasks.
+"""The exact law of an experiment: which route computes it, and what has none.
 
-Each block b is described by the coefficients c_b with E theta_b = sum_j c_b[j] w_{j,b}, by s_b = E |theta_b|^2, and
-by the Gram matrix g_b of its truths; a task updates them by rational operations only. The step on trained blocks S
-is P delta_S + A (A'A)^{-1} nu, where P projects on the span of the data, delta is truth minus start, and nu, given
-the past, is N(0, f I), independent of the data of S: label noise plus the error of the blocks that are used but not
-trained. Source: the project's derivation, stated in the README; single block: Lin et al., arXiv 2302.05836.
+`theory.recursion` goes from task to task; `theory.replay` covers stored samples. Both give a `Law`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from theory.algebra import ExactAlgebra, FloatAlgebra, algebra_of
-from theory.errors import DomainError, InputError, NoClosedForm
+from theory.algebra import algebra_of
+from theory.errors import InputError, NoClosedForm
 from theory.inner_products import require_inner_products
-from theory.problem import Task, TaskSequence
-from theory.quantities import Quantity, Readings, parse_quantity
-from theory.projections import StepMoments, exact_step_moments, float_step_moments
-from theory.values import is_symbolic
-
-OVER, UNDER = "overparameterized", "underparameterized"
-
-
-@dataclass(frozen=True)
-class Law(Readings):
-    """Exact expectations of a `TaskSequence`; tasks count from 0, grid axes come first.
-
-    Parameters
-    ----------
-    errors : ndarray, shape (..., T, T)
-        ``errors[t, i]`` = E L_i(theta_t), the excess risk of task i after training on task t.
-    step_sizes : ndarray, shape (..., T)
-        E |theta_t - start_t|^2 over the blocks that task t trains.
-    effective_noise : ndarray, shape (..., T)
-        Variance f of what the trained blocks cannot explain: label noise plus error of used, untrained blocks.
-    conditions : tuple
-        Inequalities between symbols that were assumed (empty for numbers).
-    """
-
-    errors: np.ndarray
-    step_sizes: np.ndarray
-    effective_noise: np.ndarray
-    conditions: tuple = ()
-    _update_magnitude: np.ndarray = field(default=None, repr=False)
-    _unknown_updates: tuple[int, ...] = field(default=(), repr=False)
-
-    @property
-    def update_magnitude(self) -> np.ndarray:
-        """E |theta_t - theta_{t-1}|^2 over all blocks, shape (..., T)."""
-        if self._unknown_updates:
-            raise NoClosedForm(
-                f"E |theta_t - theta_(t-1)|^2 has no known closed form for task {self._unknown_updates[0]}, which starts "
-                "from zero with memory of only part of the earlier data; use step_sizes, or simulate it"
-            )
-        return self._update_magnitude
-
-    def read(self, quantity: str | Quantity) -> Any:
-        """Return the expectation of a quantity, given by name or as a value; grid axes stay."""
-        return parse_quantity(quantity, len(self)).value(self)
-
-    def __len__(self) -> int:
-        return self.errors.shape[-1]
+from theory.problem import TaskSequence
+from theory.recursion import OVER, UNDER, Law, Recursion
+from theory.replay import replay_law
 
 
 def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = OVER) -> Law:
@@ -109,10 +58,8 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
             "the least step and Euclidean errors; simulate the experiment, or leave the condition out"
         )
     if any(task.memory for task in seq.tasks):
-        from theory.replay import replay_law
-
         return replay_law(seq, algebra_of(seq), outside, regimes)
-    return _Recursion(seq, algebra_of(seq), outside, regimes).run()
+    return Recursion(seq, algebra_of(seq), outside, regimes).run()
 
 
 def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:
@@ -120,159 +67,3 @@ def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:
     if len(regimes) != tasks or not set(regimes) <= {OVER, UNDER}:
         raise InputError(f"regime is {regime!r}; choose {OVER!r} or {UNDER!r}, or give one of them for each of the {tasks} tasks")
     return regimes
-
-
-class StepGeometry:
-    """Sample count, trained dimension and side of the threshold of one step, in the algebra of the run."""
-
-    def __init__(self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str) -> None:
-        self.t, self.rows, self.dimension, self.outside, self.algebra = t, rows, dimension, outside, algebra
-        self.n, self.d = algebra.lift(rows), algebra.lift(dimension)
-        self.exact, self.condition = algebra.exact, None
-        if not algebra.exact:
-            self.over = self.n < self.d
-            return
-        gap = dimension - rows
-        self.empty = rows == 0
-        if is_symbolic(gap):
-            self.over, pole = self._decide(gap, regime)
-        else:
-            self.over, pole = gap > 0, abs(gap) <= 1
-        self.pole = pole and not self.empty
-
-    def _decide(self, gap: Any, regime: str) -> tuple[bool, bool]:
-        """Settle the side of the threshold for symbols, and record what was assumed."""
-        if gap.is_number:
-            return bool(gap > 0), bool(abs(gap) <= 1)
-        over = regime == OVER
-        self.condition = (gap > 1) if over else (gap < -1)
-        if self.condition == True:  # noqa: E712 - a SymPy relation that the symbols' assumptions settle
-            self.condition = None
-        if self.condition == False:  # noqa: E712
-            raise DomainError(
-                f"task {self.t}: n = {self.rows} samples and d = {self.dimension} trained parameters cannot be {regime} under the symbols' "
-                "assumptions; choose the other regime for this task, or change the assumptions"
-            )
-        return over, False
-
-    def moments(self) -> StepMoments:
-        if not self.exact:
-            return float_step_moments(self.n, self.d)
-        if self.empty:
-            return StepMoments(0, 0, 0, 0, False)
-        return exact_step_moments(self.n, self.d, self.over, self.pole)
-
-    def noise_part(self, moments: StepMoments, variance: Any) -> Any:
-        """Return k * variance, zero where the variance is zero even at the threshold."""
-        quiet = variance == 0
-        if self.exact:
-            if self.pole:
-                if not self.algebra.vanishes(variance):
-                    self._refuse(self.rows, self.dimension)
-                return variance
-            return variance * moments.k
-        bad = moments.pole & ~quiet
-        if self.outside == "raise" and np.any(bad):
-            where = tuple(np.argwhere(bad)[0])
-            n, d = (int(np.broadcast_to(x, bad.shape)[where]) for x in (self.n, self.d))
-            self._refuse(n, d, f" at grid point {tuple(map(int, where))} ({int(bad.sum())} of {bad.size} points)" if bad.ndim else "")
-        return np.where(quiet, 0.0, moments.k * variance)
-
-    def _refuse(self, n: int, d: int, where: str = "") -> None:
-        raise DomainError(
-            f"task {self.t}{where}: the expected error is infinite unless |n - d| >= 2; here n = {n} samples meet d = {d} "
-            "trained parameters with noise. Move n or d away from the interpolation threshold, set the noise to zero, "
-            "or pass outside='nan' to leave such points blank (float64 only)"
-        )
-
-
-class _Recursion:
-    """State of the law while it runs through the tasks."""
-
-    def __init__(self, seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside: str, regimes: tuple[str, ...]) -> None:
-        self.seq, self.algebra, self.outside, self.regimes = seq, algebra, outside, regimes
-        tasks = len(seq)
-        self.gram = algebra.gram
-        self.diagonal = {block: np.einsum("...ii->...i", gram) for block, gram in self.gram.items()}
-        self.users = {block: np.isin(np.arange(tasks), seq.users(block)) for block in seq.blocks}
-        self.coefficients = {block: algebra.coefficients(tasks) for block in seq.blocks}
-        self.square = {block: algebra.zeros() for block in seq.blocks}
-        self.conditions: list[Any] = []
-
-    def run(self) -> Law:
-        tasks = len(self.seq)
-        errors = self.algebra.zeros(tasks, tasks)
-        steps, updates, noises = (self.algebra.zeros(tasks) for _ in range(3))
-        for t, task in enumerate(self.seq.tasks):
-            steps[..., t], updates[..., t], noises[..., t] = self.train(t, task)
-            for block, users in self.users.items():
-                errors[..., t, :] += np.where(users, self.distances(block), 0)
-        finish = self.algebra.finish
-        return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates))
-
-    def products(self, block: str) -> np.ndarray:
-        """E theta_b . w_{i,b} for every task i, shape (..., T)."""
-        return (self.gram[block] @ self.coefficients[block][..., None])[..., 0]
-
-    def distances(self, block: str) -> np.ndarray:
-        """E |theta_b - w_{i,b}|^2 for every task i, shape (..., T)."""
-        return self.diagonal[block] - 2 * self.products(block) + self.square[block][..., None]
-
-    def reset(self, t: int, task: Task) -> dict[str, tuple[Any, Any]]:
-        """Put blocks that start from zero there; return E theta_b . w_{t,b} and E |theta_b|^2 as they were."""
-        before = {block: (self.products(block)[..., t], self.square[block]) for block in task.train}
-        for block in task.train:
-            if task.starts_from_zero(block):
-                self.coefficients[block] = self.algebra.coefficients(len(self.seq))
-                self.square[block] = self.algebra.zeros()
-        return before
-
-    def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
-        """Apply task ``t``; return its step size, update magnitude and effective noise."""
-        before = self.reset(t, task)
-        error = {block: self.distances(block)[..., t] for block in task.truth}
-        noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])
-        geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t])
-        _refuse_weights(t, task, geometry)
-        if geometry.condition is not None:
-            self.conditions.append(geometry.condition)
-        moments = geometry.moments()
-        noise_part = geometry.noise_part(moments, noise)
-        total = sum(error[block] for block in task.train)
-        step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
-        for block in task.train:
-            share = self.algebra.lift(self.seq.blocks[block]) / geometry.d
-            step = total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b + noise_part * share
-            scale = self.algebra.lift(task.scale_of(block))
-            taken = step * scale**2
-            step_total, update_total = step_total + taken, update_total + taken
-            if task.starts_from_zero(block):
-                product, square = before[block]
-                update_total = update_total - product * (moments.m * scale * 2) + square
-            self._move(block, t, moments, scale, taken, geometry, noise_part * share)
-        return step_total, update_total, noise
-
-    def _move(self, block: str, t: int, moments: StepMoments, scale: Any, taken: Any, geometry: StepGeometry, noise_share: Any) -> None:
-        self.shift(block, t, moments.m * scale, taken)
-        # A full step on n >= d samples forgets the past; said outright, it stays exact in floats and past a threshold.
-        fresh = self.diagonal[block][..., t] + noise_share
-        if geometry.exact:
-            self.square[block] = fresh if not geometry.over and scale == 1 else self.square[block]
-        else:
-            self.square[block] = np.where(~geometry.over & (scale == 1), fresh, self.square[block])
-
-    def shift(self, block: str, t: int, rate: Any, taken: Any) -> None:
-        """Move ``block`` by the expected share ``rate`` towards truth t, with the expected squared step ``taken``."""
-        self.square[block] = self.square[block] + (self.products(block)[..., t] - self.square[block]) * (rate * 2) + taken
-        unit = self.algebra.coefficients(len(self.seq))
-        unit[..., t] = 1
-        factor = rate if self.algebra.exact else np.asarray(rate)[..., None]
-        self.coefficients[block] = self.coefficients[block] * (1 - factor) + unit * factor
-
-
-def _refuse_weights(t: int, task: Task, geometry: StepGeometry) -> None:
-    if not task.equally_weighted and np.any(geometry.over):
-        raise NoClosedForm(
-            f"task {t} weighs its blocks unequally ({dict(task.weights)}) on an overparameterized step (n = {task.samples!r}): the exact "
-            "law does not exist in closed form. Simulate it, or use equal weights"
-        )

@@ -11,7 +11,8 @@ import numpy as np
 
 from theory.constructors import trainable_fraction
 from theory.errors import InputError
-from theory.law import Law, expected_errors
+from theory.law import expected_errors
+from theory.recursion import Law
 from theory.problem import Task, TaskSequence
 
 MAX_SCHEDULED_TASKS = 12

@@ -104,9 +104,7 @@ class Quantity:
         weights = self.at(entries.shape[-1])
         parts = _divisor(weights)
         terms = [_column(entries, weights * parts, i) for i in np.unique(np.argwhere(weights)[:, -1])]
-        found = terms[0] if len(terms) == 1 else total(terms)
-        found = found if parts == 1 else found / parts
-        return found[()] if isinstance(found, np.ndarray) else found
+        return total(terms) / parts
 
     def order(self, orders: Any) -> float:
         """Return the supremum of the finite moment orders of the quantity, from those of all entries."""
@@ -115,23 +113,18 @@ class Quantity:
 
 
 def _divisor(weights: np.ndarray) -> int:
-    """Return k where the weights are whole multiples of 1/k: dividing once in the end rounds once."""
-    parts = round(1 / float(np.abs(weights).max()))
-    return parts if parts and np.all(np.equal(np.mod(weights * parts, 1), 0)) else 1
+    """Return k where the largest weight is 1/k: the others are mostly multiples, and dividing in the end rounds once."""
+    return max(round(1 / float(np.abs(weights).max())), 1)
 
 
 def _column(entries: Any, weights: np.ndarray, i: int) -> Any:
     """Add up what is weighed of task ``i``, latest first."""
     places = [(i,)] if weights.ndim == 1 else [(t, i) for t in reversed(range(len(weights)))]
-    parts = [
-        entries[(..., *place)] if weights[place] == 1 else entries[(..., *place)] * _number(weights[place])
-        for place in places
-        if weights[place]
-    ]
-    return sum(parts[1:], parts[0])
+    return sum(entries[(..., *place)] * _number(weights[place]) for place in places if weights[place])
 
 
 def _number(weight: Any) -> Any:
+    """Keep the 1.0 of an array from turning exact entries into floats."""
     return int(weight) if weight == int(weight) else weight
 
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import DomainError, NoClosedForm
-from theory.law import Law, StepGeometry
 from theory.problem import PREVIOUS, TaskSequence
+from theory.recursion import Law, StepGeometry
 from theory.values import is_grid, is_symbolic
 
 

@@ -15,6 +15,7 @@ from law_battery import (
     check_truths,
 )  # fmt: skip
 from moment_battery import MOMENT_CHECKS
+from quantity_battery import QUANTITY_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
 from source_mutants import MODULES, World, mutants
 
@@ -24,14 +25,17 @@ CHECKS = {
     "theory.algebra": (
         check_integrals_in_fractions, check_truths, check_number_systems, check_integrals_in_floats, *LAW_CHECKS, check_conditions_on_stored_samples,
     ),
-    "theory.law": (*LAW_CHECKS[:6], check_nested_memory, *LAW_CHECKS[6:], *MOMENT_CHECKS, *REPLAY_CHECKS),
+    "theory.recursion": (*LAW_CHECKS[:6], check_nested_memory, *LAW_CHECKS[6:], *MOMENT_CHECKS, *REPLAY_CHECKS),
     "theory.replay": REPLAY_CHECKS,
+    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS),
+    "theory.quantities": QUANTITY_CHECKS,
     "theory.moments": MOMENT_CHECKS,
 }
 
 SAME = "chooses among equal representations of the same number"
 EITHER = "left.dtype.kind == 'f' or right.dtype.kind == 'f'"
 KNOWN, UNKNOWN = "known[sympify(value)]", "field.from_expr(sympify(value))"
+PARTS = "1 / float(np.abs(weights).max())"
 ERASED = "fresh if not geometry.over and scale == 1"
 MISMATCH = "mismatch = mismatch + self.distance[..., s, other] * (counts[s] * counts[other] / self.p)"
 EXPLAINED = {  # (function, before, after, which of its kind in the function): why no check can tell
@@ -61,18 +65,28 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_dot", EITHER, EITHER.split(" or ")[0], 1): "as above",
         ("_field", f"{KNOWN} if sympify(value) in known else {UNKNOWN}", UNKNOWN, 1): SAME,
     },
+    "theory.quantities": {
+        ("Quantity.order", "1", "0", 1): "the last two axes are both the tasks",
+        ("_divisor", "1", "2", 1): "any divisor gives the same number, up to rounding",
+        ("_divisor", "1", "2", 2): "as above",
+        ("_divisor", PARTS, PARTS, 1): "as above",
+        ("parse_quantity", "1", "2", 1): "of several near names the first one is said",
+        ("parse_quantity", "0", "-1", 1): "quantities that look back name one task",
+    },
     "theory.law": {
         ("expected_errors", "require_inner_products(seq)", "pass", 1): "refuses input that has no law, as test_inner_products tests",
+    },
+    "theory.recursion": {
         ("Law.__len__", "1", "2", 1): "the last two axes are both the tasks",
         ("StepGeometry._decide", "gap > 0", "gap >= 0", 1): "at n = d both sides have a = 0, b = 1, m = 1",
         ("StepGeometry._decide", "0", "-1", 1): "as above",
         ("StepGeometry.moments", "False", "True", 1): "the exact route reads the pole from the geometry",
-        ("_Recursion.products", "0", "-1", 1): "an axis of length one",
-        ("_Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
+        ("Recursion.products", "0", "-1", 1): "an axis of length one",
+        ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
             "with m = 1 the general step gives the same number; said outright for floats, where the line below counts"
         ),
-        ("_Recursion._move", f"{ERASED} else self.square[block]", "self.square[block]", 1): "as above",
-        ("_Recursion.shift", "rate if self.algebra.exact else np.asarray(rate)[..., None]", "np.asarray(rate)[..., None]", 1): SAME,
+        ("Recursion._move", f"{ERASED} else self.square[block]", "self.square[block]", 1): "as above",
+        ("Recursion.shift", "rate if self.algebra.exact else np.asarray(rate)[..., None]", "np.asarray(rate)[..., None]", 1): SAME,
     },
     "theory.replay": {
         ("_Replay.__init__", "0", "1", 1): "with memory every task trains the same blocks",
@@ -129,7 +143,7 @@ def _killed(mutant, checks) -> bool:
 
 def test_the_harness_sees_the_terms_that_it_should():
     """Every summand of E |step_b|^2 is among the mutations of the recursion."""
-    befores = {(mutant.before, mutant.after) for mutant in mutants("theory.law", only="_Recursion.train")}
+    befores = {(mutant.before, mutant.after) for mutant in mutants("theory.recursion", only="Recursion.train")}
     whole = "total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b + noise_part * share"
     assert any(before == whole and after.endswith("- noise_part * share") for before, after in befores)
     assert ("total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b", "error[block] * moments.b") in befores

@@ -22,7 +22,8 @@ from written_out import remaining
 from theory.constructors import one_block
 from theory.errors import DriftlawError
 from theory.formula import Formula
-from theory.law import Law, expected_errors
+from theory.law import expected_errors
+from theory.recursion import Law
 from theory.ledger import notation as s
 from theory.ledger.replay import constrained, freshly_replayed
 from theory.ledger.two_tasks import two_tasks

@@ -115,11 +115,10 @@ def check_definitions(world) -> None:
         if tasks > 1:
             require(law.deviation() == law.deviation(tasks - 1) and law.forgetting() == law.forgetting(tasks - 1))
         for ask, first in ((law.deviation, 1), (law.forgetting, 1), (law.generalization, 0), (lambda t: law.error(t, 0), 0), (lambda t: law.error(0, t), 0)):
-            words = f"with {tasks} tasks (from 0) t runs from {first} to {tasks - 1}"
-            refused(InputError, words, ask, tasks)
-            refused(InputError, words, ask, -tasks - 1)
+            refused(InputError, f"the sequence has tasks 0 to {tasks - 1}", ask, tasks)
+            refused(InputError, f"the sequence has tasks 0 to {tasks - 1}", ask, -tasks - 1)
             if first:
-                refused(InputError, words, ask, 0)
+                refused(InputError, "task 0, which has no earlier task", ask, 0)
     value = world.expected_errors(floating(integrated()[0][0])).deviation()
     require(np.ndim(value) == 0 and not isinstance(value, np.ndarray), "plain number")
 

@@ -166,7 +166,7 @@ def check_moment_orders(world) -> None:
             require(made.deviation() == made.deviation(tasks - 1) and made.forgetting() == made.forgetting(tasks - 1))
         for ask, first in ((made.deviation, 1), (made.forgetting, 1), (made.generalization, 0), (lambda t: made.error(t, 0), 0), (lambda t: made.error(0, t), 0)):
             for t in (tasks, -tasks - 1, *([0] if first else [])):
-                refused(InputError, f"t runs from {first} to {tasks - 1}", ask, t)
+                refused(InputError, "no earlier task" if t == 0 else f"the sequence has tasks 0 to {tasks - 1}", ask, t)
 
 
 def check_moment_orders_of_open_experiments(world) -> None:
