@@ -20,9 +20,9 @@ from scipy.optimize import brentq
 
 from theory.algebra import FloatAlgebra, algebra_of
 from theory.errors import InputError, NoClosedForm
-from theory.recursion import OVER, Law, Recursion
 from theory.optima import Optimum, _criterion
 from theory.problem import Task, TaskSequence
+from theory.recursion import OVER, Law, Recursion
 
 
 def approximate_errors(seq: TaskSequence) -> Law:

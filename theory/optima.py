@@ -12,8 +12,8 @@ import numpy as np
 from theory.constructors import trainable_fraction
 from theory.errors import InputError
 from theory.law import expected_errors
-from theory.recursion import Law
 from theory.problem import Task, TaskSequence
+from theory.recursion import Law
 
 MAX_SCHEDULED_TASKS = 12
 CRITERIA = ("deviation", "forgetting", "generalization")

@@ -17,8 +17,8 @@ import numpy as np
 from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import Task, TaskSequence
-from theory.quantities import Quantity, Readings, parse_quantity
 from theory.projections import StepMoments, exact_step_moments, float_step_moments
+from theory.quantities import Quantity, Readings, parse_quantity
 from theory.values import is_symbolic
 
 OVER, UNDER = "overparameterized", "underparameterized"

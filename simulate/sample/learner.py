@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from simulate.sample.backends import NUMPY, Backend
+from simulate.sample.arrays.base import Backend
+from simulate.sample.arrays.with_numpy import NUMPY
 from simulate.sample.features import coloured, draw
 from simulate.sample.plan import Plan, TaskPlan
 from simulate.sample.solvers import step_filter

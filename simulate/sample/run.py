@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from simulate.sample import reduced
-from simulate.sample.backends import NUMPY, Backend, check_backend, choose_backend, plan_for
+from simulate.sample.arrays.base import Backend
+from simulate.sample.arrays.choice import check_backend, choose_backend, plan_for
+from simulate.sample.arrays.with_numpy import NUMPY
 from simulate.sample.batches import fill
 from simulate.sample.learner import Learner
 from simulate.sample.methods import choose_method
@@ -18,6 +20,7 @@ from simulate.sample.streams import TRIALS_PER_BLOCK, canonical_seed
 from simulate.simulation import Simulation
 from theory.conditions import FeatureLaw, Rule
 from theory.problem import TaskSequence
+
 
 def simulate(
     seq: TaskSequence,
@@ -61,7 +64,7 @@ def simulate(
         rows is within 8 of the number of trained parameters or weights or variances differ by more than 1e6, else
         QR. Problems that may be rank-deficient take the pseudo-inverse whatever is named.
     backend : {"numpy", "torch"}
-        Library that the direct sampler computes with (`simulate.sample.backends`); torch needs the extra ``torch``.
+        Library that the direct sampler computes with (`simulate.sample.arrays`); torch needs the extra ``torch``.
     device : str or torch.device
         Where torch computes: "cpu", "cuda" or "cuda:1".
     dtype : {"float64", "float32"}

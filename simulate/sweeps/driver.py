@@ -11,7 +11,7 @@ from typing import Any
 
 from simulate.jobs import run_jobs
 from simulate.runs import RunStore
-from simulate.sample.backends import choose_backend
+from simulate.sample.arrays.choice import choose_backend
 from simulate.sample.methods import METHODS
 from simulate.sample.streams import canonical_seed
 from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code

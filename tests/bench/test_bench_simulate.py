@@ -16,7 +16,7 @@ from speed_table import goals, machine, table
 from verdict_study import study
 
 from simulate import simulate
-from simulate.sample.torch_backend import torch_backend
+from simulate.sample.arrays.with_torch import torch_backend
 
 PROGRAM = Path(__file__).parent / "bench_simulate.py"
 RECORD = Path(__file__).parents[2] / "figures" / "records" / "bench_simulate.jsonl"

@@ -13,8 +13,9 @@ from scipy import stats
 from stand_in_device import DEVICE, StandInDevice
 
 from simulate import GradientDescent, Rademacher, Ridge, simulate
-from simulate.sample import torch_backend
-from simulate.sample.backends import NumPyBackend, plan_for
+from simulate.sample.arrays import with_torch as torch_backend
+from simulate.sample.arrays.choice import plan_for
+from simulate.sample.arrays.with_numpy import NumPyBackend
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import least_step

@@ -9,9 +9,9 @@ from test_reproducibility import traced_peak
 
 from simulate import GradientDescent, MinNorm, Rademacher, Ridge, simulate
 from simulate.sample.plan import make_plan
-from theory.conditions import ROUTES as SOLVERS
 from simulate.sample.streams import TRIALS_PER_BLOCK
 from theory import InputError, Task, TaskSequence, one_block
+from theory.conditions import ROUTES as SOLVERS
 
 
 def ridge_step(lam):

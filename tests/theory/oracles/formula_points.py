@@ -23,11 +23,11 @@ from theory.constructors import one_block
 from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.law import expected_errors
-from theory.recursion import Law
 from theory.ledger import notation as s
 from theory.ledger.replay import constrained, freshly_replayed
 from theory.ledger.two_tasks import two_tasks
 from theory.problem import Task, TaskSequence
+from theory.recursion import Law
 
 Case = dict[str, Any]
 NOISES = (F(1, 2), F(1), F(2, 3), F(5, 4), F(2))

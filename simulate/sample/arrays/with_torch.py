@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from simulate.sample.backends import BackendStreams, Normals
+from simulate.sample.arrays.base import BackendStreams, Normals
 from simulate.sample.plan import Plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams, numpy_generator
 from theory.errors import InputError
@@ -32,7 +32,7 @@ class TorchBackend:
 
     dtype: str
     device: torch.device
-    overhead = 1.25
+    overhead: ClassVar[float] = 1.25
 
     @property
     def workers(self) -> int | None:
