@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep.checks import whole
+from theory.checks import whole
 from theory.errors import InputError
 from theory.problem import TaskSequence
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from deep.checks import known
+from theory.checks import known
 from deep.metrics import summary
 from simulate.files import replace_file
 from simulate.keys import json_value

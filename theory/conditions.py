@@ -10,11 +10,12 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from theory.checks import positive, whole
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping
 
@@ -104,7 +105,7 @@ class StudentT(FeatureLaw):
     df: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.df, Real) or isinstance(self.df, bool) or not 2 < self.df < math.inf:
+        if not isinstance(self.df, Real) or isinstance(self.df, bool) or not 2 < float(self.df) < math.inf:
             raise InputError(
                 f"the degrees of freedom are {self.df!r}; give a finite number above 2 (at 2 and below the variance is "
                 "infinite; StandardNormal() is the limit of large ones)"
@@ -147,7 +148,7 @@ class Ridge(Rule):
     lam: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lam", _positive(self.lam, "the penalty lam", "solver='min_norm' is the limit 0"))
+        object.__setattr__(self, "lam", positive(self.lam, "the penalty lam", "solver='min_norm' is the limit 0"))
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,8 @@ class GradientDescent(Rule):
     rate: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, Integral) or isinstance(self.steps, bool) or self.steps < 1:
-            raise InputError(f"the number of gradient steps is {self.steps!r}; give a whole number of at least 1")
-        object.__setattr__(self, "steps", int(self.steps))
-        object.__setattr__(self, "rate", _positive(self.rate, "the rate of gradient descent", "such as 0.1"))
+        object.__setattr__(self, "steps", whole(self.steps, "the number of gradient steps", 1))
+        object.__setattr__(self, "rate", positive(self.rate, "the rate of gradient descent", "such as 0.1"))
 
 
 def as_features(features: Any) -> FeatureLaw:
@@ -189,13 +188,8 @@ def as_rule(rule: Any) -> Rule:
     """Return the training rule that a rule, or the name of a way to the least step, means; InputError if none."""
     if isinstance(rule, Rule) and type(rule) is not Rule:
         return rule
-    return MinNorm() if isinstance(rule, str) and rule == MIN_NORM else MinNorm(rule)
-
-
-def _positive(value: Any, what: str, hint: str) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise InputError(f"{what} is {value!r}; give a finite number above 0 ({hint})")
-    return float(value)
+    route: Any = rule
+    return MinNorm() if isinstance(route, str) and route == MIN_NORM else MinNorm(route)
 
 
 def _covariance(value: Any, what: str) -> FrozenArray:

@@ -171,7 +171,7 @@ class TaskSequence:
 
     blocks: Mapping[str, Any]
     tasks: Sequence[Task]
-    gram: Mapping[str, Any] | None = None
+    gram: Any = None
     features: FeatureLaw = StandardNormal()
     rule: Rule = MinNorm()
     risk: str = "euclidean"

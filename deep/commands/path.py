@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from deep.checks import whole
+from theory.checks import whole
 from deep.commands.options import print_json, table
 from deep.commands.settings import Settings
 from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex

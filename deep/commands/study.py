@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from deep.checks import known
+from theory.checks import known
 from deep.commands.options import DataOptions, print_json
 from deep.records import write_records
 from deep.runs.execute import DataSource

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep.checks import optional
+from theory.checks import optional
 from deep.data.dataset import Dataset, FileRecord, Part
 from deep.data.own_parts import divide
 

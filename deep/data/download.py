@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from deep.checks import optional
+from theory.checks import optional
 from deep.data.locations import find_file
 from deep.data.source import Download, Source
 from theory.errors import InputError

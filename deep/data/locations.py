@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep.checks import optional
+from theory.checks import optional
 from deep.data.contents import ARCHIVE_SUFFIXES, SUFFIXES
 from deep.data.source import Layout, Source
 from theory.errors import InputError

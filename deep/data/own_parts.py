@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from deep.checks import between
+from theory.checks import between
 from deep.data.dataset import Dataset, Part
 from theory.errors import InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from deep.checks import known
+from theory.checks import known
 from deep.data.dataset import PARTS, Dataset
 from deep.data.digits import digits
 from deep.data.locations import DataRoot, Search, resolve_root, search, what_to_put_where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from deep.checks import known
+from theory.checks import known
 
 NORMALISATIONS = ("none", "batch", "group", "layer")
 _GROUPS = 8

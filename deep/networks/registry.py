@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from deep.checks import known
+from theory.checks import known
 from deep.networks.base import Network
 from deep.networks.convnet import convnet
 from deep.networks.mlp import mlp

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep.checks import whole
+from theory.checks import whole
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunFolder, RunsFolder

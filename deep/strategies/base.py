@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from deep.checks import known, whole
+from theory.checks import known, whole
 from theory.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deep.checks import between, whole
+from theory.checks import between, whole
 from deep.strategies.base import StepPlan, Strategy, everything, last_stages
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.checks import whole
+from theory.checks import whole
 from deep.strategies.base import StepPlan, Strategy, last_stages
 
 if TYPE_CHECKING:

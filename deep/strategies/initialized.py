@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.checks import between, known
+from theory.checks import between, known
 from deep.strategies.base import STARTS, StepPlan, Strategy, everything
 
 if TYPE_CHECKING:

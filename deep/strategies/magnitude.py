@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from deep.checks import known, whole
+from theory.checks import known, whole
 from deep.strategies.base import Strategy
 
 if TYPE_CHECKING:

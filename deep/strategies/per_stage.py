@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.checks import between
+from theory.checks import between
 from deep.strategies.base import StepPlan
 from deep.strategies.similarity import ScoredStrategy
 

@@ -8,7 +8,7 @@ import pkgutil
 from typing import Any
 
 import deep.strategies
-from deep.checks import known
+from theory.checks import known
 from deep.strategies.base import Strategy
 from theory.errors import InputError
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from deep.checks import known, whole
+from theory.checks import known, whole
 from deep.strategies.base import Strategy
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.checks import between, whole
+from theory.checks import between, whole
 from deep.strategies.base import StepPlan, everything, last_stages
 from deep.strategies.similarity import ScoredStrategy
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deep.checks import share, whole
+from theory.checks import share, whole
 from deep.data import Dataset
 from deep.streams.division import Division, divide, draw_balanced
 from deep.streams.labels import LabelView, label_view

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deep.checks import known, share, whole
+from theory.checks import known, share, whole
 from deep.streams.base import StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.checks import between
+from theory.checks import between
 from deep.streams.base import class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering

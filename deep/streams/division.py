@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep.checks import share
+from theory.checks import share
 from deep.data import Dataset
 from deep.streams.seeds import Role, generator
 from theory.errors import InputError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep.checks import known
+from theory.checks import known
 from deep.streams.task import StreamTask
 from theory.errors import InputError
 

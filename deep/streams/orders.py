@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from deep.checks import whole
+from theory.checks import whole
 from deep.streams.seeds import Role, generator
 from theory.errors import InputError
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
-from deep.checks import known, unknown
+from theory.checks import known, unknown
 from deep.data import load
 from deep.data import names as dataset_names
 from deep.streams.base import Stream, StreamOptions

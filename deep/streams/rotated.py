@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.checks import between, whole
+from theory.checks import between, whole
 from deep.streams.base import StreamOptions
 from deep.streams.division import Division
 from deep.streams.orders import ordering

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from deep.checks import whole
+from theory.checks import whole
 
 
 class Role(IntEnum):

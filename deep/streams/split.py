@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.checks import known, whole
+from theory.checks import known, whole
 from deep.streams.base import StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering

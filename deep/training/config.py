@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deep.checks import known, whole
+from theory.checks import known, whole
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.registry import ARCHITECTURES, SHIPPED, default_network, default_normalisation, names
 from deep.strategies import strategy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from deep.checks import known
+from theory.checks import known
 from theory.errors import InputError
 
 # Only PyTorch's own allocator on a GPU has a type for want of memory; the driver, CUDA's libraries (which cannot even begin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deep.checks import between, flag, known, whole
+from theory.checks import between, flag, known, whole
 
 OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("float32", "float64", "bfloat16")

@@ -7,10 +7,8 @@ p = 100, and less where p is larger.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from numbers import Integral, Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from simulate.machine import cores
 from simulate.sample.solvers import check_descent
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
+from theory.checks import positive, whole
 from theory.conditions import Rule
 from theory.errors import InputError
 
@@ -131,16 +130,10 @@ def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TR
 
 
 def _check_options(trials: Any, memory_limit: Any, workers: Any) -> None:
-    if not _is_whole(trials) or trials < 1:
-        raise InputError(f"trials is {trials!r}; give a whole number of at least 1")
-    if workers is not None and (not _is_whole(workers) or workers < 1):
-        raise InputError(f"workers is {workers!r}; give a whole number of threads of at least 1, or None for all cores")
-    if not isinstance(memory_limit, Real) or isinstance(memory_limit, bool) or not 0 < memory_limit < math.inf:
-        raise InputError(f"memory_limit is {memory_limit!r}; give a positive number of bytes, such as 2**30")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    whole(trials, "trials", 1)
+    if workers is not None:
+        whole(workers, "workers", 1)
+    positive(memory_limit, "memory_limit", "bytes, such as 2**30")
 
 
 class _Silent:

@@ -73,7 +73,7 @@ def test_a_schedule_is_followed_and_one_that_does_not_fit_is_refused():
     ("name", "options", "message"),
     [
         ("threshold", {"threshold": 1.5}, "threshold is 1.5, outside"),
-        ("threshold", {"few": 3, "many": 2}, "depth on unrelated tasks is 2; it must be at least 3"),
+        ("threshold", {"few": 3, "many": 2}, "depth on unrelated tasks is 2; give a whole number of at least 3"),
         ("graded", {"low": 0.3, "high": 0.3}, "low score is 0.3, the high one 0.3"),
         ("graded", {"reference": "gradien"}, "did you mean 'gradient'"),
         ("per-stage", {"head": "prototype"}, "did you mean 'prototypes'"),

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 from types import ModuleType
+from typing import Any
 
 from theory.errors import InputError
 
@@ -37,12 +38,10 @@ def optional(module: str, purpose: str) -> ModuleType:
         raise InputError(f"{purpose} needs {package}, which cannot be imported ({error}); install driftlaw[data]") from error
 
 
-def whole(value: object, what: str, least: int) -> int:
+def whole(value: Any, what: str, least: int) -> int:
     """Return ``value`` as an int of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InputError(f"{what} is {value!r}; give a whole number of at least {least}")
-    if value < least:
-        raise InputError(f"{what} is {value}; it must be at least {least}")
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise InputError(f"{what} is {value!r}; give a whole number of at least {least:,}")
     return int(value)
 
 
@@ -53,12 +52,19 @@ def flag(value: object, what: str) -> bool:
     return value
 
 
-def share(value: object, what: str) -> float:
+def share(value: Any, what: str) -> float:
     """Return ``value`` as a float in [0, 1]."""
     return between(value, what, 0.0, 1.0)
 
 
-def between(value: object, what: str, low: float, high: float) -> float:
+def positive(value: Any, what: str, hint: str) -> float:
+    """Return ``value`` as a finite float above 0; ``hint`` ends the error."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise InputError(f"{what} is {value!r}; give a finite number above 0 ({hint})")
+    return float(value)
+
+
+def between(value: Any, what: str, low: float, high: float) -> float:
     """Return ``value`` as a finite float in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise InputError(f"{what} is {value!r}; give a number between {low:g} and {high:g}")
