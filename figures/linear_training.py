@@ -13,7 +13,6 @@ from figures.registry import Figure
 from figures.sampling import Sampler, Simulated
 from figures.style import FAINT, FROZEN, INITIALIZED, THIRD
 from figures.table import Table
-from simulate import parse_target
 from theory import Task, TaskSequence, expected_errors, moment_orders
 
 RUNS = RECORDS / "linear_training.jsonl"
@@ -41,7 +40,7 @@ def compute(sampler: Sampler) -> Table:
         seq, name, samples = sequence(record), training(record), record.samples[1]
         law, orders = expected_errors(seq), moment_orders(seq)
         exact = {"deviation": law.deviation(), "forgetting": law.forgetting(), "update": law.update_magnitude[1]}
-        least = min(float(parse_target(target, 2).of(orders)) for target in ("deviation", "forgetting"))
+        least = min(float(orders.read(target)) for target in ("deviation", "forgetting"))
         for quantity, value in exact.items():
             table.add_curve(quantity, name, "n_2", [samples], [value], "expected_errors")
             table.add_point(quantity, name, "n_2", samples, Simulated(*record.estimates[quantity], record.trials, least))

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 import simulate as simulate_package
 import theory as theory_package
-from simulate import parse_target, simulate
+from simulate import simulate
 from simulate.keys import code_fingerprint, run_key, sequence_key
 from simulate.runs import RunStore
 from theory import moment_orders
@@ -41,7 +41,7 @@ class Point:
     sequences : mapping of str to TaskSequence
         Trainings by name; all learn from the same draws.
     targets : sequence of str
-        Quantities, as `simulate.parse_target` reads them.
+        Quantities, as `theory.parse_quantity` reads them.
     difference : pair of str, optional
         Two of the names: their paired difference is estimated too, under the name "first - second".
     method : {"direct", "reduced"}
@@ -110,8 +110,8 @@ class Sampler:
 def sampler_code() -> str:
     """Compute the fingerprint of the code that a simulated value depends on."""
     simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    parts = [simulation / name for name in ("sample", "simulation.py", "targets.py", "evidence.py")]
-    return code_fingerprint([*parts, *(problem / name for name in ("problem.py", "values.py")), Path(__file__)])
+    parts = [simulation / name for name in ("sample", "simulation.py", "evidence.py")]
+    return code_fingerprint([*parts, *(problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py")), Path(__file__)])
 
 
 def _orders(point: Point) -> dict[tuple[str, str], float]:
@@ -120,7 +120,7 @@ def _orders(point: Point) -> dict[tuple[str, str], float]:
     for name, seq in point.sequences.items():
         moments = moment_orders(seq)
         for target in point.targets:
-            orders[name, target] = float(parse_target(target, len(seq)).of(moments))
+            orders[name, target] = float(moments.read(target))
     if point.difference:
         if not set(point.difference) <= set(point.sequences):
             raise InputError(f"difference names {point.difference}; choose two of {', '.join(point.sequences)}")

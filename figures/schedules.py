@@ -14,7 +14,7 @@ from figures.sampling import Sampler, Simulated
 from figures.stored_runs import stored
 from figures.style import FROZEN, INITIALIZED, NOTE, STEPS, Look
 from figures.table import THEORY, Table
-from simulate import hybrid, parse_target, simulate
+from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence
 from theory import TaskSequence, initialized, moment_orders
 from theory.optima import best_schedule
@@ -79,7 +79,7 @@ def _simulated(sampler: Sampler, number: int, scenario: str, tasks: int) -> list
     record = stored(sampler, number, {"scenario": scenario, "tasks": tasks, "threshold": THRESHOLD}, __file__, run)
     orders = moment_orders(seq)  # the specific block alone has more samples to spare, so these are the smaller ones
     frozen_orders = moment_orders(frozen_sequence(seq, ("shared",), fixed("frozen", tasks)))
-    least = {c: min(float(parse_target(c, tasks).of(o)) for o in (orders, frozen_orders)) for c in CRITERIA}
+    least = {c: min(float(o.read(c)) for o in (orders, frozen_orders)) for c in CRITERIA}
     return [(name, criterion, Simulated(mean, stderr, sampler.trials, least[criterion])) for name, criterion, mean, stderr in record]
 
 

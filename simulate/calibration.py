@@ -221,5 +221,5 @@ def _key(job: Job) -> str:
 def _code() -> str:
     """Fingerprint of the code that a count depends on."""
     here, law = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    names = ("sample", "simulation.py", "targets.py", "evidence.py", "planning.py", "comparison.py", "check.py", "verdicts.py", "calibration.py")
+    names = ("sample", "simulation.py", "evidence.py", "planning.py", "comparison.py", "check.py", "verdicts.py", "calibration.py")
     return code_fingerprint([*(here / name for name in names), law])

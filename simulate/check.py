@@ -16,30 +16,26 @@ from zlib import crc32
 import numpy as np
 
 from simulate.comparison import Comparison, comparisons
-from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
 from simulate.keys import canonical, draw_key
 from simulate.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
-from simulate.targets import Target
 from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, TailRates, Verdict, standard_score
-from theory.conditions import MIN_NORM, StandardNormal
 from theory.errors import InputError
 from theory.problem import TaskSequence
+from theory.quantities import Quantity
 
 PILOT, JUDGED = 1, 2  # phases, part of the seed, so that their draws are disjoint
 CHUNK = 2**14  # trials simulated at once; part of what a seed means
 ROUNDING = 1e-10  # error of the sampler's linear algebra, relative to the largest quantity of the experiment
 LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences are rounding
 
-_Experiment = tuple[TaskSequence, Conditions]
-
 
 def check(
     formula: Any,
-    target: str | Callable[[Simulation], Any] | None = None,
+    target: str | Quantity | Callable[[Simulation], Any] | None = None,
     build: Callable[..., TaskSequence] | None = None,
     cases: Iterable[Mapping[str, Any]] | None = None,
     *,
@@ -52,8 +48,8 @@ def check(
     min_trials: int = 0,
     expected: str = "agree",
     exact: bool | None = None,
-    features: Any = StandardNormal(),
-    solver: Any = MIN_NORM,
+    features: Any = None,
+    solver: Any = None,
     workers: int | None = None,
     progress: bool = False,
     name: str | None = None,
@@ -65,8 +61,8 @@ def check(
     formula : sympy.Expr, callable or theory.Formula
         An expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
         `theory.Formula` brings its own target and build.
-    target : str or callable
-        The quantity, such as "deviation", "forgetting" or "error[1,0]" (`simulate.parse_target`), or a function
+    target : str, theory.Quantity or callable
+        The quantity, such as "deviation", "forgetting" or "error[1,0]" (`theory.parse_quantity`), a `theory.Quantity`, or a function
         of a `simulate.Simulation` that returns one value for each trial.
     build : callable
         Makes a `theory.TaskSequence` of a case's keyword arguments.
@@ -89,8 +85,8 @@ def check(
     exact : bool, optional
         Whether the formula claims to be exact; by default what the status of a `theory.Formula` says, else True.
     features, solver
-        Law of the features and training rule, as in `simulate.simulate`, or functions that map a case's
-        `TaskSequence` to them. A `theory.Formula` says nothing of others than standard normal features and least
+        Law of the features and training rule in place of what the experiments say, as in `simulate.simulate`, or
+        functions that map a case's `TaskSequence` to them. A `theory.Formula` says nothing of others than standard normal features and least
         steps: there the verdict is "outside assumptions", with the relative difference of simulation and formula. An
         expression or a function is judged as always.
     workers : int, optional
@@ -117,8 +113,9 @@ def check(
     false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
-    conditions = Conditions(features, solver)
-    claim = conjecture(formula, target, build, cases, name=name, expected=expected, exact=exact, conditions=conditions)
+    claim = conjecture(
+        formula, target, build, cases, name=name, expected=expected, exact=exact, features=features, solver=solver
+    )
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 
 
@@ -172,17 +169,16 @@ class Sample:
         return math.hypot(self.estimate.stderr, self.pilot.rounding)
 
 
-def _simulations(experiment: _Experiment, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
+def _simulations(seq: TaskSequence, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
     """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
-    seq, conditions = experiment
     stream = (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
     for chunk, first in enumerate(range(0, trials, CHUNK)):
         seed = (*stream, chunk)
-        yield sampler(seq, min(CHUNK, trials - first), seed, features=conditions.features, solver=conditions.solver)
+        yield sampler(seq, min(CHUNK, trials - first), seed)
 
 
 def _per_trial(comparison: Comparison, simulation: Simulation) -> np.ndarray:
-    return simulation.per_trial(str(comparison.target) if isinstance(comparison.target, Target) else comparison.target)
+    return simulation.per_trial(comparison.quantity)
 
 
 def draw_samples(
@@ -201,14 +197,14 @@ def draw_samples(
     comparisons, levels, settings
         ``levels`` are those of the run's number of comparisons.
     sampler : callable
-        Called as `simulate.simulate` is: experiment, trials, seed, and features, solver and workers by name.
+        Called as `simulate.simulate` is: experiment, trials, seed, and workers by name.
     workers, progress
         As in `check`.
     """
     sampler = partial(sampler, workers=workers)
-    groups: dict[_Experiment, list[Comparison]] = {}
+    groups: dict[TaskSequence, list[Comparison]] = {}
     for comparison in comparisons:
-        groups.setdefault((comparison.seq, comparison.conditions), []).append(comparison)
+        groups.setdefault(comparison.seq, []).append(comparison)
     pilots = {experiment: _pilots(experiment, group, levels, settings, sampler) for experiment, group in groups.items()}
     trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
     samples = {}
@@ -231,13 +227,13 @@ def draw_samples(
 
 
 def _pilots(
-    experiment: _Experiment, group: list[Comparison], levels: Levels, settings: Settings, sampler: Callable[..., Simulation]
+    experiment: TaskSequence, group: list[Comparison], levels: Levels, settings: Settings, sampler: Callable[..., Simulation]
 ) -> list[_Pilot]:
     """Fix the trials of the comparisons of one experiment from draws that take no part in the verdict."""
     simulations = list(_simulations(experiment, settings, sampler, PILOT, settings.pilot_trials))
     errors = np.concatenate([simulation.errors_sample for simulation in simulations])
     steps = np.concatenate([simulation.update_magnitude_sample for simulation in simulations])
-    variances = [float(task.noise) ** 2 for task in experiment[0].tasks]
+    variances = [float(task.noise) ** 2 for task in experiment.tasks]
     # medians: a later task may have erased errors whose mean is infinite
     size = max(float(np.median(errors, axis=0).max()), float(np.median(steps, axis=0).max()), *variances)
     pilots = []
@@ -265,7 +261,7 @@ def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, leve
     inside = abs(sample.estimate.mean - comparison.theory) + half_width <= sample.pilot.delta
     return Verdict(
         formula=comparison.claim.name,
-        quantity=comparison.quantity,
+        quantity=comparison.quantity_name,
         case=comparison.claim.cases[comparison.index],
         label=comparison.label,
         verdict=OUTSIDE if comparison.outside else DISAGREE if p_holm <= settings.false_alarm else AGREE if inside else UNDECIDED,
@@ -282,14 +278,14 @@ def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, leve
         half_width=half_width,
         needed=sample.pilot.plan.needed,
         delta_share=settings.delta,
-        conditions="" if comparison.conditions.usual else str(comparison.conditions),
+        conditions=(comparison.claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
     )
 
 
 def _not_testable(comparison: Comparison) -> Verdict:
     return Verdict(
         comparison.claim.name,
-        comparison.quantity,
+        comparison.quantity_name,
         comparison.claim.cases[comparison.index],
         comparison.label,
         NOT_TESTABLE,

@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulate.conditions import Conditions
 from simulate.conjecture import Conjecture, NoValue
-from simulate.targets import Target, parse_target
 from simulate.wording import case_labels
+from theory.conditions import StandardNormal
 from theory.errors import DomainError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
+from theory.quantities import Quantity, parse_quantity
 
 LEAST_MOMENT_ORDER = 4  # a normal interval holds its level at a thousand trials only above it
 LEAST_ORDER_OUTSIDE = 2  # outside a formula's assumptions nothing is tested, but a standard error has to exist
@@ -35,41 +35,38 @@ class Comparison:
     label : str
         The case in a few words.
     seq : TaskSequence
-    target : Target or callable
+    quantity : Quantity or callable
     theory : float or None
         The formula's value; None only with a reason.
     moment_order : float
-        Supremum of the finite moment orders of the target and its error scale.
+        Supremum of the finite moment orders of the quantity and its error scale.
     reason : str
         Why the case is not testable; empty if it is.
-    conditions : Conditions
-        Under which the experiment is simulated.
     """
 
     claim: Conjecture
     index: int
     label: str
     seq: TaskSequence
-    target: Target | Callable
+    quantity: Quantity | Callable
     theory: float | None
     moment_order: float
     reason: str
-    conditions: Conditions
 
     @property
     def outside(self) -> bool:
-        """Whether the formula does not speak of these conditions."""
-        return _outside(self.claim, self.conditions)
+        """Whether the formula does not speak of the experiment's features or rules."""
+        return _outside(self.claim, self.seq)
 
     @property
-    def quantity(self) -> str:
-        """Name of the target."""
-        return str(self.target) if isinstance(self.target, Target) else getattr(self.target, "__name__", "target")
+    def quantity_name(self) -> str:
+        """What to call the quantity."""
+        return self.quantity.name if isinstance(self.quantity, Quantity) else getattr(self.quantity, "__name__", "quantity")
 
     @property
-    def scale_tasks(self) -> range:
+    def scale_tasks(self) -> tuple[int, ...]:
         """Tasks i whose E L_i(theta_i) + sigma_i^2, on average, is the error scale of the case."""
-        return _scale_tasks(self.target, len(self.seq))
+        return _scale_tasks(self.quantity, len(self.seq))
 
 
 def comparisons(claim: Conjecture) -> list[Comparison]:
@@ -85,14 +82,11 @@ def comparisons(claim: Conjecture) -> list[Comparison]:
 
 def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     seq = claim.sequence(index)
-    target = claim.target if callable(claim.target) else parse_target(claim.target, len(seq))
-    conditions = claim.conditions.of(seq)
-    orders = moment_orders(seq, damped=conditions.damps(seq))
-    tails = [orders.error(i, i) for i in _scale_tasks(target, len(seq))]
-    of_features = conditions.moment_order(seq)
-    order = min([_moment_order(orders, target), *tails, of_features])
-    least = LEAST_ORDER_OUTSIDE if _outside(claim, conditions) else LEAST_MOMENT_ORDER
-    reason = "" if order > least else _heavy_tail(seq, orders, order, least) if order < of_features else _heavy_features(order, least)
+    quantity = claim.target if callable(claim.target) else parse_quantity(claim.target, len(seq))
+    orders = moment_orders(seq)
+    order = _moment_order(orders, quantity)
+    least = LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER
+    reason = "" if order > least else _heavy(seq, quantity, orders, least)
     theory = None
     try:
         theory = claim.value(index)
@@ -101,34 +95,31 @@ def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     except NoValue:
         if not reason:  # at a threshold a formula may well be infinite
             raise
-    return Comparison(claim, index, label, seq, target, theory, order, reason, conditions)
+    return Comparison(claim, index, label, seq, quantity, theory, order, reason)
 
 
-def _outside(claim: Conjecture, conditions: Conditions) -> bool:
-    return claim.assumes_usual and not conditions.usual
+def _outside(claim: Conjecture, seq: TaskSequence) -> bool:
+    return claim.assumes_usual and bool(seq.unusual)
 
 
-def _moment_order(orders: MomentOrders, target: Target | Callable) -> float:
-    """Moment order of the target; of everything in the experiment if the target is a function."""
-    if not isinstance(target, Target):
-        return float(orders.update_magnitude.min())  # whatever lacks moments got there by a step
-    if target.quantity == "step_size":
-        return float(orders.step_sizes[target.tasks[0]])
-    if target.quantity == "update_magnitude":
-        return float(orders.update_magnitude[target.tasks[0]])
-    return float(getattr(orders, target.quantity)(*target.tasks))
+def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:
+    """Order of a quantity and its error scale; of everything in the experiment if the quantity is a function."""
+    tails = [orders.error(i, i) for i in _scale_tasks(quantity, len(orders.errors))]
+    # whatever lacks moments got there by a step
+    own = quantity.order(orders) if isinstance(quantity, Quantity) else float(orders.update_magnitude.min())
+    return min([own, *tails])
 
 
-def _scale_tasks(target: Target | Callable, tasks: int) -> range:
-    """Tasks whose own error E L_i(theta_i) + sigma_i^2 is what a difference in the target is measured by."""
-    if not isinstance(target, Target):
-        return range(tasks)
-    t = target.tasks[-1]
-    if target.quantity == "deviation":
-        return range(t - 1, t)
-    if target.quantity in ("forgetting", "generalization"):
-        return range(t if target.quantity == "forgetting" else t + 1)
-    return range(t, t + 1)
+def _scale_tasks(quantity: Quantity | Callable, tasks: int) -> tuple[int, ...]:
+    """Tasks whose own error E L_i(theta_i) + sigma_i^2 is what a difference in the quantity is measured by."""
+    return quantity.tasks(tasks) if isinstance(quantity, Quantity) else tuple(range(tasks))
+
+
+def _heavy(seq: TaskSequence, quantity: Quantity | Callable, orders: MomentOrders, least: float) -> str:
+    """Say what makes the tails heavy: a step near its threshold, or else the features."""
+    usual = moment_orders(seq.under(StandardNormal()))
+    order = _moment_order(usual, quantity)
+    return _heavy_tail(seq, usual, order, least) if order <= least else _heavy_features(_moment_order(orders, quantity), least)
 
 
 def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: float) -> str:

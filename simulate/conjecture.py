@@ -16,7 +16,6 @@ import numpy as np
 import sympy
 
 from simulate.cases import Keywords, build_case, call_case, check_cases, place, read_keywords
-from simulate.conditions import Conditions
 from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence
@@ -47,10 +46,10 @@ class Conjecture:
     expected : {"agree", "disagree"}
     exact : bool
         Whether the formula claims to be exact, so that a disagreement is a failure.
-    conditions : Conditions
-        Under which the experiments are simulated.
     assumes_usual : bool
-        Whether the formula is one of the ledger, all of which assume the usual conditions.
+        Whether the formula is a `theory.Formula`, all of which assume standard normal features and least steps.
+    label : str
+        How to call what the experiments do otherwise; made of it by default.
     """
 
     name: str
@@ -60,8 +59,8 @@ class Conjecture:
     builder: Callable[[dict[str, Any]], TaskSequence]
     expected: str = "agree"
     exact: bool = True
-    conditions: Conditions = Conditions()
     assumes_usual: bool = False
+    label: str = ""
 
     def value(self, index: int) -> float:
         """Compute the formula's value in case ``index``.
@@ -101,7 +100,9 @@ def conjecture(
     name: str | None = None,
     expected: str = "agree",
     exact: bool | None = None,
-    conditions: Conditions = Conditions(),
+    features: Any = None,
+    solver: Any = None,
+    label: str = "",
 ) -> Conjecture:
     """Make a `Conjecture` of a SymPy expression, a callable or a `theory.Formula`; see `simulate.check` for the arguments.
 
@@ -133,12 +134,18 @@ def conjecture(
         target,
         check_cases(cases, {"the formula": reads, "build": build_reads}),
         value,
-        lambda case: build(**build_reads.pick(case)),
+        lambda case: _under(build(**build_reads.pick(case)), features, solver),
         expected,
         exact,
-        conditions,
         isinstance(formula, Formula),
+        label,
     )
+
+
+def _under(seq: Any, *conditions: Any) -> Any:
+    """Put other features and another rule in place of an experiment's own; each may be a function of it."""
+    chosen = (choice(seq) if callable(choice) and not isinstance(choice, type) else choice for choice in conditions)
+    return seq.under(*chosen) if isinstance(seq, TaskSequence) else seq
 
 
 def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:

@@ -17,7 +17,6 @@ import numpy as np
 from simulate.evidence import Estimate
 from simulate.sample.adaptive import frozen_task
 from simulate.sample.run import simulate
-from simulate.targets import parse_target
 from theory.constructors import initialized
 from theory.equivalents import approximate_errors
 from theory.errors import DomainError, InputError
@@ -82,7 +81,7 @@ def equivalent_error(
     trials, seed, workers
         Of every simulation, as in `simulate.simulate`.
     target : str
-        As in `simulate.parse_target`.
+        As in `theory.parse_quantity`.
 
     Raises
     ------
@@ -97,8 +96,7 @@ def equivalent_error(
         seq = build(factor)
         if all(task.equally_weighted for task in seq.tasks):
             raise InputError(f"the experiment at factor {factor} weighs all blocks alike, where the law is exact; give weights that differ")
-        quantity = parse_target(target, len(seq))
-        values.append(float(quantity.of(approximate_errors(seq))))
+        values.append(float(approximate_errors(seq).read(target)))
         expectation = controlled_estimate(seq, target, trials, seed, workers=workers)
         errors.append(Estimate(values[-1] - expectation.mean, expectation.stderr, expectation.count, expectation.draws))
     return EquivalentError(target, factors, tuple(values), tuple(errors), *fitted_rate(factors, errors))
@@ -116,7 +114,7 @@ def controlled_estimate(seq: TaskSequence, target: str, trials: int, seed: Any =
     values, controls = run.per_trial(target), []
     for control in (_equal(seq), _light_only(seq)):
         try:
-            exact = float(parse_target(target, len(seq)).of(expected_errors(control)))
+            exact = float(expected_errors(control).read(target))
         except DomainError:  # a threshold of that training alone
             continue
         controls.append(simulate(control, trials, seed, workers=workers).per_trial(target) - exact)

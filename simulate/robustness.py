@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from simulate.check import check_all
-from simulate.conditions import Conditions
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
 from simulate.sample.truths import block_truths
@@ -28,19 +27,28 @@ def decaying_variances(seq: TaskSequence) -> Gaussian:
     return Gaussian({block: variances / variances.mean() for block, variances in harmonic.items()})
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Another law of the features or another rule, either of which may be a function of the experiment, and its name."""
+
+    label: str
+    features: Any = None
+    solver: Any = None
+
+
 CONDITIONS = (
-    Conditions(Rademacher(), label="random signs"),
-    Conditions(StudentT(5), label="Student t, df=5"),
-    Conditions(decaying_variances, label="variances ~ 1/k"),
-    Conditions(solver=Ridge(2.0), label="ridge, lam=2"),
-    Conditions(solver=GradientDescent(20, 0.1), label="descent, 20 x 0.1"),
+    Condition("random signs", Rademacher()),
+    Condition("Student t, df=5", StudentT(5)),
+    Condition("variances ~ 1/k", decaying_variances),
+    Condition("ridge, lam=2", solver=Ridge(2.0)),
+    Condition("descent, 20 x 0.1", solver=GradientDescent(20, 0.1)),
 )
 
 
 def robustness(
     families: Sequence[Family],
     settings: Settings,
-    conditions: Sequence[Conditions] = CONDITIONS,
+    conditions: Sequence[Condition] = CONDITIONS,
     *,
     cases: int | None = 3,
     workers: int | None = None,
@@ -54,7 +62,7 @@ def robustness(
     settings : Settings
         ``delta`` is the difference that counts as "holds", ``false_alarm`` one minus the simultaneous confidence level
         of all intervals together.
-    conditions : sequence of Conditions
+    conditions : sequence of Condition
     cases : int, optional
         The first so many cases of every family; all by default of None.
     workers, progress
@@ -74,8 +82,9 @@ def robustness(
     for family in families:
         chosen = family.cases if cases is None else family.cases[:cases]
         for condition in conditions:
-            name, build = f"{family.name}, {condition}", _turned(family.formula.build)
-            claims.append(conjecture(family.formula, build=build, cases=chosen, name=name, exact=False, conditions=condition))
+            options = {"features": condition.features, "solver": condition.solver, "label": condition.label}
+            name, build = f"{family.name}, {condition.label}", _turned(family.formula.build)
+            claims.append(conjecture(family.formula, build=build, cases=chosen, name=name, exact=False, **options))
     return check_all(claims, settings, workers=workers, progress=progress)
 
 
@@ -92,7 +101,8 @@ def in_general_position(seq: TaskSequence, seed: int = 0) -> TaskSequence:
         rotation, triangle = np.linalg.qr(generator.standard_normal((found.fixed.shape[1],) * 2))
         truths[block] = dict(zip(found.users, found.fixed @ (rotation * np.sign(np.diag(triangle))).T, strict=True))
     turned = [{block: rows[t] for block, rows in truths.items() if t in rows} for t in range(len(seq))]
-    return TaskSequence(seq.blocks, [replace(task, truth={**task.truth, **new}) for task, new in zip(seq.tasks, turned, strict=True)])
+    tasks = [replace(task, truth={**task.truth, **new}) for task, new in zip(seq.tasks, turned, strict=True)]
+    return replace(seq, tasks=tasks, gram=None)
 
 
 def table(reports: Sequence[CheckReport], delta: float) -> str:

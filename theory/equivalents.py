@@ -22,7 +22,7 @@ from theory.algebra import FloatAlgebra, algebra_of
 from theory.errors import InputError, NoClosedForm
 from theory.optima import Optimum, _criterion
 from theory.problem import Task, TaskSequence
-from theory.recursion import OVER, Law, Recursion
+from theory.recursion import OVER, Law, Recursion, require_usual
 
 
 def approximate_errors(seq: TaskSequence) -> Law:
@@ -40,6 +40,7 @@ def approximate_errors(seq: TaskSequence) -> Law:
     DomainError
         At an interpolation threshold of a step with equal weights.
     """
+    require_usual(seq)
     if any(task.memory for task in seq.tasks):
         raise NoClosedForm("there is no deterministic equivalent here for memory; use expected_errors or simulate it")
     algebra = algebra_of(seq)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from theory.algebra import algebra_of
-from theory.errors import InputError, NoClosedForm
+from theory.errors import InputError
 from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
-from theory.recursion import OVER, UNDER, Law, Recursion
+from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 
 
@@ -52,11 +52,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
     regimes = _regimes(regime, len(seq))
     require_inner_products(seq)
-    if seq.unusual:
-        raise NoClosedForm(
-            f"no exact law is known for {', '.join(map(str, seq.unusual))}: laws are those of standard normal features, "
-            "the least step and Euclidean errors; simulate the experiment, or leave the condition out"
-        )
+    require_usual(seq)
     if any(task.memory for task in seq.tasks):
         return replay_law(seq, algebra_of(seq), outside, regimes)
     return Recursion(seq, algebra_of(seq), outside, regimes).run()

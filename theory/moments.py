@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
+from theory.conditions import GradientDescent, MinNorm, Ridge, StudentT
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
 from theory.values import is_symbolic
 
+LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
 _MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the features' rank
 
 
@@ -44,22 +46,20 @@ class MomentOrders(Readings):
         return parse_quantity(quantity, len(self.errors)).order(self)
 
 
-def moment_orders(seq: TaskSequence, *, damped: bool = False) -> MomentOrders:
+def moment_orders(seq: TaskSequence) -> MomentOrders:
     """Compute the moment orders of all errors, step sizes and update magnitudes.
 
     Parameters
     ----------
     seq : TaskSequence
         A single numeric experiment. With memory or unequal weights the orders may be too low, never too high.
-    damped : bool
-        Whether steps damp small singular values, as ridge regression and gradient descent that stops early do.
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
     tasks = len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
     blocks = _Blocks(seq)
-    for t, task in enumerate(seq.tasks if not damped else ()):
+    for t, task in enumerate(seq.tasks):
         previous = min((blocks.order[block] for block in task.train if task.starts_from_zero(block)), default=math.inf)
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
@@ -85,6 +85,15 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
     free = {union: sum(seq.blocks[b] for b in union) - sum(rows for rows, support in groups if support <= union) for union in unions}
     least, above = sorted(free.values())[:2]
     return above - least, max((union for union in unions if free[union] == least), key=len)
+
+
+def is_damped(seq: TaskSequence, t: int) -> bool:
+    """Whether a task's rule keeps small singular values from making heavy tails; stopping early acts like a penalty."""
+    rule = seq.rule_of(t)
+    if isinstance(rule, GradientDescent):
+        penalty = sum(_rows(seq, t).values()) / (rule.steps * rule.rate)
+        return penalty * seq.trained_dimension(t) >= LEAST_DAMPING
+    return isinstance(rule, Ridge) and rule.lam * seq.trained_dimension(t) >= LEAST_DAMPING
 
 
 def _rows(seq: TaskSequence, t: int) -> dict[int, int]:
@@ -128,13 +137,17 @@ class _Blocks:
         met = [(s, block) for s in rows for block in self.seq.tasks[s].truth]
         quiet = all(self.seq.tasks[s].noise == 0 for s in rows) and all(s in truth.get(block, self.right[block]) for s, block in met)
         untrained = min((self.order[block] for _, block in met if block not in truth), default=math.inf)
-        own = (slack + 1) / 2
+        own = math.inf if is_damped(self.seq, t) else (slack + 1) / 2
+        law = self.seq.features_of(t)
+        if isinstance(law, StudentT) and set(task.truth) - set(task.train):
+            own = min(own, law.df / 2)  # what frozen blocks get wrong enters the step times the features, squared
         # what untrained blocks got wrong depends on stored rows, and then Hoelder's inequality is what is left
-        noise = math.inf if quiet else min(own, untrained) if rows.keys() == {t} else (own**-1 + untrained**-1) ** -1
+        inverse = max(1 / own, 1 / untrained) if rows.keys() == {t} else 1 / own + 1 / untrained
+        noise = math.inf if quiet or not inverse else 1 / inverse
         start = min(self.order[block] for block in task.train)
         stays = quiet and all(t in self.right[block] for block in task.train)
         for block in moved:
-            erased = block in determined and task.scale_of(block) == 1
+            erased = block in determined and task.scale_of(block) == 1 and isinstance(self.seq.rule_of(t), MinNorm)
             self.order[block] = noise if erased else min(start, noise)
             if not stays:
                 self.right[block] = truth[block] if erased and quiet else set()

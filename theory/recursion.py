@@ -65,6 +65,15 @@ class Law(Readings):
         return self.errors.shape[-1]
 
 
+def require_usual(seq: TaskSequence) -> None:
+    """Refuse feature laws, rules and risks for which no law is known, by name; NoClosedForm says what to use instead."""
+    if seq.unusual:
+        raise NoClosedForm(
+            f"no exact law is known for {', '.join(map(str, seq.unusual))}: laws are those of standard normal features, "
+            "the least step and Euclidean errors; simulate the experiment, or leave the condition out"
+        )
+
+
 class StepGeometry:
     """Sample count, trained dimension and side of the threshold of one step, in the algebra of the run."""
 

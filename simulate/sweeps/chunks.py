@@ -79,8 +79,8 @@ def compute_job(job: tuple[Portion, ...]) -> tuple[str, list[tuple[int, int, dic
 def sampler_code() -> str:
     """Compute the fingerprint of the code and of the NumPy that a chunk depends on."""
     simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    own = [simulation / name for name in ("sample", "simulation.py", "targets.py", "sweeps/tally.py", "sweeps/chunks.py")]
-    return digest(code_fingerprint([*own, problem / "problem.py", problem / "values.py"]) + np.__version__)
+    own = [simulation / name for name in ("sample", "simulation.py", "sweeps/tally.py", "sweeps/chunks.py")]
+    return digest(code_fingerprint([*own, *(problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py"))]) + np.__version__)
 
 
 sampler_code()  # of the files as they are loaded now; they may be edited before the first chunk is stored

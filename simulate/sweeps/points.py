@@ -11,11 +11,11 @@ from simulate.runs import RunStore
 from simulate.sample.methods import choose_method
 from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
 from simulate.sweeps.tally import Tally
-from simulate.targets import parse_target
 from simulate.wording import case_labels
 from theory.errors import InputError
 from theory.moments import moment_orders
 from theory.problem import TaskSequence
+from theory.quantities import parse_quantity
 
 FINITE_VARIANCE = 2  # moment order above which a quantity has a standard error
 
@@ -125,9 +125,9 @@ class PointRecord:
 
 
 def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str], sampling: Sampling) -> SweepPoint:
-    parsed = {target: parse_target(target, len(seq)) for target in targets}
+    parsed = {target: parse_quantity(target, len(seq)) for target in targets}
     moments = moment_orders(seq)
-    orders = {str(target): float(target.of(moments)) for target in parsed.values()}
+    orders = {str(target): target.order(moments) for target in parsed.values()}
     sampling = _settled(sampling, seq)
     key = f"{problem_key(seq, sampling)[:40]}-{sampler_code()[:24]}"
     return SweepPoint(case, label, seq, sampling, {text: str(target) for text, target in parsed.items()}, orders, key)

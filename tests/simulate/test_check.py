@@ -19,6 +19,7 @@ from simulate.comparison import comparisons
 from simulate.conjecture import conjecture
 from simulate.evidence import Estimate, holm, two_sided_p
 from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings
+from simulate.sample.solvers import step_filter
 from simulate.simulation import Simulation
 from simulate.verdicts import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
@@ -580,7 +581,7 @@ def test_damped_steps_at_the_threshold_are_testable(rule, samples):
     """No noise is amplified without bound: E |theta - w|^2 from the eigenvalues of A'A, drawn here, is what the sampler finds."""
     features = np.random.default_rng(0).standard_normal((4000, samples, 30))
     eigenvalues = np.linalg.eigvalsh(features @ features.swapaxes(1, 2))
-    g = rule.filter(np.maximum(eigenvalues, 0), samples)
+    g = step_filter(rule, np.maximum(eigenvalues, 0), samples)
     expected = np.mean(1 + np.sum((1 - eigenvalues * g) ** 2 - 1, axis=1) / 30 + 0.16 * np.sum(eigenvalues * g**2, axis=1))
     (one,) = judge(expected, {"p": 30, "n": samples, "s": 0.4}, solver=rule, delta=0.05).verdicts
     assert one.verdict == "agree" and one.moment_order == math.inf

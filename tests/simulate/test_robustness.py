@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,17 +12,17 @@ import sympy
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, check, simulate
 from simulate.__main__ import main
 from simulate.check import check_all
-from simulate.conditions import Conditions
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
-from simulate.robustness import CONDITIONS, decaying_variances, in_general_position, robustness, table
+from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
 from simulate.verdicts import CheckReport, TailRates, Verdict
-from theory import InputError, Isotropic, expected_errors, frozen, initialized, one_block
+from theory import InputError, Isotropic, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
 
 FROZEN, LIN = FAMILIES["frozen_deviation"], FAMILIES["lin_forgetting"]
 p, n, s = sympy.symbols("p n s", positive=True)
 RIGHT = 1 - n / p + n * s**2 / (p - n - 1)  # E L_0(theta_0) of one block with |w| = 1 and features of variance 1
+TWO_TASKS = one_block(30, (8, 5), 0.4, gram=np.ones((2, 2)))
 CASE = {"p": 30, "n": 8, "s": 0.4}
 
 
@@ -115,25 +115,24 @@ def test_heavy_tails_next_to_frozen_blocks_need_their_moments():
     assert rough.moment_order == 2.5 and rough.sentence.endswith("moments below order 2.5 only, so the interval is rough")
     (light,) = check(FAMILIES["initialized_deviation"].formula, cases=case, features=StudentT(3), delta=0.1).verdicts
     assert light.verdict == "outside assumptions" and light.moment_order > 4 and "rough" not in light.sentence
-    tails = Conditions(StudentT(5)).moment_order
-    assert (tails(FROZEN.formula.build(**case[0])), tails(initialized({"a": 3}, (2,), 0.1, {"a": [np.ones(3)]}))) == (2.5, math.inf)
     (judged,) = check(1.18, "deviation", FROZEN.formula.build, case, features=StudentT(5)).verdicts
     assert judged.verdict == "not testable" and "above 8" in judged.sentence  # a test of a formula needs order 4
 
 
-def test_conditions_are_usual_or_not_and_have_names():
+def test_conditions_belong_to_the_experiment():
     seq = one_task(**CASE)
-    usual = [Conditions(), Conditions(solver="gram"), Conditions(solver=MinNorm("qr")), Conditions(solver=lambda seq: "auto").of(seq)]
-    assert all(one.usual for one in usual)
-    other = [Conditions(Rademacher()), Conditions(solver=Ridge(1)), Conditions(solver=lambda seq: Ridge(1)), Conditions(decaying_variances)]
-    assert not any(one.usual for one in other)
-    assert str(Conditions(StudentT(5), Ridge(1))) == "StudentT(df=5.0) features, Ridge(lam=1.0)"
-    assert str(Conditions()) == "the usual conditions"
-    assert Conditions(decaying_variances).of(seq).features == decaying_variances(seq)
-    signs, kind, number = Conditions(lambda seq: "signs"), Conditions(Rademacher), Conditions(solver=3)
-    for wrong, message in ((signs, "features is 'signs'"), (kind, "features is <class"), (number, "no solver 3")):
+    assert not any(one.unusual for one in (seq, seq.under(rule="gram"), seq.under(rule=MinNorm("qr")), seq.under(StandardNormal())))
+    other = seq.under(StudentT(5), Ridge(1), "features")
+    assert other.unusual == (StudentT(5), Ridge(1), "risk='features'") and other.under(risk="euclidean").unusual == (StudentT(5), Ridge(1))
+    one_of_two = replace(TWO_TASKS, tasks=(TWO_TASKS.tasks[0], replace(TWO_TASKS.tasks[1], rule=Ridge(3), features=Rademacher())))
+    assert one_of_two.unusual == (Rademacher(), Ridge(3)) and not one_of_two.under(StandardNormal(), MinNorm()).unusual
+    with pytest.raises(NoClosedForm, match=r"no exact law is known for Rademacher\(\), Ridge\(lam=3.0\).*simulate"):
+        expected_errors(one_of_two)
+    for wrong, message in (({"features": "signs"}, "features is 'signs'"), ({"features": Rademacher}, "features is <class"), ({"rule": 3}, "no solver 3")):
         with pytest.raises(InputError, match=message):
-            wrong.of(seq)
+            seq.under(**wrong)
+    verdict = check(RIGHT, "error[0,0]", one_task, [CASE], features=decaying_variances, solver=lambda seq: "auto").verdicts[0]
+    assert verdict.conditions.startswith("Gaussian(covariance=")
     with pytest.raises(InputError, match="features is 'rademacher'"):
         check(RIGHT, "error[0,0]", one_task, [CASE], features="rademacher")
 
@@ -170,7 +169,7 @@ def test_decaying_variances():
 
 
 def test_robustness_reports_every_family_and_condition():
-    conditions = (*CONDITIONS[:2], Conditions(solver=Ridge(3.0), label="ridge"))
+    conditions = (*CONDITIONS[:2], Condition("ridge", solver=Ridge(3.0)))
     reports = robustness([LIN, FROZEN], Settings(delta=0.05, false_alarm=0.01), conditions, cases=1)
     names = ("random signs", "Student t, df=5", "ridge")
     assert [report.formula for report in reports] == [f"{family.name}, {name}" for family in (LIN, FROZEN) for name in names]
@@ -189,7 +188,7 @@ def test_robustness_reports_every_family_and_condition():
 
 def test_robustness_turns_the_truths():
     """Decaying variances favour the first coordinates, where truths lie unless they are turned: far from the law there."""
-    condition = Conditions(decaying_variances, label="decaying")
+    condition = Condition("decaying", decaying_variances)
     (found,) = robustness([LIN], Settings(delta=0.05), [condition], cases=1)
     turned, straight = (
         check(LIN.formula, build=build, cases=LIN.cases[:1], delta=0.05, features=decaying_variances).verdicts[0]
@@ -200,7 +199,7 @@ def test_robustness_turns_the_truths():
 
 
 def test_the_table_marks_what_is_not_testable():
-    claim = conjecture(FROZEN.formula, cases=FROZEN.cases[:1], name="f, heavy", conditions=Conditions(StudentT(3)))
+    claim = conjecture(FROZEN.formula, cases=FROZEN.cases[:1], name="f, heavy", features=StudentT(3))
     assert table(check_all([claim], Settings()), 0.02).splitlines()[-3].split() == ["heavy", "-"]
 
 
@@ -208,12 +207,12 @@ def test_the_command_line(capsys):
     assert main(["robustness", "lin_forgetting", "--cases", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"]["delta"] == 0.05 and found["settings"]["false_alarm"] == 0.01 and found["exit_status"] == 0
-    assert [family["formula"] for family in found["families"]] == [f"lin_forgetting, {condition}" for condition in CONDITIONS]
+    assert [family["formula"] for family in found["families"]] == [f"lin_forgetting, {condition.label}" for condition in CONDITIONS]
     assert {family["verdict"] for family in found["families"]} == {"outside assumptions"}
     assert all(len(row["relative_difference"]) == 3 and row["finding"] in ("holds", "fails", "open") for row in found["rows"])
     assert main(["robustness", "lin_forgetting", "--cases", "1"]) == 0
     shown = capsys.readouterr().out
-    assert all(str(condition) in shown for condition in CONDITIONS) and "5 comparisons" in shown and "case 0: " in shown
+    assert all(condition.label in shown for condition in CONDITIONS) and "5 comparisons" in shown and "case 0: " in shown
     for arguments, message in ((["lin_forgeting"], "did you mean 'lin_forgetting'"), (["--cases", "0"], "cases is 0")):
         assert main(["robustness", *arguments]) == 2
         captured = capsys.readouterr()

@@ -14,6 +14,7 @@ from hypothesis import given
 from strategies import sequences
 
 from theory import DomainError, InputError, Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, moment_orders, one_block
+from theory.conditions import Ridge
 from theory.moments import step_slack
 from theory.projections import exact_step_moments, float_step_moments
 
@@ -228,7 +229,7 @@ def test_a_task_that_is_only_drawn_moves_nothing():
 
 
 def test_steps_that_damp_small_singular_values_have_all_moments():
-    made = moment_orders(frozen({"shared": 40, "specific": 60}, (100, 57), 0.5, gram=EYE), damped=True)
+    made = moment_orders(frozen({"shared": 40, "specific": 60}, (100, 57), 0.5, gram=EYE).under(rule=Ridge(1.0)))
     assert np.all(made.errors == INF) and np.all(made.step_sizes == INF) and np.all(made.update_magnitude == INF)
 
 

@@ -35,7 +35,6 @@ CHECKS = {
 SAME = "chooses among equal representations of the same number"
 EITHER = "left.dtype.kind == 'f' or right.dtype.kind == 'f'"
 KNOWN, UNKNOWN = "known[sympify(value)]", "field.from_expr(sympify(value))"
-PARTS = "1 / float(np.abs(weights).max())"
 ERASED = "fresh if not geometry.over and scale == 1"
 MISMATCH = "mismatch = mismatch + self.distance[..., s, other] * (counts[s] * counts[other] / self.p)"
 EXPLAINED = {  # (function, before, after, which of its kind in the function): why no check can tell
@@ -69,7 +68,6 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("Quantity.order", "1", "0", 1): "the last two axes are both the tasks",
         ("_divisor", "1", "2", 1): "any divisor gives the same number, up to rounding",
         ("_divisor", "1", "2", 2): "as above",
-        ("_divisor", PARTS, PARTS, 1): "as above",
         ("parse_quantity", "1", "2", 1): "of several near names the first one is said",
         ("parse_quantity", "0", "-1", 1): "quantities that look back name one task",
     },
@@ -102,9 +100,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_Replay._fit_with_memory", "not restart and set(stored) <= self.unseen", "set(stored) <= self.unseen", 1): "a start from zero keeps nothing anyway",
         ("_Replay._require_fitted", "np.any", "np.all", 1): "a grid of samples below what is stored is refused by TaskSequence",
     },
-    "theory.moments": {
-        ("MomentOrders.generalization", "1", "2", 2): "a block with a tail was trained by a task so far, whose error counts it already",
-    },
+    "theory.moments": {},
 }
 
 

@@ -150,25 +150,6 @@ def test_unknown_options(settings):
         expected_errors(single(2, 5), **settings)
 
 
-@pytest.mark.parametrize(
-    "ask, words",
-    [
-        (lambda law: law.deviation(0), "deviation of task 0 does not exist: with 2 tasks (from 0) t runs from 1 to 1"),
-        (lambda law: law.deviation(2), "deviation of task 2"),
-        (lambda law: law.forgetting(0), "forgetting of task 0"),
-        (lambda law: law.forgetting(-2), "forgetting of task -2"),
-        (lambda law: law.generalization(2), "generalization of task 2 does not exist: with 2 tasks (from 0) t runs from 0 to 1"),
-        (lambda law: law.generalization(-3), "generalization of task -3"),
-        (lambda law: law.error(0, 2), "error of task 2"),
-        (lambda law: law.error(2, 0), "error of task 2"),
-    ],
-)
-def test_tasks_that_do_not_exist(ask, words):
-    with pytest.raises(InputError) as caught:
-        ask(expected_errors(frozen(**PAPER)))
-    assert words in str(caught.value)
-
-
 # ---------------------------------------------------------------- once mistaken
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sympy
 
 from theory.formula import Family
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, from_zero_two_tasks, initialized_two_tasks, two_tasks
 
 HALF = sympy.Rational(1, 2)

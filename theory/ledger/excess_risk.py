@@ -9,9 +9,9 @@ from __future__ import annotations
 import sympy
 
 from theory.formula import Family
-from theory.ledger.notation import Entry
 from theory.ledger import criteria
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, excess_risk
 
 ASSUMPTIONS = PAPER_SETTING[:2] + ("excess-risk norm: task 1's error counts only the parameters that task 1 uses",)

@@ -11,8 +11,8 @@ from typing import Any
 import sympy
 
 from theory.formula import Condition, Family
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, two_tasks
 
 _TERMS = s.TASK_1 + s.BLOCK_ERRORS + s.TOWARDS_2[:1] + ((s.eta, s.g_u + s.sigma_2**2), (s.xi, s.e_q - s.d_q))

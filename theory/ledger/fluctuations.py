@@ -10,8 +10,8 @@ from __future__ import annotations
 import sympy
 
 from theory.formula import Condition
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks
 
 d, m_1, g_2, g_4, x_2, x_4, xy_2, y_N, V_2 = sympy.symbols("d m_1 g_2 g_4 x_2 x_4 xy_2 y_N V_2", real=True)

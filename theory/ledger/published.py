@@ -9,8 +9,8 @@ from __future__ import annotations
 import sympy
 
 from theory.formula import Condition, Family
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DIMENSIONS, PAPER_SETTING, two_tasks
 
 V_1 = 1 + s.p * s.n_2 / ((s.p + s.p_1) * (s.p_2 - s.n_2 - 1)) - s.p_1 * s.n_2 / ((s.p + s.p_1) * s.p_2)

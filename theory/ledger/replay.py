@@ -7,8 +7,8 @@ from typing import Any
 import sympy
 
 from theory.formula import Condition, Family
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.ledger.one_block import D, T, _case, i, inner_products, j, n, p, sigma, w
 from theory.problem import Task, TaskSequence
 

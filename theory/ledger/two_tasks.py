@@ -8,8 +8,8 @@ from typing import Any
 
 from theory.constructors import expanding
 from theory.formula import Family
-from theory.ledger.notation import Entry
 from theory.ledger import notation as s
+from theory.ledger.notation import Entry
 from theory.problem import TaskSequence
 
 PAPER_SETTING = (

@@ -17,6 +17,7 @@ from direct_route import DirectRoute
 from haar_moments import expected_noise_step, projection_moment
 from written_out import TwoTasks, one_block_error
 
+from theory.conditions import Rademacher, Ridge
 from theory.constructors import expanding, frozen, initialized, one_block
 from theory.errors import DomainError, InputError, NoClosedForm
 from theory.problem import Isotropic, Task, TaskSequence
@@ -342,9 +343,18 @@ def check_borders_of_number_systems(world) -> None:
     require(sympy.expand(symbols.subs(s, 0) - sympy.Rational(numbers.numerator, numbers.denominator)) == 0, "an inner product of -1")
 
 
+def check_other_conditions(world) -> None:
+    seq = one_block(5, (2, 3), HALF, gram=[[1, 0], [0, 1]])
+    ridge = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], rule=Ridge(1))])
+    refused(NoClosedForm, "Ridge(lam=1.0): laws are those of standard normal features", world.expected_errors, ridge)
+    for other in (seq.under(Rademacher()), seq.under(risk="features")):
+        refused(NoClosedForm, "no exact law is known", world.expected_errors, other)
+    require(world.expected_errors(seq.under(rule="qr")).errors.tolist() == world.expected_errors(seq).errors.tolist())
+
+
 LAW_CHECKS = (
     check_projections, check_integrals_in_fractions, check_integrals_in_floats, check_two_tasks, check_thresholds, check_grids,
-    check_blank_is_forgotten, check_truths, check_definitions, check_weights, check_number_systems, check_borders_of_number_systems, check_symbols, check_symbolic_thresholds, check_regimes,
+    check_blank_is_forgotten, check_truths, check_definitions, check_weights, check_number_systems, check_borders_of_number_systems, check_symbols, check_symbolic_thresholds, check_regimes, check_other_conditions,
 )  # fmt: skip
 
 

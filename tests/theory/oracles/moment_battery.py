@@ -10,7 +10,8 @@ import numpy as np
 import sympy
 from law_battery import HALF, refused, require
 
-from theory.constructors import frozen, one_block
+from theory.conditions import GradientDescent, Ridge, StudentT
+from theory.constructors import frozen, initialized, one_block
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
 
@@ -146,8 +147,29 @@ def beside_what_is_known() -> tuple[tuple[TaskSequence, list, list, list], ...]:
 
 def check_damped_steps(world) -> None:
     for seq, *_ in hand_made():
-        made = world.moment_orders(seq, damped=True)
+        made = world.moment_orders(seq.under(rule=Ridge(1.0)))
         require(all(np.all(orders == INF) for orders in (made.errors, made.step_sizes, made.update_magnitude)))
+    near = one_block(32, (31,), 0.5, gram=[[1]])  # gap 1: order 1 without damping
+    rows = replace(near, blocks={"shared": 30}, tasks=[replace(near.tasks[0], samples=29)])
+    for seq, edge, beyond in (
+        (near, Ridge(1e-3 / 32), Ridge(0.99e-3 / 32)),
+        (rows, GradientDescent(1740000, 0.5), GradientDescent(1740001, 0.5)),  # 29 * 30 / 870,000 = 1e-3
+    ):
+        require(world.moment_orders(seq.under(rule=edge)).error(0, 0) == INF and world.moment_orders(seq.under(rule=beyond)).error(0, 0) == 1.0)
+    heavy = one_block(30, (29, 60), 0.5, gram=np.eye(2))
+    require(world.moment_orders(heavy).error(1, 0) == 15.5, "least squares erases")
+    last = replace(heavy, tasks=[heavy.tasks[0], replace(heavy.tasks[1], rule=Ridge(1.0))])
+    require(world.moment_orders(last).errors.tolist() == [[1.0] * 2] * 2, "ridge regression does not")
+
+
+def check_heavy_features(world) -> None:
+    """Student's t with 5 degrees of freedom leaves order 2.5 next to what is used and not trained, and nowhere else."""
+    blocks, gram = {"shared": 40, "specific": 60}, {"shared": np.eye(2), "specific": np.eye(2)}
+    made = world.moment_orders(frozen(blocks, (20, 20), 0.5, gram=gram).under(StudentT(5.0)))
+    require(made.errors.tolist() == [[40.5] * 2, [2.5] * 2] and made.step_sizes.tolist() == [40.5, 2.5])
+    near = world.moment_orders(frozen(blocks, (20, 59), 0.5, gram=gram).under(StudentT(5.0)))
+    require(near.step_sizes.tolist() == [40.5, 1.0], "the heavier tail counts")
+    require(world.moment_orders(initialized(blocks, (20, 20), 0.5, gram=gram).under(StudentT(5.0))).errors.tolist() == [[40.5] * 2] * 2)
 
 
 def check_moment_orders(world) -> None:
@@ -174,4 +196,4 @@ def check_moment_orders_of_open_experiments(world) -> None:
         refused(InputError, "moment orders need one numeric experiment", world.moment_orders, one_block(10, (samples,), noise, gram=[[1]]))
 
 
-MOMENT_CHECKS = (check_moment_orders, check_damped_steps, check_moment_orders_of_open_experiments)
+MOMENT_CHECKS = (check_moment_orders, check_damped_steps, check_heavy_features, check_moment_orders_of_open_experiments)

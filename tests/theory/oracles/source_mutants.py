@@ -61,6 +61,8 @@ def mutants(module: str, skip: Container[tuple[str, str, str, int]] = (), only: 
     for parent, field, index, node, function in list(_places(tree)):
         for replacement in _replacements(node) if only in (None, function) else ():
             change = (function, ast.unparse(node), ast.unparse(replacement))
+            if change[1] == change[2]:  # 1 / x without its left side
+                continue
             places[change] += 1
             code = None
             if (*change, places[change]) not in skip:
