@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from deep.checks import whole
 from deep.gaussian import GaussianTask, gaussian_tasks, heavy_ball
 from deep.records import built
 from simulate.evidence import Estimate
+from theory.checks import whole
 from theory.problem import TaskSequence
 
 TRIALS_AT_ONCE = 128  # larger blocks leave the cache and are slower

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from theory.checks import known
 from deep.metrics import summary
 from simulate.files import replace_file
 from simulate.keys import json_value
+from theory.checks import known
 from theory.errors import InputError
 
 SCHEMA = 1

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from theory.checks import whole
 from deep.commands.options import print_json, table
 from deep.commands.settings import Settings
 from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
@@ -17,6 +16,7 @@ from deep.runs.execute import DataSource, build_stream
 from deep.runs.names import run_name
 from simulate.files import require_writable
 from simulate.jobs import run_jobs
+from theory.checks import whole
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig

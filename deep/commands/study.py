@@ -9,7 +9,6 @@ from typing import Annotated
 
 import tyro
 
-from theory.checks import known
 from deep.commands.options import DataOptions, print_json
 from deep.records import write_records
 from deep.runs.execute import DataSource
@@ -17,6 +16,7 @@ from deep.runs.folder import DEFAULT
 from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
 from simulate.files import require_writable
+from theory.checks import known
 from theory.exits import STANDS, interrupt_says
 
 STUDIES = ("hybrid",)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from theory.checks import optional
 from deep.data.dataset import Dataset, FileRecord, Part
 from deep.data.own_parts import divide
+from theory.checks import optional
 
 _GREYS = 16  # the images count dark pixels in blocks of 4 x 4
 _FILE = "datasets/data/digits.csv.gz"  # in scikit-learn

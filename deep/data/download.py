@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from theory.checks import optional
 from deep.data.locations import find_file
 from deep.data.source import Download, Source
+from theory.checks import optional
 from theory.errors import InputError
 
 TIMEOUT = 10  # seconds without an answer, after which an address counts as unreachable

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from theory.checks import optional
 from deep.data.contents import ARCHIVE_SUFFIXES, SUFFIXES
 from deep.data.source import Layout, Source
+from theory.checks import optional
 from theory.errors import InputError
 
 ENVIRONMENT = "DRIFTLAW_DATA"

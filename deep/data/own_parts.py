@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from theory.checks import between
 from deep.data.dataset import Dataset, Part
+from theory.checks import between
 from theory.errors import InputError
 
 SEED = 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from theory.checks import known
 from deep.data.dataset import PARTS, Dataset
 from deep.data.digits import digits
 from deep.data.locations import DataRoot, Search, resolve_root, search, what_to_put_where
 from deep.data.own_parts import with_own_parts
 from deep.data.reader import read_source
 from deep.data.sources import SOURCES
+from theory.checks import known
 
 EMBEDDED = "digits"
 

@@ -8,12 +8,12 @@ from functools import partial
 
 import torch
 
-from theory.checks import known
 from deep.networks.base import Network
 from deep.networks.convnet import convnet
 from deep.networks.mlp import mlp
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.resnet import nine_blocks, resnet18
+from theory.checks import known
 
 
 @dataclass(frozen=True)

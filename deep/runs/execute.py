@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theory.checks import whole
 from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunFolder, RunsFolder
@@ -18,6 +17,7 @@ from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
 from simulate.jobs import run_jobs
 from simulate.machine import cores
+from theory.checks import whole
 from theory.errors import InputError
 
 if TYPE_CHECKING:

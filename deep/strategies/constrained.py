@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from theory.checks import between, whole
 from deep.strategies.base import StepPlan, Strategy, everything, last_stages
+from theory.checks import between, whole
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext

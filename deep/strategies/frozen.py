@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from theory.checks import whole
 from deep.strategies.base import StepPlan, Strategy, last_stages
+from theory.checks import whole
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext

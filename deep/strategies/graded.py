@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from theory.checks import between, whole
 from deep.strategies.base import StepPlan, last_stages
 from deep.strategies.similarity import ScoredStrategy
+from theory.checks import between, whole
 from theory.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from theory.checks import between, known
 from deep.strategies.base import STARTS, StepPlan, Strategy, everything
+from theory.checks import between, known
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from theory.checks import known, whole
 from deep.strategies.base import Strategy
+from theory.checks import known, whole
 
 if TYPE_CHECKING:
     from deep.training.examples import Examples

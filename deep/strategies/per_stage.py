@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from theory.checks import between
 from deep.strategies.base import StepPlan
 from deep.strategies.similarity import ScoredStrategy
+from theory.checks import between
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext

@@ -8,8 +8,8 @@ import pkgutil
 from typing import Any
 
 import deep.strategies
-from theory.checks import known
 from deep.strategies.base import Strategy
+from theory.checks import known
 from theory.errors import InputError
 
 _OTHERS = ("base", "registry")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from theory.checks import known, whole
 from deep.strategies.base import Strategy
+from theory.checks import known, whole
 
 if TYPE_CHECKING:
     from deep.training.examples import Examples

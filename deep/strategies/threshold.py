@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from theory.checks import between, whole
 from deep.strategies.base import StepPlan, everything, last_stages
 from deep.strategies.similarity import ScoredStrategy
+from theory.checks import between, whole
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext

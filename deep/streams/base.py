@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from theory.checks import share, whole
 from deep.data import Dataset
 from deep.streams.division import Division, divide, draw_balanced
 from deep.streams.labels import LabelView, label_view
 from deep.streams.seeds import Role
 from deep.streams.task import StreamTask, join
 from deep.streams.transforms import Transform, Unchanged
+from theory.checks import share, whole
 from theory.errors import InputError
 
 

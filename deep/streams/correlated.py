@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from theory.checks import known, share, whole
 from deep.streams.base import StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.split import default_tasks
 from deep.streams.task import StreamTask
+from theory.checks import known, share, whole
 from theory.errors import InputError
 
 EXAMPLES = ("repeated", "divided")

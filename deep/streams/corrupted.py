@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from theory.checks import between
 from deep.streams.base import class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.split import Split, arranged_classes, divide_classes
 from deep.streams.task import StreamTask
 from deep.streams.transforms import Noise
+from theory.checks import between
 
 
 @dataclass(frozen=True)

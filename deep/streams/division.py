@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.checks import share
 from deep.data import Dataset
 from deep.streams.seeds import Role, generator
+from theory.checks import share
 from theory.errors import InputError
 
 

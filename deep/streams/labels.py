@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.checks import known
 from deep.streams.task import StreamTask
+from theory.checks import known
 from theory.errors import InputError
 
 SCENARIOS = ("task", "domain", "class")

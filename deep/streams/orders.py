@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from theory.checks import whole
 from deep.streams.seeds import Role, generator
+from theory.checks import whole
 from theory.errors import InputError
 
 ORDERS = 11  # the identity and ten seeded ones

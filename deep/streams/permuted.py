@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from theory.checks import flag, whole
 from deep.streams.base import StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.split import divide_classes
 from deep.streams.task import StreamTask
 from deep.streams.transforms import Permutation, Unchanged
+from theory.checks import flag, whole
 
 
 @dataclass(frozen=True)

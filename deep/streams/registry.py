@@ -6,7 +6,6 @@ import dataclasses
 import os
 from typing import Any
 
-from theory.checks import known, unknown
 from deep.data import load
 from deep.data import names as dataset_names
 from deep.streams.base import Stream, StreamOptions
@@ -16,6 +15,7 @@ from deep.streams.domains import Domains
 from deep.streams.permuted import Permuted
 from deep.streams.rotated import Rotated
 from deep.streams.split import Split
+from theory.checks import known, unknown
 
 KINDS: dict[str, type[StreamOptions]] = {
     options.kind: options for options in (Split, Permuted, Rotated, CorrelatedSplit, CorruptedSplit, Domains)

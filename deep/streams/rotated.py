@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from theory.checks import between, whole
 from deep.streams.base import StreamOptions
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.task import StreamTask
 from deep.streams.transforms import Rotation
+from theory.checks import between, whole
 
 
 @dataclass(frozen=True)

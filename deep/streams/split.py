@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from theory.checks import known, whole
 from deep.streams.base import StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.task import StreamTask
+from theory.checks import known, whole
 from theory.errors import InputError
 
 CLASS_ORDERS = ("natural", "seeded")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from theory.checks import between, known, whole
 from simulate.keys import canonical, digest, json_value
+from theory.checks import between, known, whole
 from theory.errors import InputError
 
 INITIALIZED, FROZEN, BEST_DEPTH = BASELINES = ("initialized", "frozen", "best depth")

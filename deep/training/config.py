@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.checks import known, whole
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.registry import ARCHITECTURES, SHIPPED, default_network, default_normalisation, names
 from deep.strategies import strategy
@@ -16,6 +15,7 @@ from deep.training.captured import check_capturable
 from deep.training.keys import config_key, described, within_code
 from deep.training.options import LoopOptions
 from simulate.keys import json_value
+from theory.checks import known, whole
 from theory.errors import InputError
 
 DEVICES = ("cpu", "cuda")

@@ -16,7 +16,6 @@ from deep.training.options import LoopOptions
 from deep.training.task import Batch, TaskContext
 from theory.errors import InputError
 
-
 FAR, NEAR = 10.0, 0.9  # times what a task's loss is compared with, in `Diverged`
 
 

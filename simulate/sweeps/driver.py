@@ -63,7 +63,7 @@ def sweep(
     cases : iterable of mapping, or one mapping
         Values of all parameters, such as `simulate.grid` makes.
     targets : str or sequence of str
-        The quantities, as `simulate.parse_target` reads them.
+        The quantities, as `theory.parse_quantity` reads them.
     trials : int, optional
         Of every point; 4,096 by default. Points draw independently of one another.
     precision : float, optional
