@@ -94,6 +94,12 @@ def build_case(builder: Callable[[dict[str, Any]], TaskSequence], index: int, ca
     return seq
 
 
+def under(seq: Any, *conditions: Any) -> Any:
+    """Put other features and another rule in place of an experiment's own; each may be a function of it."""
+    chosen = (choice(seq) if callable(choice) and not isinstance(choice, type) else choice for choice in conditions)
+    return seq.under(*chosen) if isinstance(seq, TaskSequence) else seq
+
+
 def call_case(
     what: str, function: Callable[[dict[str, Any]], Any], index: int, case: dict[str, Any], arithmetic: type[InputError] = InputError
 ) -> Any:

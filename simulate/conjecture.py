@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from simulate.cases import Keywords, build_case, call_case, check_cases, place, read_keywords
+from simulate.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
 from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence
@@ -134,18 +134,12 @@ def conjecture(
         target,
         check_cases(cases, {"the formula": reads, "build": build_reads}),
         value,
-        lambda case: _under(build(**build_reads.pick(case)), features, solver),
+        lambda case: under(build(**build_reads.pick(case)), features, solver),
         expected,
         exact,
         isinstance(formula, Formula),
         label,
     )
-
-
-def _under(seq: Any, *conditions: Any) -> Any:
-    """Put other features and another rule in place of an experiment's own; each may be a function of it."""
-    chosen = (choice(seq) if callable(choice) and not isinstance(choice, type) else choice for choice in conditions)
-    return seq.under(*chosen) if isinstance(seq, TaskSequence) else seq
 
 
 def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:

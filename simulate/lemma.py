@@ -52,6 +52,8 @@ class SweepFile:
     build: Callable[..., Any]
     cases: Any
     targets: Any
+    features: Any = None
+    solver: Any = None
 
 
 def load_sweep(path: Path) -> SweepFile:
@@ -72,16 +74,16 @@ def load_sweep(path: Path) -> SweepFile:
     from simulate.sweeps.driver import sweep
 
     defined = _defined(path)
-    reads = ["build", "targets", "cases"]
-    _require(reads, defined, path)
+    needed = ["build", "targets", "cases"]
+    _require(needed, defined, path)
+    reads = [*needed, *CONDITIONS]
     _refuse_near_misses(defined, [*reads, "grid"], path)
-    for option in [name for name in (*CONDITIONS, *inspect.signature(sweep).parameters) if name not in reads]:
+    for option in [name for name in inspect.signature(sweep).parameters if name not in reads]:
         for name in _helpers(defined, reads, path):
             if name == option or _misspells(name, option, defined[name]):
-                known = "sweeps know standard normal features and least steps only"
-                how = known if option in CONDITIONS else "give it to the command (--help)"
-                raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how}, or rename it to _{name}")
-    return SweepFile(defined["build"], defined["cases"], defined["targets"])
+                how = f"give it to the command (--help), or rename it to _{name}"
+                raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how}")
+    return SweepFile(**{name: defined[name] for name in reads if name in defined})
 
 
 def _defined(path: Path) -> dict[str, Any]:

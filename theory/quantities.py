@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from theory.errors import InputError
+from theory.values import FrozenArray
 
 ERRORS, STEPS, UPDATES = "errors", "step_sizes", "update_magnitude"
 SOURCES = {ERRORS: 2, STEPS: 1, UPDATES: 1}  # and their axes over tasks
@@ -86,6 +87,10 @@ class Quantity:
             )
         return weights
 
+    def written_out(self, tasks: int) -> Quantity:
+        """Return the quantity with its weights for ``tasks`` tasks as numbers, which can be compared, hashed and sent."""
+        return Quantity(self.name, _Weights(FrozenArray(self.at(tasks).astype(float))), self.of)
+
     def tasks(self, tasks: int) -> tuple[int, ...]:
         """Tasks whose errors, steps or updates are weighed, in a sequence of ``tasks`` tasks."""
         return tuple(sorted({int(place[-1]) for place in np.argwhere(self.at(tasks))}))
@@ -110,6 +115,16 @@ class Quantity:
         """Return the supremum of the finite moment orders of the quantity, from those of all entries."""
         entries = getattr(orders, self.of)
         return float(entries[self.at(entries.shape[-1]).astype(bool)].min())
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Weights that were written out."""
+
+    values: FrozenArray
+
+    def __call__(self, tasks: int) -> np.ndarray:
+        return self.values.values
 
 
 def _divisor(weights: np.ndarray) -> int:

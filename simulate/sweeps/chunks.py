@@ -20,6 +20,7 @@ from simulate.keys import canonical, code_fingerprint, digest, draw_key, run_key
 from simulate.sample.run import simulate
 from simulate.sweeps.tally import Tally
 from theory.problem import TaskSequence
+from theory.quantities import Quantity
 
 CHUNK = {"direct": 256, "reduced": 1024}  # trials; part of what a seed means
 JOB_SECONDS = 0.25  # of work in a job: long beside handing it out, short beside what a kill may cost
@@ -55,7 +56,7 @@ class Portion:
 
     point: int
     seq: TaskSequence
-    targets: tuple[str, ...]
+    targets: tuple[str | Quantity, ...]
     sampling: Sampling
     chunks: tuple[tuple[int, int], ...]
     memory_limit: float
@@ -67,7 +68,7 @@ class Portion:
         for chunk, trials in self.chunks:
             seed = (how.seed, point_number(self.seq), chunk)
             found = simulate(self.seq, trials, seed, **options, memory_limit=self.memory_limit, workers=1)
-            yield self.point, chunk, {target: Tally.of(found, target) for target in self.targets}
+            yield self.point, chunk, {str(target): Tally.of(found, target) for target in self.targets}
 
 
 def compute_job(job: tuple[Portion, ...]) -> tuple[str, list[tuple[int, int, dict[str, Tally]]]]:

@@ -20,6 +20,7 @@ from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, s
 from simulate.sweeps.result import SweepResult, SweepRow
 from theory.errors import InputError
 from theory.problem import TaskSequence
+from theory.quantities import Quantity
 
 DEFAULT_TRIALS = 4096
 
@@ -37,8 +38,10 @@ class _Workplace:
 def sweep(
     build: Callable[..., TaskSequence],
     cases: Any,
-    targets: str | Sequence[str],
+    targets: str | Quantity | Sequence[str | Quantity],
     *,
+    features: Any = None,
+    solver: Any = None,
     trials: int | None = None,
     precision: float | None = None,
     max_trials: int = 2**20,
@@ -62,8 +65,10 @@ def sweep(
         Makes a `theory.TaskSequence` of a case's keyword arguments.
     cases : iterable of mapping, or one mapping
         Values of all parameters, such as `simulate.grid` makes.
-    targets : str or sequence of str
-        The quantities, as `theory.parse_quantity` reads them.
+    targets : str, Quantity or sequence of them
+        The quantities, by name as `theory.parse_quantity` reads them, or as values.
+    features, solver
+        In place of what the experiments say, as in `simulate.check`.
     trials : int, optional
         Of every point; 4,096 by default. Points draw independently of one another.
     precision : float, optional
@@ -105,7 +110,7 @@ def sweep(
     """
     goal = _first_goal(trials, precision, max_trials)
     sampling = _sampling(method, backend, device, dtype, seed)
-    points = make_points(build, cases, targets, sampling)
+    points = make_points(build, cases, targets, sampling, features, solver)
     store = store if store is None or isinstance(store, RunStore) else RunStore(store)
     aside = _set_aside(points, store)
     run = _Sweep(points, store, precision, max_trials, _Workplace(workers, kind, scheduler, memory_limit))
@@ -186,7 +191,8 @@ class _Sweep:
             chunks = tuple(record.missing(names, goals[index], point.sampling.method))
             if chunks:
                 names = tuple(dict.fromkeys((*names, *record.known())))
-                portions[point.key] = Portion(index, point.seq, names, point.sampling, chunks, self._workplace.memory_limit)
+                asked = tuple(point.own.get(name, name) for name in names)
+                portions[point.key] = Portion(index, point.seq, asked, point.sampling, chunks, self._workplace.memory_limit)
         return list(portions.values())
 
     def _label(self, job: tuple[Portion, ...]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from simulate.cases import build_case, call_case, check_cases, read_keywords
+from simulate.cases import build_case, call_case, check_cases, read_keywords, under
+from simulate.keys import canonical, digest, json_value
 from simulate.runs import RunStore
 from simulate.sample.methods import choose_method
 from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
@@ -15,7 +16,7 @@ from simulate.wording import case_labels
 from theory.errors import InputError
 from theory.moments import moment_orders
 from theory.problem import TaskSequence
-from theory.quantities import parse_quantity
+from theory.quantities import Quantity, parse_quantity
 
 FINITE_VARIANCE = 2  # moment order above which a quantity has a standard error
 
@@ -34,6 +35,8 @@ class SweepPoint:
     sampling : Sampling
     targets : mapping of str to str
         From every quantity as it was asked for to its full name in this experiment, such as "forgetting[1]".
+    own : mapping of str to Quantity
+        Quantities of the user's own by full name, which tells their weights apart.
     orders : mapping of str to float
         Supremum of the finite moment orders of every quantity, by full name.
     key : str
@@ -45,6 +48,7 @@ class SweepPoint:
     seq: TaskSequence
     sampling: Sampling
     targets: Mapping[str, str]
+    own: Mapping[str, Quantity]
     orders: Mapping[str, float]
     key: str
 
@@ -54,8 +58,12 @@ class SweepPoint:
         return [name for name in self.targets.values() if self.orders[name] > FINITE_VARIANCE]
 
 
-def make_points(build: Callable[..., TaskSequence], cases: Any, targets: Sequence[str], sampling: Sampling) -> list[SweepPoint]:
+def make_points(
+    build: Callable[..., TaskSequence], cases: Any, targets: Any, sampling: Sampling, features: Any = None, solver: Any = None
+) -> list[SweepPoint]:
     """Build the experiments of all cases; ``sampling.method`` may be "auto", which every experiment settles by itself.
+
+    ``features`` and ``solver`` take the place of what the experiments say, as in `simulate.check`.
 
     Raises
     ------
@@ -71,7 +79,7 @@ def make_points(build: Callable[..., TaskSequence], cases: Any, targets: Sequenc
 
     points = []
     for index, (case, label) in enumerate(zip(cases, labels, strict=True)):
-        seq = build_case(lambda case: build(**reads.pick(case)), index, case)
+        seq = build_case(lambda case: under(build(**reads.pick(case)), features, solver), index, case)
         points.append(call_case("the sweep", lambda case: _point(case, label, seq, targets, sampling), index, case))
     return points
 
@@ -95,8 +103,8 @@ class PointRecord:
         return all(target in done and done[target].count == trials for target in targets)
 
     def known(self) -> tuple[str, ...]:
-        """Quantities that some chunk holds; what is computed again is computed for all of them."""
-        return tuple(dict.fromkeys(target for tallies in self._chunks.values() for target in tallies))
+        """Named quantities that some chunk holds; what is computed again is computed for all of them."""
+        return tuple(dict.fromkeys(target for tallies in self._chunks.values() for target in tallies if "#" not in target))
 
     def add(self, chunk: int, tallies: dict[str, Tally]) -> None:
         """Take in a chunk, in place of one with other trials or fewer quantities."""
@@ -124,13 +132,20 @@ class PointRecord:
         return merged
 
 
-def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str], sampling: Sampling) -> SweepPoint:
-    parsed = {target: parse_quantity(target, len(seq)) for target in targets}
+def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str | Quantity], sampling: Sampling) -> SweepPoint:
+    parsed = {str(target): parse_quantity(target, len(seq)) for target in targets}
+    full = {text: str(target) for text, target in parsed.items()}
+    own = {}
+    for target in (target for target in targets if isinstance(target, Quantity)):
+        fixed = target.written_out(len(seq))
+        weights = digest(canonical(json_value([fixed.of, fixed.weights(len(seq))], "weights")))
+        full[target.name] = f"{target.name} #{weights[:12]}"
+        own[full[target.name]] = replace(fixed, name=full[target.name])
     moments = moment_orders(seq)
-    orders = {str(target): target.order(moments) for target in parsed.values()}
+    orders = {full[text]: target.order(moments) for text, target in parsed.items()}
     sampling = _settled(sampling, seq)
     key = f"{problem_key(seq, sampling)[:40]}-{sampler_code()[:24]}"
-    return SweepPoint(case, label, seq, sampling, {text: str(target) for text, target in parsed.items()}, orders, key)
+    return SweepPoint(case, label, seq, sampling, full, own, orders, key)
 
 
 def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
@@ -140,11 +155,17 @@ def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
     return Sampling(method, sampling.backend, sampling.device, sampling.dtype, sampling.seed)
 
 
-def _checked_targets(targets: Any) -> tuple[str, ...]:
-    targets = (targets,) if isinstance(targets, str) else tuple(targets)
+def _checked_targets(targets: Any) -> tuple[str | Quantity, ...]:
+    targets = (targets,) if isinstance(targets, (str, Quantity)) else tuple(targets)
     for target in targets:
-        if not isinstance(target, str):
-            raise InputError(f"the target is {target!r}; a sweep stores results by name, so give a name such as 'forgetting' or 'error[1,0]'")
+        if not isinstance(target, (str, Quantity)):
+            raise InputError(
+                f"the quantity is {target!r}; a sweep stores results by name, so give a name such as 'forgetting' or 'error[1,0]', or a Quantity"
+            )
+    names = [str(target) for target in dict.fromkeys(targets)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two quantities are called {name!r}, so their results could not be told apart; rename one")
     if not targets:
         raise InputError("targets is empty; name at least one quantity, such as 'forgetting'")
     return tuple(dict.fromkeys(targets))

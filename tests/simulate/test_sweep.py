@@ -343,7 +343,7 @@ def test_tallies_merge_as_estimates_do():
         ({"method": "exact"}, "method is 'exact'; choose one of direct, reduced, auto"),
         ({"backend": "jax"}, "backend is 'jax'"),
         ({"targets": []}, "targets is empty"),
-        ({"targets": [abs]}, "the target is <built-in function abs>; a sweep stores results by name"),
+        ({"targets": [abs]}, "the quantity is <built-in function abs>; a sweep stores results by name"),
         ({"targets": "forgeting"}, r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),
         ({"targets": "error[0,2]"}, r"case 0 .*the sequence has tasks 0 to 1"),
         ({"cases": []}, "cases is empty"),

@@ -134,7 +134,6 @@ def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
         ("(6, 12)", "(6, 12, 12.0)", "case 2 (p=30, seed=12) repeats case 1"),
         ("grid =", "seed = 3\ngrid =", "defines 'seed', which a sweep does not read from its file; give it to the command"),
         ("grid =", "Trials = 3\ngrid =", "defines 'Trials', which a sweep does not read from its file"),
-        ("grid =", "solver = None\ngrid =", "sweeps know standard normal features and least steps only"),
         ("grid = ", "Grid = []\ncases = [dict(p=30, seed=6)]\n_grid = ", "did you mean 'grid'?"),
     ],
 )

@@ -72,6 +72,10 @@ def check_own_quantities(world) -> None:
     require(large.value(SOURCE) == 3 * E[0, 0] + 8 * E[0, 3])
     mixed = quantity("mixed", lambda tasks: [[0.0] * tasks] * (tasks - 1) + [[0.25, 0, 0, 0.7]])
     require(abs(mixed.value(SOURCE) - float(E[3, 0]) / 4 - 0.7 * float(E[3, 3])) < 1e-13)
+    for one in (uneven, mixed):
+        fixed = one.written_out(T)
+        require(str(fixed) == str(one) and fixed.of == one.of and fixed == one.written_out(T) and abs(fixed.value(SOURCE) - one.value(SOURCE)) < 1e-13)
+    require(mean.written_out(T) != large.written_out(T) and len({mean.written_out(T), mean.written_out(T)}) == 1)
     for weights, words in (
         (lambda tasks: np.eye(3), "have shape (3, 3); with 4 tasks the errors have shape (4, 4)"),
         (lambda tasks: np.zeros((4, 4)), "not all zero"),
