@@ -54,7 +54,7 @@ def draw_all(options: Options) -> None:
         At the end, if records of some are missing; the others are drawn.
     """
     from figures.make import make
-    from figures.output import SUFFIXES, Output
+    from figures.kit.output import SUFFIXES, Output
     from figures.registry import MissingRecords, choose, discover
 
     known = discover()

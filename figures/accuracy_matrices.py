@@ -7,15 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
-from figures.draw import entry, panel_letter
-from figures.measured import READERS, RECORDS, half_width, measured, runs_sentence
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.style import FROZEN, INITIALIZED, Look
-from figures.table import Table
+from figures.kit import (
+    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, entry, half_width, measured, panel_letter, runs_sentence,
+)  # fmt: skip
 
 SCENARIOS = ("task", "domain")
-LOOKS = {"frozen": FROZEN, "initialized": INITIALIZED}
+LOOKS = {strategy: Look(look.colour, "", look.marker) for strategy, look in TRAININGS.items()}
 RUNS = {(scenario, strategy): RECORDS / f"split_digits_{scenario}_{strategy}.jsonl" for scenario in SCENARIOS for strategy in LOOKS}
 METRICS = {"average_accuracy": "Avg.Acc", "task_accuracy": "Task.Acc", "forgetting": "Forgetting"}
 DIFFERENCE = "frozen - initialized"
@@ -43,17 +40,16 @@ def draw(table: Table, canvas: Canvas) -> None:
     axes = canvas.subplots(2, 3, gridspec_kw={"width_ratios": (1, 1, 1.1)})
     letters = iter("abcdef")
     for row, scenario in zip(axes, SCENARIOS, strict=True):
+        own, last = table.select(case=scenario), row[-1]
         for ax, strategy in zip(row, LOOKS, strict=False):
-            _cells(ax, table.select(case=scenario, training=strategy, x_name="after task"))
+            _cells(ax, own.select(training=strategy, x_name="after task"))
             panel_letter(ax, next(letters), f"{scenario}-incremental, {strategy}")
-        ax = row[-1]
         for shift, (strategy, look) in zip((-0.1, 0.1), LOOKS.items(), strict=True):
-            measured(ax, table.select(case=scenario, training=strategy, x_name="metric"), Look(look.colour, "", look.marker), shift)
-        ax.set_xticks(range(len(METRICS)), METRICS.values())
-        ax.set_xlim(-0.5, len(METRICS) - 0.5)
-        ax.set_ylim(0, 1.03)
-        panel_letter(ax, next(letters), f"{scenario}-incremental")
-    handles = [entry(Look(look.colour, "", look.marker), f"{strategy} training") for strategy, look in LOOKS.items()]
+            measured(last, own.select(training=strategy, x_name="metric"), look, shift)
+        last.set_xticks(range(len(METRICS)), METRICS.values())
+        last.set(xlim=(-0.5, len(METRICS) - 0.5), ylim=(0, 1.03))
+        panel_letter(last, next(letters), f"{scenario}-incremental")
+    handles = [entry(look, f"{strategy} training") for strategy, look in LOOKS.items()]
     canvas.legend(handles=handles, loc="outside upper center", ncols=2)
 
 
@@ -65,11 +61,9 @@ def _cells(ax: Axes, table: Table) -> None:
         weight = "bold" if after == task else "normal"
         colour = "black" if value > _LIGHT else "white"
         ax.text(task, after, f"{100 * value:.0f}", ha="center", va="center", color=colour, fontsize=8.5, fontweight=weight)
-    ticks, names = range(len(values)), range(1, len(values) + 1)
-    ax.set_xticks(ticks, names)
-    ax.set_yticks(ticks, names)
-    ax.set_xlabel("accuracy on task (%)")
-    ax.set_ylabel("after task")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(range(len(values)), range(1, len(values) + 1))
+    ax.set(xlabel="accuracy on task (%)", ylabel="after task")
     ax.tick_params(length=0)
 
 

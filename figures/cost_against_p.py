@@ -6,15 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.draw import entry, panel_letter
-from figures.measured import RECORDS
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.style import FAINT, STEPS, Look
-from figures.table import MEASURED, Row, Table
+from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, entry, panel_letter
 from theory.errors import InputError
 
 RECORD = RECORDS / "bench_simulate.jsonl"
@@ -48,67 +42,49 @@ def read(record: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def compute(_: Sampler) -> Table:
     table = Table()
-    _, times = read(RECORD)
-    for row in (row for row in times if row["contender"] in METHODS):
-        case = f"T={row['tasks']}, n={row['samples']}"
+    for row in (row for row in read(RECORD)[1] if row["contender"] in METHODS):
+        place = row["contender"], f"T={row['tasks']}, n={row['samples']}", "p", row["parameters"]
         for quantity, seconds in ((MEDIAN, row["seconds_per_trial"]), (LEAST, row["least"]), (MOST, row["most"])):
-            table.rows.append(
-                Row(MEASURED, quantity, row["contender"], case, "p", row["parameters"], seconds, None, row["repeats"], source=RECORD.name)
-            )
+            table.rows.append(Row(MEASURED, quantity, *place, seconds, None, row["repeats"], source=RECORD.name))
     return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    cases = list(dict.fromkeys(row.case for row in table))
+    cases = table.cases()
     panels = canvas.subplots(1, len(cases), sharey=True, squeeze=False)[0]
     for letter, ax, case in zip("abcdef", panels, cases, strict=False):
-        for name, (_, look) in METHODS.items():
-            rows = table.select(training=name, case=case)
-            if not len(rows):
-                continue
-            x, y, low, high = (rows.select(quantity=MEDIAN).column("x"), *(rows.select(quantity=q).column("mean") for q in (MEDIAN, LEAST, MOST)))
-            ax.errorbar(
-                x, y, (y - low, high - y), color=look.colour, linestyle=look.line, marker=look.marker, markersize=4, capsize=2, elinewidth=1,
-                zorder=3,
-            )  # fmt: skip
+        for name in (name for name in METHODS if len(table.select(training=name, case=case))):
+            rows, look = table.select(training=name, case=case), METHODS[name][1]
+            y, low, high = (rows.select(quantity=quantity).column("mean") for quantity in (MEDIAN, LEAST, MOST))
+            style = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "markersize": 4, "capsize": 2, "elinewidth": 1}
+            ax.errorbar(rows.select(quantity=MEDIAN).column("x"), y, (y - low, high - y), zorder=3, **style)
         ax.set(xscale="log", yscale="log", xlabel="$p$, number of parameters")
         panel_letter(ax, letter, f"${case.replace(', ', '$, $')}$")
     panels[0].set_ylabel("seconds per trial")
     panels[0].legend(handles=[entry(look, label) for label, look in METHODS.values()], loc="upper left", fontsize=8.5)
-    low, high = (edge(table.column("mean")) for edge in (np.min, np.max))
-    panels[0].set_ylim(low / 2, high * 60)  # room for the legend
+    seconds = table.column("mean")
+    panels[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
 
 
 def caption(table: Table) -> str:
     machine, _ = read(RECORD)
     medians = table.select(quantity=MEDIAN)
     repeats = sorted({row.trials for row in medians})
-    gains = [
-        f"{_at(medians, case, 'loop: numpy lstsq', p) / _at(medians, case, 'reduced', p):,.0f}-fold at ${case.split(',')[0]}$"
-        for case, p in ((case, _common(medians, case)) for case in dict.fromkeys(row.case for row in medians))
-    ]
     count = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
+    gains, places = [], []
+    for case in medians.cases():
+        loop, reduced = (
+            {row.x: row.mean for row in medians.select(training=name, case=case)} for name in ("loop: numpy lstsq", "reduced")
+        )
+        places.append(max(loop.keys() & reduced.keys()))  # the greatest p at which both were measured
+        gains.append(f"{loop[places[-1]] / reduced[places[-1]]:,.0f}-fold at ${case.split(',')[0]}$")
+    greatest = f"{int(places[0]):,}".replace(",", "{,}")
     return (
         "Time of one trial of $T$ tasks in one block, side by side in one run; medians of "
         f"{count} measurements, bars: from the least to the greatest of them. Machine: {machine['cores']} cores. Both samplers use all of "
         "them; a floor for the direct one is to draw its random numbers and do nothing else. The reduced sampler is exact in law, and "
-        f"what it draws does not grow with $p$: at $p={_power(_common(medians, medians.rows[0].case))}$ it beats the loop in "
-        f"NumPy {' and '.join(gains)}."
+        f"what it draws does not grow with $p$: at $p={greatest}$ it beats the loop in NumPy {' and '.join(gains)}."
     )
-
-
-def _common(medians: Table, case: str) -> float:
-    """Greatest p at which both the loop and the reduced sampler were measured."""
-    places = [set(medians.select(training=name, case=case).column("x").tolist()) for name in ("loop: numpy lstsq", "reduced")]
-    return max(places[0] & places[1])
-
-
-def _at(medians: Table, case: str, name: str, p: float) -> float:
-    return medians.select(training=name, case=case, x=p).rows[0].mean
-
-
-def _power(p: float) -> str:
-    return f"{int(p):,}".replace(",", "{,}")
 
 
 # No figure as long as nothing was measured.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
-from figures.captions import experiment_sentence, simulation_sentence
-from figures.draw import curve, entry, panel_letter, plain_log_ticks, points, strip
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED, NOTE, THIRD
-from figures.table import Table
+from figures.kit import (
+    FAINT, NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, reference,
+    simulation_sentence, strip, ticks,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.ledger.two_tasks import two_tasks
 
@@ -18,7 +16,6 @@ from theory.ledger.two_tasks import two_tasks
 EXPERIMENT = {"p": 20, "p_1": 8, "n_1": 14, "n_2": 40, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 1, "q_11": 1, "d_u": 0, "d_q": 0.25}
 P_2 = np.arange(9, 241)
 SIMULATED = (*range(9, 17), *range(24, 29), 30, 32, 33, 34, 35, 36, 44, 45, 46, 47, 48, 51, 55, 60, 68, 80, 100, 130, 170, 220)
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 DIFFERENCE = "frozen - initialized"
 QUANTITY = "deviation"
 
@@ -31,44 +28,42 @@ def sequence(p_2: int | np.ndarray, training: str) -> TaskSequence:
 def compute(sampler: Sampler) -> Table:
     table = Table()
     laws = {training: expected_errors(sequence(P_2, training), outside="nan") for training in TRAININGS}
-    curves = {training: law.deviation() for training, law in laws.items()}
-    curves[DIFFERENCE] = curves["frozen"] - curves["initialized"]
-    for training, values in curves.items():
-        table.add_curve(QUANTITY, training, "p_2", P_2, values, "expected_errors")
+    values = {training: law.deviation() for training, law in laws.items()}
+    for training, curve in (values | {DIFFERENCE: values["frozen"] - values["initialized"]}).items():
+        table.add_curve(QUANTITY, training, "p_2", P_2, curve, "expected_errors")
     table.add_mark("error of task 1", "task 1", "p_2", P_2[0], laws["frozen"].error(0, 0)[0], "expected_errors")
-    results = sampler.run([Point({t: sequence(p_2, t) for t in TRAININGS}, (QUANTITY,), tuple(TRAININGS)) for p_2 in SIMULATED])
-    for p_2, result in zip(SIMULATED, results, strict=True):
-        for (training, _), simulated in result.items():
-            table.add_point(QUANTITY, training, "p_2", p_2, simulated)
+    pairs = [Point({t: sequence(p_2, t) for t in TRAININGS}, (QUANTITY,), tuple(TRAININGS), x=p_2) for p_2 in SIMULATED]
+    sampler.add(table, "p_2", pairs)
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(1.7, 1))
-    thresholds = {EXPERIMENT["n_2"]: "$p_2=n_2$", EXPERIMENT["n_2"] - EXPERIMENT["p"]: "$p+p_2=n_2$"}
-    for centre, label in thresholds.items():
-        strip(upper, centre, label)
-        strip(lower, centre, "")
-    for ax, series in ((upper, TRAININGS), (lower, {DIFFERENCE: THIRD})):
-        for training, look in series.items():
-            curve(ax, table.select(training=training), look)
-            points(ax, table.select(training=training), look)
-    (before,) = table.select(quantity="error of task 1").column("mean")
-    upper.axhline(before, color=FAINT, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
-    upper.text(42, before * 0.98, r"before task 2: $E\,L_1(\theta_1)$", va="top", ha="left", fontsize=9, color=NOTE)
-    lower.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-    upper.set(yscale="log", ylim=(0.35, 60), ylabel=r"deviation $E\,L_1(\theta_2)$")
-    upper.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
-    upper.set_yticks([], minor=True)
-    lower.set_yscale("symlog", linthresh=1)
-    lower.set(ylim=(-12, 60), xlabel="$p_2$, number of task 2's specific parameters", ylabel="difference")
-    lower.set_yticks([-10, -1, 0, 1, 10], ["$-10$", "$-1$", "0", "1", "10"])
-    lower.set_yticks([], minor=True)
-    plain_log_ticks(lower, (9, 12, 16, 20, 30, 40, 60, 100, 150, 240))
-    lower.set_xlim(P_2[0] * 0.96, P_2[-1] * 1.03)
-    upper.legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="upper right")
-    panel_letter(upper, "a", "both trainings")
-    panel_letter(lower, "b", "frozen minus initialized training, on the same draws")
+def _finish_upper(ax: Axes, table: Table) -> None:
+    strip(ax, EXPERIMENT["n_2"], "$p_2=n_2$")
+    strip(ax, EXPERIMENT["n_2"] - EXPERIMENT["p"], "$p+p_2=n_2$")
+    before = table.only(quantity="error of task 1").mean
+    reference(ax, before, linewidth=1, linestyle=(0, (1, 2)))
+    ax.text(42, before * 0.98, r"before task 2: $E\,L_1(\theta_1)$", va="top", ha="left", fontsize=9, color=NOTE)
+    ticks(ax.yaxis, (0.5, 1, 2, 5, 10, 20, 50))
+
+
+def _finish_lower(ax: Axes, _: Table) -> None:
+    strip(ax, EXPERIMENT["n_2"])
+    strip(ax, EXPERIMENT["n_2"] - EXPERIMENT["p"])
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set_ylim(-12, 60)
+    ticks(ax.yaxis, {-10: "$-10$", -1: "$-1$", 0: "0", 1: "1", 10: "10"})
+    ax.set_xlim(P_2[0] * 0.96, P_2[-1] * 1.03)
+
+
+UPPER = Panel(
+    "both trainings", by_training(TRAININGS), finish=_finish_upper, legend={"loc": "upper right"},
+    axes={"yscale": "log", "ylim": (0.35, 60), "ylabel": r"deviation $E\,L_1(\theta_2)$"},
+)  # fmt: skip
+LOWER = Panel(
+    "frozen minus initialized training, on the same draws", [Line(THIRD, "", {"training": DIFFERENCE})], zero=True,
+    ticks=(9, 12, 16, 20, 30, 40, 60, 100, 150, 240), finish=_finish_lower,
+    axes={"xlabel": "$p_2$, number of task 2's specific parameters", "ylabel": "difference"},
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -82,5 +77,6 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "Deviation from the previous task, through the double descent.", compute, draw, caption, trials=500, quick_trials=100, size=(7.0, 5.2)
-)
+    "Deviation from the previous task, through the double descent.", compute,
+    curves(UPPER, LOWER, nrows=2, ncols=1, sharex=True, height_ratios=(1.7, 1)), caption, trials=500, quick_trials=100, size=(7.0, 5.2),
+)  # fmt: skip

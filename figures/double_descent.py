@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from figures.captions import simulation_sentence
-from figures.draw import curve, entry, panel_letter, points
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FROZEN, INITIALIZED, NOTE, POLE, STEPS
-from figures.table import Table
+from figures.kit import (
+    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, simulation_sentence,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 
 TASKS, SAMPLES = 10, 50  # the setting of Banayeeanzade et al.
@@ -21,7 +19,6 @@ NOISES = (0.1, 0.5, 1.0)
 TRAINING_NOISE = 0.5
 MOST = 10**6
 ONE_BLOCK = "one block"
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 QUANTITY = "generalization"
 # No simulation within 3 of a threshold, where the variance is infinite.
 SIMULATED = (10, 20, 30, 38, 44, 46, 54, 56, 64, 80, 120, 200, 500, 1000, 5000, 20_000, 100_000, MOST)
@@ -60,40 +57,30 @@ def compute(sampler: Sampler) -> Table:
     for training, name, places, simulated, build in series:
         law = expected_errors(build(places), outside="nan").generalization()
         table.add_curve(QUANTITY, training, "p", places, law, "expected_errors", name)
-        results = sampler.run([Point({training: build(p)}, (QUANTITY,), method="reduced") for p in simulated])
-        for p, result in zip(simulated, results, strict=True):
-            table.add_point(QUANTITY, training, "p", p, result[training, QUANTITY], name)
+        sampler.add(table, "p", [Point({training: build(p)}, (QUANTITY,), method="reduced", x=p, case=name) for p in simulated])
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    left, right = canvas.subplots(1, 2, sharey=True)
-    for noise, look in zip(NOISES, STEPS, strict=False):
-        rows = table.select(training=ONE_BLOCK, case=case(noise))
-        curve(left, rows, look)
-        points(left, rows, look)
-    for training, look in TRAININGS.items():
-        curve(right, table.select(training=training), look)
-        points(right, table.select(training=training), look)
-    _poles(left, {SAMPLES: "$p=n$"})
-    _poles(right, {SAMPLES: "$p=n$", 2 * SAMPLES: "$p/2=n$"})
-    for ax in (left, right):
-        ax.set(xscale="log", yscale="log", xlim=(8, 1.6 * MOST), ylim=(0.2, 150), xlabel="$p$, number of parameters")
-        ax.xaxis.set_major_locator(LogLocator(numticks=8))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    left.set_ylabel(f"generalization error $G_{{{TASKS}}}$")
-    left.legend(handles=[entry(look, f"{noise:g}") for noise, look in zip(NOISES, STEPS, strict=False)], title=r"noise $\sigma$", loc="upper right")
-    right.legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="upper right")
-    panel_letter(left, "a", "one block")
-    panel_letter(right, "b", rf"$p/2$ shared, $p/2$ specific, $\sigma={TRAINING_NOISE:g}$")
-
-
-def _poles(ax: Axes, thresholds: dict[int, str]) -> None:
+def _finish(thresholds: dict[int, str], ax: Axes, _: Table) -> None:
     """Shade where the expectation is infinite, and name it inside, because the titles are above."""
     for place, (threshold, label) in enumerate(thresholds.items()):
         width = threshold // SAMPLES  # of p, while the threshold lies in p or in p / 2
         ax.axvspan(threshold - width, threshold + width, color=POLE, linewidth=0, zorder=0)
         ax.text(threshold * (0.9, 1.1)[place], 0.22, label, ha=("right", "left")[place], va="bottom", fontsize=9, color=NOTE)
+    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+AXES = {"xscale": "log", "yscale": "log", "xlim": (8, 1.6 * MOST), "ylim": (0.2, 150), "xlabel": "$p$, number of parameters"}
+LEFT = Panel(
+    "one block", [Line(look, f"{noise:g}", {"case": case(noise)}) for noise, look in zip(NOISES, STEPS, strict=False)],
+    {"training": ONE_BLOCK}, axes={**AXES, "ylabel": f"generalization error $G_{{{TASKS}}}$"}, finish=partial(_finish, {SAMPLES: "$p=n$"}),
+    legend={"title": r"noise $\sigma$", "loc": "upper right"},
+)  # fmt: skip
+RIGHT = Panel(
+    rf"$p/2$ shared, $p/2$ specific, $\sigma={TRAINING_NOISE:g}$", by_training(TRAININGS), axes=AXES,
+    finish=partial(_finish, {SAMPLES: "$p=n$", 2 * SAMPLES: "$p/2=n$"}), legend={"loc": "upper right"},
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -107,5 +94,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "Double descent up to a million parameters.", compute, draw, caption, trials=1000, quick_trials=200, size=(7.4, 3.7)
+    "Double descent up to a million parameters.", compute, curves(LEFT, RIGHT, sharey=True), caption, trials=1000, quick_trials=200, size=(7.4, 3.7)
 )

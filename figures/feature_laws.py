@@ -7,13 +7,10 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.captions import experiment_sentence, simulation_sentence
-from figures.draw import curve, entry, panel_letter, points
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.stored_runs import stored
-from figures.style import FAINT, FROZEN, INITIALIZED, PLAIN, STEPS, THIRD, Look
-from figures.table import SIMULATION, Table
+from figures.kit import (
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, experiment_sentence, panel_letter, points,
+    reference, simulation_sentence,
+)  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.keys import condition_key
 from theory import TaskSequence, expected_errors, moment_orders
@@ -23,7 +20,6 @@ EXPERIMENT = {"p": 20, "p_1": 30, "p_2": 40, "n_1": 15, "sigma_1": 0.3, "sigma_2
 CORRELATION, FREEDOM = 0.5, 5
 N_2 = np.arange(2, 33)
 PLACES = (4, 9, 14, 19, 24)  # of the first law; every law has places of its own, so that bars do not overlap
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 QUANTITY, RATIO = "deviation", "relative difference"
 
 
@@ -56,38 +52,35 @@ def compute(sampler: Sampler) -> Table:
     table = Table()
     for training in TRAININGS:
         table.add_curve(QUANTITY, training, "n_2", N_2, expected_errors(sequence(N_2, training)).deviation(), "expected_errors")
-    number = 0
     for training in TRAININGS:
         for shift, (law, (features, _)) in enumerate(LAWS.items()):
             for n_2 in (place + shift for place in PLACES):
-                simulated = _simulated(sampler, number, sequence(n_2, training), features, order(n_2, training, law))
+                simulated = _simulated(sampler, sequence(n_2, training), features, order(n_2, training, law))
                 exact = expected_errors(sequence(n_2, training)).deviation()
                 ratio = replace(simulated, mean=100 * (simulated.mean / exact - 1), stderr=100 * simulated.stderr / exact)
                 table.add_point(QUANTITY, training, "n_2", n_2, simulated, law)
                 table.add_point(RATIO, training, "n_2", n_2, ratio, law)
-                number += 1
     return table
 
 
-def _simulated(sampler: Sampler, number: int, seq: TaskSequence, features, moment_order: float) -> Simulated:
+def _simulated(sampler: Sampler, seq: TaskSequence, features, moment_order: float) -> Simulated:
     def run(seed: tuple[int, ...], trials: int) -> list[float]:
         estimate = simulate(seq, trials, seed, features=features).deviation()
         return [estimate.mean, estimate.stderr]
 
     description = {"features": condition_key(features), "n_2": seq.tasks[1].samples, "train": seq.tasks[1].train, "experiment": EXPERIMENT}
-    return Simulated(*stored(sampler, number, description, __file__, run), sampler.trials, moment_order)
+    return Simulated(*sampler.stored(description, __file__, run), sampler.trials, moment_order)
 
 
 def draw(table: Table, canvas: Canvas) -> None:
     axes = canvas.subplots(2, 2, sharex=True, height_ratios=(1.35, 1))
     for column, (training, look) in enumerate(TRAININGS.items()):
         upper, lower = axes[:, column]
-        curve(upper, table.select(training=training), replace(look, line="-"))
+        curve(upper, table.select(training=training), look, linestyle="-")
         for law, (_, shape) in LAWS.items():
-            rows = table.select(kind=SIMULATION, training=training, case=law)
-            points(upper, rows.select(quantity=QUANTITY), replace(shape, line=""))
-            points(lower, rows.select(quantity=RATIO), replace(shape, line=""))
-        lower.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+            for ax, quantity in ((upper, QUANTITY), (lower, RATIO)):
+                points(ax, table.select(kind=SIMULATION, training=training, case=law, quantity=quantity), replace(shape, line=""))
+        reference(lower)
         lower.set_xlabel("$n_2$, samples of task 2")
         panel_letter(upper, "ab"[column], f"{training} training")
         panel_letter(lower, "cd"[column], "difference from the law")
@@ -99,18 +92,13 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 def caption(table: Table) -> str:
-    worst = {}
-    for law in LAWS:
-        rows = table.select(quantity=RATIO, case=law).rows
-        worst[law] = max(rows, key=lambda row: abs(row.mean))
-    listed = ", ".join(f"{law} {worst[law].mean:+.0f}\u00a0%".replace("-", "\u2212") for law in ("Rademacher", "Student t", "correlated"))
+    worst = {law: max(table.select(quantity=RATIO, case=law).column("mean"), key=abs) for law in LAWS}
+    listed = ", ".join(f"{law} {worst[law]:+.0f}\u00a0%".replace("-", "\u2212") for law in ("Rademacher", "Student t", "correlated"))
     return (
         "Lines: the exact law, which assumes independent standard normal features. Points: simulation under other laws of unit variance: "
         f"random signs, Student's $t$ with {FREEDOM} degrees of freedom, and normal features with correlation ${CORRELATION:g}^{{|i-j|}}$ "
-        f"inside each block. "
-        f"Largest differences from the law: {listed}. The distribution of independent entries matters little, and less without frozen "
-        f"parameters, whose "
-        "error depends on fourth moments of the features; correlation matters. Errors are Euclidean distances throughout. "
+        f"inside each block. Largest differences from the law: {listed}. The distribution of independent entries matters little, and less "
+        "without frozen parameters, whose error depends on fourth moments of the features; correlation matters. Errors are Euclidean distances throughout. "
         f"{simulation_sentence(table)} {experiment_sentence(EXPERIMENT)} $u_2=u_1$; truths along the first coordinates of each block."
     )
 

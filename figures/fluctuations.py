@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.captions import experiment_sentence
-from figures.draw import LEVEL, entry, panel_letter, plain_log_ticks, points
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.stored_runs import stored
-from figures.style import INITIALIZED, PLAIN
-from figures.table import SIMULATION, THEORY, Table
+from figures.kit import (
+    INITIALIZED, LEVEL, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry, experiment_sentence, panel_letter,
+    plain_log_ticks, points, ticks,
+)  # fmt: skip
 from simulate import simulate
-from simulate.evidence import upper_quantile
 from theory import moment_orders
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import initialized_two_tasks
@@ -51,20 +48,19 @@ def compute(sampler: Sampler) -> Table:
         table.add_curve(quantity, TRAINING, "n_2", N_2, [pair[column] for pair in values], "initialized_deviation" + "_variance" * column)
     ratios = [spread / mean for mean, spread in (exact(scaled(factor)) for factor in FACTORS)]
     table.add_curve(RELATIVE, TRAINING, "p+p_2", SIZES, ratios, "initialized_deviation_variance")
-    for number, n_2 in enumerate(SIMULATED):
-        case = {**EXPERIMENT, "n_2": n_2}
-        found = _runs(sampler, number, case)
+    for n_2 in SIMULATED:
+        found, runs = _runs(sampler, {**EXPERIMENT, "n_2": n_2})
         table.add_point(MEAN, TRAINING, "n_2", n_2, found["mean"])
         table.add_point(SPREAD, TRAINING, "n_2", n_2, found["spread"])
-        for value in found["runs"]:
+        for value in runs:
             table.add_mark(RUN, TRAINING, "n_2", n_2, value, "simulate")
-    for number, (factor, size) in enumerate(zip(FACTORS, SIZES.tolist(), strict=True), len(SIMULATED)):
-        table.add_point(RELATIVE, TRAINING, "p+p_2", size, _runs(sampler, number, scaled(factor))["ratio"])
+    for factor, size in zip(FACTORS, SIZES.tolist(), strict=True):
+        table.add_point(RELATIVE, TRAINING, "p+p_2", size, _runs(sampler, scaled(factor))[0]["ratio"])
     return table
 
 
-def _runs(sampler: Sampler, number: int, case: dict) -> dict:
-    """Mean, standard deviation and their ratio with errors, and the first single runs; None in place of what has too few moments."""
+def _runs(sampler: Sampler, case: dict) -> tuple[dict[str, Simulated | None], list[float]]:
+    """Mean, standard deviation and their ratio with errors, None in place of what has too few moments; the first single runs."""
     seq = initialized_two_tasks(**case)
     order = moment_orders(seq).deviation()
 
@@ -74,67 +70,53 @@ def _runs(sampler: Sampler, number: int, case: dict) -> dict:
         # Delta method: influence of every run on the standard deviation, and on its ratio to the mean.
         influence = ((values - mean) ** 2 - spread**2) / (2 * spread)
         on_ratio = influence / mean - spread * (values - mean) / mean**2
-        root = math.sqrt(trials)
-        errors = {"mean": spread / root, "spread": influence.std() / root, "ratio": on_ratio.std() / root}
+        errors = {"mean": spread, "spread": influence.std(), "ratio": on_ratio.std()}
+        estimates = {"mean": mean, "spread": spread, "ratio": spread / mean}
         return {
-            "estimates": {"mean": mean, "spread": spread, "ratio": spread / mean},
-            "errors": errors,
+            "estimates": {name: [value, errors[name] / math.sqrt(trials)] for name, value in estimates.items()},
             "runs": values[:SINGLE_RUNS].tolist(),
         }
 
-    record = stored(sampler, number, {"case": case}, __file__, run)
-    found = {name: Simulated(value, record["errors"][name], sampler.trials, order) for name, value in record["estimates"].items()}
-    trusted = found if order > LEAST_ORDER else {**dict.fromkeys(found), "mean": found["mean"]}
-    return {**trusted, "runs": record["runs"]}
+    record = sampler.stored({"case": case}, __file__, run)
+    found = {name: Simulated(*estimate, sampler.trials, order) for name, estimate in record["estimates"].items()}
+    return found if order > LEAST_ORDER else {**dict.fromkeys(found), "mean": found["mean"]}, record["runs"]
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    axes = left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
     mean, spread = (table.select(kind=THEORY, quantity=quantity) for quantity in (MEAN, SPREAD))
     x, centre, half = mean.column("x"), mean.column("mean"), spread.column("mean")
-    left.fill_between(x, centre - half, centre + half, color=INITIALIZED.colour, alpha=0.28, linewidth=0, zorder=1)
-    left.plot(x, centre, color=INITIALIZED.colour, linestyle="-", zorder=2)
+    shade = {"color": INITIALIZED.colour, "alpha": 0.28, "linewidth": 0}
+    left.fill_between(x, centre - half, centre + half, zorder=1, **shade)
     runs = table.select(quantity=RUN)
     left.plot(runs.column("x"), runs.column("mean"), linestyle="none", marker=".", markersize=3, color=PLAIN.colour, alpha=0.45, zorder=2.5)
-    points(left, table.select(quantity=MEAN), INITIALIZED)
-    left.set(
-        xlabel="$n_2$, samples of task 2",
-        ylabel=r"deviation $L_1(\theta_2)$",
-        ylim=(0, 1.08 * max(runs.column("mean").max(), (centre + half).max())),
-    )
-    band = left.fill_between([], [], color=INITIALIZED.colour, alpha=0.28, linewidth=0, label=r"$\pm$ 1 standard deviation (exact)")
-    single = entry(type(PLAIN)(PLAIN.colour, "", "."), "single runs")
-    left.legend(handles=[entry(type(PLAIN)(INITIALIZED.colour, "-", "s"), "mean (exact, simulated)"), band, single], loc="upper left")
-    for ax, quantity in ((middle, SPREAD), (right, RELATIVE)):
-        rows = table.select(kind=THEORY, quantity=quantity)
-        ax.plot(rows.column("x"), rows.column("mean"), color=INITIALIZED.colour, linestyle="-", zorder=2)
+    for ax, quantity in zip(axes, (MEAN, SPREAD, RELATIVE), strict=True):
+        curve(ax, table.select(quantity=quantity), INITIALIZED, linestyle="-")
         points(ax, table.select(quantity=quantity), INITIALIZED)
+    top = 1.08 * max(runs.column("mean").max(), (centre + half).max())
+    left.set(xlabel="$n_2$, samples of task 2", ylabel=r"deviation $L_1(\theta_2)$", ylim=(0, top))
+    band = left.fill_between([], [], label=r"$\pm$ 1 standard deviation (exact)", **shade)
+    solid = replace(INITIALIZED, line="-")
+    left.legend(handles=[entry(solid, "mean (exact, simulated)"), band, entry(Look(PLAIN.colour, "", "."), "single runs")], loc="upper left")
     middle.set(xlabel="$n_2$, samples of task 2", ylabel="standard deviation over runs", ylim=(0, None))
     right.set_yscale("log")
     plain_log_ticks(right, SIZES)
-    right.set_yticks([0.1, 0.2, 0.5], ["0.1", "0.2", "0.5"])
-    right.set_yticks([], minor=True)
+    ticks(right.yaxis, (0.1, 0.2, 0.5))
     right.set(xlabel="$p+p_2$, all at fixed ratios", ylabel="standard deviation / mean")
-    for ax, letter, title in zip((left, middle, right), "abc", ("single runs", "their spread", "against the size"), strict=True):
+    for ax, letter, title in zip(axes, "abc", ("single runs", "their spread", "against the size"), strict=True):
         panel_letter(ax, letter, title)
 
 
 def caption(table: Table) -> str:
-    trials = table.trials()
-    z = upper_quantile((1 - LEVEL) / 2)
     ratios = table.select(kind=THEORY, quantity=RELATIVE).column("mean")
     count = len(table.select(kind=SIMULATION, quantity=RELATIVE))
-    ratio_names = ":".join(str(BASE[name]) for name in BASE)
     return (
-        f"Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides; dots: "
-        f"{SINGLE_RUNS} "
-        f"single runs at each $n_2$. (b) The standard deviation; points only where its own error has the moments. (c) Divided by the mean, "
-        f"with $p:p_1:p_2:n_1:n_2={ratio_names}$ fixed and "
-        f"truths as they are: it falls from {ratios[0]:.2f} to {ratios[-1]:.2f} over {count} sizes, like the inverse square root of the "
-        f"size. Squares: simulation, "
-        f"means of {trials:,} independent trials and their spread; bars: normal {100 * LEVEL:.0f}\u00a0% intervals of the mean or, by the "
-        f"delta method, of the standard deviation "
-        f"and its ratio ($\\pm${z:.2f} standard errors). {experiment_sentence(EXPERIMENT)}"
+        f"Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides; dots: {SINGLE_RUNS} "
+        "single runs at each $n_2$. (b) The standard deviation; points only where its own error has the moments. (c) Divided by the mean, "
+        f"with $p:p_1:p_2:n_1:n_2={':'.join(map(str, BASE.values()))}$ fixed and truths as they are: it falls from {ratios[0]:.2f} to "
+        f"{ratios[-1]:.2f} over {count} sizes, like the inverse square root of the size. Squares: simulation, means of {table.trials():,} "
+        f"independent trials and their spread; bars: normal {100 * LEVEL:.0f}\u00a0% intervals of the mean or, by the delta method, of the "
+        f"standard deviation and its ratio ($\\pm${NORMAL:.2f} standard errors). {experiment_sentence(EXPERIMENT)}"
     )
 
 

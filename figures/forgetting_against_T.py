@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.captions import simulation_sentence
-from figures.draw import curve, entry, panel_letter, points
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED, PLAIN, THIRD, Look
-from figures.table import Table
+from figures.kit import (
+    FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves, simulation_sentence,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.formulas import FORMULAS
 
@@ -73,28 +69,18 @@ def compute(sampler: Sampler) -> Table:
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 2, sharex=True)
-    columns = ({key: look for key, look in LOOKS.items() if (key[0] == "one block") == one} for one in (True, False))
-    for column, looks in enumerate(columns):
-        for row, quantity in enumerate(FIRST):
-            ax = axes[row, column]
-            for (training, case), look in looks.items():
-                rows = table.select(quantity=quantity, training=training, case=case)
-                curve(ax, rows, look)
-                points(ax, rows, look)
-            ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-        legend = {"loc": "center right", "bbox_to_anchor": (1, 0.72), "labelspacing": 0.25} if column else {"loc": "center right"}
-        names = {key: key[1] if key[0] == "one block" else ", ".join(key) for key in looks}
-        axes[column, column].legend(handles=[entry(look, names[key]) for key, look in looks.items()], **legend)
-    axes[1, 1].set_ylim(-0.2, 4.2)
-    axes[0, 0].set_ylabel("forgetting $F_T$")
-    axes[1, 0].set_ylabel("generalization error $G_T$")
-    for ax in axes[1]:
-        ax.set_xlabel("number of tasks $T$")
-        ax.set_xticks([1, 5, 10, 15, 20])
-    panel_letter(axes[0, 0], "a", "one block")
-    panel_letter(axes[0, 1], "b", "shared and specific block")
+ONE = [Line(look, case, {"training": t, "case": case}) for (t, case), look in LOOKS.items() if t == "one block"]
+TWO = [Line(look, f"{t}, {case}", {"training": t, "case": case}) for (t, case), look in LOOKS.items() if t != "one block"]
+BELOW = {"xlabel": "number of tasks $T$", "xticks": [1, 5, 10, 15, 20]}
+BESIDE = {"loc": "center right", "bbox_to_anchor": (1, 0.72), "labelspacing": 0.25}
+PANELS = (
+    Panel(
+        "one block", ONE, {"quantity": "forgetting"}, zero=True, legend={"loc": "center right"}, axes={"ylabel": "forgetting $F_T$"}
+    ),
+    Panel("shared and specific block", TWO, {"quantity": "forgetting"}, zero=True),
+    Panel("", ONE, {"quantity": "generalization"}, zero=True, axes={**BELOW, "ylabel": "generalization error $G_T$"}),
+    Panel("", TWO, {"quantity": "generalization"}, zero=True, legend=BESIDE, axes={**BELOW, "ylim": (-0.2, 4.2)}),
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -110,5 +96,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "Forgetting and generalization against the number of tasks.", compute, draw, caption, trials=400, quick_trials=150, size=(7.4, 5.4)
+    "Forgetting and generalization against the number of tasks.", compute, curves(*PANELS, nrows=2, ncols=2, sharex=True), caption, trials=400, quick_trials=150, size=(7.4, 5.4)
 )

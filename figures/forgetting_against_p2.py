@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
-from figures.captions import experiment_sentence, simulation_sentence
-from figures.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, star
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED, NOTE, STEPS
-from figures.table import MARK, Table
+from figures.kit import (
+    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, simulation_sentence,
+)  # fmt: skip
 from theory import DomainError, TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks
@@ -23,7 +20,6 @@ ZOOM_FROM = 37  # p_2 from which panel (b) shows the minima
 SIMULATED = (25, 28, 32, 37, 40, 48, 53, 65, 78, 100, 150, 200, 260, 380, 600)
 P_2 = np.union1d(np.geomspace(25, 700, 300).astype(int), SIMULATED)
 QUANTITY = "forgetting"
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 
 
 def sequence(p_2: int | np.ndarray, distance: float, training: str) -> TaskSequence:
@@ -56,40 +52,27 @@ def compute(sampler: Sampler) -> Table:
             continue
         table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", case(distance))
     places = [(distance, training, p_2) for distance, training in series for p_2 in SIMULATED if p_2 >= least_p_2(distance)]
-    results = sampler.run([Point({training: sequence(p_2, distance, training)}, (QUANTITY,)) for distance, training, p_2 in places])
-    for (distance, training, p_2), result in zip(places, results, strict=True):
-        table.add_point(QUANTITY, training, "p_2", p_2, result[training, QUANTITY], case(distance))
+    sampler.add(table, "p_2", [Point({t: sequence(p_2, d, t)}, (QUANTITY,), x=p_2, case=case(d)) for d, t, p_2 in places])
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    left, right = canvas.subplots(1, 2)
-    compared = table.select(case=case(COMPARED))
-    for training, look in TRAININGS.items():
-        curve(left, compared.select(training=training), look)
-        points(left, compared.select(training=training), look)
-    marks(left, compared)
-    star_place, least = (compared.select(kind=MARK).column(name)[0] for name in ("x", "mean"))
-    note = f"$p_2^*={star_place:.1f}$, $F_2={least:.3f}$"
-    left.annotate(note, (star_place, 0), (-8, 6), textcoords="offset points", ha="left", va="bottom", fontsize=9, color=NOTE)
-    frozen = table.select(lambda row: row.x >= ZOOM_FROM, training="frozen")
-    for distance, look in zip(DISTANCES, STEPS, strict=True):
-        curve(right, frozen.select(case=case(distance)), look)
-        points(right, frozen.select(case=case(distance)), look)
-    marks(right, frozen)
-    for ax in (left, right):
-        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-        plain_log_ticks(ax, (25, 40, 60, 100, 200, 400, 700) if ax is left else (40, 60, 100, 200, 400, 700))
-        ax.set_xlabel("$p_2$, number of task 2's specific parameters")
-    left.set_ylabel("average forgetting $F_2$")
-    left.legend(
-        handles=[*(entry(look, f"{training} training") for training, look in TRAININGS.items()), star("frozen at $p_2^*$")],
-        loc="lower right",
-    )
-    panel_letter(left, "a", f"both trainings, $|q_2-q_1|^2={COMPARED:g}$")
-    panel_letter(right, "b", "frozen training, near its minimum")
-    handles = [entry(look, f"{distance:g}") for distance, look in zip(DISTANCES, STEPS, strict=True)]
-    right.legend(handles=[*handles, star("$p_2^*$")], title="$|q_2-q_1|^2$", loc="upper right")
+def _name_the_star(ax: Axes, table: Table) -> None:
+    mark = table.only(kind=MARK, case=case(COMPARED))
+    note = f"$p_2^*={mark.x:.1f}$, $F_2={mark.mean:.3f}$"
+    ax.annotate(note, (mark.x, 0), (-8, 6), textcoords="offset points", ha="left", va="bottom", fontsize=9, color=NOTE)
+
+
+X_LABEL = "$p_2$, number of task 2's specific parameters"
+LEFT = Panel(
+    f"both trainings, $|q_2-q_1|^2={COMPARED:g}$", by_training(TRAININGS), {"case": case(COMPARED)}, stars="frozen at $p_2^*$", zero=True,
+    ticks=(25, 40, 60, 100, 200, 400, 700), legend={"loc": "lower right"}, finish=_name_the_star,
+    axes={"xlabel": X_LABEL, "ylabel": "average forgetting $F_2$"},
+)  # fmt: skip
+RIGHT = Panel(
+    "frozen training, near its minimum", [Line(look, f"{d:g}", {"case": case(d)}) for d, look in zip(DISTANCES, STEPS, strict=True)],
+    {"training": "frozen"}, lambda row: row.x >= ZOOM_FROM, stars="$p_2^*$", zero=True, ticks=(40, 60, 100, 200, 400, 700),
+    legend={"title": "$|q_2-q_1|^2$", "loc": "upper right"}, axes={"xlabel": X_LABEL},
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -102,4 +85,4 @@ def caption(table: Table) -> str:
     )
 
 
-FIGURE = Figure("Average forgetting against $p_2$.", compute, draw, caption, trials=2000, quick_trials=200, size=(7.4, 3.7))
+FIGURE = Figure("Average forgetting against $p_2$.", compute, curves(LEFT, RIGHT), caption, trials=2000, quick_trials=200, size=(7.4, 3.7))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from scipy.stats import beta
 
-from figures.captions import experiment_sentence
-from figures.draw import LEVEL, entry, panel_letter
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.stored_runs import stored
-from figures.style import FAINT, FROZEN, INITIALIZED
-from figures.table import MARK, SIMULATION, Table
+from figures.kit import (
+    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, experiment_sentence, panel_letter, vertical,
+)  # fmt: skip
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
 from theory.ledger.two_tasks import two_tasks
@@ -22,7 +20,6 @@ from theory.ledger.two_tasks import two_tasks
 # The first task's truth is specific: there frozen training forgets less than initialized training where tasks are equal.
 EXPERIMENT = {"p": 60, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 15, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.0, "q_11": 1.0, "d_u": 0, "c_u": 0}
 DISTANCES = {"equal": 0.0, "distant": 1.0}
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 QUANTITY, SHARE, TAIL = "forgetting", "share at most", "share above"
 AT = np.round(np.linspace(-0.7, 1.5, 221), 4)  # where the distribution functions are drawn
 TAIL_AT = np.round(np.linspace(-0.4, 2.4, 141), 4)
@@ -47,7 +44,7 @@ def tail_band(count: np.ndarray, trials: int) -> tuple[np.ndarray, np.ndarray]:
 
 def compute(sampler: Sampler) -> Table:
     table = Table()
-    for number, (name, training) in enumerate((name, training) for name in DISTANCES for training in TRAININGS):
+    for name, training in product(DISTANCES, TRAININGS):
         seq = sequence(DISTANCES[name], training)
         table.add_mark(QUANTITY, training, "forgetting", expected_errors(seq).forgetting(), 0.5, "expected_errors", name)
 
@@ -56,16 +53,13 @@ def compute(sampler: Sampler) -> Table:
             below = np.searchsorted(np.sort(values), np.union1d(AT, TAIL_AT), side="right")
             return {"below": below.tolist(), "moments": [values.mean(), values.std(ddof=1) / math.sqrt(trials)]}
 
-        found = stored(sampler, number, {"case": name, "training": training, "experiment": EXPERIMENT}, __file__, run)
-        order = moment_orders(seq).forgetting()
+        found = sampler.stored({"case": name, "training": training, "experiment": EXPERIMENT}, __file__, run)
+        order, trials = moment_orders(seq).forgetting(), sampler.trials
         below = dict(zip(np.union1d(AT, TAIL_AT).tolist(), found["below"], strict=True))
-        mean, stderr = found["moments"]
-        table.add_point(QUANTITY, training, "task", 2, Simulated(mean, stderr, sampler.trials, order), name)
-        shares = [(SHARE, x, below[x]) for x in AT.tolist()] + [(TAIL, x, sampler.trials - below[x]) for x in TAIL_AT.tolist()]
+        table.add_point(QUANTITY, training, "task", 2, Simulated(*found["moments"], trials, order), name)
+        shares = [(SHARE, x, below[x]) for x in AT.tolist()] + [(TAIL, x, trials - below[x]) for x in TAIL_AT.tolist()]
         for quantity, x, count in shares:
-            share = count / sampler.trials
-            stderr = math.sqrt(max(share * (1 - share), 1 / sampler.trials) / sampler.trials)
-            table.add_point(quantity, training, "forgetting", x, Simulated(share, stderr, sampler.trials, order), name)
+            table.add_point(quantity, training, "forgetting", x, Simulated.share(count, trials, order), name)
     return table
 
 
@@ -75,28 +69,39 @@ def draw(table: Table, canvas: Canvas) -> None:
         upper, lower = panels[:, column]
         for training, look in TRAININGS.items():
             rows = table.select(training=training, case=name)
-            shares, tails = rows.select(kind=SIMULATION, quantity=SHARE), rows.select(kind=SIMULATION, quantity=TAIL)
-            half = dkw(shares.trials())
-            x, y = shares.column("x"), shares.column("mean")
-            upper.fill_between(x, np.clip(y - half, 0, 1), np.clip(y + half, 0, 1), color=look.colour, alpha=0.3, linewidth=0, zorder=2)
-            upper.plot(x, y, color=look.colour, linestyle=look.line, zorder=3)
-            (mean,) = rows.select(kind=MARK).column("x")
-            upper.axvline(mean, color=look.colour, linestyle=(0, (1, 1.3)), linewidth=1.1, zorder=1)
-            upper.plot([mean], [np.interp(mean, x, y)], marker=look.marker, color=look.colour, markersize=5, markeredgecolor="white", zorder=4)
-            x, y = tails.column("x"), tails.column("mean")
-            low, high = tail_band(np.round(y * tails.trials()), tails.trials())
-            seen = y > 0
-            lower.fill_between(x[seen], low[seen], high[seen], color=look.colour, alpha=0.3, linewidth=0, zorder=2)
-            lower.plot(x[seen], y[seen], color=look.colour, linestyle=look.line, zorder=3)
-        upper.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
+            _share(upper, rows.select(quantity=SHARE), rows.only(kind=MARK).x, look)
+            _tail(lower, rows.select(quantity=TAIL), look)
+        for ax in (upper, lower):
+            vertical(ax, 0)
         upper.set(xlim=(AT[0], AT[-1]), ylim=(0, 1), xlabel="forgetting $F_2$ of one trial")
-        lower.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
-        lower.set(xlim=(TAIL_AT[0], TAIL_AT[-1]), yscale="log", ylim=(2 / table.select(quantity=TAIL).trials(), 1), xlabel="threshold $x$")
+        least = 2 / table.select(quantity=TAIL).trials()
+        lower.set(xlim=(TAIL_AT[0], TAIL_AT[-1]), yscale="log", ylim=(least, 1), xlabel="threshold $x$")
         panel_letter(upper, "ab"[column], f"{name} tasks, $|q_2-q_1|^2={DISTANCES[name]:g}$")
         panel_letter(lower, "cd"[column], f"{name} tasks, upper tail")
     panels[0, 0].set_ylabel("share of trials at most")
     panels[1, 0].set_ylabel("share of trials above $x$")
     panels[0, 0].legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="lower right")
+
+
+def _share(ax: Axes, table: Table, mean: float, look: Look) -> None:
+    """Draw a distribution function with its band, and the mean by the law."""
+    x, y, half = table.column("x"), table.column("mean"), dkw(table.trials())
+    _band(ax, x, y, np.clip(y - half, 0, 1), np.clip(y + half, 0, 1), look)
+    ax.axvline(mean, color=look.colour, linestyle=(0, (1, 1.3)), linewidth=1.1, zorder=1)
+    ax.plot([mean], [np.interp(mean, x, y)], marker=look.marker, color=look.colour, markersize=5, markeredgecolor="white", zorder=4)
+
+
+def _tail(ax: Axes, table: Table, look: Look) -> None:
+    """Draw shares of a tail with their intervals, as far as anything was seen."""
+    x, y, trials = table.column("x"), table.column("mean"), table.trials()
+    low, high = tail_band(np.round(y * trials), trials)
+    seen = y > 0
+    _band(ax, x[seen], y[seen], low[seen], high[seen], look)
+
+
+def _band(ax: Axes, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, look: Look) -> None:
+    ax.fill_between(x, low, high, color=look.colour, alpha=0.3, linewidth=0, zorder=2)
+    ax.plot(x, y, color=look.colour, linestyle=look.line, zorder=3)
 
 
 def caption(table: Table) -> str:

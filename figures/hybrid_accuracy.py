@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deep.studies.statistics import SUPPORTED
-from figures.study_metric import handicapped, made, runs
-from figures.table import MARK, Table
+from figures.kit import MARK, Table
+from figures.kit.studies import handicapped, metric_figure, runs
 
 
 def caption(table: Table) -> str:
@@ -20,4 +20,4 @@ def caption(table: Table) -> str:
     )
 
 
-FIGURE = made("average_accuracy", "Avg.Acc", "Hybrid training beside frozen and initialized training.", caption, judged=True)
+FIGURE = metric_figure("average_accuracy", "Avg.Acc", "Hybrid training beside frozen and initialized training.", caption, judged=True)

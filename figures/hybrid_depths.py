@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-import math
-
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from deep.studies.presets import PRESETS
-from figures.draw import entry, panel_letter
-from figures.measured import measured
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, explained, explained_files, figure, letter, panels
-from figures.style import MARKED, Look
-from figures.table import Table
+from figures.kit import MARKED, Look, Sampler, Table, entry, measured
+from figures.kit.studies import (
+    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, figure, height, panels,
+)  # fmt: skip
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
 _SEARCHED = Look(MARKED, "", "*")
 
 
-def compute(sampler: Sampler) -> Table:
+def compute(_: Sampler) -> Table:
     table = Table()
-    searched = explained_files()
-    for name, path in confirmed_files().items():
-        preset, results = PRESETS[name], confirmed(path)
-        for stream in results.streams:
+    for name in confirmed_files():
+        for preset, results, stream, file, case in confirmed_streams(name):
             stages = max(len(masks) for arm in results.arms(stream) for run in results.runs(stream, arm) for masks in run.trained)
-            table.add_mark(STAGES, "network", "stages", 0.0, float(stages), path.name, case(preset, stream))
+            table.add_mark(STAGES, "network", "stages", 0.0, float(stages), file, case)
             for rule in (rule.strategy for rule in preset.rules if rule.control == AT_RANDOM):
                 finished = [run for run in results.runs(stream, rule) if run.finished]
                 for task, masks in enumerate(zip(*(run.trained[1:] for run in finished), strict=True), 2):
-                    table.add_measured(CHOSEN, rule, "task", task, [mask.count("1") for mask in masks], path.name, case(preset, stream))
-        if name in searched:
-            _add_searched(table, name)
+                    table.add_measured(CHOSEN, rule, "task", task, [mask.count("1") for mask in masks], file, case)
+        for units, _pairs, file, case in explained_streams(name):
+            depths = [unit.best_depths() for unit in units if unit.exhaustive]
+            for task, values in enumerate(zip(*depths, strict=True), 2):  # none without a search
+                table.add_measured(BEST, "schedules", "task", task, values, file, case)
     return table
 
 
-def _add_searched(table: Table, name: str) -> None:
-    path = explained_files()[name]
-    effects, _ = explained(path)
-    for stream in dict.fromkeys(unit.stream for unit in effects):
-        depths = [unit.best_depths() for unit in effects if unit.stream == stream and unit.exhaustive]
-        for task, values in enumerate(zip(*depths, strict=True), 2):  # none without a search
-            table.add_measured(BEST, "schedules", "task", task, values, path.name, case(PRESETS[name], stream))
-
-
 def draw(table: Table, canvas: Canvas) -> None:
-    cases = list(dict.fromkeys(row.case for row in table))
-    axes = panels(canvas, len(cases))
-    shown = {row.training: None for row in table.select(quantity=CHOSEN)}
-    for number, (ax, name) in enumerate(zip(axes, cases, strict=True)):
+    cases = table.cases()
+    shown = list(dict.fromkeys(row.training for row in table.select(quantity=CHOSEN)))
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases), cases, strict=True)):
         own = table.select(case=name)
         for place, rule in enumerate(shown):
             measured(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], 0.1 * (place - (len(shown) - 1) / 2))
         if len(own.select(quantity=BEST)):
             measured(ax, own.select(quantity=BEST), _SEARCHED, 0.25)
         # Bars of few runs may leave the possible depths.
-        ax.set_ylim(0.5, own.select(quantity=STAGES).rows[0].mean + 0.5)
+        ax.set(ylim=(0.5, own.only(quantity=STAGES).mean + 0.5), xlabel="task", ylabel="trained stages" if number % COLUMNS == 0 else "")
         ax.set_xticks(sorted({row.x for row in own.select(quantity=CHOSEN)}))
-        ax.set_xlabel("task")
-        ax.set_ylabel("trained stages" if number % COLUMNS == 0 else "")
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-        panel_letter(ax, letter(number), name)
     handles = [entry(LOOKS[rule], rule) for rule in shown] + [entry(_SEARCHED, BEST)] * bool(len(table.select(quantity=BEST)))
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
@@ -84,13 +65,7 @@ def caption(table: Table) -> str:
     return text
 
 
-def _height() -> float:
-    return 0.5 + 2.3 * math.ceil(confirmed_streams() / COLUMNS)
-
-
 FIGURE = figure(
-    confirmed_files(),
-    lambda sources: Figure(
-        "What the rules decide.", compute, draw, caption, size=(8.6, _height()), sources=(*sources, *explained_files().values())
-    ),
-)
+    confirmed_files(), "What the rules decide.", compute, draw, caption, others=explained_files(),
+    size=lambda: (8.6, height(0.5, 2.3, len(confirmed_streams()))),
+)  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from figures.study_metric import made, runs
-from figures.table import Table
+from figures.kit import Table
+from figures.kit.studies import metric_figure, runs
 
 
 def caption(table: Table) -> str:
@@ -13,4 +13,4 @@ def caption(table: Table) -> str:
     )
 
 
-FIGURE = made("forgetting", "Forgetting", "Forgetting under hybrid training.", caption)
+FIGURE = metric_figure("forgetting", "Forgetting", "Forgetting under hybrid training.", caption)

@@ -11,14 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from deep.studies.presets import PRESETS
-from figures.draw import panel_letter
-from figures.measured import half_width
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.study_records import case, explained, explained_files, figure, letter
-from figures.style import FAINT, FROZEN, MARKED, NOTE, POLE, STEPS
-from figures.table import Table
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Sampler, Table, half_width, panel_letter, reference
+from figures.kit.studies import explained_files, explained_streams, figure, letter
 from theory.regions import advantage
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
@@ -29,19 +23,15 @@ _BINS = 5
 _TIE = 1e-6  # accuracies are recorded to six digits
 
 
-def compute(sampler: Sampler) -> Table:
+def compute(_: Sampler) -> Table:
     table = Table()
-    for name, path in explained_files().items():
-        effects, pairs = explained(path)
-        for stream in dict.fromkeys(unit.stream for unit in effects):
-            own = case(PRESETS[name], stream)
-            points = [(score, gains) for unit in effects if unit.stream == stream for score, gains in zip(unit.scores, unit.gains, strict=True)]
-            for score, gains in points:
-                table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, path.name, own)
-            units = [(unit.order, unit.seed) for unit in effects if unit.stream == stream for _ in unit.scores]
-            scores, gained = zip(*((score, float(np.mean(gains))) for score, gains in points), strict=True)
-            _add_correlation(table, SCORES, scores, gained, _within(units), path.name, own)
-            _add_pairs(table, [pair for pair in pairs if pair.stream == stream], path.name, own)
+    for units, pairs, source, own in explained_streams():
+        points = [(score, gains, unit) for unit in units for score, gains in zip(unit.scores, unit.gains, strict=True)]
+        for score, gains, _unit in points:
+            table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, source, own)
+        scores, gained, runs = zip(*((score, float(np.mean(gains)), (unit.order, unit.seed)) for score, gains, unit in points), strict=True)
+        _add_correlation(table, SCORES, scores, gained, _within(runs), source, own)
+        _add_pairs(table, pairs, source, own)
     return table
 
 
@@ -109,14 +99,12 @@ def law_advantage(pair: PairRecord) -> float:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    cases = list(dict.fromkeys(row.case for row in table))
+    cases = table.cases()
     axes = canvas.subplots(len(cases), 2, squeeze=False)
-    for number, (row, name) in enumerate(zip(axes, cases, strict=True)):
-        own = table.select(case=name)
-        _scores(row[0], own)
-        _pairs(row[1], own)
-        panel_letter(row[0], letter(2 * number), name)
-        panel_letter(row[1], letter(2 * number + 1), f"{name}, pairs of tasks")
+    for number, name in enumerate(cases):
+        for column, (part, title) in enumerate(((_scores, name), (_pairs, f"{name}, pairs of tasks"))):
+            part(axes[number, column], table.select(case=name))
+            panel_letter(axes[number, column], letter(2 * number + column), title)
 
 
 def _scores(ax: Axes, table: Table) -> None:
@@ -124,7 +112,7 @@ def _scores(ax: Axes, table: Table) -> None:
     spread = rows.column("stderr") * np.sqrt(rows.column("trials"))
     look = STEPS[1]
     ax.errorbar(rows.column("x"), 100 * rows.column("mean"), 100 * spread, fmt=look.marker, color=look.colour, markersize=3.6, elinewidth=0.8)
-    ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
+    reference(ax, linewidth=0.7, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=SCORES), "r")
     ax.set_xlabel("score (cosine of gradients)")
     ax.set_ylabel("benefit of all stages (points)")
@@ -141,10 +129,9 @@ def _correlation(ax: Axes, table: Table, symbol: str) -> None:
 def _pairs(ax: Axes, table: Table) -> None:
     points, bins = table.select(quantity=WINS, training=KEPT), table.select(quantity=BINNED)
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
-    ax.errorbar(
-        bins.column("x"), 100 * bins.column("mean"), 100 * np.array(half_width(bins)), fmt="s", color=MARKED, markersize=4.2, elinewidth=1.2, capsize=2.5
-    )  # fmt: skip
-    ax.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
+    half, options = 100 * np.array(half_width(bins)), {"markersize": 4.2, "elinewidth": 1.2, "capsize": 2.5}
+    ax.errorbar(bins.column("x"), 100 * bins.column("mean"), half, fmt="s", color=MARKED, **options)
+    reference(ax, linewidth=0.7, zorder=0)
     left, right = points.column("x").min(), points.column("x").max()
     span = right - left
     right = max(right + 0.05 * span, 0.1 * span)
@@ -157,7 +144,7 @@ def _pairs(ax: Axes, table: Table) -> None:
 
 def caption(table: Table) -> str:
     counts = []
-    for name in dict.fromkeys(row.case for row in table):
+    for name in table.cases():
         kept, both = (table.select(case=name, quantity=WINS, training=training) for training in (KEPT, BOTH))
         better = [sum(row.mean > _TIE for row in rows) for rows in (kept, both)]
         foreseen = sum(row.x > 0 for row in kept)
@@ -179,11 +166,6 @@ def caption(table: Table) -> str:
     )
 
 
-def _height() -> float:
-    return 2.7 * sum(len({unit.stream for unit in explained(path)[0]}) for path in explained_files().values())
-
-
 FIGURE = figure(
-    explained_files(),
-    lambda sources: Figure("Scores, benefits and distances.", compute, draw, caption, size=(8.2, _height()), sources=sources),
-)
+    explained_files(), "Scores, benefits and distances.", compute, draw, caption, size=lambda: (8.2, 2.7 * len(explained_streams()))
+)  # fmt: skip

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.draw import LEVEL, binomial_interval, entry
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.stored_runs import stored
-from figures.style import FAINT, FROZEN, NOTE, POLE, Look
-from figures.table import SIMULATION, Table
+from figures.kit import (
+    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, binomial_interval, entry,
+)  # fmt: skip
 from simulate import simulate
 from simulate.comparison import LEAST_GAP
-from simulate.evidence import upper_quantile
-from theory import expected_errors, moment_orders, one_block
+from theory import TaskSequence, expected_errors, moment_orders, one_block
 
 SAMPLES = 2  # n; the dimension is n + gap
 GAPS = range(2, 21)
@@ -30,53 +27,44 @@ LOOKS = {LAW: Look(FAINT, "-", ""), SAMPLER: FROZEN}
 
 def covers(errors: np.ndarray, mean: float) -> int:
     """Count the rows of ``errors`` whose normal interval of the mean holds ``mean``."""
-    half = upper_quantile((1 - LEVEL) / 2) * errors.std(axis=1, ddof=1) / math.sqrt(errors.shape[1])
+    half = NORMAL * errors.std(axis=1, ddof=1) / math.sqrt(errors.shape[1])
     return int(np.count_nonzero(np.abs(errors.mean(axis=1) - mean) <= half))
 
 
-def sequence(gap: int):
+def sequence(gap: int) -> TaskSequence:
     """Return one task of pure noise, whose error is the noise part of a step."""
     return one_block(SAMPLES + gap, (SAMPLES,), 1.0, gram=[[0.0]])
 
 
 def compute(sampler: Sampler) -> Table:
     table = Table()
-    runs = [(LAW, gap) for gap in GAPS] + [(SAMPLER, gap) for gap in SAMPLED_GAPS]
-    for number, (origin, gap) in enumerate(runs):
-        mean = expected_errors(sequence(gap)).error(0, 0)
+    for origin, gap in [(LAW, gap) for gap in GAPS] + [(SAMPLER, gap) for gap in SAMPLED_GAPS]:
         intervals = sampler.trials * (MORE if origin == LAW else 1)
-
-        def run(seed: tuple[int, ...], _: int, origin: str = origin, gap: int = gap, mean: float = mean, intervals: int = intervals) -> int:
-            return _from_law(seed, gap, mean, intervals) if origin == LAW else _from_sampler(seed, gap, mean, intervals)
-
-        hits = stored(
-            sampler, number, {"origin": origin, "gap": gap, "n": SAMPLES, "trials": TRIALS, "intervals": intervals}, __file__, run
-        )
-        share = hits / intervals
-        stderr = math.sqrt(max(share * (1 - share), 1 / intervals) / intervals)
-        order = moment_orders(sequence(gap)).errors[0, 0]
-        table.add_point(QUANTITY, origin, "gap", gap, Simulated(share, stderr, intervals, order))
+        run = partial(_from_law if origin == LAW else _from_sampler, gap, intervals)
+        description = {"origin": origin, "gap": gap, "n": SAMPLES, "trials": TRIALS, "intervals": intervals}
+        share = Simulated.share(sampler.stored(description, __file__, run), intervals, moment_orders(sequence(gap)).errors[0, 0])
+        table.add_point(QUANTITY, origin, "gap", gap, share)
     return table
 
 
-def _from_law(seed: tuple[int, ...], gap: int, mean: float, intervals: int) -> int:
-    generator = np.random.default_rng(np.random.SeedSequence(seed))
-    hits = 0
+def _from_law(gap: int, intervals: int, seed: tuple[int, ...], _: int) -> int:
+    generator, mean, hits = np.random.default_rng(np.random.SeedSequence(seed)), expected_errors(sequence(gap)).error(0, 0), 0
     for start in range(0, intervals, 500):
         shape = (min(500, intervals - start), TRIALS)
         hits += covers(generator.chisquare(SAMPLES, shape) / generator.chisquare(gap + 1, shape), mean)
     return hits
 
 
-def _from_sampler(seed: tuple[int, ...], gap: int, mean: float, intervals: int) -> int:
+def _from_sampler(gap: int, intervals: int, seed: tuple[int, ...], _: int) -> int:
     errors = simulate(sequence(gap), intervals * TRIALS, seed).per_trial("generalization")
-    return covers(errors.reshape(intervals, TRIALS), mean)
+    return covers(errors.reshape(intervals, TRIALS), expected_errors(sequence(gap)).error(0, 0))
 
 
 def draw(table: Table, canvas: Canvas) -> None:
     ax = canvas.subplots()
-    for origin, rows in ((origin, table.select(kind=SIMULATION, training=origin)) for origin in LOOKS):
-        x, y, look = rows.column("x"), rows.column("mean"), LOOKS[origin]
+    for origin, look in LOOKS.items():
+        rows = table.select(training=origin)
+        x, y = rows.column("x"), rows.column("mean")
         low, high = np.array([binomial_interval(row) for row in rows]).T
         if origin == LAW:
             ax.fill_between(x, low, high, color=look.colour, alpha=0.35, linewidth=0, zorder=1)
@@ -85,15 +73,10 @@ def draw(table: Table, canvas: Canvas) -> None:
             ax.errorbar(x, y, (y - low, high - y), fmt=look.marker, color=look.colour, markersize=4, capsize=2.2, elinewidth=1, zorder=3)
     ax.axhline(LEVEL, color="black", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     ax.axvspan(1, LEAST_GAP - 0.5, color=POLE, alpha=0.6, linewidth=0, zorder=0)
-    ax.text(LEAST_GAP - 0.65, 0.695, "not tested", ha="right", va="bottom", fontsize=9, color=NOTE)
-    ax.text(1.45, LEVEL + 0.004, "nominal", ha="left", va="bottom", fontsize=9, color=NOTE)
-    ax.set(
-        xlim=(1.3, 20.7),
-        ylim=(0.68, 1.0),
-        xlabel="gap $|n-d|$ to the interpolation threshold",
-        ylabel="share of intervals that hold the mean",
-    )
-    ax.set_xticks([2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+    for x, y, side, words in ((LEAST_GAP - 0.65, 0.695, "right", "not tested"), (1.45, LEVEL + 0.004, "left", "nominal")):
+        ax.text(x, y, words, ha=side, va="bottom", fontsize=9, color=NOTE)
+    ax.set(xlim=(1.3, 20.7), ylim=(0.68, 1.0), xticks=[2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+    ax.set(xlabel="gap $|n-d|$ to the interpolation threshold", ylabel="share of intervals that hold the mean")
     ax.legend(handles=[entry(Look(FROZEN.colour, "", "o"), "direct sampler"), entry(LOOKS[LAW], "chi-square law")], loc="lower right")
 
 
@@ -102,12 +85,10 @@ def caption(table: Table) -> str:
     at_two, at_least = (table.select(training=LAW, x=gap).rows[0].mean for gap in (2, LEAST_GAP))
     return (
         f"Coverage of normal 95\u00a0% intervals of a mean squared error, each from {TRIALS:,} trials of a step on pure noise, "
-        f"$n={SAMPLES}$, $d=n+$gap. "
-        f"Points: {counts[SAMPLER]:,} intervals each by the sampler; line: {counts[LAW]:,} each from the exact law of the error, "
+        f"$n={SAMPLES}$, $d=n+$gap. Points: {counts[SAMPLER]:,} intervals each by the sampler; line: {counts[LAW]:,} each from the exact law of the error, "
         "$\\sigma^2\\chi^2_n/\\chi^2_{d-n+1}$; bars and band: exact binomial 95\u00a0% intervals. "
         f"At gap 2, where the variance is infinite, {100 * at_two:.0f}\u00a0% hold the mean, at gap {LEAST_GAP} "
-        f"{100 * at_least:.1f}\u00a0%: "
-        f"a gap of {LEAST_GAP} is asked for before a formula is judged."
+        f"{100 * at_least:.1f}\u00a0%: a gap of {LEAST_GAP} is asked for before a formula is judged."
     )
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure as Canvas
-
 from deep.bridge import BridgeRecord
 from deep.records import read_records
-from figures.captions import simulation_sentence
-from figures.draw import curve, entry, panel_letter, points
-from figures.measured import DEEP, READERS, RECORDS
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.style import FAINT, FROZEN, INITIALIZED, THIRD
-from figures.table import Table
+from figures.kit import (
+    DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference,
+    simulation_sentence,
+)  # fmt: skip
 from theory import Task, TaskSequence, expected_errors, moment_orders
 
 RUNS = RECORDS / "linear_training.jsonl"
@@ -47,18 +42,13 @@ def compute(sampler: Sampler) -> Table:
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(1, len(QUANTITIES))
-    for ax, letter, (quantity, words) in zip(axes, "abc", QUANTITIES.items(), strict=True):
-        for name, look in LOOKS.items():
-            rows = table.select(quantity=quantity, training=name)
-            curve(ax, rows, look)
-            points(ax, rows, look)
-        ax.set_xlabel("samples of task 2, $n_2$")
-        panel_letter(ax, letter, words)
-    axes[0].set_ylabel("mean over trials")
-    axes[1].axhline(0, color=FAINT, linewidth=0.6, zorder=0)
-    canvas.legend(handles=[entry(look, f"{name} training") for name, look in LOOKS.items()], loc="outside upper center", ncols=3)
+PANELS = [
+    Panel(
+        words, by_training(LOOKS), {"quantity": quantity}, axes={"xlabel": "samples of task 2, $n_2$", "ylabel": label},
+        finish=(lambda ax, _: reference(ax, linewidth=0.6, zorder=0)) if quantity == "forgetting" else None,
+    )
+    for (quantity, words), label in zip(QUANTITIES.items(), ("mean over trials", "", ""), strict=True)
+]  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -72,5 +62,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "The training loop on linear models.", compute, draw, caption, size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
+    "The training loop on linear models.", compute, curves(*PANELS, legend={"ncols": 3}), caption, size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
 )

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from scipy.stats import t as student
 
-from deep.studies.design import FROZEN, INITIALIZED
-from deep.studies.presets import PRESETS
 from deep.studies.records import StudyRun
-from figures.draw import LEVEL, entry, panel_letter
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.study_records import COLUMNS, LOOKS, case, confirmed, confirmed_files, confirmed_streams, face, figure, letter, look, panels
-from figures.style import PLAIN, Look
-from figures.table import MARK, THEORY, Table
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Look, Sampler, Table, entry, half_width
+from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, figure, height, look, panels
 from theory import TaskSequence, expected_errors, initialized
 
 QUANTITY, MAGNITUDE, LAW = "forgetting", "squared update, relative", "linear law"
@@ -41,22 +33,20 @@ def law(distance: float, scale: float | None) -> tuple[float, float]:
     return float(np.mean([found.update_magnitude[task] for task in range(1, TASKS)])), found.forgetting()
 
 
-def compute(sampler: Sampler) -> Table:
+def compute(_: Sampler) -> Table:
     table = Table()
-    for name, path in confirmed_files().items():
-        results = confirmed(path)
-        for stream in results.streams:
-            base = {run.unit: squared_update(run) for run in results.runs(stream, INITIALIZED) if run.finished}
-            for arm in results.arms(stream):
-                runs = [run for run in results.runs(stream, arm) if run.finished and run.unit in base]
-                if len(runs) > 1:
-                    relative = [squared_update(run) / base[run.unit] for run in runs]
-                    for quantity, values in ((QUANTITY, [run.metric(QUANTITY) for run in runs]), (MAGNITUDE, relative)):
-                        table.add_measured(quantity, arm, MAGNITUDE, float(np.mean(relative)), values, path.name, case(PRESETS[name], stream))
+    for _preset, results, stream, file, case in confirmed_streams():
+        base = {run.unit: squared_update(run) for run in results.runs(stream, BASE) if run.finished}
+        for arm in results.arms(stream):
+            runs = [run for run in results.runs(stream, arm) if run.finished and run.unit in base]
+            if len(runs) > 1:
+                relative = [squared_update(run) / base[run.unit] for run in runs]
+                for quantity, values in ((QUANTITY, [run.metric(QUANTITY) for run in runs]), (MAGNITUDE, relative)):
+                    table.add_measured(quantity, arm, MAGNITUDE, float(np.mean(relative)), values, file, case)
     for words, distance in DISTANCES.items():
         values = np.array([law(distance, scale) for scale in SCALES])
         table.add_curve(QUANTITY, words, MAGNITUDE, values[:, 0] / values[-1, 0], values[:, 1], "expected_errors", LAW)
-        for scale, training in ((None, FROZEN), (1.0, INITIALIZED)):
+        for scale, training in ((None, "frozen"), (1.0, "initialized")):
             magnitude, forgetting = law(distance, scale)
             table.add_mark(QUANTITY, training, MAGNITUDE, magnitude / values[-1, 0], forgetting, "expected_errors", LAW)
     return table
@@ -68,27 +58,21 @@ def squared_update(run: StudyRun) -> float:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    cases = list(dict.fromkeys(row.case for row in table if row.kind not in (THEORY, MARK)))
-    axes = panels(canvas, len(cases) + 1)
-    for number, (ax, name) in enumerate(zip(axes, cases, strict=False)):
+    cases = table.cases(kind=MEASURED)
+    *axes, last = panels(canvas, [*cases, "linear theory, exact"])
+    for ax, name in zip(axes, cases, strict=True):
         _measured(ax, table.select(case=name))
-        panel_letter(ax, letter(number), name)
-    _law(axes[len(cases)], table.select(case=LAW))
-    panel_letter(axes[len(cases)], letter(len(cases)), "linear theory, exact")
+    _law(last, table.select(case=LAW))
     handles = [entry(Look(own.colour, "", own.marker), arm) for arm, own in LOOKS.items()]
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
 
 def _measured(ax: Axes, table: Table) -> None:
     for row in table.select(quantity=QUANTITY):
-        (across,) = table.select(quantity=MAGNITUDE, training=row.training).rows
-        half_y, half_x = (student.ppf((1 + LEVEL) / 2, r.trials - 1) * r.stderr for r in (row, across))
-        own = look(row.training)
-        ax.errorbar(
-            row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, markersize=4, markerfacecolor=face(row.training), elinewidth=0.8
-        )  # fmt: skip
-    ax.set_xlabel(r"$|\Delta|^2$ / that of initialized")
-    ax.set_ylabel("forgetting (points)")
+        half_y, half_x = half_width([row, table.only(quantity=MAGNITUDE, training=row.training)])
+        own, options = look(row.training), {"markersize": 4, "elinewidth": 0.8, "markerfacecolor": face(row.training)}
+        ax.errorbar(row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, **options)
+    ax.set(xlabel=r"$|\Delta|^2$ / that of initialized", ylabel="forgetting (points)")
 
 
 def _law(ax: Axes, table: Table) -> None:
@@ -98,13 +82,12 @@ def _law(ax: Axes, table: Table) -> None:
         ax.plot(rows.column("x"), rows.column("mean"), color=shade, linestyle=line, label=words)
     for mark in table.select(kind=MARK):
         ax.plot(mark.x, mark.mean, marker=LOOKS[mark.training].marker, color=LOOKS[mark.training].colour, markersize=5, linestyle="none")
-    ax.set_xlabel(r"$E\,|\Delta|^2$ / that of initialized")
-    ax.set_ylabel("forgetting (squared error)")
+    ax.set(xlabel=r"$E\,|\Delta|^2$ / that of initialized", ylabel="forgetting (squared error)")
     ax.legend(fontsize=8)
 
 
 def caption(table: Table) -> str:
-    counts = sorted({row.trials for row in table.select(lambda row: row.kind not in (THEORY, MARK))})
+    counts = sorted({row.trials for row in table.select(kind=MEASURED)})
     return (
         "Networks: mean over the tasks after the first of the squared update $|\\theta_t-\\theta_{t-1}|^2$, over that of initialized training with the same "
         "order and seed, against Forgetting on the test part; filled: strategies, hollow: best fixed depth and controls. Means of "
@@ -116,11 +99,7 @@ def caption(table: Table) -> str:
     )
 
 
-def _height() -> float:
-    return 0.6 + 2.4 * math.ceil((confirmed_streams() + 1) / COLUMNS)
-
-
 FIGURE = figure(
-    confirmed_files(),
-    lambda sources: Figure("Update magnitude and forgetting.", compute, draw, caption, size=(8.6, _height()), sources=sources),
-)
+    confirmed_files(), "Update magnitude and forgetting.", compute, draw, caption,
+    size=lambda: (8.6, height(0.6, 2.4, len(confirmed_streams()) + 1)),
+)  # fmt: skip

@@ -10,10 +10,10 @@ import numpy as np
 
 import simulate
 import theory
-from figures.output import SUFFIXES, Output
+from figures.kit.output import SUFFIXES, Output
+from figures.kit.sampling import Sampler
+from figures.kit.style import canvas_with_caption, style
 from figures.registry import Figure, require_records
-from figures.sampling import Sampler
-from figures.style import canvas_with_caption, style
 from simulate.keys import code_fingerprint, run_key
 
 
@@ -56,11 +56,7 @@ def figure_key(name: str, others: set[str], trials: int, quick: bool, records: S
     """Compute the key of a finished figure: all code and records that it depends on, its options, the versions that draw it."""
     here = Path(__file__).parent
     sources = [path for path in sorted(here.glob("*.py")) if path.stem == name or path.stem not in others]
-    description = {
-        "figure": name,
-        "trials": trials,
-        "quick": quick,
-        "files": list(SUFFIXES),
-        "versions": {"matplotlib": matplotlib.__version__, "numpy": np.__version__},
-    }
-    return run_key(description, code_fingerprint([*sources, *records, Path(theory.__file__).parent, Path(simulate.__file__).parent]))
+    versions = {"matplotlib": matplotlib.__version__, "numpy": np.__version__}
+    description = {"figure": name, "trials": trials, "quick": quick, "files": list(SUFFIXES), "versions": versions}
+    packages = [Path(package.__file__).parent for package in (theory, simulate)]
+    return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *records, *packages]))

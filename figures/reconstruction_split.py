@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.captions import experiment_sentence, simulation_sentence
-from figures.draw import curve, entry, marks, panel_letter, points, star
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FROZEN, INITIALIZED, THIRD
-from figures.table import Table
+from figures.kit import (
+    FROZEN, INITIALIZED, SIMULATION, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, experiment_sentence, reference,
+    simulation_sentence,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks
@@ -25,6 +22,7 @@ SIMULATED = SHARES[::10]
 QUANTITY, GAP = "deviation", "deviation - reconstruction"
 EXACT, FORM, GAP_FORM = "expected_errors", "v1_reconstruction", "v1_reconstruction_gap"
 FORM_LOOK = replace(INITIALIZED, marker="")
+X_LABEL = "share of the norm in the shared block, $|u_1|^2/|w_1|^2$"
 
 
 def parameters(share: float | np.ndarray, p_1: int) -> dict:
@@ -69,31 +67,20 @@ def compute(sampler: Sampler) -> Table:
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    left, right = canvas.subplots(1, 2)
-    shown = table.select(quantity=QUANTITY, case=case(SHOWN))
-    curve(left, shown.select(source=EXACT), P_1[SHOWN])
-    curve(left, shown.select(source=FORM), FORM_LOOK)
-    points(left, shown, P_1[SHOWN])
-    marks(left, shown)
-    left.legend(
-        handles=[entry(P_1[SHOWN], "exact law, simulation"), entry(FORM_LOOK, "reconstruction\n(form ours, $v_1$ published)")],
-        loc="lower right",
-    )
-    for p_1, look in P_1.items():
-        rows = table.select(quantity=GAP, case=case(p_1))
-        curve(right, rows, look)
-        points(right, rows, look)
-        marks(right, rows)
-    right.axhline(0, color=FORM_LOOK.colour, linestyle=FORM_LOOK.line, zorder=1)
-    handles = [entry(look, f"$p_1={p_1}$") for p_1, look in P_1.items()]
-    right.legend(handles=[*handles, star(r"share $p/(p+p_1)$")], loc="upper left")
-    for ax in (left, right):
-        ax.set_xlabel("share of the norm in the shared block, $|u_1|^2/|w_1|^2$")
-    left.set_ylabel(r"frozen deviation $E\,L_1(\theta_2)$")
-    right.set_ylabel("exact minus reconstruction")
-    panel_letter(left, "a", f"$p_1={SHOWN}$")
-    panel_letter(right, "b", "the difference, for two $p_1$")
+LEFT = Panel(
+    f"$p_1={SHOWN}$",
+    [
+        Line(P_1[SHOWN], "exact law, simulation", {"source": (EXACT, "simulate")}),
+        Line(FORM_LOOK, "reconstruction\n(form ours, $v_1$ published)", {"source": FORM}),
+    ],
+    {"quantity": QUANTITY, "case": case(SHOWN)}, stars="", axes={"xlabel": X_LABEL, "ylabel": r"frozen deviation $E\,L_1(\theta_2)$"},
+    legend={"loc": "lower right"},
+)
+RIGHT = Panel(
+    "the difference, for two $p_1$", [Line(look, f"$p_1={p_1}$", {"case": case(p_1)}) for p_1, look in P_1.items()], {"quantity": GAP},
+    stars=r"share $p/(p+p_1)$", legend={"loc": "upper left"}, axes={"xlabel": X_LABEL, "ylabel": "exact minus reconstruction"},
+    finish=lambda ax, _: reference(ax, color=FORM_LOOK.colour, linestyle=FORM_LOOK.line, linewidth=None),
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
@@ -106,5 +93,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "Frozen deviation and the reconstruction around $v_1$.", compute, draw, caption, trials=3000, quick_trials=300, size=(7.4, 3.5)
+    "Frozen deviation and the reconstruction around $v_1$.", compute, curves(LEFT, RIGHT), caption, trials=3000, quick_trials=300, size=(7.4, 3.5)
 )

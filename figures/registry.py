@@ -16,8 +16,8 @@ from theory.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from figures.sampling import Sampler
-    from figures.table import Table
+    from figures.kit.sampling import Sampler
+    from figures.kit.table import Table
 
 
 class MissingRecords(InputError):
@@ -33,7 +33,7 @@ class Figure:
     title : str
         First words of the caption.
     compute : callable
-        Maps a `figures.sampling.Sampler` to the `figures.table.Table` of everything that is drawn.
+        Maps a `figures.kit.Sampler` to the `figures.kit.Table` of everything that is drawn.
     draw : callable
         Draws the table, and nothing else, on an empty canvas.
     caption : callable

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
-from figures.captions import simulation_sentence
-from figures.draw import curve, entry, marks, panel_letter, points, star
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FAINT, STEPS
-from figures.table import Table
+from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves, simulation_sentence
 from theory.formulas import FORMULAS
 from theory.ledger.replay import constrained
 from theory.ledger.replay import replay as replay_builder
@@ -42,52 +37,40 @@ def compute(sampler: Sampler) -> Table:
         table.add_curve("generalization", FROM_ZERO, "k", KEPT, values, "replay_generalization", f"cosine={cosine:g}")
         joint = FORMULAS["joint_generalization"](**stream(cosine))
         table.add_mark("generalization", "joint training", "k", STREAM["n"], joint, "joint_generalization", f"cosine={cosine:g}")
-    # One point a curve: all memory sizes are fitted to the same draws.
+    # All memory sizes of a curve are fitted to the same draws.
     build = replay_builder("zero")
-    curves = [Point({str(m): constrained(**PAIR, d_w=distance, m=m) for m in STORED_SIMULATED}, ("forgetting",)) for distance in DISTANCES]
-    curves += [Point({str(k): build(**stream(cosine), k=k) for k in KEPT_SIMULATED}, ("generalization",)) for cosine in COSINES]
-    results = sampler.run(curves)
-    for distance, result in zip(DISTANCES, results, strict=False):
-        for m in STORED_SIMULATED:
-            table.add_point("forgetting", CONSTRAINTS, "m", m, result[str(m), "forgetting"], f"d_w={distance:g}")
-    for cosine, result in zip(COSINES, results[len(DISTANCES) :], strict=True):
-        for k in KEPT_SIMULATED:
-            table.add_point("generalization", FROM_ZERO, "k", k, result[str(k), "generalization"], f"cosine={cosine:g}")
+    for distance in DISTANCES:
+        sequences = {m: constrained(**PAIR, d_w=distance, m=m) for m in STORED_SIMULATED}
+        sampler.add_paired(table, "m", sequences, ("forgetting",), CONSTRAINTS, f"d_w={distance:g}")
+    for cosine in COSINES:
+        sequences = {k: build(**stream(cosine), k=k) for k in KEPT_SIMULATED}
+        sampler.add_paired(table, "k", sequences, ("generalization",), FROM_ZERO, f"cosine={cosine:g}")
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    left, right = canvas.subplots(1, 2)
-    for distance, look in zip(DISTANCES, STEPS, strict=True):
-        rows = table.select(quantity="forgetting", case=f"d_w={distance:g}")
-        curve(left, rows, look)
-        points(left, rows, look)
-    for cosine, look in zip(COSINES, STEPS, strict=True):
-        rows = table.select(quantity="generalization", case=f"cosine={cosine:g}")
-        curve(right, rows, look)
-        points(right, rows, look)
-        marks(right, rows)
-    left.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-    right.set_xticks(range(0, STREAM["n"] + 1, 4))
-    left.set(xlabel="$m$, stored samples of task 1", ylabel="average forgetting $F_2$")
-    right.set(xlabel="$k$, stored samples of each earlier task", ylabel="generalization error $G_4$")
-    low, high = left.get_ylim()
-    left.set_ylim(low, high + 0.28 * (high - low))
-    left.legend(
-        handles=[entry(look, f"{d:g}") for d, look in zip(DISTANCES, STEPS, strict=True)], title="$|w_2-w_1|^2$", loc="upper left", ncols=2
-    )
-    low, high = right.get_ylim()
-    right.set_ylim(low, high + 0.28 * (high - low))
-    handles = [entry(look, f"cosine {cosine:g}") for cosine, look in zip(COSINES, STEPS, strict=True)]
-    right.legend(handles=[*handles, star("joint training")], loc="upper right", ncols=2)
-    panel_letter(left, "a", "hard constraints, two tasks")
-    panel_letter(right, "b", "replay from zero, four tasks")
+def _make_room(ax: Axes, _: Table) -> None:
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.28 * (high - low))  # for the legend
+
+
+LEFT = Panel(
+    "hard constraints, two tasks", [Line(look, f"{d:g}", {"case": f"d_w={d:g}"}) for d, look in zip(DISTANCES, STEPS, strict=True)],
+    {"quantity": "forgetting"}, zero=True, legend={"title": "$|w_2-w_1|^2$", "loc": "upper left", "ncols": 2}, finish=_make_room,
+    axes={"xlabel": "$m$, stored samples of task 1", "ylabel": "average forgetting $F_2$"},
+)  # fmt: skip
+RIGHT = Panel(
+    "replay from zero, four tasks", [Line(look, f"cosine {c:g}", {"case": f"cosine={c:g}"}) for c, look in zip(COSINES, STEPS, strict=True)],
+    {"quantity": "generalization"}, stars="joint training", legend={"loc": "upper right", "ncols": 2}, finish=_make_room,
+    axes={
+        "xlabel": "$k$, stored samples of each earlier task", "ylabel": "generalization error $G_4$", "xticks": range(0, STREAM["n"] + 1, 4),
+    },
+)  # fmt: skip
 
 
 def caption(table: Table) -> str:
     changes = {}
     for distance in DISTANCES:
-        values = table.select(kind="theory", quantity="forgetting", case=f"d_w={distance:g}").column("mean")
+        values = table.select(kind=THEORY, quantity="forgetting", case=f"d_w={distance:g}").column("mean")
         changes[distance] = values[-1] - values[0]
     listed = ", ".join(f"{change:+.3f}".replace("-", "\u2212") for change in changes.values())
     return (
@@ -102,4 +85,4 @@ def caption(table: Table) -> str:
     )
 
 
-FIGURE = Figure("More replay is not always less forgetting.", compute, draw, caption, trials=1200, quick_trials=150, size=(7.6, 3.6))
+FIGURE = Figure("More replay is not always less forgetting.", compute, curves(LEFT, RIGHT), caption, trials=1200, quick_trials=150, size=(7.6, 3.6))

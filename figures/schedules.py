@@ -5,15 +5,11 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
-from figures.captions import simulation_sentence
-from figures.draw import curve, entry, panel_letter, points
-from figures.registry import Figure
-from figures.sampling import Sampler, Simulated
-from figures.stored_runs import stored
-from figures.style import FROZEN, INITIALIZED, NOTE, STEPS, Look
-from figures.table import THEORY, Table
+from figures.kit import (
+    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves, simulation_sentence,
+)  # fmt: skip
 from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence
 from theory import TaskSequence, initialized, moment_orders
@@ -28,7 +24,10 @@ SIMULATED = (2, 4, 6, 8)
 THRESHOLD = 0.0  # cosine of gradients from which the rule freezes a task
 BEST, ALL = "best", "every schedule"
 RULE = f"hybrid, threshold {THRESHOLD:g}"
-LOOKS = {"frozen": FROZEN, "initialized": INITIALIZED, BEST: Look("#111111", (0, (1, 1.2)), "D"), RULE: Look(STEPS[3].colour, "", "^")}
+LOOKS = TRAININGS | {BEST: Look(MARKED, (0, (1, 1.2)), "D"), RULE: Look(STEPS[3].colour, "", "^"), ALL: Look(NOTE, "", "_")}
+NAMES = {
+    "frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule", ALL: "all schedules",
+}  # fmt: skip
 
 
 def sequence(scenario: str, tasks: int) -> TaskSequence:
@@ -50,106 +49,72 @@ def compute(sampler: Sampler) -> Table:
         found = {tasks: best_schedule(criterion, sequence(scenario, tasks)) for tasks in TASKS}
         values = {tasks: dict(zip(optimum.choices, optimum.values, strict=True)) for tasks, optimum in found.items()}
         for tasks in TASKS:
-            every = list(values[tasks].values())
-            table.add_curve(criterion, ALL, "T", [tasks] * len(every), every, "best_schedule", scenario)
-        for training in ("frozen", "initialized"):
-            table.add_curve(
-                criterion, training, "T", TASKS, [values[tasks][fixed(training, tasks)] for tasks in TASKS], "best_schedule", scenario
-            )
-        table.add_curve(criterion, BEST, "T", TASKS, [found[tasks].value for tasks in TASKS], "best_schedule", scenario)
+            table.add_curve(criterion, ALL, "T", [tasks] * len(values[tasks]), list(values[tasks].values()), "best_schedule", scenario)
+        lines = {training: [values[tasks][fixed(training, tasks)] for tasks in TASKS] for training in TRAININGS}
+        for training, line in (lines | {BEST: [found[tasks].value for tasks in TASKS]}).items():
+            table.add_curve(criterion, training, "T", TASKS, line, "best_schedule", scenario)
         for tasks in TASKS:
             table.add_mark(f"frozen tasks of the best, {criterion}", BEST, "T", tasks, sum(found[tasks].choice), "best_schedule", scenario)
-    runs = list(product(SCENARIOS, SIMULATED))
-    for number, (scenario, tasks) in enumerate(runs):
-        for training, criterion, simulated in _simulated(sampler, number, scenario, tasks):
+    for scenario, tasks in product(SCENARIOS, SIMULATED):
+        for training, criterion, simulated in _simulated(sampler, scenario, tasks):
             table.add_point(criterion, training, "T", tasks, simulated, scenario)
     return table
 
 
-def _simulated(sampler: Sampler, number: int, scenario: str, tasks: int) -> list[tuple[str, str, Simulated]]:
+def _simulated(sampler: Sampler, scenario: str, tasks: int) -> list[tuple[str, str, Simulated]]:
     """Estimates of the fixed trainings and the rule, all on the same draws."""
     seq = sequence(scenario, tasks)
 
     def run(seed: tuple[int, ...], trials: int) -> list:
-        samples = {t: simulate(frozen_sequence(seq, ("shared",), fixed(t, tasks)), trials, seed) for t in ("frozen", "initialized")}
+        samples = {t: simulate(frozen_sequence(seq, ("shared",), fixed(t, tasks)), trials, seed) for t in TRAININGS}
         samples[RULE] = hybrid(seq, THRESHOLD, trials, seed)
         estimates = [(name, criterion, sample.estimate(criterion)) for name, sample in samples.items() for criterion in CRITERIA]
         return [[name, criterion, estimate.mean, estimate.stderr] for name, criterion, estimate in estimates]
 
-    record = stored(sampler, number, {"scenario": scenario, "tasks": tasks, "threshold": THRESHOLD}, __file__, run)
-    orders = moment_orders(seq)  # the specific block alone has more samples to spare, so these are the smaller ones
-    frozen_orders = moment_orders(frozen_sequence(seq, ("shared",), fixed("frozen", tasks)))
-    least = {c: min(float(o.read(c)) for o in (orders, frozen_orders)) for c in CRITERIA}
+    record = sampler.stored({"scenario": scenario, "tasks": tasks, "threshold": THRESHOLD}, __file__, run)
+    # The specific block alone has more samples to spare than both.
+    orders = [moment_orders(each) for each in (seq, frozen_sequence(seq, ("shared",), fixed("frozen", tasks)))]
+    least = {c: min(o.read(c) for o in orders) for c in CRITERIA}
     return [(name, criterion, Simulated(mean, stderr, sampler.trials, least[criterion])) for name, criterion, mean, stderr in record]
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 2, sharex=True)
-    for row, criterion in enumerate(CRITERIA):
-        for column, scenario in enumerate(SCENARIOS):
-            ax = axes[row, column]
-            rows = table.select(quantity=criterion, case=scenario)
-            every = rows.select(training=ALL)
-            ax.plot(
-                every.column("x"),
-                every.column("mean"),
-                linestyle="none",
-                marker="_",
-                markersize=13,
-                color=NOTE,
-                alpha=0.3,
-                markeredgewidth=0.8,
-                zorder=1,
-            )
-            for training, look in LOOKS.items():
-                if training != RULE:
-                    curve(ax, rows.select(training=training), look)
-                points(ax, rows.select(training=training), look)
-            best = rows.select(training=BEST)
-            ax.plot(best.column("x"), best.column("mean"), linestyle="none", marker="D", markersize=3.6, color=LOOKS[BEST].colour, zorder=4)
-        axes[row, 0].set_ylabel("forgetting $F_T$" if criterion == "forgetting" else "generalization error $G_T$")
-    for ax in axes[1]:
-        ax.set_xlabel("number of tasks $T$")
-        ax.set_xticks(list(TASKS))
-    for ax, letter, title in zip(
-        axes.ravel(), "abcd", [f"{scenario} tasks, {criterion}" for criterion in CRITERIA for scenario in SCENARIOS], strict=True
-    ):
-        panel_letter(ax, letter, title)
-    names = {"frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule"}
-    every = Look(NOTE, "", "_")
-    canvas.legend(
-        handles=[*(entry(look, names[t]) for t, look in LOOKS.items()), entry(every, "all schedules")],
-        loc="outside upper center",
-        ncols=5,
-        columnspacing=1.2,
-    )
+def _panel(criterion: str, scenario: str) -> Panel:
+    def finish(ax: Axes, table: Table) -> None:
+        rows = table.select(quantity=criterion, case=scenario)
+        dashes = {"marker": "_", "markersize": 13, "color": NOTE, "alpha": 0.3, "markeredgewidth": 0.8, "zorder": 1}
+        curve(ax, rows.select(training=ALL), LOOKS[ALL], linestyle="none", **dashes)
+        curve(ax, rows.select(training=BEST), LOOKS[BEST], linestyle="none", marker="D", markersize=3.6, zorder=4)
+
+    lines = [Line(look, NAMES[name], {"training": name} if name != ALL else {"training": ()}) for name, look in LOOKS.items()]
+    label = "forgetting $F_T$" if criterion == "forgetting" else "generalization error $G_T$"
+    axes = {"ylabel": label} if scenario == SCENARIOS[0] else {}
+    below = {"xlabel": "number of tasks $T$", "xticks": list(TASKS)} if criterion == CRITERIA[-1] else {}
+    return Panel(f"{scenario} tasks, {criterion}", lines, {"quantity": criterion, "case": scenario}, axes=axes | below, finish=finish)
 
 
 def caption(table: Table) -> str:
     last = TASKS[-1]
 
-    def value(criterion: str, scenario: str, training: str) -> float:
-        (row,) = table.select(kind=THEORY, quantity=criterion, case=scenario, training=training, x=last).rows
-        return row.mean
+    def values(criterion: str, scenario: str) -> str:
+        rows = table.select(kind=THEORY, quantity=criterion, case=scenario, x=last)
+        return ", ".join(f"{rows.only(training=training).mean:.2f}" for training in (BEST, "frozen", "initialized"))
 
-    listed = "; ".join(
-        f"{criterion}, {scenario}: {value(criterion, scenario, BEST):.2f}, {value(criterion, scenario, 'frozen'):.2f}, "
-        f"{value(criterion, scenario, 'initialized'):.2f}"
-        for criterion in CRITERIA
-        for scenario in SCENARIOS
-    ).replace("-", "\u2212")
+    listed = "; ".join(f"{c}, {s}: {values(c, s)}" for c, s in product(CRITERIA, SCENARIOS)).replace("-", "\u2212")
     return (
-        f"Every task after the first is frozen or initialized; dashes: all $2^{{T-1}}$ schedules by the exact law, lines the best one and "
-        f"the two "
-        f"constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A small forgetting can come from learning "
-        f"little: freezing early tasks "
-        "raises the error that forgetting is counted from. Hybrid rule: a task whose gradient on the shared parameters has a cosine of at "
-        "least "
-        f"{THRESHOLD:g} with the previous task's is frozen (our linear reading of a published rule). {simulation_sentence(table)} "
-        f"Experiment: $p={BLOCKS['shared']}$ shared, {BLOCKS['specific']} specific parameters, {SAMPLES} samples a task, "
-        f"$\\sigma={SIGMA:g}$, truths of length 1 in "
-        f"each block; similar: equal shared truths, specific ones with cosine {COSINE:g}; mixed: two such groups at right angles, in pairs."
+        "Every task after the first is frozen or initialized; dashes: all $2^{T-1}$ schedules by the exact law, lines the best one and "
+        f"the two constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A small forgetting can come from "
+        "learning little: freezing early tasks raises the error that forgetting is counted from. Hybrid rule: a task whose gradient on "
+        f"the shared parameters has a cosine of at least {THRESHOLD:g} with the previous task's is frozen (our linear reading of a "
+        f"published rule). {simulation_sentence(table)} Experiment: $p={BLOCKS['shared']}$ shared, {BLOCKS['specific']} specific "
+        f"parameters, {SAMPLES} samples a task, $\\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared truths, "
+        f"specific ones with cosine {COSINE:g}; mixed: two such groups at right angles, in pairs."
     )
 
 
-FIGURE = Figure("Schedules of frozen and initialized tasks.", compute, draw, caption, trials=500, quick_trials=150, size=(7.6, 5.2))
+FIGURE = Figure(
+    "Schedules of frozen and initialized tasks.", compute,
+    curves(
+        *(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2},
+    ),
+    caption, trials=500, quick_trials=150, size=(7.6, 5.2),
+)  # fmt: skip

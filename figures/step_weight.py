@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
-from figures.captions import simulation_sentence
-from figures.draw import LEVEL, curve, entry, marks, panel_letter, points, star
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FROZEN, INITIALIZED, PLAIN
-from figures.table import MARK, SIMULATION, THEORY, Table
-from simulate.evidence import upper_quantile
+from figures.kit import (
+    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference,
+    simulation_sentence, star,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
 from theory.optima import CRITERIA
@@ -25,8 +22,7 @@ WEIGHTS = np.geomspace(1e-2, 1e4, 121)
 SIMULATED = WEIGHTS[[0, 10, 20, 28, 34, 40, 44, 48, 57, 64, 80, 100, 120]]
 FROM = 0.7  # weight from which the panels show what happens near the best one
 TRAINED = "weighted"
-LOOK = PLAIN
-ENDS = {"initialized": INITIALIZED, "frozen": FROZEN}
+ENDS = {training: TRAININGS[training] for training in ("initialized", "frozen")}
 LABELS = {"deviation": r"$E\,L_1(\theta_2)$", "forgetting": "$F_2$", "generalization": "$G_2$"}
 END, GAIN = "end", "gain"
 
@@ -52,11 +48,7 @@ def compute(sampler: Sampler) -> Table:
         for training in ENDS:
             value = getattr(expected_errors(end(training)), criterion)()
             table.add_curve(f"{criterion}, {END}", training, "lambda", WEIGHTS[[0, -1]], [value, value], "expected_errors")
-    # All weights of a figure are fitted to the same draws.
-    (result,) = sampler.run([Point({f"{weight:g}": sequence(weight) for weight in SIMULATED}, CRITERIA)])
-    for weight in SIMULATED:
-        for criterion in CRITERIA:
-            table.add_point(criterion, TRAINED, "lambda", weight.item(), result[f"{weight:g}", criterion])
+    sampler.add_paired(table, "lambda", {weight: sequence(weight) for weight in SIMULATED.tolist()}, CRITERIA, TRAINED)
     pairs = [(criterion, training) for criterion in CRITERIA for training in ENDS]
     chosen = [Point({training: end(training), "best": sequence(best[c].choice)}, (c,), (training, "best")) for c, training in pairs]
     for (criterion, training), found in zip(pairs, sampler.run(chosen), strict=True):
@@ -64,48 +56,45 @@ def compute(sampler: Sampler) -> Table:
     return table
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 2).ravel()
-    panels = ((CRITERIA[0], 0.0), *((criterion, FROM) for criterion in CRITERIA))
-    for ax, letter, (criterion, least) in zip(axes, "abcd", panels, strict=True):
+def _panel(criterion: str, whole: bool) -> Panel:
+    def finish(ax: Axes, table: Table) -> None:
         for training, look in ENDS.items():
-            value = table.select(quantity=f"{criterion}, {END}", training=training).rows[0].mean
-            ax.axhline(value, color=look.colour, linestyle=look.line, linewidth=1.2, zorder=1)
-        rows = table.select(lambda row, least=least: row.x >= least, quantity=criterion)
-        curve(ax, rows, LOOK)
-        points(ax, rows, LOOK)
-        marks(ax, rows)
+            reference(ax, at_end(table, criterion, training), color=look.colour, linestyle=look.line, linewidth=1.2)
         ax.set_xscale("log")
-        ax.set_xticks([1e-2, 1, 1e2, 1e4] if ax is axes[0] else [1, 10, 1e2, 1e3, 1e4])
+        ax.set_xticks([1e-2, 1, 1e2, 1e4] if whole else [1, 10, 1e2, 1e3, 1e4])
         ax.set_xticks([], minor=True)
-        ax.set_xlabel(r"weight $\lambda$ of the shared step")
-        panel_letter(ax, letter, f"{criterion}, all weights" if ax is axes[0] else criterion)
-        ax.set_ylabel(LABELS[criterion])
-    ends = [entry(replace(look, marker=""), f"{training} (exact)") for training, look in ENDS.items()]
-    axes[0].legend(handles=[entry(LOOK, "approximate law, simulation"), *ends, star(r"best $\lambda$")], loc="upper right")
+        if whole:
+            ends = [entry(replace(look, marker=""), f"{training} (exact)") for training, look in ENDS.items()]
+            ax.legend(handles=[entry(PLAIN, "approximate law, simulation"), *ends, star(r"best $\lambda$")], loc="upper right")
+
+    return Panel(
+        f"{criterion}, all weights" if whole else criterion, [Line(PLAIN, "")], {"quantity": criterion},
+        None if whole else lambda row: row.x >= FROM, stars=r"best $\lambda$", finish=finish,
+        axes={"xlabel": r"weight $\lambda$ of the shared step", "ylabel": LABELS[criterion]},
+    )  # fmt: skip
+
+
+def at_end(table: Table, criterion: str, training: str) -> float:
+    """Return the exact value of one of the ends."""
+    return table.select(kind=THEORY, quantity=f"{criterion}, {END}", training=training).rows[0].mean
 
 
 def gain_sentence(table: Table) -> str:
     """Say by how much the best weight beats the ends in simulation, on the same draws."""
-    z = upper_quantile((1 - LEVEL) / 2)
-    gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t).rows[0] for t in ENDS}
-    parts = [f"{row.mean:.3f}\u00a0$\\pm$\u00a0{z * row.stderr:.3f} below {training}" for training, row in gains.items()]
+    gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t) for t in ENDS}
+    parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{normal_half(rows)[0]:.3f} below {training}" for training, rows in gains.items()]
     return f"There the simulated deviation is {' and '.join(parts)} training (paired, 95\u00a0% intervals)."
 
 
 def bias(table: Table) -> float:
-    """Return the largest relative distance of the approximate deviation from the exact ends."""
-    values = table.select(kind=THEORY, quantity="deviation")
-    exact = {t: table.select(kind=THEORY, quantity=f"deviation, {END}", training=t).rows[0].mean for t in ENDS}
-    heavy = values.rows[-1].mean / exact["frozen"] - 1
-    return abs(heavy)
+    """Return the relative distance of the approximate deviation at the largest weight from the exact frozen end."""
+    return abs(table.select(kind=THEORY, quantity="deviation").rows[-1].mean / at_end(table, "deviation", "frozen") - 1)
 
 
 def caption(table: Table) -> str:
     mark = table.select(kind=MARK, quantity="deviation").rows[0]
     return (
-        "Task 2 takes the step that fits its data and has the least $\\lambda|\\Delta u|^2+|\\Delta q|^2$: $\\lambda=1$ is initialized "
-        "training, "
+        "Task 2 takes the step that fits its data and has the least $\\lambda|\\Delta u|^2+|\\Delta q|^2$: $\\lambda=1$ is initialized training, "
         "$\\lambda\\to\\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d) $\\lambda\\geq0.7$ only. Black line: "
         "deterministic equivalent, "
         f"an approximation with an error of order 1/dimension, {100 * bias(table):.1f}\u00a0% of the frozen end here. Stars: the best "
@@ -120,5 +109,5 @@ def caption(table: Table) -> str:
 
 
 FIGURE = Figure(
-    "The weight of shared steps, between both trainings and beyond.", compute, draw, caption, trials=3000, quick_trials=250, size=(7.6, 5.4)
+    "The weight of shared steps, between both trainings and beyond.", compute, curves(_panel(CRITERIA[0], True), *(_panel(c, False) for c in CRITERIA), nrows=2, ncols=2), caption, trials=3000, quick_trials=250, size=(7.6, 5.4)
 )

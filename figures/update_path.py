@@ -8,12 +8,10 @@ from matplotlib.figure import Figure as Canvas
 
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
-from figures.draw import entry, panel_letter
-from figures.measured import DEEP, READERS, RECORDS, half_width, measured, runs_sentence
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED, STEPS, Look
-from figures.table import MEASURED, THEORY, Table
+from figures.kit import (
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, curve, entry, half_width, measured,
+    panel_letter, reference, runs_sentence, vertical,
+)  # fmt: skip
 
 LOOKS = {"initialized": INITIALIZED, "frozen": FROZEN}
 PATHS = {strategy: RECORDS / f"split_digits_paths_{strategy}.jsonl" for strategy in LOOKS}
@@ -39,8 +37,8 @@ def compute(sampler: Sampler) -> Table:
                 table.add_measured(quantity, strategy, "s", scale, column, path.name)
             if quantity in PARABOLAS:
                 constant, linear, square = parabola(scales, values.mean(axis=0))
-                drawn = np.array(scales)
-                table.add_curve(quantity, strategy, "s", drawn, constant + linear * drawn + square * drawn**2, "parabola")
+                fitted = [constant + linear * scale + square * scale**2 for scale in scales]
+                table.add_curve(quantity, strategy, "s", scales, fitted, "parabola")
         for part in (WHOLE, *runs[0].stages):
             for task in tasks:
                 curves = [run.curve(task, part) for run in runs]
@@ -58,12 +56,11 @@ def draw(table: Table, canvas: Canvas) -> None:
         for strategy, look in LOOKS.items():
             _along(ax, table.select(quantity=quantity, training=strategy), look)
         for place in (0.0, 1.0):
-            ax.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
+            vertical(ax, place, linewidth=0.6)
         panel_letter(ax, letter, words)
-        ax.set_ylabel("cross-entropy" if quantity in PARABOLAS else "share of images")
-        ax.set_xlabel("length of the step $s$")
+        ax.set(xlabel="length of the step $s$", ylabel="cross-entropy" if quantity in PARABOLAS else "share of images")
     for ax, letter, strategy in zip(axes[:, 2], "cf", LOOKS, strict=True):
-        _best(ax, table.select(training=strategy))
+        _best(ax, table.select(training=strategy, quantity=BEST))
         panel_letter(ax, letter, f"best length, {strategy}")
     handles = [entry(Look(look.colour, look.line, ""), f"{strategy} training") for strategy, look in LOOKS.items()]
     handles.append(entry(Look(FAINT, (0, (1, 1)), ""), "parabola of each"))
@@ -76,20 +73,16 @@ def _along(ax: Axes, table: Table, look: Look) -> None:
     scales, means, half = rows.column("x"), rows.column("mean"), np.array(half_width(rows))
     ax.plot(scales, means, color=look.colour, linestyle=look.line, zorder=3)
     ax.fill_between(scales, means - half, means + half, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
-    fitted = table.select(kind=THEORY)
-    if len(fitted):
-        ax.plot(fitted.column("x"), fitted.column("mean"), color=look.colour, linestyle=(0, (1, 1)), linewidth=1.1, zorder=2)
+    curve(ax, table, look, linestyle=(0, (1, 1)), linewidth=1.1)
 
 
 def _best(ax: Axes, table: Table) -> None:
-    parts = list(dict.fromkeys(row.case for row in table.select(quantity=BEST)))
+    parts = table.cases()
     for number, (part, look) in enumerate(zip(parts, STEPS, strict=False)):
         shift = 0.12 * (number - (len(parts) - 1) / 2)
-        measured(ax, table.select(quantity=BEST, case=part), Look(look.colour, "", look.marker), shift, label=part)
-    ax.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
-    ax.set_xlabel("task")
-    ax.set_ylabel("length $s^*$")
-    ax.set_ylim(-0.8, 2.6)  # room for the legend above
+        measured(ax, table.select(case=part), Look(look.colour, "", look.marker), shift, label=part)
+    reference(ax, 1, linewidth=0.6, zorder=0)
+    ax.set(xlabel="task", ylabel="length $s^*$", ylim=(-0.8, 2.6))  # room for the legend above
     ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")
 
 

@@ -7,12 +7,9 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.captions import experiment_sentence, simulation_sentence
-from figures.draw import curve, entry, marks, panel_letter, points, star
-from figures.registry import Figure
-from figures.sampling import Point, Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED
-from figures.table import MARK, Table
+from figures.kit import (
+    MARK, TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, simulation_sentence,
+)  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks
@@ -21,11 +18,11 @@ EXPERIMENT = {
     "p": 20, "p_1": 30, "p_2": 40, "n_1": 15, "n_2": 18, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.5, "q_11": 2,
     "d_u": 0, "c_u": 0, "d_q": 0.5, "c_q": 0, "x_q": 0,
 }  # fmt: skip
-TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 SCALES = np.linspace(-0.4, 1.6, 101)
 SIMULATED = SCALES[[0, 10, 30, 36, 48, 51, 62, 70, 80, 90, 100]]
 QUANTITY = "forgetting"
 SCALE, MAGNITUDE = "scale", "update_magnitude"
+BY_SIZE = f"{QUANTITY} by magnitude"
 
 
 def sequence(scale: float, training: str) -> TaskSequence:
@@ -44,57 +41,45 @@ def compute(sampler: Sampler) -> Table:
     table = Table()
     for training in TRAININGS:
         laws = [values(scale, training) for scale in SCALES.tolist()]
-        forgetting, magnitude = ([law[name] for law in laws] for name in (QUANTITY, MAGNITUDE))
+        forgetting, magnitude = (np.array([law[name] for law in laws]) for name in (QUANTITY, MAGNITUDE))
         table.add_curve(QUANTITY, training, SCALE, SCALES, forgetting, "expected_errors")
-        for name, side in (("s<0", SCALES < 0), ("s>=0", SCALES >= 0)):  # both signs of s give the same magnitude
-            table.add_curve(
-                f"{QUANTITY} by magnitude",
-                training,
-                MAGNITUDE,
-                np.array(magnitude)[side],
-                np.array(forgetting)[side],
-                "expected_errors",
-                name,
-            )
+        for side in (SCALES < 0, SCALES >= 0):  # both signs of s give the same magnitude
+            table.add_curve(BY_SIZE, training, MAGNITUDE, magnitude[side], forgetting[side], "expected_errors", branch(SCALES[side][0]))
         best, least = FORMULAS[f"{training}_best_scale"](**EXPERIMENT), FORMULAS[f"{training}_least_forgetting"](**EXPERIMENT)
         table.add_mark(QUANTITY, training, SCALE, best, least, f"{training}_best_scale, {training}_least_forgetting")
-        table.add_mark(
-            f"{QUANTITY} by magnitude", training, MAGNITUDE, values(best, training)[MAGNITUDE], least, f"{training}_least_forgetting"
-        )
+        table.add_mark(BY_SIZE, training, MAGNITUDE, values(best, training)[MAGNITUDE], least, f"{training}_least_forgetting")
     places = SIMULATED.tolist()
     results = sampler.run([Point({t: sequence(scale, t) for t in TRAININGS}, (QUANTITY,)) for scale in places])
     for scale, result in zip(places, results, strict=True):
         for training in TRAININGS:
-            simulated = result[training, QUANTITY]
+            simulated, magnitude = result[training, QUANTITY], float(values(scale, training)[MAGNITUDE])
             table.add_point(QUANTITY, training, SCALE, scale, simulated)
-            table.add_point(
-                f"{QUANTITY} by magnitude",
-                training,
-                MAGNITUDE,
-                float(values(scale, training)[MAGNITUDE]),
-                simulated,
-                "s<0" if scale < 0 else "s>=0",
-            )
+            table.add_point(BY_SIZE, training, MAGNITUDE, magnitude, simulated, branch(scale))
     return table
 
 
+def branch(scale: float) -> str:
+    """Name the side of 0 on which a scale lies."""
+    return "s<0" if scale < 0 else "s>=0"
+
+
+RIGHT = Panel(
+    "along the same steps", by_training(TRAININGS), {"quantity": BY_SIZE}, stars="", zero=True,
+    axes={"xlabel": r"update magnitude $E\,|\theta_2-\theta_1|^2$"},
+)  # fmt: skip
+
+
 def draw(table: Table, canvas: Canvas) -> None:
-    left, right = canvas.subplots(1, 2, sharey=True)
-    for ax, quantity in ((left, QUANTITY), (right, f"{QUANTITY} by magnitude")):
-        for training, look in TRAININGS.items():
-            rows = table.select(quantity=quantity, training=training)
-            curve(ax, rows, look)
-            points(ax, rows, look)
-            marks(ax, rows)
-        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-    left.set(xlabel="scale $s$ of task 2's step", ylabel="average forgetting $F_2$")
-    left.set_xticks([0, 0.5, 1, 1.5], ["0\nno step", "0.5", "1\nfull step", "1.5"])
-    right.set_xlabel(r"update magnitude $E\,|\theta_2-\theta_1|^2$")
-    handles = [entry(look, f"{training} training") for training, look in TRAININGS.items()]
-    places = [f"{row.x:.2f} ({row.training})" for row in table.select(kind=MARK, quantity=QUANTITY)]
-    left.legend(handles=[*handles, star(f"$s^*=${places[0]},\n{places[1]}")], loc="upper center")
-    panel_letter(left, "a", "a parabola in the scale")
-    panel_letter(right, "b", "along the same steps")
+    first, second = (f"{row.x:.2f} ({row.training})" for row in table.select(kind=MARK, quantity=QUANTITY))
+    left = Panel(
+        "a parabola in the scale", by_training(TRAININGS), {"quantity": QUANTITY}, stars=f"$s^*=${first},\n{second}", zero=True,
+        legend={"loc": "upper center"},
+        axes={
+            "xlabel": "scale $s$ of task 2's step", "ylabel": "average forgetting $F_2$", "xticks": [0, 0.5, 1, 1.5],
+            "xticklabels": ["0\nno step", "0.5", "1\nfull step", "1.5"],
+        },
+    )  # fmt: skip
+    curves(left, RIGHT, sharey=True)(table, canvas)
 
 
 def caption(table: Table) -> str:

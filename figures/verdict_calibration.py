@@ -6,18 +6,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from figures.draw import LEVEL, binomial_interval, entry, panel_letter, plain_log_ticks
-from figures.measured import RECORDS
-from figures.registry import Figure
-from figures.sampling import Sampler
-from figures.style import FAINT, FROZEN, INITIALIZED, NOTE, STEPS, Look
-from figures.table import MARK, MEASURED, Row, Table
+from figures.kit import (
+    FAINT, FROZEN, INITIALIZED, LEVEL, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
+    panel_letter, plain_log_ticks, ticks,
+)  # fmt: skip
 from simulate.calibration_report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
 
 RECORD = RECORDS / "calibration.jsonl"
 TAIL, ALARM, MISS = "rate of |z| / nominal", "false alarms", "not as promised"
 SHOWN = "deviation"  # forgetting is much the same
-LEVELS = {0.05: STEPS[1], 0.01: STEPS[0]}
+LEVELS = {0.05: Look(STEPS[1].colour, "", STEPS[1].marker), 0.01: Look(STEPS[0].colour, "", STEPS[0].marker)}
+_PROMISE = {"color": NOTE, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
 MISSES = {TOO_HIGH: Look(STEPS[2].colour, "", "^"), TOO_LOW: Look(STEPS[1].colour, "", "v"), AGREEMENT: Look(STEPS[0].colour, "", "o")}
 MEANING = {TOO_HIGH: "too high by $\\delta$, not seen", TOO_LOW: "too low by $\\delta$, not seen", AGREEMENT: "right, but no agreement"}
 
@@ -55,40 +54,35 @@ def draw(table: Table, canvas: Canvas) -> None:
     middle.set(yscale="log", ylim=(3e-3, 0.2), ylabel="share of runs")
     right.set(yscale="log", ylim=(5e-5, 1.5))
     for level, look in LEVELS.items():
-        rows = table.select(quantity=ALARM, x_name=f"gap at {level:g}")
-        _rates(middle, rows, Look(look.colour, "", look.marker))
+        _rates(middle, table.select(quantity=ALARM, x_name=f"gap at {level:g}"), look)
     for place, (event, look) in enumerate(MISSES.items()):
         _rates(right, table.select(quantity=f"{MISS}: {event}"), look, 1.06 ** (place - 1))
-    for ax in (middle, right):
+    for ax, quantity in ((middle, ALARM), (right, MISS)):
         plain_log_ticks(ax, (8, 12, 20, 40))
         ax.set(xlim=(6.5, 50), xlabel="gap $|n-d|$")
-        for row in table.select(kind=MARK, quantity=ALARM if ax is middle else MISS):
-            ax.axhline(row.mean, color=NOTE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        for row in table.select(kind=MARK, quantity=quantity):
+            ax.axhline(row.mean, **_PROMISE)
             ax.text(21, row.mean * 1.02, "promised", ha="center", va="bottom", fontsize=9, color=NOTE)
-    handles = [entry(Look(look.colour, "", look.marker), f"at {level:g}") for level, look in LEVELS.items()]
-    middle.legend(handles=handles, loc="upper right", ncols=2, handlelength=1)
+    middle.legend(handles=[entry(look, f"at {level:g}") for level, look in LEVELS.items()], loc="upper right", ncols=2, handlelength=1)
     right.legend(handles=[entry(look, MEANING[event]) for event, look in MISSES.items()], loc="upper right", fontsize=8.5)
-    panel_letter(left, "a", "tails of $z$")
-    panel_letter(middle, "b", "false alarms")
-    panel_letter(right, "c", "misses")
+    for ax, letter, title in zip((left, middle, right), "abc", ("tails of $z$", "false alarms", "misses"), strict=True):
+        panel_letter(ax, letter, title)
 
 
 def _draw_tails(ax: Axes, table: Table) -> None:
     """Draw measured over nominal tail rates, families side by side."""
     families = sorted({row.training for row in table}, key=lambda name: (name.split(",")[0], int(name.split()[-1])))
-    ax.axhline(1, color=NOTE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    ax.axhline(1, **_PROMISE)
     ax.set(xscale="log", yscale="log", xlim=(0.1, 5e-5), xlabel="nominal rate", ylabel="measured / nominal")
-    ax.set_yticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])
-    ax.set_yticks([], minor=True)
+    ticks(ax.yaxis, {0.25: "1/4", 0.5: "1/2", 1: "1", 2: "2", 4: "4", 8: "8"})
     ax.set_ylim(0.2, 16)
     looks = dict(zip(families, (FROZEN, STEPS[3], Look(FAINT, "-", "D"), INITIALIZED), strict=False))
-    for place, name in enumerate(families):
-        look, rows = looks[name], table.select(training=name)
-        x = rows.column("x") * 1.2 ** ((len(families) - 1) / 2 - place)  # the axis runs to the left
-        for shifted, row in zip(x.tolist(), rows, strict=True):
+    for place, (name, look) in enumerate(looks.items()):
+        shift = 1.2 ** ((len(families) - 1) / 2 - place)  # the axis runs to the left
+        for row in table.select(training=name):
             low, high = binomial_interval(row)
-            _bar(ax, shifted, *(value / row.x for value in (low, row.mean, high)), look, look.colour)
-    ax.legend(handles=[entry(Look(looks[name].colour, "", looks[name].marker), name) for name in families], loc="upper left", fontsize=8.5)
+            _bar(ax, row.x * shift, *(value / row.x for value in (low, row.mean, high)), look, look.colour)
+    ax.legend(handles=[entry(Look(look.colour, "", look.marker), name) for name, look in looks.items()], loc="upper left", fontsize=8.5)
 
 
 def _rates(ax: Axes, rows: Table, look: Look, shift: float = 1.0) -> None:

@@ -78,7 +78,7 @@ def test_the_hybrid_study_found_what_is_said():
     """Every row of the table against the committed records: streams, runs, and what is supported."""
     from deep.studies.presets import PRESETS
     from deep.studies.statistics import SUPPORTED, comparisons, verdicts
-    from figures.study_records import confirmed, confirmed_files
+    from figures.kit.studies import confirmed, confirmed_files
 
     rows = re.findall(r"^\| .*\(`([\w-]+)`\).* \| (\d+) \| (\d+) \| (.*) \|$", README, re.M)
     assert [row[0] for row in rows] == list(confirmed_files())
@@ -100,7 +100,7 @@ def test_the_fairer_control_gave_what_is_said():
     from deep.studies.presets import PRESETS
     from deep.studies.records import StudyRun
     from deep.studies.statistics import Results, comparisons
-    from figures.study_records import RECORDS, confirmed_files
+    from figures.kit.studies import RECORDS, confirmed_files
 
     later = read_records(RECORDS / "hybrid_later_rate.jsonl", StudyRun)
     found = {}
@@ -144,7 +144,7 @@ def test_the_errors_that_intervals_leave_out_are_what_is_said():
 def test_what_scores_and_the_law_foresaw_is_what_is_said():
     """The sentences below the table, number by number, against the committed records."""
     from figures import hybrid_scores
-    from figures.study_records import confirmed, confirmed_files
+    from figures.kit.studies import confirmed, confirmed_files
 
     table = hybrid_scores.compute(None)
     found = {(row.case, row.training, row.x_name): row.mean for row in table.select(quantity=hybrid_scores.CORRELATION)}

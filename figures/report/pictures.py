@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from figures.make import figure_key
-from figures.output import Output
+from figures.kit.output import Output
 from figures.registry import Figure, discover
 from figures.report.prose import caption
-from figures.table import Row, Table
+from figures.kit.table import Row, Table
 from theory.errors import InputError
 from theory.formulas import FORMULAS
 

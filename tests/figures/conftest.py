@@ -1,15 +1,22 @@
-"""The report on a small folder of figures, built once."""
+"""Figures made once with the trials of ``--quick``, and the report on a small folder of figures."""
 
 from __future__ import annotations
 
 import base64
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from figures.sampling import Simulated
-from figures.table import Table
+from figures.kit.sampling import Sampler, Simulated
+from figures.kit.style import canvas_with_caption, style
+from figures.kit.table import Table
+from figures.registry import discover
+from simulate.runs import RunStore
+from theory import expanding
+
+FIGURES = discover()
 
 # A picture of one black point, and a drawing with room for a caption below 7.4 by 3.5 inches.
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
@@ -47,3 +54,37 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = Report.fill(tmp_path_factory.mktemp("report") / "out")
     path = write_report(folder)
     return Report(path, folder, path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Return what computes the table of a figure, once."""
+    store = RunStore(tmp_path_factory.mktemp("points"))
+    return functools.cache(lambda name: FIGURES[name].compute(Sampler(name, FIGURES[name].quick_trials, store)))
+
+
+@pytest.fixture(scope="session")
+def drawn(made):
+    """Return what draws a figure, once, or another table in its place."""
+
+    @functools.cache
+    def draw(name, table=None):
+        figure, table = FIGURES[name], table or made(name)
+        with style():
+            canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+            figure.draw(table, canvas)
+            canvas.draw_without_rendering()
+        return canvas
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def paper():
+    """Return what builds the paper's setting with u_2 = u_1 and q_2 - q_1 orthogonal to q_1, written anew."""
+
+    def two_tasks(p, p_1, p_2, n, sigma, u, q, d_q, train_shared=False):
+        gram = {"shared": [[u, u], [u, u]], "specific": [[q, q], [q, q + d_q]]}
+        return expanding(p, (p_1, p_2 - p_1), n, sigma, gram=gram, train_shared=train_shared)
+
+    return two_tasks

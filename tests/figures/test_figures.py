@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import math
 
@@ -12,14 +11,11 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from figures.registry import discover
-from figures.sampling import Sampler
-from figures.style import canvas_with_caption, style
-from figures.table import MARK, SIMULATION, THEORY
-from simulate.runs import RunStore
-from theory import expanding, expected_errors, frozen, initialized, one_block
+from figures.kit.style import canvas_with_caption, style
+from figures.kit.table import MARK, SIMULATION, THEORY
+from theory import expected_errors, frozen, initialized, one_block
 
 FIGURES = discover()
-TRIALS = 200
 # Maps, bars of other kinds, curves that are approximate or deliberately left: the other files of figure tests know them.
 OF_ANOTHER_KIND = {
     "phase_diagrams", "step_weight", "schedules", "interval_coverage", "feature_laws", "accuracy_matrices", "update_path",
@@ -28,53 +24,27 @@ OF_ANOTHER_KIND = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def make(tmp_path_factory):
-    """Return name, figure, table and canvas of a figure, with few trials; each is made once."""
-    store = RunStore(tmp_path_factory.mktemp("points"))
-
-    @functools.cache
-    def make(name):
-        figure = FIGURES[name]
-        table = figure.compute(Sampler(name, TRIALS, store))
-        with style():
-            canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
-            figure.draw(table, canvas)
-            canvas.draw_without_rendering()
-        return name, figure, table, canvas
-
-    return make
-
-
 @pytest.fixture(params=sorted(set(FIGURES) - OF_ANOTHER_KIND))
-def made(request, make):
-    """A figure of exact curves and simulated points with normal intervals."""
-    return make(request.param)
+def name(request):
+    """Name of a figure of exact curves and simulated points with normal intervals."""
+    return request.param
 
 
-@pytest.fixture(params=sorted(FIGURES))
-def every(request, make):
-    return make(request.param)
+@pytest.fixture
+def table(name, made):
+    return made(name)
 
 
-def two_tasks(p, p_1, p_2, n, sigma, u, q, d_q, train_shared=False):
-    """The paper's setting with u_2 = u_1 and q_2 - q_1 orthogonal to q_1, written anew."""
-    gram = {"shared": [[u, u], [u, u]], "specific": [[q, q], [q, q + d_q]]}
-    return expanding(p, (p_1, p_2 - p_1), n, sigma, gram=gram, train_shared=train_shared)
+@pytest.fixture
+def canvas(name, drawn):
+    return drawn(name)
 
 
-def at(table, **values):
-    """The only row with these values."""
-    (row,) = table.select(**values).rows
-    return row
-
-
-def test_simulated_points_agree_with_the_theory_at_their_place(made):
+def test_simulated_points_agree_with_the_theory_at_their_place(table):
     """False alarm: 6e-7 a point, about 2e-4 for all figures if means were normal; seeds are fixed, so a pass stays one.
 
     Power: a curve that is off by 8 standard errors at one point is caught with probability .998.
     """
-    _, _, table, _ = made
     compared = 0
     for row in table.select(lambda row: row.kind == SIMULATION and row.moment_order > 4):
         curves = table.select(
@@ -86,15 +56,13 @@ def test_simulated_points_agree_with_the_theory_at_their_place(made):
     assert compared >= 8
 
 
-def test_intervals_are_drawn_only_where_the_variance_is_finite(made):
-    _, _, table, _ = made
+def test_intervals_are_drawn_only_where_the_variance_is_finite(name, table):
     for row in table.select(kind=SIMULATION):
-        assert row.moment_order > 2 and row.trials == TRIALS and 0 < row.stderr < math.inf
+        assert row.moment_order > 2 and row.trials == FIGURES[name].quick_trials and 0 < row.stderr < math.inf
 
 
-def test_everything_drawn_is_in_the_table_and_the_other_way_round(made):
+def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas):
     """Beyond it only reference lines are drawn, at 0 and at the error of task 1."""
-    _, _, table, canvas = made
     caps = {cap for ax in canvas.axes for container in ax.containers for cap in container.lines[1]}
     lines = [line for ax in canvas.axes for line in ax.lines if line not in caps]
     across = {line for line in lines if list(line.get_xdata()) == [0, 1] and len(set(line.get_ydata())) == 1}
@@ -105,8 +73,7 @@ def test_everything_drawn_is_in_the_table_and_the_other_way_round(made):
     assert {(x, y) for x, y in drawn if not math.isnan(y)} == {(row.x, row.mean) for row in table}
 
 
-def test_bars_are_95_percent_intervals(made):
-    _, _, table, canvas = made
+def test_bars_are_95_percent_intervals(table, canvas):
     bars = {}
     for ax in canvas.axes:
         for container in ax.containers:
@@ -118,8 +85,7 @@ def test_bars_are_95_percent_intervals(made):
         assert bars[row.x, round(row.mean, 12)] == pytest.approx(2 * 1.959964 * row.stderr, rel=1e-4)
 
 
-def test_hollow_points_are_those_without_a_fourth_moment(made):
-    _, _, table, canvas = made
+def test_hollow_points_are_those_without_a_fourth_moment(table, canvas):
     faces = {True: set(), False: set()}
     for ax in canvas.axes:
         for container in ax.containers:
@@ -132,17 +98,17 @@ def test_hollow_points_are_those_without_a_fourth_moment(made):
         assert drawn == {(row.x, row.mean) for row in rows}
 
 
-def test_captions_tell_trials_and_intervals(made):
-    name, figure, table, _ = made
-    text = figure.caption(table)
-    assert f"means of {TRIALS} independent trials" in text and "95\u00a0% intervals" in text and "1.96 standard errors" in text
+def test_captions_tell_trials_and_intervals(name, table):
+    text = FIGURES[name].caption(table)
+    assert f"means of {FIGURES[name].quick_trials:,} independent trials" in text and "95\u00a0% intervals" in text and "1.96 standard errors" in text
     assert ("Hollow points" in text) == any(row.kind == SIMULATION and row.moment_order <= 4 for row in table)
     assert (name == "reconstruction_split") == ("form is our reconstruction" in text)
 
 
-def test_words_stay_inside_and_off_the_data(every):
+@pytest.mark.parametrize("name", FIGURES)
+def test_words_stay_inside_and_off_the_data(name, drawn):
     """Nothing is cut at the edge, the caption lies below the axes, and no legend covers a point of its axes."""
-    _, _, _, canvas = every
+    canvas = drawn(name)
     renderer = canvas.canvas.get_renderer()
     box = canvas.bbox
     for text in [*canvas.texts, *(t for ax in canvas.axes for t in (ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts))]:
@@ -161,8 +127,7 @@ def test_words_stay_inside_and_off_the_data(every):
                 assert not any(extent.contains(*place) for extent in words), "a point is covered"
 
 
-def test_tables_are_csv_with_every_number_in_full(made):
-    _, _, table, _ = made
+def test_tables_are_csv_with_every_number_in_full(table):
     rows = list(csv.DictReader(io.StringIO(table.csv())))
     assert list(rows[0]) == ["kind", "quantity", "training", "case", "x_name", "x", "mean", "stderr", "trials", "moment_order", "source"]
     assert len(rows) == len(table) > 50
@@ -171,13 +136,13 @@ def test_tables_are_csv_with_every_number_in_full(made):
         assert written["stderr"] == ("" if row.stderr is None else repr(row.stderr))
 
 
-def test_deviation_curves_are_the_law_with_gaps_at_both_poles(make):
-    _, _, table, _ = make("deviation_against_p2")
+def test_deviation_curves_are_the_law_with_gaps_at_both_poles(made, paper):
+    table = made("deviation_against_p2")
     gaps = {}
     for training in ("frozen", "initialized"):
         for p_2 in (9, 15, 25, 38, 42, 100, 240):
-            seq = two_tasks(20, 8, p_2, (14, 40), (0.3, 0.3), 1.0, 1.0, 0.25, training == "initialized")
-            row = at(table, kind=THEORY, training=training, x=p_2)
+            seq = paper(20, 8, p_2, (14, 40), (0.3, 0.3), 1.0, 1.0, 0.25, training == "initialized")
+            row = table.only(kind=THEORY, training=training, x=p_2)
             assert row.mean == pytest.approx(expected_errors(seq).deviation(), rel=1e-12)
         curve = table.select(kind=THEORY, training=training)
         gaps[training] = curve.column("x")[np.isnan(curve.column("mean"))].tolist()
@@ -187,26 +152,26 @@ def test_deviation_curves_are_the_law_with_gaps_at_both_poles(make):
     assert simulated.min() < 20 and simulated.max() > 200
 
 
-def test_the_difference_is_paired(make):
+def test_the_difference_is_paired(made, paper):
     """Its standard error is that of values on the same draws, not that of two independent samples."""
-    _, _, table, _ = make("deviation_against_p2")
-    left, right, both = (at(table, kind=SIMULATION, training=t, x=170) for t in ("frozen", "initialized", "frozen - initialized"))
+    table = made("deviation_against_p2")
+    left, right, both = (table.only(kind=SIMULATION, training=t, x=170) for t in ("frozen", "initialized", "frozen - initialized"))
     assert both.mean == pytest.approx(left.mean - right.mean, rel=1e-9)
     assert both.stderr < 0.8 * math.hypot(left.stderr, right.stderr)
 
 
-def test_forgetting_curves_are_the_law_and_stars_their_minima(make):
-    _, _, table, _ = make("forgetting_against_p2")
+def test_forgetting_curves_are_the_law_and_stars_their_minima(made, paper):
+    table = made("forgetting_against_p2")
     for training, d_q in (("frozen", 0.0), ("frozen", 0.25), ("frozen", 0.5), ("frozen", 1.0), ("initialized", 0.25)):
         curve = table.select(kind=THEORY, training=training, case=f"d_q={d_q:g}")
         for p_2 in (40, 53, 380):
-            seq = two_tasks(10, 24, p_2, (20, 16), (0.3, 0.3), 0.3, 2.5, d_q, training == "initialized")
-            assert at(curve, x=p_2).mean == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
+            seq = paper(10, 24, p_2, (20, 16), (0.3, 0.3), 0.3, 2.5, d_q, training == "initialized")
+            assert curve.only(x=p_2).mean == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
     marks = table.select(kind=MARK)
     assert [row.case for row in marks] == ["d_q=0", "d_q=0.25", "d_q=0.5"]
     for mark in marks:
         values = [
-            expected_errors(two_tasks(10, 24, p_2, (20, 16), (0.3, 0.3), 0.3, 2.5, float(mark.case[4:]))).forgetting()
+            expected_errors(paper(10, 24, p_2, (20, 16), (0.3, 0.3), 0.3, 2.5, float(mark.case[4:]))).forgetting()
             for p_2 in (math.floor(mark.x) - 1, math.floor(mark.x), math.ceil(mark.x), math.ceil(mark.x) + 1)
         ]
         assert mark.x > 25 and mark.mean <= min(values) < mark.mean + 1e-4 and values[1] <= values[0] and values[2] <= values[3]
@@ -214,32 +179,32 @@ def test_forgetting_curves_are_the_law_and_stars_their_minima(make):
     assert np.all(np.diff(distant) < 0) and distant[-1] > 0
 
 
-def test_reconstruction_and_law_cross_where_the_norm_is_split_as_the_dimensions(make):
-    _, _, table, _ = make("reconstruction_split")
+def test_reconstruction_and_law_cross_where_the_norm_is_split_as_the_dimensions(made, paper):
+    table = made("reconstruction_split")
     for p_1 in (60, 20):
         share = 40 / (40 + p_1)
         for place in (0.0, 0.3, 1.0):
-            seq = two_tasks(40, p_1, 60, (30, 20), (0.3, 0.5), place, 1 - place, 0.0)
+            seq = paper(40, p_1, 60, (30, 20), (0.3, 0.5), place, 1 - place, 0.0)
             exact = expected_errors(seq).deviation()
-            gap = at(table, kind=THEORY, source="v1_reconstruction_gap", case=f"p_1={p_1}", x=place).mean
+            gap = table.only(kind=THEORY, source="v1_reconstruction_gap", case=f"p_1={p_1}", x=place).mean
             assert (gap > 0) == (place > share) and abs(gap) > 0.01
             if p_1 == 60:
-                assert at(table, source="expected_errors", x=place).mean == pytest.approx(exact, rel=1e-12)
-                assert at(table, kind=THEORY, source="v1_reconstruction", x=place).mean == pytest.approx(exact - gap, rel=1e-12)
+                assert table.only(source="expected_errors", x=place).mean == pytest.approx(exact, rel=1e-12)
+                assert table.only(kind=THEORY, source="v1_reconstruction", x=place).mean == pytest.approx(exact - gap, rel=1e-12)
                 point, difference = (
-                    at(table, kind=SIMULATION, case="p_1=60", x=place, quantity=q) for q in ("deviation", "deviation - reconstruction")
+                    table.only(kind=SIMULATION, case="p_1=60", x=place, quantity=q) for q in ("deviation", "deviation - reconstruction")
                 )
                 assert difference.mean == pytest.approx(point.mean - exact + gap, abs=1e-12) and difference.stderr == point.stderr
-        mark = at(table, kind=MARK, quantity="deviation - reconstruction", case=f"p_1={p_1}")
+        mark = table.only(kind=MARK, quantity="deviation - reconstruction", case=f"p_1={p_1}")
         assert mark.x == pytest.approx(share, rel=1e-12) and mark.mean == pytest.approx(0, abs=1e-12)
-    mark = at(table, kind=MARK, quantity="deviation")
-    seq = two_tasks(40, 60, 60, (30, 20), (0.3, 0.5), 0.4, 0.6, 0.0)
+    mark = table.only(kind=MARK, quantity="deviation")
+    seq = paper(40, 60, 60, (30, 20), (0.3, 0.5), 0.4, 0.6, 0.0)
     assert mark.x == pytest.approx(0.4, rel=1e-12) and mark.mean == pytest.approx(expected_errors(seq).deviation(), rel=1e-12)
 
 
-def test_curves_against_T_are_those_of_sequences_with_T_tasks(make):
+def test_curves_against_T_are_those_of_sequences_with_T_tasks(made, paper):
     """The figure reads all T from one long sequence; here each T is an experiment of its own."""
-    _, _, table, _ = make("forgetting_against_T")
+    table = made("forgetting_against_T")
     blocks = {"shared": 30, "specific": 60}
 
     def sequence(training, gram):
@@ -252,10 +217,10 @@ def test_curves_against_T_are_those_of_sequences_with_T_tasks(make):
         for case, cosine in (("similar", 0.9), ("dissimilar", 0.0)):
             for tasks in (1, 2, 7, 20):
                 law = expected_errors(sequence(training, np.where(np.eye(tasks) == 1, 1.0, cosine)))
-                row = at(table, kind=THEORY, quantity="generalization", training=training, case=case, x=tasks)
+                row = table.only(kind=THEORY, quantity="generalization", training=training, case=case, x=tasks)
                 assert row.mean == pytest.approx(law.generalization(), rel=1e-12)
                 if tasks > 1:
-                    row = at(table, kind=THEORY, quantity="forgetting", training=training, case=case, x=tasks)
+                    row = table.only(kind=THEORY, quantity="forgetting", training=training, case=case, x=tasks)
                     assert row.mean == pytest.approx(law.forgetting(), rel=1e-12)
     assert {row.source for row in table.select(kind=THEORY, training="one block")} == {"lin_forgetting", "lin_generalization"}
 

@@ -8,16 +8,17 @@ from dataclasses import replace
 import pytest
 
 import figures
-from figures import output as output_module
-from figures import registry, sampling
+from figures.kit import output as output_module
+from figures import registry
 from figures.__main__ import main
-from figures.draw import points
+from figures.kit import sampling
+from figures.kit.draw import points
 from figures.make import figure_key, make
-from figures.output import Output
+from figures.kit.output import Output
 from figures.registry import Figure, MissingRecords, choose, discover
-from figures.sampling import Point, Sampler
-from figures.style import FROZEN
-from figures.table import Table
+from figures.kit.sampling import Point, Sampler
+from figures.kit.style import FROZEN
+from figures.kit.table import Table
 from simulate import simulate
 from simulate.runs import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block

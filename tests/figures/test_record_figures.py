@@ -16,17 +16,12 @@ from deep.path import PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures import accuracy_matrices, linear_training, update_path
 from figures.make import figure_key
-from figures.measured import RECORDS, half_width, runs_sentence
+from figures.kit import RECORDS, half_width, runs_sentence
 from figures.registry import discover
-from figures.table import MEASURED, SIMULATION, THEORY, Table
+from figures.kit.table import MEASURED, SIMULATION, THEORY, Table
 from theory import expected_errors, frozen, initialized
 from theory.errors import InputError
 
-
-def at(table, **values):
-    """The only row with these values."""
-    (row,) = table.select(**values).rows
-    return row
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +49,11 @@ def test_accuracies_are_the_records_means(matrices, scenario, strategy):
     }
     for after, task in ((0, 0), (4, 0), (2, 3), (4, 4)):
         values = [record["results"][after]["accuracy"][task] for record in records]
-        row = at(matrices, kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
+        row = matrices.only(kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
         assert row.mean == pytest.approx(np.mean(values), abs=1e-15)
         assert row.stderr == pytest.approx(np.std(values, ddof=1) / 11**0.5, abs=1e-15) and row.trials == 11
     forgotten = np.mean([np.mean([r["results"][k]["accuracy"][k] - r["results"][4]["accuracy"][k] for k in range(4)]) for r in records])
-    assert at(matrices, quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
+    assert matrices.only(quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
 
 
 def test_the_difference_is_paired_by_order(matrices):
@@ -81,7 +76,7 @@ def test_curves_along_the_update_are_the_records_means(paths, strategy):
     assert np.allclose(drawn.column("mean"), whole.mean((0, 1)), atol=1e-12) and list(drawn.column("x")) == scales
     fitted = paths.select(quantity="loss", training=strategy, source="parabola")
     for scale in (0.0, 0.5, 1.0):
-        assert at(fitted, x=scale).mean == pytest.approx(at(drawn, x=scale).mean, rel=1e-12)
+        assert fitted.only(x=scale).mean == pytest.approx(drawn.only(x=scale).mean, rel=1e-12)
     assert np.allclose(np.diff(fitted.column("mean"), 3), 0, atol=1e-9)
     frozen_stage = paths.select(quantity=update_path.BEST, training=strategy, case="hidden1")
     assert bool(len(frozen_stage)) == (strategy == "initialized")
@@ -118,7 +113,7 @@ def test_linear_training_agrees_with_the_law():
     points = table.select(kind=SIMULATION)
     assert len(points) == 72 and {row.training for row in points} == {"initialized", "partially frozen", "frozen"}
     for row in points:
-        exact = at(table, kind=THEORY, quantity=row.quantity, training=row.training, x=row.x).mean
+        exact = table.only(kind=THEORY, quantity=row.quantity, training=row.training, x=row.x).mean
         assert abs(row.mean - exact) < 5 * row.stderr, row
     blocks = {"shared": 40, "specific": 60}
     gram = {"shared": [[1.0, 1.0], [1.0, 1.0]], "specific": [[1.0, 0.6], [0.6, 1.0]]}
@@ -126,8 +121,8 @@ def test_linear_training_agrees_with_the_law():
         for samples in (10, 40):
             law = expected_errors(make(blocks, (30, samples), (0.3, 0.5), gram=gram))
             drawn = table.select(kind=THEORY, training=training, x=samples)
-            assert at(drawn, quantity="deviation").mean == pytest.approx(law.deviation(), rel=1e-12)
-            assert at(drawn, quantity="update").mean == pytest.approx(law.update_magnitude[1], rel=1e-12)
+            assert drawn.only(quantity="deviation").mean == pytest.approx(law.deviation(), rel=1e-12)
+            assert drawn.only(quantity="update").mean == pytest.approx(law.update_magnitude[1], rel=1e-12)
 
 
 def test_captions_say_runs_and_intervals(matrices, paths):

@@ -6,7 +6,6 @@ off by 8 is caught with probability .998. Seeds are fixed, so a pass stays one.
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from dataclasses import replace
@@ -17,31 +16,14 @@ from scipy.stats import binom
 
 from figures import cost_against_p, double_descent, forgetting_distributions, verdict_calibration
 from figures.registry import discover
-from figures.sampling import Sampler
-from figures.style import canvas_with_caption, style
-from figures.table import MARK, MEASURED, SIMULATION, THEORY, Table
+from figures.kit.style import canvas_with_caption, style
+from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from simulate import simulate
 from simulate.calibration import SUBJECTS
-from simulate.runs import RunStore
 from theory import expanding, expected_errors
 from theory.errors import InputError
 
 FIGURES = discover()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Return the table of a figure with the trials of ``--quick``; each is computed once."""
-    store = RunStore(tmp_path_factory.mktemp("points"))
-    return functools.cache(lambda name: FIGURES[name].compute(Sampler(name, FIGURES[name].quick_trials, store)))
-
-
-def drawn(name: str, table: Table):
-    figure = FIGURES[name]
-    with style():
-        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
-        figure.draw(table, canvas)
-    return canvas
 
 
 # Double descent.
@@ -194,7 +176,7 @@ def test_the_calibration_figure_shows_the_record(made):
     assert f"{runs:,} times" in FIGURES["verdict_calibration"].caption(table)
 
 
-def test_a_share_of_nothing_is_drawn_by_its_upper_end(made):
+def test_a_share_of_nothing_is_drawn_by_its_upper_end(made, drawn):
     """Log axes have no place for 0; the interval's upper end is 1 - .025^(1/runs)."""
     table = made("verdict_calibration")
     empty = Table([replace(row, mean=0.0) if row.quantity.endswith("too low") else row for row in table])

@@ -16,10 +16,10 @@ from deep.studies.effects import UnitEffects
 from deep.studies.pair_records import PairRecord
 from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
-from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting, study_metric, study_records
-from figures.measured import half_width
-from figures.style import canvas_with_caption, style
-from figures.table import MARK, THEORY, Table
+from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
+from figures.kit import half_width, studies
+from figures.kit.style import canvas_with_caption, style
+from figures.kit.table import MARK, MEASURED, THEORY, Table
 from theory import expected_errors, frozen, initialized
 from theory.ledger import notation as s
 from theory.regions import region_of, zeta
@@ -69,29 +69,24 @@ def made_explanation(generator: np.random.Generator) -> list[UnitEffects | PairR
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
     """Made records in place of the committed ones."""
-    monkeypatch.setattr(study_records, "RECORDS", tmp_path)
+    monkeypatch.setattr(studies, "RECORDS", tmp_path)
     runs = made_runs()
     write_records(tmp_path / "hybrid_digits.jsonl", [*runs, replace(runs[0], phase=DEVELOP)])
     write_records(tmp_path / "hybrid_digits_explain.jsonl", made_explanation(np.random.default_rng(1)))
     return {(run.stream, run.arm, run.order): run for run in runs}
 
 
-def at(table: Table, **values):
-    """The only row with these values."""
-    (row,) = table.select(**values).rows
-    return row
-
 
 @pytest.mark.parametrize("metric", ["average_accuracy", "forgetting"])
 def test_differences_are_paired(recorded, metric):
-    table = study_metric.computed(metric)(None)
+    table = studies.differences(metric, None)
     for stream in STREAMS:
         for arm in ("frozen", "threshold", "constrained as a rate"):
             pairs = [recorded[stream, arm, unit].metric(metric) - recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]
-            row = at(table, quantity="minus initialized", training=arm, case=stream)
+            row = table.only(quantity="minus initialized", training=arm, case=stream)
             assert row.mean == pytest.approx(np.mean(pairs), abs=1e-15) and row.trials == UNITS
             assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
-        level = at(table, quantity="itself", case=stream)
+        level = table.only(quantity="itself", case=stream)
         assert level.mean == pytest.approx(np.mean([recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]), abs=1e-15)
         lines = {row.training: row.x for row in table.select(quantity="minus initialized", case=stream)}
         assert len(set(lines.values())) == len(ARMS) - 1 and lines["magnitude"] < lines["magnitude as a rate"] < lines["constrained"]
@@ -112,7 +107,7 @@ def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
     runs[place] = replace(runs[place], status="failed", accuracy=runs[place].accuracy[:1], trained=runs[place].trained[:1])
     write_records(tmp_path / "hybrid_digits.jsonl", runs)
     table = hybrid_accuracy.FIGURE.compute(None)
-    assert at(table.select(lambda row: row.kind != MARK), training="graded", case=STREAMS[0]).trials == 5
+    assert table.only(kind=MEASURED, training="graded", case=STREAMS[0]).trials == 5
     assert "Means of 6 runs" in hybrid_accuracy.caption(table) and f"left out of the means: graded on {STREAMS[0]} 1 of 6." in hybrid_accuracy.caption(table)
     assert "left out" not in hybrid_accuracy.caption(table.select(lambda row: row.training != "graded"))
 
@@ -121,7 +116,7 @@ def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path)
     assert "in the first task too, a handicap. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
     fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
     write_records(tmp_path / "hybrid_digits.jsonl", fair)
-    study_records.confirmed.cache_clear()
+    studies.confirmed.cache_clear()
     assert "mean step weight. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
 
 
@@ -134,13 +129,13 @@ def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
 
 
 def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
-    filled = {arm for arm in ARMS if study_records.face(arm) != "white"}
+    filled = {arm for arm in ARMS if studies.face(arm) != "white"}
     assert filled == {"initialized", "frozen", *(rule.strategy for rule in DIGITS.rules)}
-    assert all(study_records.look(rule.control_name) is study_records.look(rule.strategy) for rule in DIGITS.rules)
+    assert all(studies.look(rule.control_name) is studies.look(rule.strategy) for rule in DIGITS.rules)
 
 
 def test_letters_of_many_panels():
-    assert [study_records.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
+    assert [studies.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
 
 def test_depths_are_counts_of_trained_stages(recorded):
@@ -148,7 +143,7 @@ def test_depths_are_counts_of_trained_stages(recorded):
     chosen = table.select(quantity=hybrid_depths.CHOSEN)
     assert {row.training for row in chosen} == {"threshold", "graded", "per-stage"}  # the others decide no depth
     for stream in STREAMS:
-        assert [at(chosen, training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
+        assert [chosen.only(training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
     searched = table.select(quantity=hybrid_depths.BEST)
     assert {row.case for row in searched} == {STREAMS[0]} and list(searched.column("mean")) == [3.0, 2.0]
     assert "in 3 development runs" in hybrid_depths.caption(table)
@@ -164,8 +159,8 @@ def predicted(pair: PairRecord) -> bool:
 def test_scores_benefits_and_pairs(recorded):
     table = hybrid_scores.compute(None)
     points = table.select(quantity=hybrid_scores.BENEFIT)
-    assert len(points) == 6 and at(points, x=0.1).mean == 0.5 and at(points, x=0.1).trials == 3
-    estimate = at(table, quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
+    assert len(points) == 6 and points.only(x=0.1).mean == 0.5 and points.only(x=0.1).trials == 3
+    estimate = table.only(quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
     assert estimate == pytest.approx(np.corrcoef(points.column("x"), points.column("mean"))[0, 1], rel=1e-12)
     pairs = [entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord)]
     drawn = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.KEPT)
@@ -229,7 +224,7 @@ def test_chances_of_correlations_are_chances(monkeypatch):
 
 def test_updates_and_the_law_beside_them(recorded):
     table = magnitude_forgetting.compute(None)
-    row = at(table, quantity="forgetting", training="frozen", case="split digits")
+    row = table.only(quantity="forgetting", training="frozen", case="split digits")
     ratios = [(2.0**2 + (2 + unit) ** 2) / (1.0 + (2 + unit) ** 2) for unit in range(UNITS)]
     assert row.x == pytest.approx(np.mean(ratios), rel=1e-12)
     assert row.mean == pytest.approx(np.mean([recorded["split digits", "frozen", unit].metric("forgetting") for unit in range(UNITS)]), abs=1e-15)
@@ -255,8 +250,8 @@ def test_pictures(recorded, module):
 
 
 def test_there_is_no_figure_without_records(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_records, "RECORDS", tmp_path)
-    assert study_records.confirmed_files() == {} and study_records.figure({}, lambda sources: 1 / 0) is None
+    monkeypatch.setattr(studies, "RECORDS", tmp_path)
+    assert studies.confirmed_files() == {} and studies.figure({}, size=lambda: 1 / 0) is None
     path = tmp_path / "hybrid_digits.jsonl"
     path.write_text("")
-    assert study_records.figure(study_records.confirmed_files(), lambda sources: sources)[0] == path
+    assert studies.figure(studies.confirmed_files(), "T.", None, None, None, size=lambda: (1, 1)).sources[0] == path

@@ -7,7 +7,6 @@ point is caught with probability .998. Seeds are fixed, so a pass stays one.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import replace
@@ -16,36 +15,14 @@ import numpy as np
 import pytest
 
 from figures import interval_coverage, phase_diagrams
-from figures.draw import binomial_interval
+from figures.kit import MARK, SIMULATION, THEORY, Table, binomial_interval
+from figures.kit.maps import winner
 from figures.registry import discover
-from figures.sampling import Sampler
-from figures.style import canvas_with_caption, style
-from figures.table import MARK, SIMULATION, THEORY, Table
-from simulate.runs import RunStore
-from theory import Task, TaskSequence, expanding, expected_errors, frozen, initialized
+from theory import Task, TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors
 from theory.regions import frozen_wins
 
 FIGURES = discover()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Return the table of a figure; each is computed once."""
-    store = RunStore(tmp_path_factory.mktemp("points"))
-    return functools.cache(lambda name: FIGURES[name].compute(Sampler(name, FIGURES[name].quick_trials, store)))
-
-
-def at(table: Table, **values):
-    """The only row with these values."""
-    (row,) = table.select(**values).rows
-    return row
-
-
-def two_tasks(p, p_1, p_2, n, sigma, u, q, d_q, train_shared):
-    """The paper's setting with u_2 = u_1 and q_2 - q_1 orthogonal to q_1, written anew."""
-    gram = {"shared": [[u, u], [u, u]], "specific": [[q, q], [q, q + d_q]]}
-    return expanding(p, (p_1, p_2 - p_1), n, sigma, gram=gram, train_shared=train_shared)
 
 
 def assert_points(table: Table, points: int, exact=None, slack=0.0) -> None:
@@ -73,13 +50,13 @@ def _plane_rows(table, name):
 
 
 @pytest.mark.parametrize("name", PLANES)
-def test_phase_diagrams_show_the_law_and_the_closed_conditions(made, name):
+def test_phase_diagrams_show_the_law_and_the_closed_conditions(made, name, paper):
     places = _plane_rows(made("phase_diagrams"), name)
     plane = phase_diagrams.PLANES[name]
     wins = [bool(frozen_wins("forgetting", **plane.case(x, y))) for x, y, _ in places]
     assert 0.05 < np.mean(wins) < 0.95
     for (x, y, value), won in zip(places, wins, strict=True):
-        trained, kept = (expected_errors(two_tasks(*PLANES[name](x, y), train_shared)).forgetting() for train_shared in (True, False))
+        trained, kept = (expected_errors(paper(*PLANES[name](x, y), train_shared)).forgetting() for train_shared in (True, False))
         assert value == pytest.approx(trained - kept, rel=1e-9, abs=1e-9)
         assert abs(value) < 1e-12 or (value > 0) == won
 
@@ -107,15 +84,15 @@ def test_simulated_winners_agree_with_the_law(made):
     table, shown = made("phase_diagrams"), {"frozen": 0, "initialized": 0, "undecided": 0}
     assert_points(table, sum(len(plane.simulated) for plane in phase_diagrams.PLANES.values()))
     for row in table.select(kind=SIMULATION):
-        exact = at(table, kind=THEORY, quantity=row.quantity, case=row.case, x=row.x).mean
-        found = phase_diagrams.winner(row.mean, row.stderr)
+        exact = table.only(kind=THEORY, quantity=row.quantity, case=row.case, x=row.x).mean
+        found = winner(row.mean, row.stderr)
         shown[found] += 1
         assert found == "undecided" or found == ("frozen" if exact > 0 else "initialized")
     assert shown["frozen"] >= 10 and shown["initialized"] >= 10
 
 
 def test_a_winner_needs_the_confidence_that_the_caption_states():
-    assert [phase_diagrams.winner(mean, 1.0) for mean in (3.28, 3.30, -3.28, -3.30)] == ["undecided", "frozen", "undecided", "initialized"]
+    assert [winner(mean, 1.0) for mean in (3.28, 3.30, -3.28, -3.30)] == ["undecided", "frozen", "undecided", "initialized"]
 
 
 def test_trainable_fraction_runs_from_frozen_to_initialized(made):
@@ -127,7 +104,7 @@ def test_trainable_fraction_runs_from_frozen_to_initialized(made):
         curve = table.select(kind=THEORY, quantity=criterion, case=f"u_11={square:g}")
         arguments = {"samples": (12, 20), "noise": 0.3, "gram": {"shared": np.full((2, 2), square), "specific": [[2.0, 2.0], [2.0, 2.25]]}}
         for training, trained in ((frozen, 0), (initialized, 60)):
-            assert at(curve, x=trained).mean == pytest.approx(
+            assert curve.only(x=trained).mean == pytest.approx(
                 getattr(expected_errors(training({"shared": 60, "specific": 30}, **arguments)), pick)()
             )
         part = {b: np.asarray(arguments["gram"]["shared"]) * d / 60 for b, d in (("kept", 37), ("moved", 23))}
@@ -138,9 +115,9 @@ def test_trainable_fraction_runs_from_frozen_to_initialized(made):
             gram={**part, "specific": arguments["gram"]["specific"]},
             keep=("kept",),
         )
-        assert at(curve, x=23).mean == pytest.approx(getattr(expected_errors(seq), pick)(), rel=1e-12)
-        mark = at(table, kind=MARK, quantity=criterion, case=f"u_11={square:g}")
-        assert mark.mean == curve.column("mean").min() == at(curve, x=mark.x).mean and 0 < mark.x < 60
+        assert curve.only(x=23).mean == pytest.approx(getattr(expected_errors(seq), pick)(), rel=1e-12)
+        mark = table.only(kind=MARK, quantity=criterion, case=f"u_11={square:g}")
+        assert mark.mean == curve.column("mean").min() == curve.only(x=mark.x).mean and 0 < mark.x < 60
 
 
 def weighted(weight):
@@ -164,9 +141,9 @@ def test_step_weights_join_the_exact_ends(made):
             law = expected_errors(training({"shared": 30, "specific": 40}, (10, 20), (0.3, 0.5), **truths))
             assert set(table.select(quantity=f"{criterion}, end", training=name, kind=THEORY).column("mean")) == {getattr(law, criterion)()}
         ends = {name: table.select(quantity=f"{criterion}, end", training=name).rows[0].mean for name in ("frozen", "initialized")}
-        mark = at(table, kind=MARK, quantity=criterion)
+        mark = table.only(kind=MARK, quantity=criterion)
         assert mark.mean <= curve.column("mean").min() < min(ends.values()) and 2 < mark.x < 8
-        assert at(curve, x=1.0).mean == pytest.approx(ends["initialized"], rel=1e-9)
+        assert curve.only(x=1.0).mean == pytest.approx(ends["initialized"], rel=1e-9)
 
 
 def test_simulated_weights_follow_the_approximation_and_beat_both_ends(made):
@@ -178,26 +155,26 @@ def test_simulated_weights_follow_the_approximation_and_beat_both_ends(made):
     exact = {row.x: row.mean for row in forgetting.select(kind=THEORY)}
     assert all(abs(row.mean - exact[row.x]) < 5 * row.stderr + 0.04 for row in forgetting.select(kind=SIMULATION))
     for training, criterion in itertools.product(("frozen", "initialized"), ("deviation", "forgetting", "generalization")):
-        gain = at(table, kind=SIMULATION, quantity=f"{criterion}, gain", training=training)
+        gain = table.only(kind=SIMULATION, quantity=f"{criterion}, gain", training=training)
         assert gain.mean > 5 * gain.stderr
 
 
-def test_forgetting_is_a_parabola_in_the_scale_and_the_star_its_minimum(made):
+def test_forgetting_is_a_parabola_in_the_scale_and_the_star_its_minimum(made, paper):
     table = made("update_scale")
     assert_points(table, 2 * 2 * 11)
     for training in ("frozen", "initialized"):
         curve = table.select(kind=THEORY, quantity="forgetting", training=training)
         second = np.diff(curve.column("mean"), 2)
         assert np.ptp(second) < 1e-9 and second[0] > 0
-        mark = at(table, kind=MARK, quantity="forgetting", training=training)
+        mark = table.only(kind=MARK, quantity="forgetting", training=training)
         assert mark.mean <= curve.column("mean").min() and abs(mark.x - curve.column("x")[np.argmin(curve.column("mean"))]) <= 0.01
-        seq = two_tasks(20, 30, 40, (15, 18), (0.3, 0.3), 0.5, 2.0, 0.5, training == "initialized")
-        assert at(curve, x=1.0).mean == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
+        seq = paper(20, 30, 40, (15, 18), (0.3, 0.3), 0.5, 2.0, 0.5, training == "initialized")
+        assert curve.only(x=1.0).mean == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
         by_size = table.select(kind=THEORY, quantity="forgetting by magnitude", training=training)
         full = expected_errors(seq).update_magnitude[-1]
         assert by_size.column("x") == pytest.approx(full * curve.column("x") ** 2, rel=1e-9, abs=1e-15)
         assert np.array_equal(by_size.column("mean"), curve.column("mean"))
-        mark_by_size = at(table, kind=MARK, quantity="forgetting by magnitude", training=training)
+        mark_by_size = table.only(kind=MARK, quantity="forgetting by magnitude", training=training)
         assert mark_by_size.x == pytest.approx(full * mark.x**2, rel=1e-9)
 
 
@@ -219,10 +196,10 @@ def test_schedules_are_all_there_and_the_best_is_least(made):
         rows = table.select(kind=THEORY, quantity=criterion, case=scenario)
         for tasks in (2, 3, 5, 8):
             every = rows.select(training="every schedule", x=tasks).column("mean")
-            assert len(every) == 2 ** (tasks - 1) and at(rows, training="best", x=tasks).mean == every.min()
+            assert len(every) == 2 ** (tasks - 1) and rows.only(training="best", x=tasks).mean == every.min()
         value = {t: getattr(schedule(scenario, kept, 5), criterion)() for t, kept in (("frozen", {1, 2, 3, 4}), ("initialized", set()))}
         for training, exact in value.items():
-            assert at(rows, training=training, x=5).mean == pytest.approx(exact, rel=1e-12)
+            assert rows.only(training=training, x=5).mean == pytest.approx(exact, rel=1e-12)
         subsets = [set(s) for r in range(5) for s in itertools.combinations(range(1, 5), r)]
         values = sorted(getattr(schedule(scenario, kept, 5), criterion)() for kept in subsets)
         assert sorted(rows.select(training="every schedule", x=5).column("mean")) == pytest.approx(values, rel=1e-12)
@@ -233,7 +210,7 @@ def test_simulated_schedules_and_the_rule(made):
     table = made("schedules")
     assert_points(table.select(lambda row: row.training in ("frozen", "initialized")), 2 * 2 * 2 * 4)
     for row in table.select(lambda row: row.training.startswith("hybrid")):
-        assert row.mean + 5 * row.stderr > at(table, kind=THEORY, quantity=row.quantity, case=row.case, training="best", x=row.x).mean
+        assert row.mean + 5 * row.stderr > table.only(kind=THEORY, quantity=row.quantity, case=row.case, training="best", x=row.x).mean
 
 
 def constrained(distance, m):
@@ -251,10 +228,10 @@ def test_replay_curves_are_the_law_and_change_direction(made):
     table = made("replay")
     assert_points(table, 4 * 7 + 4 * 9)
     for distance, m in itertools.product((0.0, 0.5, 1.0, 2.0), (0, 7, 30)):
-        assert at(table, kind=THEORY, case=f"d_w={distance:g}", x=m).mean == pytest.approx(constrained(distance, m), rel=1e-9)
+        assert table.only(kind=THEORY, case=f"d_w={distance:g}", x=m).mean == pytest.approx(constrained(distance, m), rel=1e-9)
     for cosine, k in itertools.product((1.0, 0.75, 0.5, 0.0), (0, 5, 16)):
-        assert at(table, kind=THEORY, case=f"cosine={cosine:g}", x=k).mean == pytest.approx(replayed(cosine, k), rel=1e-9)
-        joint = at(table, kind=MARK, case=f"cosine={cosine:g}")
+        assert table.only(kind=THEORY, case=f"cosine={cosine:g}", x=k).mean == pytest.approx(replayed(cosine, k), rel=1e-9)
+        joint = table.only(kind=MARK, case=f"cosine={cosine:g}")
         assert joint.x == 16 and joint.mean == pytest.approx(replayed(cosine, 16), rel=1e-9)
     changes = {case: np.diff(table.select(kind=THEORY, case=case).column("mean")) for case in ("d_w=0", "d_w=2", "cosine=1", "cosine=0")}
     assert np.all(changes["d_w=0"][:24] < 0) and changes["d_w=0"].sum() < -0.01  # the last samples bring more noise than they save
@@ -262,21 +239,21 @@ def test_replay_curves_are_the_law_and_change_direction(made):
     assert np.all(changes["d_w=2"] > 0) and np.all(changes["cosine=0"] > 0)
 
 
-def test_fluctuations_are_exact_and_fall_with_the_size(made):
+def test_fluctuations_are_exact_and_fall_with_the_size(made, paper):
     table = made("fluctuations")
     assert_points(table, 13 + 11 + 5)
     means = table.select(kind=THEORY, quantity="deviation")
     for n_2 in (2, 20, 52):
-        assert at(means, x=n_2).mean == pytest.approx(
-            expected_errors(two_tasks(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, True)).deviation(), rel=1e-9
+        assert means.only(x=n_2).mean == pytest.approx(
+            expected_errors(paper(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, True)).deviation(), rel=1e-9
         )
     ratios = table.select(kind=THEORY, quantity="relative standard deviation").column("mean")
     assert np.allclose(ratios[:-1] / ratios[1:], math.sqrt(2), rtol=0.06)
     assert table.select(kind=SIMULATION, quantity="standard deviation").column("moment_order").min() > 8
     within = []
     for row in table.select(quantity="single run"):
-        spread = at(table, kind=THEORY, quantity="standard deviation", x=row.x).mean
-        within.append(abs(row.mean - at(means, x=row.x).mean) < spread)
+        spread = table.only(kind=THEORY, quantity="standard deviation", x=row.x).mean
+        within.append(abs(row.mean - means.only(x=row.x).mean) < spread)
     assert 0.6 < np.mean(within) < 0.85  # 68 % if normal, more with heavy tails; 325 runs
 
 
@@ -285,9 +262,9 @@ def test_coverage_near_the_pole(made):
     table = made("interval_coverage")
     law, sampled = (table.select(training=name) for name in ("chi-square law", "sampler"))
     for row in sampled:
-        other = at(law, x=row.x)
+        other = law.only(x=row.x)
         assert abs(row.mean - other.mean) < 5 * math.hypot(other.stderr, math.sqrt(other.mean * (1 - other.mean) / row.trials))
-    assert 0.68 < at(law, x=2).mean < 0.84
+    assert 0.68 < law.only(x=2).mean < 0.84
     assert all(abs(row.mean - 0.95) < 0.04 for row in law if row.x >= 8)
     errors = np.array([[1.0, 3.0] * 50, [9.0, 11.0] * 50])
     assert [interval_coverage.covers(errors, mean) for mean in (2.0, 2.19, 2.21, 10.0)] == [1, 1, 0, 1]
@@ -295,19 +272,19 @@ def test_coverage_near_the_pole(made):
     assert (low, high) == pytest.approx((0.7082, 0.8733), abs=2e-4)  # Clopper-Pearson, from tables
 
 
-def test_feature_laws_against_the_exact_law(made):
+def test_feature_laws_against_the_exact_law(made, paper):
     """Normal features lie on the law; correlated ones do not (the figure's message), by more than 5 standard errors in sum."""
     table = made("feature_laws")
     for training in ("frozen", "initialized"):
         for n_2 in (2, 17, 32):
-            seq = two_tasks(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, training == "initialized")
-            assert at(table, kind=THEORY, training=training, x=n_2).mean == pytest.approx(expected_errors(seq).deviation(), rel=1e-12)
+            seq = paper(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, training == "initialized")
+            assert table.only(kind=THEORY, training=training, x=n_2).mean == pytest.approx(expected_errors(seq).deviation(), rel=1e-12)
         curve = {row.x: row.mean for row in table.select(kind=THEORY, training=training)}
         assert_points(table.select(training=training, case="normal", quantity="deviation"), 5, exact=curve)
         assert_points(table.select(training=training, case="Rademacher", quantity="deviation"), 5, exact=curve, slack=0.05)
         for law in ("normal", "Rademacher", "Student t", "correlated"):
             for ratio in table.select(training=training, case=law, quantity="relative difference"):
-                row = at(table, training=training, case=law, quantity="deviation", x=ratio.x)
+                row = table.only(training=training, case=law, quantity="deviation", x=ratio.x)
                 assert ratio.mean == pytest.approx(100 * (row.mean / curve[row.x] - 1)) and ratio.stderr == pytest.approx(
                     100 * row.stderr / curve[row.x]
                 )
@@ -323,18 +300,15 @@ def test_feature_laws_against_the_exact_law(made):
 
 
 @pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage"])
-def test_pictures_show_their_table(made, name):
+def test_pictures_show_their_table(made, drawn, name):
     """Every simulated value is a drawn point, and every caption names the trials."""
-    figure, table = FIGURES[name], made(name)
-    with style():
-        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
-        figure.draw(table, canvas)
-    drawn = {
+    table = made(name)
+    shown = {
         (float(x), round(float(y), 9))
-        for ax in canvas.axes
+        for ax in drawn(name).axes
         for line in ax.lines
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     }
     for row in table.select(kind=SIMULATION):
-        assert (row.x, round(float(row.case.split("=")[1]) if name == "phase_diagrams" else row.mean, 9)) in drawn
-    assert f"{max(row.trials for row in table.select(kind=SIMULATION)):,}" in figure.caption(table)
+        assert (row.x, round(float(row.case.split("=")[1]) if name == "phase_diagrams" else row.mean, 9)) in shown
+    assert f"{max(row.trials for row in table.select(kind=SIMULATION)):,}" in FIGURES[name].caption(table)

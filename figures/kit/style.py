@@ -51,6 +51,7 @@ class Look:
 # Blue and orange are as far apart in grey as for the colour-blind.
 FROZEN = Look("#00487C", "-", "o")
 INITIALIZED = Look("#E07B00", (0, (5, 1.8)), "s")
+TRAININGS = {"frozen": FROZEN, "initialized": INITIALIZED}
 THIRD = Look("#5A9E6F", (0, (1, 1.2)), "D")
 PLAIN = Look("#2B2B2B", "-", "o")
 # One experiment at rising distances of its truths, dark to light.

@@ -6,12 +6,14 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from figures.sampling import Simulated
 from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from figures.kit.sampling import Simulated
 
 THEORY, SIMULATION, MARK, MEASURED = "theory", "simulation", "mark", "measured"
 
@@ -78,45 +80,51 @@ class Table:
     def add_point(self, quantity: str, training: str, x_name: str, x: float, simulated: Simulated | None, case: str = "") -> None:
         """Add a simulated value; None, where the variance is infinite, adds nothing."""
         if simulated is not None:
-            self.rows.append(
-                Row(
-                    SIMULATION, quantity, training, case, x_name, x, simulated.mean, simulated.stderr, simulated.trials,
-                    simulated.moment_order, "simulate",
-                )
-            )  # fmt: skip
+            found = simulated.mean, simulated.stderr, simulated.trials, simulated.moment_order
+            self.rows.append(Row(SIMULATION, quantity, training, case, x_name, x, *found, "simulate"))
 
     def add_measured(self, quantity: str, training: str, x_name: str, x: float, values: Any, source: str, case: str = "") -> None:
         """Add the mean of ``values``, one of each trained network; its standard error too if there are several."""
         values = np.asarray(values, dtype=float)
         stderr = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-        self.rows.append(
-            Row(MEASURED, quantity, training, case, x_name, float(x), float(values.mean()), stderr, len(values), source=source)
-        )  # fmt: skip
+        mean, count = float(values.mean()), len(values)
+        self.rows.append(Row(MEASURED, quantity, training, case, x_name, float(x), mean, stderr, count, source=source))
 
     def add_mark(self, quantity: str, training: str, x_name: str, x: float, mean: float, source: str, case: str = "") -> None:
         """Add a single value that is marked."""
         self.rows.append(Row(MARK, quantity, training, case, x_name, float(x), float(mean), source=source))
 
     def select(self, keep: Callable[[Row], bool] | None = None, **values: Any) -> Table:
-        """Return the rows whose fields have the given ``values`` and for which ``keep`` is true."""
-        return Table([row for row in self.rows if all(getattr(row, k) == v for k, v in values.items()) and (keep is None or keep(row))])
+        """Return the rows whose fields have the given ``values``, one of them if it is a tuple, and for which ``keep`` is true."""
+        wanted = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
+        fitting = (row for row in self.rows if all(getattr(row, name) in value for name, value in wanted.items()))
+        return Table([row for row in fitting if keep is None or keep(row)])
+
+    def only(self, **values: Any) -> Row:
+        """Return the only row whose fields have these values."""
+        (row,) = self.select(**values)
+        return row
+
+    def cases(self, **values: Any) -> list[str]:
+        """Return the cases of such rows, in their order."""
+        return list(dict.fromkeys(row.case for row in self.select(**values)))
 
     def column(self, name: str) -> np.ndarray:
         """Return a numeric column; missing entries are NaN."""
         return np.array([getattr(row, name) for row in self.rows], dtype=float)
 
-    def trials(self) -> int:
-        """Return the number of trials of every simulated point.
+    def trials(self, kind: str = SIMULATION) -> int:
+        """Return the number of trials or runs of every row of a kind.
 
         Raises
         ------
         InputError
-            If there is none, or if points differ in it, so that no single number describes the figure.
+            If there is none, or if rows differ in it, so that no single number describes the figure.
         """
-        counts = {row.trials for row in self.rows if row.kind == SIMULATION}
+        counts = {row.trials for row in self.rows if row.kind == kind}
         if len(counts) != 1:
             raise InputError(
-                f"the simulated points have {sorted(counts)} trials; a caption needs one number, so simulate all with the same"
+                f"the rows of {kind} have {sorted(counts)} trials; a caption needs one number, so make all with the same"
             )
         return counts.pop()
 

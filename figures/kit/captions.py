@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from figures.draw import LEVEL
-from figures.sampling import TRUSTED
-from figures.table import SIMULATION, Table
-from simulate.evidence import upper_quantile
+from figures.kit.intervals import LEVEL, NORMAL, student_quantile
+from figures.kit.sampling import TRUSTED
+from figures.kit.table import MEASURED, SIMULATION, Table
 
 _LETTERS = {
     "p": "p", "p_1": "p_1", "p_2": "p_2", "n_1": "n_1", "n_2": "n_2", "sigma_1": r"\sigma_1", "sigma_2": r"\sigma_2",
@@ -17,10 +16,9 @@ _LETTERS = {
 
 def simulation_sentence(table: Table) -> str:
     """Say what the points and their intervals are."""
-    z = upper_quantile((1 - LEVEL) / 2)
     text = (
         f"Points: simulation, means of {table.trials():,} independent trials; bars: normal {100 * LEVEL:.0f}\u00a0% intervals of the mean "
-        f"($\\pm${z:.2f} standard errors; about one in twenty misses a curve that is right)."
+        f"($\\pm${NORMAL:.2f} standard errors; about one in twenty misses a curve that is right)."
     )
     if any(row.kind == SIMULATION and row.moment_order <= TRUSTED for row in table):
         text += (
@@ -34,3 +32,16 @@ def experiment_sentence(case: Mapping[str, float]) -> str:
     """List the parameters of a two-task case in the paper's letters."""
     values = ", ".join(f"${_LETTERS[name]}={value:g}$" for name, value in case.items() if name in _LETTERS)
     return f"Experiment: {values}."
+
+
+def runs_sentence(table: Table, unit: str) -> str:
+    """Say how many runs stand behind the measured rows and what their intervals are.
+
+    Raises
+    ------
+    InputError
+        If rows differ in it, so that no single number describes the figure.
+    """
+    count = table.trials(MEASURED)
+    errors = f"$\\pm${student_quantile(count):.2f} standard errors"
+    return f"Means of {count} runs, {unit}; bars: Student 95\u00a0% intervals of the mean ({errors})."

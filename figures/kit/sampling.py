@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 import simulate as simulate_package
 import theory as theory_package
+from figures.kit.table import Table
 from simulate import simulate
 from simulate.keys import code_fingerprint, run_key, sequence_key
 from simulate.runs import RunStore
@@ -31,6 +33,12 @@ class Simulated:
     trials: int
     moment_order: float
 
+    @classmethod
+    def share(cls, count: int, trials: int, moment_order: float) -> Simulated:
+        """Return the share ``count`` of ``trials``."""
+        share = count / trials
+        return cls(share, math.sqrt(max(share * (1 - share), 1 / trials) / trials), trials, moment_order)
+
 
 @dataclass(frozen=True)
 class Point:
@@ -46,12 +54,16 @@ class Point:
         Two of the names: their paired difference is estimated too, under the name "first - second".
     method : {"direct", "reduced"}
         Of `simulate.simulate`; "reduced" has no paired differences.
+    x, case : float, str
+        Its place in the figure, for `Sampler.add`.
     """
 
     sequences: Mapping[str, TaskSequence]
     targets: Sequence[str]
     difference: tuple[str, str] | None = None
     method: str = "direct"
+    x: float = math.nan
+    case: str = ""
 
 
 class Sampler:
@@ -70,7 +82,23 @@ class Sampler:
     def __init__(self, figure: str, trials: int, store: RunStore) -> None:
         self.figure, self.trials, self.store = figure, trials, store
         self._code = sampler_code()
-        self._next = 0
+        self._next = self._next_stored = 0
+
+    def add(self, table: Table, x_name: str, points: Sequence[Point]) -> None:
+        """Simulate points and add a row for each of their estimates."""
+        for point, found in zip(points, self.run(points), strict=True):
+            for (training, quantity), simulated in found.items():
+                table.add_point(quantity, training, x_name, point.x, simulated, point.case)
+
+    def add_paired(
+        self, table: Table, x_name: str, sequences: Mapping[float, TaskSequence], targets: Iterable[str], training: str, case: str = ""
+    ) -> None:
+        """Simulate a curve as a single point, so that all its places learn from the same draws, and add its rows."""
+        named, targets = {f"{x:g}": seq for x, seq in sequences.items()}, tuple(targets)
+        (found,) = self.run([Point(named, targets)])
+        for x in sequences:
+            for target in targets:
+                table.add_point(target, training, x_name, x, found[f"{x:g}", target], case)
 
     def run(self, points: Sequence[Point]) -> list[dict[tuple[str, str], Simulated | None]]:
         """Return the estimates of every point, by (name, target); None where the variance is infinite."""
@@ -105,6 +133,24 @@ class Sampler:
             runs[_joint_name(point)] = runs[left] - runs[right]
         estimates = [(name, target, runs[name].estimate(target)) for name, target in wanted]
         return [[name, target, estimate.mean, estimate.stderr] for name, target, estimate in estimates]
+
+    def stored(self, description: Mapping[str, Any], source: str, compute: Callable[[tuple[int, ...], int], Any]) -> Any:
+        """Return what ``compute`` finds for simulated values of any kind, kept like the points.
+
+        Parameters
+        ----------
+        description : mapping
+            JSON values that tell the run from others of the figure.
+        source : str
+            File in which ``compute`` stands.
+        compute : callable
+            Maps seed and number of trials to a JSON value; every run has a seed of its own, apart from those of points.
+        """
+        seed = (crc32(self.figure.encode()), 1, self._next_stored)
+        self._next_stored += 1
+        own = code_fingerprint([Path(source), Path(simulate_package.__file__).parent / "hybrid.py"])
+        key = run_key({"figure": self.figure, "run": description, "trials": self.trials, "seed": seed, "code": own}, self._code)
+        return self.store.get_or_compute(key, lambda: compute(seed, self.trials))
 
 
 def sampler_code() -> str:

@@ -1,0 +1,125 @@
+"""The maker of figures with curves: a panel says which rows of the table it shows, and how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from figures.kit.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, reference, star
+from figures.kit.style import Look
+from figures.kit.table import Row, Table
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve with its simulated points.
+
+    Parameters
+    ----------
+    look : Look
+    label : str
+        In the legend; empty for none.
+    rows : mapping
+        Values of fields by which `Table.select` finds its rows among the panel's.
+    """
+
+    look: Look
+    label: str
+    rows: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Axes with curves.
+
+    Parameters
+    ----------
+    title : str
+        Stands after the panel's letter; without a title there is no letter either.
+    lines : sequence of Line
+    rows : mapping
+        Values of fields that all rows of the panel have.
+    keep : callable, optional
+        A condition on them that is no equality.
+    stars : str or None
+        Words of the legend for the marked values; None: they are not drawn.
+    zero : bool
+        Whether to draw a line at 0.
+    ticks : sequence of number
+        Of the horizontal axis, which is logarithmic then.
+    legend : mapping or None
+        Options of the legend; None for none.
+    axes : mapping
+        Options of ``Axes.set``: labels, scales, limits.
+    finish : callable, optional
+        Draws what this figure alone has; gets the axes and the whole table.
+    """
+
+    title: str
+    lines: Sequence[Line]
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    keep: Callable[[Row], bool] | None = None
+    stars: str | None = None
+    zero: bool = False
+    ticks: Sequence[float] = ()
+    legend: Mapping[str, Any] | None = None
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    finish: Callable[[Axes, Table], None] | None = None
+
+    def draw(self, ax: Axes, table: Table) -> None:
+        """Draw the rows that belong here."""
+        own = table.select(self.keep, **self.rows)
+        for line in self.lines:
+            rows = own.select(**line.rows)
+            curve(ax, rows, line.look)
+            points(ax, rows, line.look)
+        if self.stars is not None:
+            marks(ax, own)
+        if self.zero:
+            reference(ax, 0)
+        if self.ticks:
+            plain_log_ticks(ax, self.ticks)
+        ax.set(**self.axes)
+        if self.finish:
+            self.finish(ax, table)
+        if self.legend is not None:
+            ax.legend(handles=[*legend_entries(self.lines), *([star(self.stars)] if self.stars else [])], **self.legend)
+
+
+def legend_entries(lines: Sequence[Line]) -> list:
+    """Return the legend's entries of the lines that have words for it."""
+    return [entry(line.look, line.label) for line in lines if line.label]
+
+
+def by_training(looks: Mapping[str, Look], **rows: Any) -> list[Line]:
+    """Return a line for each training."""
+    return [Line(look, f"{name} training", {"training": name, **rows}) for name, look in looks.items()]
+
+
+def curves(*panels: Panel, legend: Mapping[str, Any] | None = None, **grid: Any) -> Callable[[Table, Canvas], None]:
+    """Return the drawing of panels, lettered in the order of rows.
+
+    Parameters
+    ----------
+    panels : Panel
+    legend : mapping, optional
+        Options of a legend of the first panel's lines above all of them.
+    grid : object
+        Options of ``Figure.subplots``; one row by default.
+    """
+
+    def draw(table: Table, canvas: Canvas) -> None:
+        axes = canvas.subplots(**({"ncols": len(panels)} | grid), squeeze=False).ravel()
+        letters = iter("abcdefgh")
+        for ax, panel in zip(axes, panels, strict=True):
+            panel.draw(ax, table)
+            if panel.title:
+                panel_letter(ax, next(letters), panel.title)
+        if legend is not None:
+            canvas.legend(handles=legend_entries(panels[0].lines), loc="outside upper center", **legend)
+
+    return draw

@@ -1,0 +1,91 @@
+"""Drawing of table rows: curves of theory, simulated and measured points with intervals, marked values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from figures.kit.intervals import half_width, normal_half
+from figures.kit.sampling import TRUSTED
+from figures.kit.style import FAINT, MARKED, POLE, Look
+from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
+
+_POINT = 3.6
+_BARS = {"markersize": _POINT, "capsize": 2.0, "elinewidth": 1.0, "capthick": 1.0, "markeredgewidth": 0.9, "zorder": 3}
+_STAR = {"linestyle": "none", "marker": "*", "markersize": 11, "color": MARKED, "markeredgecolor": "white"}
+
+
+def curve(ax: Axes, table: Table, look: Look, **options: Any) -> None:
+    """Draw the theory rows as a line; NaN leaves a gap."""
+    rows = table.select(kind=THEORY)
+    ax.plot(rows.column("x"), rows.column("mean"), **{"color": look.colour, "linestyle": look.line, "zorder": 2} | options)
+
+
+def points(ax: Axes, table: Table, look: Look) -> None:
+    """Draw the simulated rows with their intervals; hollow where the fourth moment is infinite."""
+    simulated = table.select(kind=SIMULATION)
+    for trusted, face in ((True, look.colour), (False, "white")):
+        rows = simulated.select(lambda row, trusted=trusted: (row.moment_order > TRUSTED) == trusted)
+        x, mean = rows.column("x"), rows.column("mean")
+        ax.errorbar(x, mean, normal_half(rows), fmt=look.marker, color=look.colour, markerfacecolor=face, **_BARS)
+
+
+def measured(ax: Axes, table: Table, look: Look, shift: float = 0.0, **options: Any) -> None:
+    """Draw the measured rows with their Student intervals, joined by the look's line."""
+    rows = table.select(kind=MEASURED)
+    x, mean = rows.column("x") + shift, rows.column("mean")
+    ax.errorbar(x, mean, half_width(rows), color=look.colour, linestyle=look.line, marker=look.marker, **_BARS | options)
+
+
+def marks(ax: Axes, table: Table) -> None:
+    """Draw the marked values as stars."""
+    rows = table.select(kind=MARK)
+    ax.plot(rows.column("x"), rows.column("mean"), zorder=4, **_STAR)
+
+
+def reference(ax: Axes, height: float = 0.0, **options: Any) -> None:
+    """Draw a faint horizontal line."""
+    ax.axhline(height, **{"color": FAINT, "linewidth": 0.8, "zorder": 1} | options)
+
+
+def vertical(ax: Axes, place: float = 0.0, **options: Any) -> None:
+    """Draw a faint vertical line."""
+    ax.axvline(place, **{"color": FAINT, "linewidth": 0.8, "zorder": 0} | options)
+
+
+def strip(ax: Axes, centre: float, label: str = "", **options: Any) -> None:
+    """Shade the interpolation threshold, where the expectation is infinite, and name it above the axes."""
+    ax.axvspan(centre - 1, centre + 1, **{"color": POLE, "linewidth": 0, "zorder": 0} | options)
+    if label:
+        ax.text(centre, 1.01, label, transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=9)
+
+
+def entry(look: Look, label: str) -> Line2D:
+    """Return a legend entry with the line and the marker of a series."""
+    return Line2D([], [], color=look.colour, linestyle=look.line, marker=look.marker, markersize=_POINT, label=label)
+
+
+def star(label: str) -> Line2D:
+    """Return a legend entry of marked values."""
+    return Line2D([], [], label=label, **_STAR)
+
+
+def ticks(axis: Any, values: Mapping[float, str] | Iterable[float]) -> None:
+    """Label an axis at ``values`` only, with their words or as numbers."""
+    named = values if isinstance(values, Mapping) else {value: f"{value:g}" for value in values}
+    axis.set_ticks(list(named), labels=list(named.values()))
+    axis.set_ticks([], minor=True)
+
+
+def plain_log_ticks(ax: Axes, values: Mapping[float, str] | Iterable[float]) -> None:
+    """Make the horizontal axis logarithmic, labelled at ``values`` only."""
+    ax.set_xscale("log")
+    ticks(ax.xaxis, values)
+
+
+def panel_letter(ax: Axes, letter: str, title: str) -> None:
+    """Write the panel's letter and title at its upper left."""
+    ax.set_title(f"({letter}) {title}", loc="left")

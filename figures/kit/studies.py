@@ -1,0 +1,208 @@
+"""Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from deep.records import read_records
+from deep.studies.design import AS_RATE, BASELINES, CONFIRM, Preset
+from deep.studies.effects import UnitEffects
+from deep.studies.pair_records import PairRecord
+from deep.studies.presets import PRESETS
+from deep.studies.records import StudyRun
+from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
+from figures.kit.captions import runs_sentence
+from figures.kit.draw import panel_letter
+from figures.kit.forests import forest
+from figures.kit.intervals import half_width
+from figures.kit.records import DEEP, READERS, RECORDS
+from figures.kit.sampling import Sampler
+from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, THIRD, Look
+from figures.kit.table import MARK, MEASURED, Table
+from figures.registry import Figure
+
+STUDIES = DEEP / "studies"
+CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pair_records", "presets", "records", "statistics")))
+BASE, *_ = BASELINES  # what the others are compared with
+LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
+    "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "<"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
+}  # fmt: skip
+COLUMNS = 3
+DIFFERENCE, ITSELF, VERDICT = "minus initialized", "itself", "verdict"
+LINES = {arm: float(place) for place, arm in enumerate(name for name in LOOKS if name != BASE)}  # from the top
+_CONTROL = 0.3  # of a line, below its rule
+_MARKS = {SUPPORTED: ("*", 8), WORSE: ("x", 4.5)}
+
+
+def confirmed_files() -> dict[str, Path]:
+    """Files of confirmed studies, by preset; those that were recorded."""
+    return _present("hybrid_{}.jsonl")
+
+
+def explained_files() -> dict[str, Path]:
+    """Files of what explains them, by preset; those that were recorded."""
+    return _present("hybrid_{}_explain.jsonl")
+
+
+def _present(pattern: str) -> dict[str, Path]:
+    paths = {name: RECORDS / pattern.format(name) for name in PRESETS}
+    return {name: path for name, path in paths.items() if path.exists()}
+
+
+@cache
+def confirmed(path: Path) -> Results:
+    """Read the runs of a confirmation."""
+    return Results(run for run in read_records(path, StudyRun) if run.phase == CONFIRM)
+
+
+@cache
+def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
+    """Read what explains a study."""
+    records = read_records(path, UnitEffects, PairRecord)
+    return [entry for entry in records if isinstance(entry, UnitEffects)], [entry for entry in records if isinstance(entry, PairRecord)]
+
+
+def confirmed_streams(*names: str) -> list[tuple[Preset, Results, str, str, str]]:
+    """Return every stream of the named confirmed studies, or of all: preset, results, the stream, its file's name, its case in tables."""
+    files = confirmed_files()
+    studies = [(PRESETS[name], confirmed(files[name]), files[name].name) for name in names or files]
+    return [(preset, results, stream, file, case(preset, stream)) for preset, results, file in studies for stream in results.streams]
+
+
+def explained_streams(*names: str) -> list[tuple[list[UnitEffects], list[PairRecord], str, str]]:
+    """Return the units and the pairs of every stream that was explained, of the named studies or of all, its file's name, its case."""
+    found = []
+    for name, path in explained_files().items():
+        if names and name not in names:
+            continue
+        effects, pairs = explained(path)
+        for stream in dict.fromkeys(unit.stream for unit in effects):
+            units, own_pairs = ([entry for entry in entries if entry.stream == stream] for entries in (effects, pairs))
+            found.append((units, own_pairs, path.name, case(PRESETS[name], stream)))
+    return found
+
+
+def case(preset: Preset, stream: str) -> str:
+    """Name of a stream in tables: its label, with its preset's name where another recorded preset has the same label."""
+    others = (PRESETS[name] for name in confirmed_files() if name != preset.name)
+    return f"{stream} ({preset.name})" if any(stream == entry.label for other in others for entry in other.streams) else stream
+
+
+def rule_of(arm: str) -> str | None:
+    """Return the strategy that an arm is, or that it is the control of; None for the best fixed depth."""
+    return next((name for name in LOOKS if arm == name or arm.startswith(f"{name} ")), None)
+
+
+def look(arm: str) -> Look:
+    """Return an arm's look; a control has its rule's."""
+    return LOOKS.get(rule_of(arm), PLAIN)
+
+
+def face(arm: str) -> str:
+    """Return the colour that fills an arm's marker: strategies are filled, the best fixed depth and controls hollow."""
+    return "white" if " " in arm else look(arm).colour
+
+
+def letter(number: int) -> str:
+    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return letters[number] if number < len(letters) else letters[number // len(letters) - 1] + letters[number % len(letters)]
+
+
+def panels(canvas: Canvas, titles: list[str], **options: Any) -> list[Axes]:
+    """Return axes in rows of three, lettered, with these titles."""
+    axes = canvas.subplots(math.ceil(len(titles) / COLUMNS), COLUMNS, squeeze=False, **options).ravel()
+    for number, ax in enumerate(axes):
+        if number < len(titles):
+            panel_letter(ax, letter(number), titles[number])
+        else:
+            ax.set_visible(False)
+    return list(axes[: len(titles)])
+
+
+def height(above: float, row: float, streams: int) -> float:
+    """Height in inches of panels in rows of three."""
+    return above + row * math.ceil(streams / COLUMNS)
+
+
+def figure(files: dict[str, Path], *parts: Any, others: dict[str, Path] | None = None, **options: Any) -> Figure | None:
+    """Return a figure of records, whose ``size`` is computed now; None, which is no figure, as long as none was recorded."""
+    if not files:
+        return None
+    sources = (*files.values(), *CODE, *(others or {}).values())
+    return Figure(*parts, sources=sources, **options | {"size": options["size"]()})
+
+
+def metric_figure(metric: str, words: str, title: str, caption: Callable[[Table], str], judged: bool = False) -> Figure | None:
+    """Return the figure of a metric: every arm minus initialized training, a panel for each stream."""
+    parts = partial(differences, metric), partial(draw_differences, words, judged), caption
+    return figure(confirmed_files(), title, *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
+
+
+def differences(metric: str, _: Sampler) -> Table:
+    """Compute the paired differences of a metric from initialized training, and the verdicts."""
+    table = Table()
+    for name, path in confirmed_files().items():
+        preset, results = PRESETS[name], confirmed(path)
+        for stream in results.streams:
+            base, own_case = results.values(stream, BASE, metric), case(preset, stream)
+            for arm in results.arms(stream):
+                own = results.values(stream, arm, metric)
+                units = [unit for unit in own if None not in (own[unit], base[unit])]
+                place = LINES.get(arm, LINES.get(rule_of(arm), -1.0) + _CONTROL)
+                if arm == BASE:
+                    table.add_measured(ITSELF, arm, "line", -1.0, [base[unit] for unit in units], path.name, own_case)
+                elif units:
+                    table.add_measured(DIFFERENCE, arm, "line", place, [own[unit] - base[unit] for unit in units], path.name, own_case)
+        for verdict in verdicts(comparisons(results, preset.rules, preset.level), preset.rules):
+            table.add_mark(VERDICT, verdict.rule, "line", LINES[verdict.rule], math.nan, verdict.verdict, case(preset, verdict.stream))
+    return table
+
+
+def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> None:
+    """Draw the differences, with the verdicts' marks if verdicts rest on the metric."""
+    cases = table.cases()
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, sharey=True), cases, strict=True)):
+        own = table.select(case=name)
+        forest(ax, own.select(quantity=DIFFERENCE), LINES, look, face)
+        base = own.only(quantity=ITSELF)
+        level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * half_width([base])[0]:.1f} %"
+        ax.text(0.5, 0.98, level, transform=ax.transAxes, fontsize=8.5, va="top", ha="center", color=NOTE, backgroundcolor="white")
+        ax.set_xlabel(f"{words} $-$ that of initialized (points)" if number >= len(cases) - COLUMNS else "")
+        for mark in own.select(lambda row: judged and row.source in _MARKS, kind=MARK):
+            shape, size = _MARKS[mark.source]
+            ax.plot(1.0, mark.x, shape, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
+    hollow = "best fixed depth, or the rule's control"
+    shown = [(NOTE, "o", 4, NOTE, "strategy"), (NOTE, "o", 4, "white", hollow)]
+    shown += [(MARKED, *mark, MARKED, verdict) for verdict, mark in _MARKS.items()] if judged else []
+    handles = [Line2D([], [], color=colour, marker=shape, linestyle="", markersize=size, markerfacecolor=fill, label=label)
+               for colour, shape, size, fill, label in shown]  # fmt: skip
+    canvas.legend(handles=handles, loc="outside upper center", ncols=4)
+
+
+def runs(table: Table) -> str:
+    """Say how many runs there are: once for all streams with as many, in the order of the panels; and which ones failed."""
+    sentences: dict[str, list[str]] = {}
+    failed = []
+    for place, name in enumerate(table.cases(kind=MEASURED)):
+        rows = table.select(kind=MEASURED, case=name)
+        most = max(row.trials for row in rows)
+        failed += [f"{row.training} on {name} {most - row.trials} of {most}" for row in rows if row.trials < most]
+        sentences.setdefault(runs_sentence(rows.select(trials=most), "orders and seeds"), []).append(letter(place))
+    told = list(sentences) if len(sentences) == 1 else [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
+    return " ".join([*told, *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
+
+
+def handicapped() -> bool:
+    """Return whether a control at a rule's mean step weight has its first task slowed too, as in records without the option ``rate``."""
+    streams = [(results, stream, rule) for preset, results, stream, *_ in confirmed_streams() for rule in preset.rules]
+    controls = [(results, stream, rule.control_name) for results, stream, rule in streams if rule.control == AS_RATE]
+    return any("rate" not in run.options for results, stream, arm in controls for run in results.runs(stream, arm))
