@@ -7,21 +7,14 @@ from html import escape
 from types import ModuleType
 
 from figures.report import verdicts
-from figures.report.mathml import LINE, displayed, equation, fenced, inline, name, operator, presentation, row, tag, width
+from figures.report.mathml import LINE, displayed, equation, inline, mathml, presentation, symbol, width
 from figures.report.prose import pretty
 from theory.formula import Condition, Formula
 from theory.formulas import FORMULAS, MODULES, SLOTS
 from theory.ledger.notation import needed
-from theory.notations import code
+from theory.notations import code, sign_of
 
 LANGUAGES = {"python": "Python", "latex": "LaTeX", "mathematica": "Mathematica"}
-_AFTER_TASK_2 = fenced("(", name("theta_2"), ")")
-# What stands left of the sign of equality for formulas without a target.
-_OWN_SIGNS = {
-    "p2_star": tag("msubsup", tag("mi", "p"), tag("mn", "2"), operator("*")),
-    "best_scale": tag("msup", tag("mi", "s"), operator("*")),
-    "deviation_variance": row(tag("mi", "Var"), name("L_1"), _AFTER_TASK_2),
-}
 
 
 def groups() -> list[tuple[str, str, list[Formula]]]:
@@ -60,12 +53,11 @@ def entry(formula: Formula, run: verdicts.Run | None, pictures: Mapping[str, lis
     pictures : mapping of str to list of str
         Names of the figures that show each formula.
     """
-    left = left_side(formula)
     badge = f'<span class="badge {formula.status}">{formula.status}</span>'
     parts = [
         f"<h4><code>{escape(formula.name)}</code> {badge} {verdicts.chip(run, formula)}</h4>",
         f"<p>{pretty(formula.statement)}</p>",
-        f'<div class="formula">{equation(left, formula.expression)}</div>',
+        f'<div class="formula">{equation(mathml(sign_of(formula)), formula.expression)}</div>',
         _where(formula),
         _facts(formula, pictures.get(formula.name, [])),
         _assumptions(formula),
@@ -73,26 +65,6 @@ def entry(formula: Formula, run: verdicts.Run | None, pictures: Mapping[str, lis
         _code(formula),
     ]
     return f'<article class="entry" id="{anchor(formula.name)}">{"".join(parts)}</article>'
-
-
-def left_side(formula: Formula) -> str:
-    """Write the quantity that a formula gives, in the paper's letters, as MathML."""
-    last = "2" if "n_2" in formula.parameters else "T"
-    after = fenced("(", name(f"theta_{last}"), ")")
-    step = fenced("|", row(name("theta_2"), operator("−"), name("theta_1")), "|")
-    expected = [tag("mi", "E"), tag("mspace", width="0.12em")]
-    known = {
-        "deviation": row(*expected, name("L_1"), after),
-        "forgetting": name(f"F_{last}"),
-        "generalization": name(f"G_{last}"),
-        "update_magnitude": row(*expected, tag("msup", step, tag("mn", "2"))),
-        "error[1,1]": row(*expected, name("L_2"), after),
-        "error[-1,0]": row(*expected, name("L_1"), after),
-    }
-    if formula.target in known:
-        return known[formula.target]
-    own = [sign for ending, sign in _OWN_SIGNS.items() if formula.name.endswith(ending)]
-    return own[0] if own else tag("mtext", formula.target or formula.name.replace("_", " "))
 
 
 def shown_intermediates(formula: Formula) -> tuple:
@@ -104,8 +76,8 @@ def _where(formula: Formula) -> str:
     shown = shown_intermediates(formula)
     if not shown:
         return ""
-    symbols = ", ".join(inline(name(str(symbol))) for symbol, _ in shown)
-    lines = [f"<li>{displayed(name(str(symbol)), [presentation(definition)])}</li>" for symbol, definition in shown]
+    symbols = ", ".join(inline(presentation(part)) for part, _ in shown)
+    lines = [f"<li>{displayed(presentation(part), [presentation(definition)])}</li>" for part, definition in shown]
     return f'<details class="where"><summary>where {symbols}</summary><ul class="formula">{"".join(lines)}</ul></details>'
 
 
@@ -148,7 +120,7 @@ def _assumptions(formula: Formula) -> str:
         "Target": f"<code>{escape(formula.target)}</code>" if formula.target else "",
     }
     rows = [
-        f'<tr><th scope="row">{inline(name(key))}</th><td><code>{escape(key)}</code></td><td>{pretty(meaning)}</td></tr>'
+        f'<tr><th scope="row">{symbol(key)}</th><td><code>{escape(key)}</code></td><td>{pretty(meaning)}</td></tr>'
         for key, meaning in formula.parameters.items()
     ]
     table = f'<table class="parameters"><tbody>{"".join(rows)}</tbody></table>'

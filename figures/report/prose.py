@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from figures.report.mathml import GREEK, operator, row, tag
+from figures.report.mathml import GREEK, mathml, tag
+from theory.errors import InputError
 
 _NAMES = "|".join(GREEK)
 # A lone letter is a symbol unless it may be a word ("a", "I") or part of an abbreviation ("i.i.d.") or of a possessive.
@@ -62,17 +63,6 @@ def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-_COMMANDS = {
-    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "pm": "±", "times": "×", "cdot": "·", "to": "→", "infty": "∞", "approx": "≈",
-    "ll": "≪", "gg": "≫", "sim": "∼", "in": "∈", "langle": "⟨", "rangle": "⟩", "ldots": "…", "dots": "…", "sum": "∑", "|": "‖",
-    "rightarrow": "→",
-}  # fmt: skip
-_ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
-_UPRIGHT = ("mathrm", "text", "rm", "operatorname")
-_SPACES = {",": "0.17em", ";": "0.28em", ":": "0.22em", " ": "0.3em", "quad": "1em"}
-_LEXER = re.compile(r"\\([A-Za-z]+|.)|(\d+(?:[.,]\d+)*)|(\S)")
-
-
 def caption(text: str) -> str:
     """Write a caption as HTML, ``$...$`` as MathML; mathematics that is not understood is shown as its source."""
     return re.sub(r"\$([^$]*)\$([.,;:)]*)|([^$]+|\$)", _piece, text)
@@ -87,78 +77,8 @@ def _piece(match: re.Match[str]) -> str:
 
 def _mathematics(source: str) -> str:
     try:
-        markup = _Reader(source).expression()
-        # A lone sign would get an operator's space on both sides.
-        return re.sub("<[^>]*>", "", markup) if markup.startswith("<mo") and markup.count("</") == 1 else tag("math", markup)
-    except (IndexError, KeyError):
+        markup = mathml(source)
+    except InputError:
         return f"<code>{escape(source)}</code>"
-
-
-class _Reader:
-    """Recursive-descent reader of the part of TeX that matplotlib's mathtext has."""
-
-    def __init__(self, source: str) -> None:
-        self.tokens = [(command, digits, other) for command, digits, other in _LEXER.findall(source)]
-        self.place = 0
-
-    def expression(self, until: str = "") -> str:
-        """Read up to a closing token, or to the end."""
-        parts: list[str] = []
-        while self.place < len(self.tokens) and (not until or self.tokens[self.place][2] != until):
-            parts.append(self._scripts(self._atom()))
-        if until:
-            self._next()
-        return row(*parts)
-
-    def _next(self) -> tuple[str, str, str]:
-        self.place += 1
-        return self.tokens[self.place - 1]
-
-    def _atom(self) -> str:
-        command, digits, other = self._next()
-        if digits:
-            return tag("mn", digits)
-        if command:
-            return self._command(command)
-        if other == "{":
-            return self.expression("}")
-        if other.isalpha():
-            return tag("mi", other)
-        shape = {"stretchy": "false", "lspace": "0", "rspace": "0"} if other in "()[]|/" else {}
-        return operator("−" if other == "-" else other, **shape)
-
-    def _command(self, command: str) -> str:
-        if command in GREEK:
-            return tag("mi", GREEK[command])
-        if command in _SPACES:
-            return tag("mspace", width=_SPACES[command])
-        if command in ("left", "right"):
-            return self._atom()
-        if command == "sqrt":
-            return tag("msqrt", self._atom())
-        if command == "frac":
-            return tag("mfrac", self._atom(), self._atom())
-        if command in _ACCENTS:
-            return tag("mover", self._atom(), operator(_ACCENTS[command]), accent="true")
-        if command in _UPRIGHT:
-            return tag("mtext", escape(self._braced()))
-        return operator(_COMMANDS[command])
-
-    def _braced(self) -> str:
-        if self._next()[2] != "{":
-            raise KeyError
-        letters = []
-        while (token := self._next())[2] != "}":
-            letters.append("".join(token))
-        return "".join(letters)
-
-    def _scripts(self, base: str) -> str:
-        scripts: dict[str, str] = {}
-        while self.place < len(self.tokens) and self.tokens[self.place][2] in ("_", "^"):
-            sign = self._next()[2]
-            scripts[sign] = self._atom()
-        if len(scripts) == 2:
-            return tag("msubsup", base, scripts["_"], scripts["^"])
-        if "_" in scripts:
-            return tag("msub", base, scripts["_"])
-        return tag("msup", base, scripts["^"]) if scripts else base
+    # A lone sign would get an operator's space on both sides.
+    return re.sub("<[^>]*>", "", markup) if markup.startswith("<mo") and markup.count("</") == 1 else tag("math", markup)
