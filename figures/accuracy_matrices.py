@@ -1,4 +1,12 @@
-"""Accuracy matrices of frozen and initialized training of a small network, and the metrics that follow from them."""
+r"""Accuracy matrices.
+
+Accuracy on each of {tasks} tasks of two digits (scikit-learn's images of 8 by 8) after each task, held-out test part; bold:
+the task just trained. In the task-incremental scenario every task has a head of its own, so that columns right of the
+diagonal show heads that are not trained yet; in the domain-incremental one all tasks share one head of two units. Avg.Acc
+is the mean of the last row, Task.Acc that of the diagonal, Forgetting the mean fall from the diagonal to the last row.
+Frozen training moves the head and the last hidden layer only, after task 1. {runs} Avg.Acc of frozen minus initialized
+training on the same orders, in points: {differences}.
+"""
 
 from __future__ import annotations
 
@@ -67,21 +75,14 @@ def _cells(ax: Axes, table: Table) -> None:
     ax.tick_params(length=0)
 
 
-def caption(table: Table) -> str:
-    def difference(scenario: str) -> str:
+def facts(table: Table) -> dict:
+    differences = []
+    for scenario in SCENARIOS:
         rows = table.select(training=DIFFERENCE, case=scenario, quantity="average_accuracy")
         mean = f"{100 * rows.rows[0].mean:+.1f}".replace("-", "\u2212")
-        return f"{mean} \u00b1 {100 * half_width(rows)[0]:.1f} ({scenario}-incremental)"
-
+        differences.append(f"{mean} \u00b1 {100 * half_width(rows)[0]:.1f} ({scenario}-incremental)")
     tasks = len({row.quantity for row in table.select(x_name="after task")})
-    return (
-        f"Accuracy on each of {tasks} tasks of two digits (scikit-learn's images of 8 by 8) after each task, held-out test part; bold: the "
-        "task just trained. In the task-incremental scenario every task has a head of its own, so that columns right of the diagonal show "
-        "heads that are not trained yet; in the domain-incremental one all tasks share one head of two units. "
-        "Avg.Acc is the mean of the last row, Task.Acc that of the diagonal, Forgetting the mean fall from the diagonal to the last row. "
-        f"Frozen training moves the head and the last hidden layer only, after task 1. {runs_sentence(table, 'one for each order of the tasks')} "
-        f"Avg.Acc of frozen minus initialized training on the same orders, in points: {', '.join(map(difference, SCENARIOS))}."
-    )
+    return {"tasks": tasks, "differences": ", ".join(differences), "runs": runs_sentence(table, "one for each order of the tasks")}
 
 
-FIGURE = Figure("Accuracy matrices.", compute, draw, caption, size=(7.6, 5.4), sources=(*RUNS.values(), *READERS))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.6, 5.4), sources=(*RUNS.values(), *READERS))

@@ -1,4 +1,10 @@
-"""Time of a trial against the number of parameters: the loop that one would write, the direct sampler, the reduced one."""
+r"""Cost of a trial.
+
+Time of one trial of $T$ tasks in one block, side by side in one run; medians of {count} measurements, bars: from the least
+to the greatest of them. Machine: {cores} cores. Both samplers use all of them; a floor for the direct one is to draw its
+random numbers and do nothing else. The reduced sampler is exact in law, and what it draws does not grow with $p$: at
+$p={greatest}$ it beats the loop in NumPy {gains}.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +27,7 @@ METHODS = {
     "reduced": ("reduced sampler", STEPS[0]),
     "floor: draws, numpy float64": ("drawing alone", Look(FAINT, (0, (1, 1.2)), "")),
 }
+COMPARED = ("loop: numpy lstsq", "reduced")
 
 
 def read(record: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -56,8 +63,9 @@ def draw(table: Table, canvas: Canvas) -> None:
         for name in (name for name in METHODS if len(table.select(training=name, case=case))):
             rows, look = table.select(training=name, case=case), METHODS[name][1]
             y, low, high = (rows.select(quantity=quantity).column("mean") for quantity in (MEDIAN, LEAST, MOST))
-            style = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "markersize": 4, "capsize": 2, "elinewidth": 1}
-            ax.errorbar(rows.select(quantity=MEDIAN).column("x"), y, (y - low, high - y), zorder=3, **style)
+            shape = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
+            x = rows.select(quantity=MEDIAN).column("x")
+            ax.errorbar(x, y, (y - low, high - y), markersize=4, capsize=2, elinewidth=1, zorder=3, **shape)
         ax.set(xscale="log", yscale="log", xlabel="$p$, number of parameters")
         panel_letter(ax, letter, f"${case.replace(', ', '$, $')}$")
     panels[0].set_ylabel("seconds per trial")
@@ -66,26 +74,19 @@ def draw(table: Table, canvas: Canvas) -> None:
     panels[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
 
 
-def caption(table: Table) -> str:
-    machine, _ = read(RECORD)
+def facts(table: Table) -> dict:
     medians = table.select(quantity=MEDIAN)
     repeats = sorted({row.trials for row in medians})
-    count = f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}"
     gains, places = [], []
     for case in medians.cases():
-        loop, reduced = (
-            {row.x: row.mean for row in medians.select(training=name, case=case)} for name in ("loop: numpy lstsq", "reduced")
-        )
+        loop, reduced = ({row.x: row.mean for row in medians.select(training=name, case=case)} for name in COMPARED)
         places.append(max(loop.keys() & reduced.keys()))  # the greatest p at which both were measured
         gains.append(f"{loop[places[-1]] / reduced[places[-1]]:,.0f}-fold at ${case.split(',')[0]}$")
-    greatest = f"{int(places[0]):,}".replace(",", "{,}")
-    return (
-        "Time of one trial of $T$ tasks in one block, side by side in one run; medians of "
-        f"{count} measurements, bars: from the least to the greatest of them. Machine: {machine['cores']} cores. Both samplers use all of "
-        "them; a floor for the direct one is to draw its random numbers and do nothing else. The reduced sampler is exact in law, and "
-        f"what it draws does not grow with $p$: at $p={greatest}$ it beats the loop in NumPy {' and '.join(gains)}."
-    )
+    return {
+        "count": " to ".join(map(str, dict.fromkeys((repeats[0], repeats[-1])))), "cores": read(RECORD)[0]["cores"],
+        "greatest": f"{int(places[0]):,}".replace(",", "{,}"), "gains": " and ".join(gains),
+    }  # fmt: skip
 
 
 # No figure as long as nothing was measured.
-FIGURE = Figure("Cost of a trial.", compute, draw, caption, size=(7.4, 3.7), sources=(RECORD,)) if RECORD.exists() else None
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.7), sources=(RECORD,)) if RECORD.exists() else None

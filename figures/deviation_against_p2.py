@@ -1,13 +1,20 @@
-"""Deviation from the previous task against p_2, through the interpolation thresholds of both trainings."""
+r"""Deviation from the previous task, through the double descent.
+
+(a) Curves: exact law. Frozen training fits $p_2$ parameters to $n_2$ samples and has its pole at $p_2=n_2$; initialized
+training fits $p+p_2$ and has its pole at $p+p_2=n_2$. In the grey strips ($|n_2-d|\leq1$ for $d$ trained parameters) the
+expectation is infinite. (b) Their difference on the same draws; the scale is linear from $-1$ to 1 and logarithmic beyond.
+{simulation} {experiment} Only $p_2$ varies: the truths stay, added parameters have truth zero, and task 1's error counts
+them (padded norm).
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.scale import SymmetricalLogScale
 
 from figures.kit import (
-    FAINT, NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, reference,
-    simulation_sentence, strip, ticks,
+    NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, reference,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.ledger.two_tasks import two_tasks
@@ -37,46 +44,27 @@ def compute(sampler: Sampler) -> Table:
     return table
 
 
-def _finish_upper(ax: Axes, table: Table) -> None:
-    strip(ax, EXPERIMENT["n_2"], "$p_2=n_2$")
-    strip(ax, EXPERIMENT["n_2"] - EXPERIMENT["p"], "$p+p_2=n_2$")
+def _show_before(ax: Axes, table: Table) -> None:
     before = table.only(quantity="error of task 1").mean
     reference(ax, before, linewidth=1, linestyle=(0, (1, 2)))
     ax.text(42, before * 0.98, r"before task 2: $E\,L_1(\theta_1)$", va="top", ha="left", fontsize=9, color=NOTE)
-    ticks(ax.yaxis, (0.5, 1, 2, 5, 10, 20, 50))
 
 
-def _finish_lower(ax: Axes, _: Table) -> None:
-    strip(ax, EXPERIMENT["n_2"])
-    strip(ax, EXPERIMENT["n_2"] - EXPERIMENT["p"])
-    ax.set_yscale("symlog", linthresh=1)
-    ax.set_ylim(-12, 60)
-    ticks(ax.yaxis, {-10: "$-10$", -1: "$-1$", 0: "0", 1: "1", 10: "10"})
-    ax.set_xlim(P_2[0] * 0.96, P_2[-1] * 1.03)
-
-
+THRESHOLDS = {EXPERIMENT["n_2"]: "$p_2=n_2$", EXPERIMENT["n_2"] - EXPERIMENT["p"]: "$p+p_2=n_2$"}
 UPPER = Panel(
-    "both trainings", by_training(TRAININGS), finish=_finish_upper, legend={"loc": "upper right"},
-    axes={"yscale": "log", "ylim": (0.35, 60), "ylabel": r"deviation $E\,L_1(\theta_2)$"},
+    "both trainings", by_training(TRAININGS), strips=THRESHOLDS, y_ticks=(0.5, 1, 2, 5, 10, 20, 50), legend={"loc": "upper right"},
+    axes={"yscale": "log", "ylim": (0.35, 60), "ylabel": r"deviation $E\,L_1(\theta_2)$"}, finish=_show_before,
 )  # fmt: skip
 LOWER = Panel(
     "frozen minus initialized training, on the same draws", [Line(THIRD, "", {"training": DIFFERENCE})], zero=True,
-    ticks=(9, 12, 16, 20, 30, 40, 60, 100, 150, 240), finish=_finish_lower,
-    axes={"xlabel": "$p_2$, number of task 2's specific parameters", "ylabel": "difference"},
+    ticks=(9, 12, 16, 20, 30, 40, 60, 100, 150, 240), strips=dict.fromkeys(THRESHOLDS, ""),
+    y_ticks={-10: "$-10$", -1: "$-1$", 0: "0", 1: "1", 10: "10"},
+    axes={
+        "yscale": SymmetricalLogScale(None, linthresh=1), "xlim": (P_2[0] * 0.96, P_2[-1] * 1.03), "ylim": (-12, 60),
+        "xlabel": "$p_2$, number of task 2's specific parameters", "ylabel": "difference",
+    },
 )  # fmt: skip
-
-
-def caption(table: Table) -> str:
-    return (
-        "(a) Curves: exact law. Frozen training fits $p_2$ parameters to $n_2$ samples and has its pole at $p_2=n_2$; "
-        "initialized training fits $p+p_2$ and has its pole at $p+p_2=n_2$. In the grey strips ($|n_2-d|\\leq1$ for $d$ trained "
-        "parameters) the expectation is infinite. (b) Their difference on the same draws; the scale is linear from $-1$ to 1 and "
-        f"logarithmic beyond. {simulation_sentence(table)} {experiment_sentence(EXPERIMENT)} Only $p_2$ varies: the truths stay, "
-        "added parameters have truth zero, and task 1's error counts them (padded norm)."
-    )
-
-
 FIGURE = Figure(
-    "Deviation from the previous task, through the double descent.", compute,
-    curves(UPPER, LOWER, nrows=2, ncols=1, sharex=True, height_ratios=(1.7, 1)), caption, trials=500, quick_trials=100, size=(7.0, 5.2),
+    __doc__, compute,
+    curves(UPPER, LOWER, nrows=2, ncols=1, sharex=True, height_ratios=(1.7, 1)), globals(), trials=500, quick_trials=100, size=(7.0, 5.2),
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""Error after ten tasks against the number of parameters, from below the number of samples to a million."""
+r"""Double descent up to a million parameters.
+
+Mean squared error $G_{{{TASKS}}}$ over $T={TASKS}$ tasks after the last one, $n={SAMPLES}$ samples each (setting of
+Banayeeanzade et al.), truths of length 1 with cosine {COSINE:g} between tasks. Curves: exact law; shaded: no expectation,
+within 1 of an interpolation threshold of a trained block. Frozen training passes two, that of task 1 at $p=n$ and that of
+the others at $p/2=n$. As $p$ grows further, $n$ samples teach less and less, and the error returns to the truths' squared
+length 1. {simulation} The reduced sampler takes the same time for every $p$.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from figures.kit import (
-    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, simulation_sentence,
+    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 
@@ -20,6 +27,7 @@ TRAINING_NOISE = 0.5
 MOST = 10**6
 ONE_BLOCK = "one block"
 QUANTITY = "generalization"
+CASE = "sigma={:g}"
 # No simulation within 3 of a threshold, where the variance is infinite.
 SIMULATED = (10, 20, 30, 38, 44, 46, 54, 56, 64, 80, 120, 200, 500, 1000, 5000, 20_000, 100_000, MOST)
 SIMULATED_HALVES = (20, 28, 36, 44, 46, 54, 56, 64, 72, 80, 90, 110, 120, 140, 200, 500, 1000, 5000, 20_000, 100_000, MOST)
@@ -45,15 +53,10 @@ def halves(p: int | np.ndarray, training: str) -> TaskSequence:
     return build({"shared": p // 2, "specific": p // 2}, (SAMPLES,) * TASKS, TRAINING_NOISE, gram={b: truths(0.5) for b in ("shared", "specific")})
 
 
-def case(noise: float) -> str:
-    """Name the experiment with this noise."""
-    return f"sigma={noise:g}"
-
-
 def compute(sampler: Sampler) -> Table:
     table = Table()
-    series = [(ONE_BLOCK, case(noise), P, SIMULATED, lambda p, noise=noise: one(p, noise)) for noise in NOISES]
-    series += [(t, case(TRAINING_NOISE), EVEN, SIMULATED_HALVES, lambda p, training=t: halves(p, training)) for t in TRAININGS]
+    series = [(ONE_BLOCK, CASE.format(noise), P, SIMULATED, lambda p, noise=noise: one(p, noise)) for noise in NOISES]
+    series += [(t, CASE.format(TRAINING_NOISE), EVEN, SIMULATED_HALVES, lambda p, training=t: halves(p, training)) for t in TRAININGS]
     for training, name, places, simulated, build in series:
         law = expected_errors(build(places), outside="nan").generalization()
         table.add_curve(QUANTITY, training, "p", places, law, "expected_errors", name)
@@ -73,7 +76,7 @@ def _finish(thresholds: dict[int, str], ax: Axes, _: Table) -> None:
 
 AXES = {"xscale": "log", "yscale": "log", "xlim": (8, 1.6 * MOST), "ylim": (0.2, 150), "xlabel": "$p$, number of parameters"}
 LEFT = Panel(
-    "one block", [Line(look, f"{noise:g}", {"case": case(noise)}) for noise, look in zip(NOISES, STEPS, strict=False)],
+    "one block", [Line(look, f"{noise:g}", {"case": CASE.format(noise)}) for noise, look in zip(NOISES, STEPS, strict=False)],
     {"training": ONE_BLOCK}, axes={**AXES, "ylabel": f"generalization error $G_{{{TASKS}}}$"}, finish=partial(_finish, {SAMPLES: "$p=n$"}),
     legend={"title": r"noise $\sigma$", "loc": "upper right"},
 )  # fmt: skip
@@ -83,16 +86,6 @@ RIGHT = Panel(
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    return (
-        f"Mean squared error $G_{{{TASKS}}}$ over $T={TASKS}$ tasks after the last one, $n={SAMPLES}$ samples each (setting of Banayeeanzade "
-        f"et al.), truths of length 1 with cosine {COSINE:g} between tasks. Curves: exact law; shaded: no expectation, within 1 of an "
-        f"interpolation threshold of a trained block. Frozen training passes two, that of task 1 at $p=n$ and that of the others at $p/2=n$. "
-        "As $p$ grows further, $n$ samples teach less and less, and the error returns to the truths' squared length 1. "
-        f"{simulation_sentence(table)} The reduced sampler takes the same time for every $p$."
-    )
-
-
 FIGURE = Figure(
-    "Double descent up to a million parameters.", compute, curves(LEFT, RIGHT, sharey=True), caption, trials=1000, quick_trials=200, size=(7.4, 3.7)
+    __doc__, compute, curves(LEFT, RIGHT, sharey=True), globals(), trials=1000, quick_trials=200, size=(7.4, 3.7)
 )

@@ -1,4 +1,12 @@
-"""The exact deviation for standard normal features against simulation under other laws of the features."""
+r"""Features that are not standard normal.
+
+Lines: the exact law, which assumes independent standard normal features. Points: simulation under other laws of unit
+variance: random signs, Student's $t$ with {FREEDOM} degrees of freedom, and normal features with correlation
+${CORRELATION:g}^{{|i-j|}}$ inside each block. Largest differences from the law: {listed}. The distribution of independent
+entries matters little, and less without frozen parameters, whose error depends on fourth moments of the features;
+correlation matters. Errors are Euclidean distances throughout. {simulation} {experiment} $u_2=u_1$; truths along the first
+coordinates of each block.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, experiment_sentence, panel_letter, points,
-    reference, simulation_sentence,
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.keys import condition_key
@@ -91,16 +98,9 @@ def draw(table: Table, canvas: Canvas) -> None:
     canvas.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.4, handletextpad=0.2)
 
 
-def caption(table: Table) -> str:
-    worst = {law: max(table.select(quantity=RATIO, case=law).column("mean"), key=abs) for law in LAWS}
-    listed = ", ".join(f"{law} {worst[law]:+.0f}\u00a0%".replace("-", "\u2212") for law in ("Rademacher", "Student t", "correlated"))
-    return (
-        "Lines: the exact law, which assumes independent standard normal features. Points: simulation under other laws of unit variance: "
-        f"random signs, Student's $t$ with {FREEDOM} degrees of freedom, and normal features with correlation ${CORRELATION:g}^{{|i-j|}}$ "
-        f"inside each block. Largest differences from the law: {listed}. The distribution of independent entries matters little, and less "
-        "without frozen parameters, whose error depends on fourth moments of the features; correlation matters. Errors are Euclidean distances throughout. "
-        f"{simulation_sentence(table)} {experiment_sentence(EXPERIMENT)} $u_2=u_1$; truths along the first coordinates of each block."
-    )
+def facts(table: Table) -> dict:
+    worst = {law: max(table.select(quantity=RATIO, case=law).column("mean"), key=abs) for law in list(LAWS)[1:]}
+    return {"listed": ", ".join(f"{law} {value:+.0f}\u00a0%".replace("-", "\u2212") for law, value in worst.items())}
 
 
-FIGURE = Figure("Features that are not standard normal.", compute, draw, caption, trials=1000, quick_trials=150, size=(7.4, 4.6))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=1000, quick_trials=150, size=(7.4, 4.6))

@@ -1,4 +1,12 @@
-"""How much single runs fluctuate around the expected deviation: exact standard deviation and simulated runs."""
+r"""Fluctuations from run to run.
+
+Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides; dots:
+{SINGLE_RUNS} single runs at each $n_2$. (b) The standard deviation; points only where its own error has the moments. (c)
+Divided by the mean, with $p:p_1:p_2:n_1:n_2={shares}$ fixed and truths as they are: it falls from {first:.2f} to {last:.2f}
+over {count} sizes, like the inverse square root of the size. Squares: simulation, means of {trials:,} independent trials
+and their spread; bars: normal 95 % intervals of the mean or, by the delta method, of the standard deviation and its ratio
+($\pm${NORMAL:.2f} standard errors). {experiment}
+"""
 
 from __future__ import annotations
 
@@ -9,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    INITIALIZED, LEVEL, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry, experiment_sentence, panel_letter,
+    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter,
     plain_log_ticks, points, ticks,
 )  # fmt: skip
 from simulate import simulate
@@ -107,17 +115,10 @@ def draw(table: Table, canvas: Canvas) -> None:
         panel_letter(ax, letter, title)
 
 
-def caption(table: Table) -> str:
+def facts(table: Table) -> dict:
     ratios = table.select(kind=THEORY, quantity=RELATIVE).column("mean")
-    count = len(table.select(kind=SIMULATION, quantity=RELATIVE))
-    return (
-        f"Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides; dots: {SINGLE_RUNS} "
-        "single runs at each $n_2$. (b) The standard deviation; points only where its own error has the moments. (c) Divided by the mean, "
-        f"with $p:p_1:p_2:n_1:n_2={':'.join(map(str, BASE.values()))}$ fixed and truths as they are: it falls from {ratios[0]:.2f} to "
-        f"{ratios[-1]:.2f} over {count} sizes, like the inverse square root of the size. Squares: simulation, means of {table.trials():,} "
-        f"independent trials and their spread; bars: normal {100 * LEVEL:.0f}\u00a0% intervals of the mean or, by the delta method, of the "
-        f"standard deviation and its ratio ($\\pm${NORMAL:.2f} standard errors). {experiment_sentence(EXPERIMENT)}"
-    )
+    count, shares = len(table.select(kind=SIMULATION, quantity=RELATIVE)), ":".join(map(str, BASE.values()))
+    return {"shares": shares, "first": ratios[0], "last": ratios[-1], "count": count, "trials": table.trials()}
 
 
-FIGURE = Figure("Fluctuations from run to run.", compute, draw, caption, trials=2000, quick_trials=300, size=(9.0, 3.3))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=2000, quick_trials=300, size=(9.0, 3.3))

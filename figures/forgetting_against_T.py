@@ -1,11 +1,19 @@
-"""Forgetting and generalization against the number of tasks T: one block, and frozen or initialized training of two."""
+r"""Forgetting and generalization against the number of tasks.
+
+(a) One block, $p={ONE_BLOCK[p]}$, $n={ONE_BLOCK[n]}$ samples a task: lines join the values of Lin et al.'s formulas at
+whole $T$. (b) A shared block, $p={TWO_BLOCKS[shared]}$, with the same truth in all tasks, and a specific block,
+$p_t={TWO_BLOCKS[specific]}$, $n_t={SAMPLES}$; from task 2 on frozen training moves the specific block only, initialized
+training both: lines join the values of the exact law. Truths of length 1; cosine between (specific) truths
+{COSINES[similar]:g} (similar) or {COSINES[dissimilar]:g} (dissimilar); noise $\sigma={SIGMA:g}$. {simulation} The points of
+a curve share their draws.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from figures.kit import (
-    FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves, simulation_sentence,
+    FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.formulas import FORMULAS
@@ -83,18 +91,6 @@ PANELS = (
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    one, shared, specific = ONE_BLOCK, TWO_BLOCKS["shared"], TWO_BLOCKS["specific"]
-    return (
-        f"(a) One block, $p={one['p']}$, $n={one['n']}$ samples a task: lines join the values of Lin et al.'s formulas at whole $T$. "
-        f"(b) A shared block, $p={shared}$, with the same truth in all tasks, and a specific block, $p_t={specific}$, "
-        f"$n_t={SAMPLES}$; from task 2 on frozen training moves the specific block only, initialized training both: lines join the "
-        f"values of the exact law. Truths of length 1; cosine between (specific) truths {COSINES['similar']:g} (similar) or "
-        f"{COSINES['dissimilar']:g} (dissimilar); noise $\\sigma={SIGMA:g}$. {simulation_sentence(table)} The points of a curve "
-        "share their draws."
-    )
-
-
 FIGURE = Figure(
-    "Forgetting and generalization against the number of tasks.", compute, curves(*PANELS, nrows=2, ncols=2, sharex=True), caption, trials=400, quick_trials=150, size=(7.4, 5.4)
+    __doc__, compute, curves(*PANELS, nrows=2, ncols=2, sharex=True), globals(), trials=400, quick_trials=150, size=(7.4, 5.4)
 )

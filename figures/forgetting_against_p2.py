@@ -1,4 +1,11 @@
-"""Forgetting against p_2 for both trainings, and the minimum p_2* that frozen training has where xi > eta."""
+r"""Average forgetting against $p_2$.
+
+Curves: exact law. Stars: the minimum of frozen training at $p_2^*=(n_2+1)\sqrt{{\xi}}/(\sqrt{{\xi}}-\sqrt{{\eta}})$ with
+its value $-n_2(\sqrt{{\xi}}-\sqrt{{\eta}})^2/(n_2+1)$, from the closed formulas; it exists where $\xi>\eta>0$ (condition
+published, $\xi$ and $\eta$ reconstructed), which fails at the largest distance $|q_2-q_1|^2$. Beyond the minimum forgetting
+rises to 0. {simulation} {experiment} Only $p_2$ varies within a curve: the truths stay, added parameters have truth zero,
+and task 1's error counts them (padded norm).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, simulation_sentence,
+    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
 )  # fmt: skip
 from theory import DomainError, TaskSequence, expected_errors
 from theory.formulas import FORMULAS
@@ -20,16 +27,12 @@ ZOOM_FROM = 37  # p_2 from which panel (b) shows the minima
 SIMULATED = (25, 28, 32, 37, 40, 48, 53, 65, 78, 100, 150, 200, 260, 380, 600)
 P_2 = np.union1d(np.geomspace(25, 700, 300).astype(int), SIMULATED)
 QUANTITY = "forgetting"
+CASE = "d_q={:g}"  # |q_2 - q_1|^2
 
 
 def sequence(p_2: int | np.ndarray, distance: float, training: str) -> TaskSequence:
     """Return the experiment at ``p_2``, a number or a grid, and |q_2 - q_1|^2 = ``distance``."""
     return two_tasks(**EXPERIMENT, p_2=p_2, d_q=distance, train_shared=training == "initialized")
-
-
-def case(distance: float) -> str:
-    """Name the experiment with |q_2 - q_1|^2 = ``distance``."""
-    return f"d_q={distance:g}"
 
 
 def least_p_2(distance: float) -> int:
@@ -43,46 +46,36 @@ def compute(sampler: Sampler) -> Table:
     for distance, training in series:
         shown = P_2[P_2 >= least_p_2(distance)]
         law = expected_errors(sequence(shown, distance, training))
-        table.add_curve(QUANTITY, training, "p_2", shown, law.forgetting(), "expected_errors", case(distance))
+        table.add_curve(QUANTITY, training, "p_2", shown, law.forgetting(), "expected_errors", CASE.format(distance))
     for distance in DISTANCES:
         parameters = {**EXPERIMENT, "d_q": distance}
         try:
             place, value = FORMULAS["p2_star"](**parameters), FORMULAS["forgetting_at_p2_star"](**parameters)
         except DomainError:  # xi <= eta: no minimum to mark
             continue
-        table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", case(distance))
+        table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", CASE.format(distance))
     places = [(distance, training, p_2) for distance, training in series for p_2 in SIMULATED if p_2 >= least_p_2(distance)]
-    sampler.add(table, "p_2", [Point({t: sequence(p_2, d, t)}, (QUANTITY,), x=p_2, case=case(d)) for d, t, p_2 in places])
+    sampler.add(table, "p_2", [Point({t: sequence(p_2, d, t)}, (QUANTITY,), x=p_2, case=CASE.format(d)) for d, t, p_2 in places])
     return table
 
 
 def _name_the_star(ax: Axes, table: Table) -> None:
-    mark = table.only(kind=MARK, case=case(COMPARED))
+    mark = table.only(kind=MARK, case=CASE.format(COMPARED))
     note = f"$p_2^*={mark.x:.1f}$, $F_2={mark.mean:.3f}$"
     ax.annotate(note, (mark.x, 0), (-8, 6), textcoords="offset points", ha="left", va="bottom", fontsize=9, color=NOTE)
 
 
 X_LABEL = "$p_2$, number of task 2's specific parameters"
 LEFT = Panel(
-    f"both trainings, $|q_2-q_1|^2={COMPARED:g}$", by_training(TRAININGS), {"case": case(COMPARED)}, stars="frozen at $p_2^*$", zero=True,
+    f"both trainings, $|q_2-q_1|^2={COMPARED:g}$", by_training(TRAININGS), {"case": CASE.format(COMPARED)}, stars="frozen at $p_2^*$", zero=True,
     ticks=(25, 40, 60, 100, 200, 400, 700), legend={"loc": "lower right"}, finish=_name_the_star,
     axes={"xlabel": X_LABEL, "ylabel": "average forgetting $F_2$"},
 )  # fmt: skip
 RIGHT = Panel(
-    "frozen training, near its minimum", [Line(look, f"{d:g}", {"case": case(d)}) for d, look in zip(DISTANCES, STEPS, strict=True)],
+    "frozen training, near its minimum", [Line(look, f"{d:g}", {"case": CASE.format(d)}) for d, look in zip(DISTANCES, STEPS, strict=True)],
     {"training": "frozen"}, lambda row: row.x >= ZOOM_FROM, stars="$p_2^*$", zero=True, ticks=(40, 60, 100, 200, 400, 700),
     legend={"title": "$|q_2-q_1|^2$", "loc": "upper right"}, axes={"xlabel": X_LABEL},
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    return (
-        "Curves: exact law. Stars: the minimum of frozen training at $p_2^*=(n_2+1)\\sqrt{\\xi}/(\\sqrt{\\xi}-\\sqrt{\\eta})$ with its "
-        "value $-n_2(\\sqrt{\\xi}-\\sqrt{\\eta})^2/(n_2+1)$, from the closed formulas; it exists where $\\xi>\\eta>0$ (condition "
-        "published, $\\xi$ and $\\eta$ reconstructed), which fails at the largest distance $|q_2-q_1|^2$. Beyond the minimum "
-        f"forgetting rises to 0. {simulation_sentence(table)} {experiment_sentence(EXPERIMENT)} Only $p_2$ varies within a curve: the "
-        "truths stay, added parameters have truth zero, and task 1's error counts them (padded norm)."
-    )
-
-
-FIGURE = Figure("Average forgetting against $p_2$.", compute, curves(LEFT, RIGHT), caption, trials=2000, quick_trials=200, size=(7.4, 3.7))
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT), globals(), trials=2000, quick_trials=200, size=(7.4, 3.7))

@@ -1,4 +1,12 @@
-"""Whole distributions of forgetting, not only their means: both trainings, on equal and on distant tasks."""
+r"""Forgetting is a distribution.
+
+Top: empirical distribution functions of $L_1(\theta_2)-L_1(\theta_1)$ over {trials:,} independent trials of the reduced
+sampler; the band of $\pm${half:.4f} (Dvoretzky, Kiefer, Wolfowitz), hardly wider than the lines, holds the whole function
+with confidence 95 %. Markers on dotted lines: the mean by the exact law. Bottom: shares of trials beyond a threshold;
+bands: exact binomial intervals, 95 % for all {count} thresholds of a curve together. With equal tasks frozen training helps
+task 1 more on average, yet harms it in {loss[frozen]:.1f} % of all trials, initialized training in {loss[initialized]:.2f}
+%. {experiment}
+"""
 
 from __future__ import annotations
 
@@ -11,7 +19,7 @@ from matplotlib.figure import Figure as Canvas
 from scipy.stats import beta
 
 from figures.kit import (
-    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, experiment_sentence, panel_letter, vertical,
+    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical,
 )  # fmt: skip
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
@@ -104,20 +112,12 @@ def _band(ax: Axes, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndar
     ax.plot(x, y, color=look.colour, linestyle=look.line, zorder=3)
 
 
-def caption(table: Table) -> str:
-    shares = table.select(quantity=SHARE)
-    trials = shares.trials()
-    loss = {t: 100 * table.select(quantity=TAIL, training=t, case="equal", x=0.0).column("mean")[0] for t in TRAININGS}
-    return (
-        f"Top: empirical distribution functions of $L_1(\\theta_2)-L_1(\\theta_1)$ over {trials:,} independent trials of the reduced sampler; "
-        f"the band of $\\pm${dkw(trials):.4f} (Dvoretzky, Kiefer, Wolfowitz), hardly wider than the lines, holds the whole function with "
-        f"confidence {100 * LEVEL:.0f}\u00a0%. Markers on dotted lines: the mean by the exact law. Bottom: shares of trials beyond a threshold; "
-        f"bands: exact binomial intervals, {100 * LEVEL:.0f}\u00a0% for all {len(TAIL_AT)} thresholds of a curve together. "
-        f"With equal tasks frozen training helps task 1 more on average, yet harms it in {loss['frozen']:.1f}\u00a0% of all trials, "
-        f"initialized training in {loss['initialized']:.2f}\u00a0%. {experiment_sentence(EXPERIMENT)}"
-    )
+def facts(table: Table) -> dict:
+    trials = table.select(quantity=SHARE).trials()
+    loss = {t: 100 * table.only(quantity=TAIL, training=t, case="equal", x=0.0).mean for t in TRAININGS}
+    return {"trials": trials, "half": dkw(trials), "count": len(TAIL_AT), "loss": loss}
 
 
 FIGURE = Figure(
-    "Forgetting is a distribution.", compute, draw, caption, trials=300_000, quick_trials=20_000, size=(7.4, 5.6)
+    __doc__, compute, draw, globals(), facts, trials=300_000, quick_trials=20_000, size=(7.4, 5.6)
 )

@@ -1,4 +1,8 @@
-"""The hybrid study: how many stages the rules train in each task, beside the depth that an exhaustive search finds best."""
+r"""What the rules decide.
+
+Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of the confirmation,
+on which tasks come in several orders ({runs} runs). Bars: Student 95 % intervals of the mean.{searched}
+"""
 
 from __future__ import annotations
 
@@ -49,23 +53,18 @@ def draw(table: Table, canvas: Canvas) -> None:
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
 
-def caption(table: Table) -> str:
-    counts = sorted({row.trials for row in table.select(quantity=CHOSEN)})
-    text = (
-        "Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of the confirmation, on which tasks "
-        f"come in several orders ({' or '.join(map(str, counts))} runs). Bars: Student 95\u00a0% intervals of the mean."
+def facts(table: Table) -> dict:
+    runs, units = (
+        " or ".join(map(str, sorted({row.trials for row in table.select(quantity=quantity)}))) for quantity in (CHOSEN, BEST)
     )
-    best = table.select(quantity=BEST)
-    if len(best):
-        units = sorted({row.trials for row in best})
-        text += (
-            f" Stars, on streams whose schedules were all tried: the depth with the highest final Avg.Acc on validation data, mean over the depths of the "
-            f"other tasks, in {' or '.join(map(str, units))} development runs, whose seeds are others."
-        )
-    return text
+    searched = (
+        " Stars, on streams whose schedules were all tried: the depth with the highest final Avg.Acc on validation data, mean over the "
+        f"depths of the other tasks, in {units} development runs, whose seeds are others."
+    )
+    return {"runs": runs, "searched": searched if units else ""}
 
 
 FIGURE = figure(
-    confirmed_files(), "What the rules decide.", compute, draw, caption, others=explained_files(),
+    confirmed_files(), __doc__, compute, draw, globals(), facts, others=explained_files(),
     size=lambda: (8.6, height(0.5, 2.3, len(confirmed_streams()))),
 )  # fmt: skip

@@ -1,4 +1,9 @@
-"""The hybrid study: forgetting of every strategy and control, minus that of initialized training."""
+r"""Forgetting under hybrid training.
+
+Forgetting, paired differences: to the left of zero less is forgotten than under initialized training, which may come of
+learning less. The runs are those of the Avg.Acc of hybrid training, and so are lines and controls; verdicts do not rest on
+forgetting. {runs}
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,8 @@ from figures.kit import Table
 from figures.kit.studies import metric_figure, runs
 
 
-def caption(table: Table) -> str:
-    return (
-        "Forgetting, paired differences: to the left of zero less is forgotten than under initialized training, which may come of learning less. "
-        "The runs are those of the Avg.Acc of hybrid training, and so are lines and controls; verdicts do not rest on forgetting. " + runs(table)
-    )
+def facts(table: Table) -> dict:
+    return {"runs": runs(table)}
 
 
-FIGURE = metric_figure("forgetting", "Forgetting", "Forgetting under hybrid training.", caption)
+FIGURE = metric_figure("forgetting", "Forgetting", __doc__, globals(), facts)

@@ -1,4 +1,15 @@
-"""Why the hybrid rules win or not: scores against benefits, and pairs of tasks against the linear theory's region."""
+r"""Scores, benefits and distances.
+
+Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead
+of head and last stage in that task adds to the final Avg.Acc on validation data; mean and standard deviation over {runs}
+schedules of the other tasks. r: Pearson's correlation; p: share of {shufflings:,} shufflings of the tasks within their runs
+with one as far from zero. Right: streams of two tasks; accuracy on the first one in the end under frozen minus initialized
+training. Points: pairs; squares: means of fifths of the pairs with Student 95 % intervals, as if pairs were independent;
+rho: Spearman's rank correlation, p over shufflings of tasks, with all their pairs. Horizontal: what the linear law says of
+forgetting under initialized minus frozen training, for the errors that task 1 leaves in both parts and the specific
+distance of the tasks, measured in weights, without noise and with equal shared parameters; frozen training wins in the grey
+part. The true parameters are stood for by trainings five times as long. {counts}.
+"""
 
 from __future__ import annotations
 
@@ -142,30 +153,21 @@ def _pairs(ax: Axes, table: Table) -> None:
     ax.set_ylabel("first task kept,\nfrozen $-$ initialized (points)")
 
 
-def caption(table: Table) -> str:
+def facts(table: Table) -> dict:
     counts = []
     for name in table.cases():
-        kept, both = (table.select(case=name, quantity=WINS, training=training) for training in (KEPT, BOTH))
-        better = [sum(row.mean > _TIE for row in rows) for rows in (kept, both)]
-        foreseen = sum(row.x > 0 for row in kept)
+        kept, both = (table.select(case=name, quantity=WINS, training=training).rows for training in (KEPT, BOTH))
+        better, better_on_both = (sum(row.mean > _TIE for row in rows) for rows in (kept, both))
         unequal = [row for row in kept if abs(row.mean) > _TIE]
-        right = sum((row.x > 0) == (row.mean > 0) for row in unequal)
-        found = f"frozen training keeps more of the first task in {better[0]} of {len(kept)} pairs (is better on both in {better[1]}), the law says {foreseen}"
-        counts.append(f"{name}: {found}; it is right in {right} of {len(unequal)} without a tie")
+        counts.append(
+            f"{name}: frozen training keeps more of the first task in {better} of {len(kept)} pairs (is better on both in "
+            f"{better_on_both}), the law says {sum(row.x > 0 for row in kept)}; it is right in "
+            f"{sum((row.x > 0) == (row.mean > 0) for row in unequal)} of {len(unequal)} without a tie"
+        )
     runs = sorted({row.trials for row in table.select(quantity=BENEFIT)})
-    return (
-        "Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead of head and last stage "
-        "in that task adds to the final Avg.Acc on validation data; mean and standard deviation over "
-        f"{' or '.join(map(str, runs))} schedules of the other tasks. r: Pearson's correlation; p: share of {SHUFFLES + 1:,} shufflings of the tasks within "
-        "their runs with one as far from zero. Right: streams of two tasks; accuracy on the first one in the end under frozen minus initialized training. "
-        "Points: pairs; squares: means of fifths of the pairs with Student 95\u00a0% intervals, as if pairs were independent; rho: Spearman's rank "
-        "correlation, p over shufflings of tasks, with all their pairs. Horizontal: what the linear law says of forgetting under initialized minus frozen "
-        "training, for the errors that task 1 leaves in both parts and the specific distance of the tasks, measured in weights, without noise and with "
-        "equal shared parameters; frozen training wins in the grey part. "
-        f"The true parameters are stood for by trainings five times as long. {'; '.join(counts)}."
-    )
+    return {"counts": "; ".join(counts), "runs": " or ".join(map(str, runs)), "shufflings": SHUFFLES + 1}
 
 
 FIGURE = figure(
-    explained_files(), "Scores, benefits and distances.", compute, draw, caption, size=lambda: (8.2, 2.7 * len(explained_streams()))
+    explained_files(), __doc__, compute, draw, globals(), facts, size=lambda: (8.2, 2.7 * len(explained_streams()))
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""How often nominal 95 % normal intervals hold the mean, against the distance from the interpolation threshold."""
+r"""Intervals near the interpolation threshold.
+
+Coverage of normal 95 % intervals of a mean squared error, each from {TRIALS:,} trials of a step on pure noise,
+$n={SAMPLES}$, $d=n+$gap. Points: {counts[sampler]:,} intervals each by the sampler; line: {counts[law]:,} each from the
+exact law of the error, $\sigma^2\chi^2_n/\chi^2_{{d-n+1}}$; bars and band: exact binomial 95 % intervals. At gap 2, where
+the variance is infinite, {at_two:.0f} % hold the mean, at gap {LEAST_GAP} {at_least:.1f} %: a gap of {LEAST_GAP} is asked
+for before a formula is judged.
+"""
 
 from __future__ import annotations
 
@@ -80,16 +87,10 @@ def draw(table: Table, canvas: Canvas) -> None:
     ax.legend(handles=[entry(Look(FROZEN.colour, "", "o"), "direct sampler"), entry(LOOKS[LAW], "chi-square law")], loc="lower right")
 
 
-def caption(table: Table) -> str:
-    counts = {origin: table.select(training=origin).rows[0].trials for origin in LOOKS}
-    at_two, at_least = (table.select(training=LAW, x=gap).rows[0].mean for gap in (2, LEAST_GAP))
-    return (
-        f"Coverage of normal 95\u00a0% intervals of a mean squared error, each from {TRIALS:,} trials of a step on pure noise, "
-        f"$n={SAMPLES}$, $d=n+$gap. Points: {counts[SAMPLER]:,} intervals each by the sampler; line: {counts[LAW]:,} each from the exact law of the error, "
-        "$\\sigma^2\\chi^2_n/\\chi^2_{d-n+1}$; bars and band: exact binomial 95\u00a0% intervals. "
-        f"At gap 2, where the variance is infinite, {100 * at_two:.0f}\u00a0% hold the mean, at gap {LEAST_GAP} "
-        f"{100 * at_least:.1f}\u00a0%: a gap of {LEAST_GAP} is asked for before a formula is judged."
-    )
+def facts(table: Table) -> dict:
+    sampler, law = (table.select(training=origin) for origin in (SAMPLER, LAW))
+    shares = {name: 100 * law.only(x=gap).mean for name, gap in (("at_two", 2), ("at_least", LEAST_GAP))}
+    return {"counts": {"sampler": sampler.rows[0].trials, "law": law.rows[0].trials}, **shares}
 
 
-FIGURE = Figure("Intervals near the interpolation threshold.", compute, draw, caption, trials=500, quick_trials=100, size=(6.2, 3.4))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=500, quick_trials=100, size=(6.2, 3.4))

@@ -1,4 +1,11 @@
-"""The training loop of the deep experiments on linear models, run to its limit, beside the exact law."""
+r"""The training loop on linear models.
+
+The loop that trains the networks, here on linear models with squared loss (full batches, gradient descent with momentum,
+float64, to 1e-10 of the way), under the strategies initialized, frozen at depth 2 and frozen at depth 1 of three stages.
+Lines: the exact law at the same $n_2$, joined. {simulation} Experiment: 40 shared parameters in two blocks of 20, of which
+partially frozen training moves one, 60 specific ones; $n_1=30$, $\sigma=(0.3, 0.5)$; shared truths equal and of length 1,
+specific ones of length 1 with cosine 0.6. All trainings learn from the same draws.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,6 @@ from deep.bridge import BridgeRecord
 from deep.records import read_records
 from figures.kit import (
     DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference,
-    simulation_sentence,
 )  # fmt: skip
 from theory import Task, TaskSequence, expected_errors, moment_orders
 
@@ -51,16 +57,6 @@ PANELS = [
 ]  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    return (
-        "The loop that trains the networks, here on linear models with squared loss (full batches, gradient descent with momentum, float64, to "
-        "1e-10 of the way), under the strategies initialized, frozen at depth 2 and frozen at depth 1 of three stages. Lines: the exact law at "
-        f"the same $n_2$, joined. {simulation_sentence(table)} Experiment: 40 shared parameters in two blocks of 20, of which partially frozen "
-        "training moves one, 60 specific ones; $n_1=30$, $\\sigma=(0.3, 0.5)$; shared truths equal and of length 1, specific ones of "
-        "length 1 with cosine 0.6. All trainings learn from the same draws."
-    )
-
-
 FIGURE = Figure(
-    "The training loop on linear models.", compute, curves(*PANELS, legend={"ncols": 3}), caption, size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
+    __doc__, compute, curves(*PANELS, legend={"ncols": 3}), globals(), size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
 )

@@ -1,4 +1,12 @@
-"""Update magnitude against forgetting: networks under every strategy, beside the exact linear law between both trainings."""
+r"""Update magnitude and forgetting.
+
+Networks: mean over the tasks after the first of the squared update $|\theta_t-\theta_{{t-1}}|^2$, over that of initialized
+training with the same order and seed, against Forgetting on the test part; filled: strategies, hollow: best fixed depth and
+controls. Means of {runs} runs, bars: Student 95 % intervals of the means. Last panel, exact law: {TASKS} tasks; lines:
+initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose
+specific parameters have to fit a task alone; $p={BLOCKS[shared]}$ shared and $p_2={BLOCKS[specific]}$ specific parameters,
+$n={SAMPLES}$, $\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
+"""
 
 from __future__ import annotations
 
@@ -86,20 +94,13 @@ def _law(ax: Axes, table: Table) -> None:
     ax.legend(fontsize=8)
 
 
-def caption(table: Table) -> str:
+def facts(table: Table) -> dict:
     counts = sorted({row.trials for row in table.select(kind=MEASURED)})
-    return (
-        "Networks: mean over the tasks after the first of the squared update $|\\theta_t-\\theta_{t-1}|^2$, over that of initialized training with the same "
-        "order and seed, against Forgetting on the test part; filled: strategies, hollow: best fixed depth and controls. Means of "
-        f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} runs, bars: Student 95\u00a0% intervals of the means. Last panel, exact law: "
-        f"{TASKS} tasks; lines: initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose "
-        f"specific parameters have to fit a task alone; $p={BLOCKS['shared']}$ shared and $p_2={BLOCKS['specific']}$ specific "
-        f"parameters, $n={SAMPLES}$, $\\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ "
-        f"{' or '.join(f'{value:g}' for value in DISTANCES.values())} in each block."
-    )
+    runs = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return {"runs": runs, "distances": " or ".join(f"{value:g}" for value in DISTANCES.values())}
 
 
 FIGURE = figure(
-    confirmed_files(), "Update magnitude and forgetting.", compute, draw, caption,
+    confirmed_files(), __doc__, compute, draw, globals(), facts,
     size=lambda: (8.6, height(0.6, 2.4, len(confirmed_streams()) + 1)),
 )  # fmt: skip

@@ -10,10 +10,11 @@ import numpy as np
 
 import simulate
 import theory
+from figures.kit.figure import Figure
 from figures.kit.output import SUFFIXES, Output
 from figures.kit.sampling import Sampler
 from figures.kit.style import canvas_with_caption, style
-from figures.registry import Figure, require_records
+from figures.registry import require_records
 from simulate.keys import code_fingerprint, run_key
 
 

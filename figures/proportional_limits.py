@@ -1,13 +1,16 @@
-"""How fast the deviation reaches its proportional limit as all dimensions and sample counts grow together."""
+r"""Proportional limits and their rates.
+
+All dimensions and sample counts times $t$, ratios and truths fixed. (a) Curves: exact law; thin lines: its limit. (b)
+Symbols: exact law minus limit, in size; lines: the first correction rate$/t$, from the series of the formulas ({rates}).
+{simulation} {experiment} The sizes are those of $t=1$. Padded norm.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from figures.kit import (
-    TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curve, curves, experiment_sentence, simulation_sentence,
-)  # fmt: skip
+from figures.kit import TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curve, curves
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 from theory.limits import proportional_limit
@@ -69,13 +72,9 @@ DISTANCES = Panel(
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    rates = ", ".join(f"{training} {limit:.4f} {rate:+.3f}$/t$" for training in TRAININGS for limit, rate in [limit_and_rate(training)])
-    return (
-        f"All dimensions and sample counts times $t$, ratios and truths fixed. (a) Curves: exact law; thin lines: its limit. (b) Symbols: exact "
-        f"law minus limit, in size; lines: the first correction rate$/t$, from the series of the formulas ({rates}). "
-        f"{simulation_sentence(table)} {experiment_sentence({**SIZES, **TRUTHS})} The sizes are those of $t=1$. Padded norm."
-    )
+def facts(_: Table) -> dict:
+    rates = [f"{training} {limit:.4f} {rate:+.3f}$/t$" for training in TRAININGS for limit, rate in [limit_and_rate(training)]]
+    return {"rates": ", ".join(rates), "EXPERIMENT": {**SIZES, **TRUTHS}}
 
 
-FIGURE = Figure("Proportional limits and their rates.", compute, curves(VALUES, DISTANCES), caption, trials=2000, quick_trials=200, size=(7.4, 3.3))
+FIGURE = Figure(__doc__, compute, curves(VALUES, DISTANCES), globals(), facts, trials=2000, quick_trials=200, size=(7.4, 3.3))

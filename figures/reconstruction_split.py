@@ -1,4 +1,10 @@
-"""The reconstruction around the published v_1 and the exact law, over the split of the truth's norm."""
+r"""Frozen deviation and the reconstruction around $v_1$.
+
+(a) Solid: exact law; dashed: $v_1E_1+(1-r_A)|q_2-q_1|^2+k_A\sigma_2^2$, whose $v_1$ is published (Lemma 4.2) and whose form
+is our reconstruction. They cross exactly at the share $p/(p+p_1)$ (stars), where the norm is split as the dimensions are.
+(b) Exact minus reconstruction: lines by its closed formula, points of the same simulations. {simulation} {experiment}
+Padded norm.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from figures.kit import (
-    FROZEN, INITIALIZED, SIMULATION, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, experiment_sentence, reference,
-    simulation_sentence,
+    FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
@@ -17,6 +22,7 @@ from theory.ledger.two_tasks import two_tasks
 EXPERIMENT = {"p": 40, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_1": 0.3, "sigma_2": 0.5, "d_u": 0, "d_q": 0}
 P_1 = {60: FROZEN, 20: THIRD}
 SHOWN = 60
+CASE = "p_1={}"
 SHARES = np.linspace(0, 1, 101)
 SIMULATED = SHARES[::10]
 QUANTITY, GAP = "deviation", "deviation - reconstruction"
@@ -40,30 +46,25 @@ def crossing(p_1: int) -> float:
     return EXPERIMENT["p"] / (EXPERIMENT["p"] + p_1)
 
 
-def case(p_1: int) -> str:
-    """Name the experiment with ``p_1``."""
-    return f"p_1={p_1}"
-
-
 def compute(sampler: Sampler) -> Table:
     table = Table()
     for p_1 in P_1:
         forms = {QUANTITY: FORM, GAP: GAP_FORM} if p_1 == SHOWN else {GAP: GAP_FORM}
         for quantity, name in forms.items():
             values = [FORMULAS[name](**parameters(share, p_1)) for share in SHARES.tolist()]
-            table.add_curve(quantity, "frozen", "share", SHARES, values, name, case(p_1))
+            table.add_curve(quantity, "frozen", "share", SHARES, values, name, CASE.format(p_1))
             place = crossing(p_1)
-            table.add_mark(quantity, "frozen", "share", place, FORMULAS[name](**parameters(place, p_1)), name, case(p_1))
+            table.add_mark(quantity, "frozen", "share", place, FORMULAS[name](**parameters(place, p_1)), name, CASE.format(p_1))
     exact = expected_errors(sequence(SHARES, SHOWN)).deviation()
-    table.add_curve(QUANTITY, "frozen", "share", SHARES, exact, EXACT, case(SHOWN))
+    table.add_curve(QUANTITY, "frozen", "share", SHARES, exact, EXACT, CASE.format(SHOWN))
     places = [(p_1, share) for p_1 in P_1 for share in SIMULATED.tolist()]
     results = sampler.run([Point({"frozen": sequence(share, p_1)}, (QUANTITY,)) for p_1, share in places])
     for (p_1, share), result in zip(places, results, strict=True):
         simulated = result["frozen", QUANTITY]
         if p_1 == SHOWN:
-            table.add_point(QUANTITY, "frozen", "share", share, simulated, case(p_1))
+            table.add_point(QUANTITY, "frozen", "share", share, simulated, CASE.format(p_1))
         gap = simulated and replace(simulated, mean=simulated.mean - FORMULAS[FORM](**parameters(share, p_1)))
-        table.add_point(GAP, "frozen", "share", share, gap, case(p_1))
+        table.add_point(GAP, "frozen", "share", share, gap, CASE.format(p_1))
     return table
 
 
@@ -73,25 +74,20 @@ LEFT = Panel(
         Line(P_1[SHOWN], "exact law, simulation", {"source": (EXACT, "simulate")}),
         Line(FORM_LOOK, "reconstruction\n(form ours, $v_1$ published)", {"source": FORM}),
     ],
-    {"quantity": QUANTITY, "case": case(SHOWN)}, stars="", axes={"xlabel": X_LABEL, "ylabel": r"frozen deviation $E\,L_1(\theta_2)$"},
+    {"quantity": QUANTITY, "case": CASE.format(SHOWN)}, stars="", axes={"xlabel": X_LABEL, "ylabel": r"frozen deviation $E\,L_1(\theta_2)$"},
     legend={"loc": "lower right"},
 )
 RIGHT = Panel(
-    "the difference, for two $p_1$", [Line(look, f"$p_1={p_1}$", {"case": case(p_1)}) for p_1, look in P_1.items()], {"quantity": GAP},
+    "the difference, for two $p_1$", [Line(look, f"$p_1={p_1}$", {"case": CASE.format(p_1)}) for p_1, look in P_1.items()], {"quantity": GAP},
     stars=r"share $p/(p+p_1)$", legend={"loc": "upper left"}, axes={"xlabel": X_LABEL, "ylabel": "exact minus reconstruction"},
     finish=lambda ax, _: reference(ax, color=FORM_LOOK.colour, linestyle=FORM_LOOK.line, linewidth=None),
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    return (
-        "(a) Solid: exact law; dashed: $v_1E_1+(1-r_A)|q_2-q_1|^2+k_A\\sigma_2^2$, whose $v_1$ is published (Lemma 4.2) and whose "
-        "form is our reconstruction. They cross exactly at the share $p/(p+p_1)$ (stars), where the norm is split as the dimensions "
-        "are. (b) Exact minus reconstruction: lines by its closed formula, points of the same simulations. "
-        f"{simulation_sentence(table)} {experiment_sentence({**EXPERIMENT, 'w_11': 1})} Padded norm."
-    )
+def facts(_: Table) -> dict:
+    return {"EXPERIMENT": {**EXPERIMENT, "w_11": 1}}
 
 
 FIGURE = Figure(
-    "Frozen deviation and the reconstruction around $v_1$.", compute, curves(LEFT, RIGHT), caption, trials=3000, quick_trials=300, size=(7.4, 3.5)
+    __doc__, compute, curves(LEFT, RIGHT), globals(), facts, trials=3000, quick_trials=300, size=(7.4, 3.5)
 )

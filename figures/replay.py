@@ -1,11 +1,19 @@
-"""Forgetting and generalization against the number of stored samples: hard constraints, and replay from zero."""
+r"""More replay is not always less forgetting.
+
+(a) Task 2 moves only where $m$ stored samples of task 1 stay fitted. Storing all instead of none changes forgetting by
+{listed} at rising distance: it helps equal tasks and harms distant ones. (b) The least-norm fit from zero of the current
+task's samples and $k$ stored ones of each earlier task; with all of them stored this is joint training (stars). Lines join
+the exact formulas at whole numbers. {simulation} The points of a curve share their draws. Experiments: (a) one block,
+$p={PAIR[p]}$, $n_1=n_2={PAIR[n_1]}$, $\sigma={PAIR[sigma_1]:g}$, $|w_1|^2=1$; (b) $p={STREAM[p]}$, $n={STREAM[n]}$ a task,
+$\sigma={STREAM[sigma]:g}$, truths of length 1 with equal cosines.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves, simulation_sentence
+from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves
 from theory.formulas import FORMULAS
 from theory.ledger.replay import constrained
 from theory.ledger.replay import replay as replay_builder
@@ -67,22 +75,9 @@ RIGHT = Panel(
 )  # fmt: skip
 
 
-def caption(table: Table) -> str:
-    changes = {}
-    for distance in DISTANCES:
-        values = table.select(kind=THEORY, quantity="forgetting", case=f"d_w={distance:g}").column("mean")
-        changes[distance] = values[-1] - values[0]
-    listed = ", ".join(f"{change:+.3f}".replace("-", "\u2212") for change in changes.values())
-    return (
-        "(a) Task 2 moves only where $m$ stored samples of task 1 stay fitted. Storing all instead of none changes forgetting by "
-        f"{listed} at rising distance: it helps equal tasks and harms distant ones. (b) The least-norm fit from zero of the current "
-        "task's samples and $k$ stored ones of each earlier task; with all of them stored this is joint training (stars). Lines join the "
-        f"exact formulas at whole numbers. {simulation_sentence(table)} The points of a curve share their draws. Experiments: (a) one "
-        f"block, "
-        f"$p={PAIR['p']}$, $n_1=n_2={PAIR['n_1']}$, $\\sigma={PAIR['sigma_1']:g}$, $|w_1|^2=1$; (b) $p={STREAM['p']}$, $n={STREAM['n']}$ a "
-        f"task, "
-        f"$\\sigma={STREAM['sigma']:g}$, truths of length 1 with equal cosines."
-    )
+def facts(table: Table) -> dict:
+    curves = [table.select(kind=THEORY, quantity="forgetting", case=f"d_w={distance:g}").column("mean") for distance in DISTANCES]
+    return {"listed": ", ".join(f"{values[-1] - values[0]:+.3f}".replace("-", "\u2212") for values in curves)}
 
 
-FIGURE = Figure("More replay is not always less forgetting.", compute, curves(LEFT, RIGHT), caption, trials=1200, quick_trials=150, size=(7.6, 3.6))
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT), globals(), facts, trials=1200, quick_trials=150, size=(7.6, 3.6))

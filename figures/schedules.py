@@ -1,4 +1,13 @@
-"""All schedules of frozen and initialized tasks against the number of tasks, and a rule that decides by gradients."""
+r"""Schedules of frozen and initialized tasks.
+
+Every task after the first is frozen or initialized; dashes: all $2^{{T-1}}$ schedules by the exact law, lines the best one
+and the two constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A small forgetting can come from
+learning little: freezing early tasks raises the error that forgetting is counted from. Hybrid rule: a task whose gradient
+on the shared parameters has a cosine of at least {THRESHOLD:g} with the previous task's is frozen (our linear reading of a
+published rule). {simulation} Experiment: $p={BLOCKS[shared]}$ shared, {BLOCKS[specific]} specific parameters, {SAMPLES}
+samples a task, $\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared truths, specific ones with
+cosine {COSINE:g}; mixed: two such groups at right angles, in pairs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves, simulation_sentence,
+    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves,
 )  # fmt: skip
 from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence
@@ -92,29 +101,19 @@ def _panel(criterion: str, scenario: str) -> Panel:
     return Panel(f"{scenario} tasks, {criterion}", lines, {"quantity": criterion, "case": scenario}, axes=axes | below, finish=finish)
 
 
-def caption(table: Table) -> str:
-    last = TASKS[-1]
-
+def facts(table: Table) -> dict:
     def values(criterion: str, scenario: str) -> str:
-        rows = table.select(kind=THEORY, quantity=criterion, case=scenario, x=last)
+        rows = table.select(kind=THEORY, quantity=criterion, case=scenario, x=TASKS[-1])
         return ", ".join(f"{rows.only(training=training).mean:.2f}" for training in (BEST, "frozen", "initialized"))
 
-    listed = "; ".join(f"{c}, {s}: {values(c, s)}" for c, s in product(CRITERIA, SCENARIOS)).replace("-", "\u2212")
-    return (
-        "Every task after the first is frozen or initialized; dashes: all $2^{T-1}$ schedules by the exact law, lines the best one and "
-        f"the two constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A small forgetting can come from "
-        "learning little: freezing early tasks raises the error that forgetting is counted from. Hybrid rule: a task whose gradient on "
-        f"the shared parameters has a cosine of at least {THRESHOLD:g} with the previous task's is frozen (our linear reading of a "
-        f"published rule). {simulation_sentence(table)} Experiment: $p={BLOCKS['shared']}$ shared, {BLOCKS['specific']} specific "
-        f"parameters, {SAMPLES} samples a task, $\\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared truths, "
-        f"specific ones with cosine {COSINE:g}; mixed: two such groups at right angles, in pairs."
-    )
+    listed = "; ".join(f"{c}, {s}: {values(c, s)}" for c, s in product(CRITERIA, SCENARIOS))
+    return {"last": TASKS[-1], "listed": listed.replace("-", "\u2212")}
 
 
 FIGURE = Figure(
-    "Schedules of frozen and initialized tasks.", compute,
+    __doc__, compute,
     curves(
         *(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2},
     ),
-    caption, trials=500, quick_trials=150, size=(7.6, 5.2),
+    globals(), facts, trials=500, quick_trials=150, size=(7.6, 5.2),
 )  # fmt: skip

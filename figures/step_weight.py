@@ -1,4 +1,13 @@
-"""Everything against the weight lambda of shared steps, from initialized (1) to frozen training (infinity)."""
+r"""The weight of shared steps, between both trainings and beyond.
+
+Task 2 takes the step that fits its data and has the least $\lambda|\Delta u|^2+|\Delta q|^2$: $\lambda=1$ is initialized
+training, $\lambda\to\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d) $\lambda\geq0.7$ only.
+Black line: deterministic equivalent, an approximation with an error of order 1/dimension, {bias:.1f} % of the frozen end
+here. Stars: the best weight of that approximation; for the deviation $\lambda={best:.1f}$. There the simulated deviation is
+{gains} training (paired, 95 % intervals). {simulation} The points share their draws. Experiment: $p={BLOCKS[shared]}$,
+$p_1=p_2={BLOCKS[specific]}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1={SIGMA[0]:g}$, $\sigma_2={SIGMA[1]:g}$,
+$|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference,
-    simulation_sentence, star,
+    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference, star,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
@@ -79,35 +87,17 @@ def at_end(table: Table, criterion: str, training: str) -> float:
     return table.select(kind=THEORY, quantity=f"{criterion}, {END}", training=training).rows[0].mean
 
 
-def gain_sentence(table: Table) -> str:
-    """Say by how much the best weight beats the ends in simulation, on the same draws."""
+def facts(table: Table) -> dict:
+    """Say by how much the best weight beats the ends in simulation, on the same draws, and how far off the approximation is."""
+    heaviest = table.select(kind=THEORY, quantity="deviation").rows[-1].mean
     gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t) for t in ENDS}
     parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{normal_half(rows)[0]:.3f} below {training}" for training, rows in gains.items()]
-    return f"There the simulated deviation is {' and '.join(parts)} training (paired, 95\u00a0% intervals)."
-
-
-def bias(table: Table) -> float:
-    """Return the relative distance of the approximate deviation at the largest weight from the exact frozen end."""
-    return abs(table.select(kind=THEORY, quantity="deviation").rows[-1].mean / at_end(table, "deviation", "frozen") - 1)
-
-
-def caption(table: Table) -> str:
-    mark = table.select(kind=MARK, quantity="deviation").rows[0]
-    return (
-        "Task 2 takes the step that fits its data and has the least $\\lambda|\\Delta u|^2+|\\Delta q|^2$: $\\lambda=1$ is initialized training, "
-        "$\\lambda\\to\\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d) $\\lambda\\geq0.7$ only. Black line: "
-        "deterministic equivalent, "
-        f"an approximation with an error of order 1/dimension, {100 * bias(table):.1f}\u00a0% of the frozen end here. Stars: the best "
-        f"weight of that "
-        f"approximation; for the deviation $\\lambda={mark.x:.1f}$. {gain_sentence(table)} {simulation_sentence(table)} The points share "
-        f"their draws. "
-        f"Experiment: $p={BLOCKS['shared']}$, $p_1=p_2={BLOCKS['specific']}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, "
-        f"$\\sigma_1={SIGMA[0]:g}$, "
-        f"$\\sigma_2={SIGMA[1]:g}$, $|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, "
-        f"$|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$."
-    )
+    return {
+        "bias": 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), "gains": " and ".join(parts),
+        "best": table.only(kind=MARK, quantity="deviation").x,
+    }  # fmt: skip
 
 
 FIGURE = Figure(
-    "The weight of shared steps, between both trainings and beyond.", compute, curves(_panel(CRITERIA[0], True), *(_panel(c, False) for c in CRITERIA), nrows=2, ncols=2), caption, trials=3000, quick_trials=250, size=(7.6, 5.4)
+    __doc__, compute, curves(_panel(CRITERIA[0], True), *(_panel(c, False) for c in CRITERIA), nrows=2, ncols=2), globals(), facts, trials=3000, quick_trials=250, size=(7.6, 5.4)
 )

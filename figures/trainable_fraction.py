@@ -1,10 +1,17 @@
-"""Deviation, forgetting and generalization against the number of shared parameters that go on training."""
+r"""A part of the shared parameters trained.
+
+After task 1 only some of the shared parameters go on training: none is frozen, all initialized training. Lines join the
+exact law at whole numbers; stars: the best of them all. The best number for forgetting is {best} for rising $|u_1|^2$ and
+forgets less than the better end by {gains}. {simulation} Experiment: $p={BLOCKS[shared]}$, $p_1=p_2={BLOCKS[specific]}$,
+$n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1=\sigma_2={SIGMA:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$
+orthogonal to $q_1$, $u_2=u_1$ spread evenly over the shared parameters.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from figures.kit import MARK, STEPS, THEORY, Figure, Line, Panel, Point, Sampler, Table, curves, simulation_sentence
+from figures.kit import MARK, STEPS, THEORY, Figure, Line, Panel, Point, Sampler, Table, curves
 from theory import trainable_fraction
 from theory.optima import CRITERIA, best_trainable_fraction
 
@@ -13,6 +20,7 @@ SAMPLES, SIGMA = (12, 20), 0.3
 SPECIFIC, DISTANCE = 2.0, 0.25  # |q_1|^2 and |q_2 - q_1|^2
 SHARED = (0.0, 0.05, 0.15)  # |u_1|^2: the larger, the more is lost by freezing
 SIMULATED = (0, 2, 5, 10, 15, 20, 25, 32, 37, 43, 49, 55, 60)
+CASE = "u_11={:g}"
 X_NAME = "trained"
 
 
@@ -22,28 +30,23 @@ def parameters(square: float) -> dict:
     return {"blocks": BLOCKS, "samples": SAMPLES, "noise": SIGMA, "gram": gram}
 
 
-def case(square: float) -> str:
-    """Name the experiment with |u|^2 = ``square``."""
-    return f"u_11={square:g}"
-
-
 def compute(sampler: Sampler) -> Table:
     table = Table()
     for square in SHARED:
         for criterion in CRITERIA:
-            found, name = best_trainable_fraction(criterion, **parameters(square)), case(square)
+            found, name = best_trainable_fraction(criterion, **parameters(square)), CASE.format(square)
             table.add_curve(criterion, "partial", X_NAME, found.choices, found.values, "expected_errors", name)
             table.add_mark(criterion, "partial", X_NAME, found.choice, found.value, "best_trainable_fraction", name)
     # The kept and the trained part draw separately, so fractions are not paired.
     places = [(square, trained) for square in SHARED for trained in SIMULATED]
-    points = [Point({"partial": trainable_fraction(x, **parameters(square))}, CRITERIA, x=x, case=case(square)) for square, x in places]
+    points = [Point({"partial": trainable_fraction(x, **parameters(square))}, CRITERIA, x=x, case=CASE.format(square)) for square, x in places]
     sampler.add(table, X_NAME, points)
     return table
 
 
 PANELS = [
     Panel(
-        criterion, [Line(look, f"$|u_1|^2={square:g}$", {"case": case(square)}) for square, look in zip(SHARED, STEPS, strict=False)],
+        criterion, [Line(look, f"$|u_1|^2={square:g}$", {"case": CASE.format(square)}) for square, look in zip(SHARED, STEPS, strict=False)],
         {"quantity": criterion}, stars="best number", zero=criterion == "forgetting",
         legend={"loc": "upper right"} if criterion == CRITERIA[0] else None,
         axes={
@@ -55,18 +58,11 @@ PANELS = [
 ]  # fmt: skip
 
 
-def caption(table: Table) -> str:
+def facts(table: Table) -> dict:
     marked = table.select(kind=MARK, quantity="forgetting")
-    best = ", ".join(f"{row.x:.0f}" for row in marked)
     ends = [table.select(kind=THEORY, quantity="forgetting", case=row.case).column("mean")[[0, -1]].min() for row in marked]
     gains = ", ".join(f"{end - row.mean:.3f}" for end, row in zip(ends, marked, strict=True))
-    return (
-        "After task 1 only some of the shared parameters go on training: none is frozen, all initialized training. Lines join the exact "
-        f"law at whole numbers; stars: the best of them all. The best number for forgetting is {best} for rising $|u_1|^2$ and "
-        f"forgets less than the better end by {gains}. {simulation_sentence(table)} Experiment: $p={BLOCKS['shared']}$, "
-        f"$p_1=p_2={BLOCKS['specific']}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\\sigma_1=\\sigma_2={SIGMA:g}$, $|q_1|^2={SPECIFIC:g}$, "
-        f"$|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$ spread evenly over the shared parameters."
-    )
+    return {"best": ", ".join(f"{row.x:.0f}" for row in marked), "gains": gains}
 
 
-FIGURE = Figure("A part of the shared parameters trained.", compute, curves(*PANELS), caption, trials=2000, quick_trials=250, size=(8.6, 3.3))
+FIGURE = Figure(__doc__, compute, curves(*PANELS), globals(), facts, trials=2000, quick_trials=250, size=(8.6, 3.3))

@@ -1,4 +1,12 @@
-"""Along the step of a task's training: generalization, forgetting and accuracy of networks beside the linear parabola."""
+r"""Along the update of a task.
+
+Networks at $\theta_{{t-1}}+s\,(\theta_t-\theta_{{t-1}})$, held-out images, mean over tasks $t\geq 2$; $s=0$ is the start of
+a task, $s=1$ the end of its training. In a linear model losses along the step are exactly parabolas; dotted: the parabola
+through the mean losses at $s=0,1/2,1$. Right: the length at which the mean loss on the tasks so far is least, for the whole
+step and for the step of one stage while the others take theirs; lengths outside the measured range count as its end, so
+that bars as long as the range say that the length is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}.
+MLP with 2 x 100 units, five tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
+"""
 
 from __future__ import annotations
 
@@ -86,17 +94,10 @@ def _best(ax: Axes, table: Table) -> None:
     ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")
 
 
-def caption(table: Table) -> str:
+def facts(table: Table) -> dict:
     whole = table.select(quantity=BEST, case=WHOLE)
     listed = "; ".join(f"{strategy} {whole.select(training=strategy).column('mean').mean():.2f}" for strategy in LOOKS)
-    return (
-        "Networks at $\\theta_{t-1}+s\\,(\\theta_t-\\theta_{t-1})$, held-out images, mean over tasks $t\\geq 2$; $s=0$ is the start of a task, "
-        "$s=1$ the end of its training. In a linear model losses along the step are exactly parabolas; dotted: the parabola through the mean "
-        "losses at $s=0,1/2,1$. Right: the length at which the mean loss on the tasks so far is least, for the whole step and for the step of one "
-        f"stage while the others take theirs; lengths outside the measured range count as its end, so that bars as long as the range say that the length "
-        f"is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}. "
-        f"MLP with 2 x 100 units, five tasks of two digits, domain-incremental. {runs_sentence(table, 'one for each order of the tasks')} Bands: the same intervals."
-    )
+    return {"listed": listed, "runs": runs_sentence(table, "one for each order of the tasks")}
 
 
-FIGURE = Figure("Along the update of a task.", compute, draw, caption, size=(8.4, 5.2), sources=(*PATHS.values(), DEEP / "path.py", *READERS))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(8.4, 5.2), sources=(*PATHS.values(), DEEP / "path.py", *READERS))

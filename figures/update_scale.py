@@ -1,4 +1,10 @@
-"""Forgetting against the length of the last step, an exact parabola, and against the size of the update."""
+r"""An optimal update magnitude.
+
+(a) Task 2's step is taken $s$ times its length. Curves: exact law, a parabola; stars: its minimum $s^*=-E\langle
+D,\theta_1-w_1\rangle/E|D|^2$ with $D$ the full step, from the closed formulas. (b) The same, against the expected squared
+length of the update (exact, for curves and points); the lower branch of each curve has $s>0$. {simulation} {experiment}
+$u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,7 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from figures.kit import (
-    MARK, TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curves, experiment_sentence, simulation_sentence,
-)  # fmt: skip
+from figures.kit import MARK, TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curves
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks
@@ -82,15 +86,8 @@ def draw(table: Table, canvas: Canvas) -> None:
     curves(left, RIGHT, sharey=True)(table, canvas)
 
 
-def caption(table: Table) -> str:
-    listed = {name: value for name, value in EXPERIMENT.items() if name != "d_u"}
-    return (
-        "(a) Task 2's step is taken $s$ times its length. Curves: exact law, a parabola; stars: its minimum "
-        "$s^*=-E\\langle D,\\theta_1-w_1\\rangle/E|D|^2$ with $D$ the full step, from the closed formulas. (b) The same, against the "
-        "expected "
-        "squared length of the update (exact, for curves and points); the lower branch of each curve has $s>0$. "
-        f"{simulation_sentence(table)} {experiment_sentence(listed)} $u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm."
-    )
+def facts(_: Table) -> dict:
+    return {"EXPERIMENT": {name: value for name, value in EXPERIMENT.items() if name != "d_u"}}
 
 
-FIGURE = Figure("An optimal update magnitude.", compute, draw, caption, trials=2000, quick_trials=250, size=(7.6, 3.5))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=2000, quick_trials=250, size=(7.6, 3.5))

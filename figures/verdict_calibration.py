@@ -1,4 +1,12 @@
-"""How often verdicts go wrong, against what is promised: tail rates of z, false alarms, mistakes that stay unseen."""
+r"""How often verdicts go wrong.
+
+The whole procedure of a check (pilot, planned trials, $z$, Holm, verdict) repeated {runs:,} times for each family of two
+formulas, deviation and forgetting, on draws of the reduced sampler. (a) $|z|$ of the deviation beyond normal quantiles,
+measured over nominal rate. (b) A right formula of the family disagrees, at false-alarm rates .05 and .01. (c) At .01: a
+deviation formula that is off by exactly $\delta$ does not disagree, or the right formulas do not both agree. Bars: exact
+binomial 95 % intervals, without a point where nothing was counted; hollow in (b) and (c): initialized training. The gap
+{least} is the smallest that is judged: moments exist below order {order:g}.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT, FROZEN, INITIALIZED, LEVEL, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
     panel_letter, plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration_report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
@@ -104,18 +112,10 @@ def _bar(ax: Axes, x: float, low: float, mean: float, high: float, look: Look, f
         ax.plot([x], [high], marker="_", color=look.colour, zorder=3)
 
 
-def caption(table: Table) -> str:
-    (runs,) = {row.trials for row in table if row.kind == MEASURED}
-    orders = {row.training.split("gap ")[1]: row.moment_order for row in table if row.kind == MEASURED}
-    least = min(orders, key=lambda gap: orders[gap])
-    return (
-        f"The whole procedure of a check (pilot, planned trials, $z$, Holm, verdict) repeated {runs:,} times for each family of two formulas, "
-        "deviation and forgetting, on draws of the reduced sampler. (a) $|z|$ of the deviation beyond normal quantiles, measured over nominal "
-        f"rate. (b) A right formula of the family disagrees, at false-alarm rates .05 and .01. (c) At .01: a deviation formula that is off by "
-        f"exactly $\\delta$ does not disagree, or the right formulas do not both agree. Bars: exact binomial {100 * LEVEL:.0f}\u00a0% intervals, "
-        "without a point where nothing was counted; "
-        f"hollow in (b) and (c): initialized training. The gap {least} is the smallest that is judged: moments exist below order {orders[least]:g}."
-    )
+def facts(table: Table) -> dict:
+    orders = {row.training.split("gap ")[1]: row.moment_order for row in table.select(kind=MEASURED)}
+    least = min(orders, key=orders.get)
+    return {"runs": table.trials(MEASURED), "least": least, "order": orders[least]}
 
 
-FIGURE = Figure("How often verdicts go wrong.", compute, draw, caption, size=(7.8, 3.5), sources=(RECORD,))
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.8, 3.5), sources=(RECORD,))

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from figures.kit.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, reference, star
+from figures.kit.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, reference, star, strip, ticks
 from figures.kit.style import Look
 from figures.kit.table import Row, Table
 
@@ -51,6 +51,10 @@ class Panel:
         Whether to draw a line at 0.
     ticks : sequence of number
         Of the horizontal axis, which is logarithmic then.
+    y_ticks : sequence of number, or mapping to words
+        Of the vertical axis.
+    strips : mapping of number to str
+        Interpolation thresholds to shade, and their names.
     legend : mapping or None
         Options of the legend; None for none.
     axes : mapping
@@ -66,6 +70,8 @@ class Panel:
     stars: str | None = None
     zero: bool = False
     ticks: Sequence[float] = ()
+    y_ticks: Sequence[float] | Mapping[float, str] = ()
+    strips: Mapping[float, str] = field(default_factory=dict)
     legend: Mapping[str, Any] | None = None
     axes: Mapping[str, Any] = field(default_factory=dict)
     finish: Callable[[Axes, Table], None] | None = None
@@ -83,7 +89,11 @@ class Panel:
             reference(ax, 0)
         if self.ticks:
             plain_log_ticks(ax, self.ticks)
+        for place, label in self.strips.items():
+            strip(ax, place, label)
         ax.set(**self.axes)
+        if self.y_ticks:
+            ticks(ax.yaxis, self.y_ticks)
         if self.finish:
             self.finish(ax, table)
         if self.legend is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,13 @@ from deep.studies.records import StudyRun
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
 from figures.kit.captions import runs_sentence
 from figures.kit.draw import panel_letter
+from figures.kit.figure import Figure
 from figures.kit.forests import forest
 from figures.kit.intervals import half_width
 from figures.kit.records import DEEP, READERS, RECORDS
 from figures.kit.sampling import Sampler
 from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, THIRD, Look
 from figures.kit.table import MARK, MEASURED, Table
-from figures.registry import Figure
 
 STUDIES = DEEP / "studies"
 CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pair_records", "presets", "records", "statistics")))
@@ -141,10 +140,10 @@ def figure(files: dict[str, Path], *parts: Any, others: dict[str, Path] | None =
     return Figure(*parts, sources=sources, **options | {"size": options["size"]()})
 
 
-def metric_figure(metric: str, words: str, title: str, caption: Callable[[Table], str], judged: bool = False) -> Figure | None:
-    """Return the figure of a metric: every arm minus initialized training, a panel for each stream."""
-    parts = partial(differences, metric), partial(draw_differences, words, judged), caption
-    return figure(confirmed_files(), title, *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
+def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure | None:
+    """Return the figure of a metric, named so on the axis: every arm minus initialized training, a panel for each stream."""
+    parts = words, partial(differences, metric), partial(draw_differences, axis, judged), *caption
+    return figure(confirmed_files(), *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
 
 
 def differences(metric: str, _: Sampler) -> Table:

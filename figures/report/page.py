@@ -41,8 +41,8 @@ def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
     path = folder / "report" / "index.html"
     run = verdicts.read_verdicts(verdict_file)
     pictures = find_pictures(folder) if folder.is_dir() else []
+    require_writable(path)
     try:
-        require_writable(path)  # before the page is built
         replace_file(path, build(pictures, run).encode())
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import figures
+from figures.kit import Figure
 from figures.kit import output as output_module
 from figures import registry
 from figures.__main__ import main
@@ -15,7 +16,7 @@ from figures.kit import sampling
 from figures.kit.draw import points
 from figures.make import figure_key, make
 from figures.kit.output import Output
-from figures.registry import Figure, MissingRecords, choose, discover
+from figures.registry import MissingRecords, choose, discover
 from figures.kit.sampling import Point, Sampler
 from figures.kit.style import FROZEN
 from figures.kit.table import Table
@@ -35,7 +36,7 @@ def small_draw(table, canvas):
     points(canvas.subplots(), table, FROZEN)
 
 
-SMALL = Figure("Small.", small_compute, small_draw, lambda table: f"{table.trials()} trials", trials=40, quick_trials=20, size=(3, 2))
+SMALL = Figure("Small.\n\n{simulation}", small_compute, small_draw, trials=40, quick_trials=20, size=(3, 2))
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_quick_and_other_trials_draw_anew(drawn):
     output, calls = drawn
     assert make("small", {"small": SMALL}, output, quick=True) and calls == [20]
     assert make("small", {"small": SMALL}, output) and calls == [20]  # points of the first run are still there
-    more = Figure("Small.", small_compute, small_draw, SMALL.caption, trials=50, quick_trials=20, size=(3, 2))
+    more = replace(SMALL, trials=50)
     assert make("small", {"small": more}, output) and calls == [20, 50]
 
 
@@ -86,20 +87,12 @@ def test_the_key_depends_on_the_figures_own_code_and_not_on_that_of_others(tmp_p
     (tmp_path / "two.py").write_text("a = 2\n")
     assert figure_key("one", others, 10, False) == before
     (tmp_path / "shared.py").write_text("a = 2\n")
-    changed = figure_key("one", others, 10, False)
+    keys = [before, figure_key("one", others, 10, False)]
     (tmp_path / "one.py").write_text("a = 2\n")
-    assert (
-        len(
-            {
-                before,
-                changed,
-                figure_key("one", others, 10, False),
-                figure_key("one", others, 11, False),
-                figure_key("one", others, 10, True),
-            }
-        )
-        == 5
-    )
+    keys += [figure_key("one", others, *options) for options in ((10, False), (11, False), (10, True))]
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / "draw.py").write_text("a = 1\n")
+    assert len({*keys, figure_key("one", others, 10, False)}) == 6
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(drawn, monkeypatch):
@@ -138,8 +131,8 @@ def test_what_killed_runs_leave_is_removed(tmp_path):
 def test_a_new_file_is_a_new_figure(tmp_path, monkeypatch):
     (tmp_path / "brand_new.py").write_text(
         textwrap.dedent("""
-            from figures.registry import Figure
-            FIGURE = Figure("New.", None, None, None, trials=1, quick_trials=1)
+            from figures.kit import Figure
+            FIGURE = Figure("New.", None, None, trials=1, quick_trials=1)
         """)
     )
     (tmp_path / "no_figure.py").write_text("")
@@ -226,3 +219,13 @@ def test_a_difference_of_unknown_trainings_is_refused(tmp_path):
 def test_a_caption_needs_one_number_of_trials():
     with pytest.raises(InputError, match="one number"):
         Table().trials()
+
+
+def test_a_caption_is_filled_with_facts_names_and_sentences(tmp_path):
+    table, names = small_compute(Sampler("x", 50, RunStore(tmp_path))), {"SAMPLES": 8, "EXPERIMENT": {"n_2": 8}}
+    words = "A title.\n\nWith {SAMPLES} and\n$x_{{{share:.1f}}}$, 95 % of {simulation} {experiment}"
+    figure = Figure(words, None, None, names, lambda table: {"share": len(table) / 2})
+    text = figure.caption(table)
+    assert figure.title == "A title." and text.startswith("With 8 and $x_{0.5}$, 95\u00a0% of ")
+    assert "means of 50 independent trials" in text and text.endswith("Experiment: $n_2=8$.")
+    assert Figure("A title.\n\nNothing {{}}.", None, None).caption(Table()) == "Nothing {}."

@@ -63,7 +63,7 @@ def test_the_difference_is_paired_by_order(matrices):
         rows = matrices.select(quantity="average_accuracy", training=accuracy_matrices.DIFFERENCE, case=scenario)
         assert rows.rows[0].mean == pytest.approx(np.mean(pairs), abs=1e-15)
         assert half_width(rows)[0] == pytest.approx(student.ppf(0.975, 10) * np.std(pairs, ddof=1) / 11**0.5, rel=1e-12)
-        assert f"{100 * np.mean(pairs):+.1f}".replace("-", "\u2212") in accuracy_matrices.caption(matrices)
+        assert f"{100 * np.mean(pairs):+.1f}".replace("-", "\u2212") in accuracy_matrices.FIGURE.caption(matrices)
 
 
 @pytest.mark.parametrize("strategy", ["initialized", "frozen"])
@@ -126,8 +126,8 @@ def test_linear_training_agrees_with_the_law():
 
 
 def test_captions_say_runs_and_intervals(matrices, paths):
-    assert "Means of 11 runs" in accuracy_matrices.caption(matrices) and "2.23 standard errors" in accuracy_matrices.caption(matrices)
-    assert "Means of 6 runs" in update_path.caption(paths) and "initialized 0." in update_path.caption(paths)
+    assert "Means of 11 runs" in accuracy_matrices.FIGURE.caption(matrices) and "2.23 standard errors" in accuracy_matrices.FIGURE.caption(matrices)
+    assert "Means of 6 runs" in update_path.FIGURE.caption(paths) and "initialized 0." in update_path.FIGURE.caption(paths)
     unequal = Table([*matrices.rows[:1], replace(matrices.rows[1], trials=3)])
     with pytest.raises(InputError, match="needs one number"):
         runs_sentence(unequal, "one for each")

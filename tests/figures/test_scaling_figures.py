@@ -134,7 +134,7 @@ def test_costs_are_those_of_the_record(costs):
     assert {row.training for row in table} == {"loop: numpy lstsq", "reduced"}  # the figure's methods only
     (row,) = table.select(quantity="median time", training="loop: numpy lstsq", case="T=10, n=50", x=10_000).rows
     assert (row.mean, row.trials, row.kind) == (0.5, 3, MEASURED)
-    assert "$p=10{,}000$" in (text := cost_against_p.caption(table)) and "10,000-fold at $T=2$ and 10,000-fold at $T=10$" in text
+    assert "$p=10{,}000$" in (text := cost_against_p.FIGURE.caption(table)) and "10,000-fold at $T=2$ and 10,000-fold at $T=10$" in text
     with style():
         canvas = canvas_with_caption((7.4, 3.7), "Cost.", text)
         cost_against_p.draw(table, canvas)

@@ -96,8 +96,8 @@ def test_verdicts_are_shown(recorded):
     table = hybrid_accuracy.FIGURE.compute(None)
     verdicts = {(row.training, row.case): row.source for row in table.select(kind=MARK)}
     assert len(verdicts) == 10 and verdicts["threshold", "split digits"] == "supported" and verdicts["threshold", "rotated digits"] != "supported"
-    assert "Supported: threshold on split digits." in hybrid_accuracy.caption(table) and "Means of 6 runs" in hybrid_accuracy.caption(table)
-    assert "Means of 6 runs" in hybrid_forgetting.caption(table)
+    assert "Supported: threshold on split digits." in hybrid_accuracy.FIGURE.caption(table) and "Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table)
+    assert "Means of 6 runs" in hybrid_forgetting.FIGURE.caption(table)
 
 
 def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
@@ -108,16 +108,16 @@ def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
     write_records(tmp_path / "hybrid_digits.jsonl", runs)
     table = hybrid_accuracy.FIGURE.compute(None)
     assert table.only(kind=MEASURED, training="graded", case=STREAMS[0]).trials == 5
-    assert "Means of 6 runs" in hybrid_accuracy.caption(table) and f"left out of the means: graded on {STREAMS[0]} 1 of 6." in hybrid_accuracy.caption(table)
-    assert "left out" not in hybrid_accuracy.caption(table.select(lambda row: row.training != "graded"))
+    assert "Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table) and f"left out of the means: graded on {STREAMS[0]} 1 of 6." in hybrid_accuracy.FIGURE.caption(table)
+    assert "left out" not in hybrid_accuracy.FIGURE.caption(table.select(lambda row: row.training != "graded"))
 
 
 def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path):
-    assert "in the first task too, a handicap. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
+    assert "in the first task too, a handicap. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.compute(None))
     fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
     write_records(tmp_path / "hybrid_digits.jsonl", fair)
     studies.confirmed.cache_clear()
-    assert "mean step weight. " in hybrid_accuracy.caption(hybrid_accuracy.FIGURE.compute(None))
+    assert "mean step weight. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.compute(None))
 
 
 def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
@@ -125,7 +125,7 @@ def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
     write_records(tmp_path / "hybrid_digits-large.jsonl", runs)
     table = hybrid_accuracy.FIGURE.compute(None)
     assert {row.case for row in table} == {f"{stream} ({name})" for stream in STREAMS for name in ("digits", "digits-large")}
-    assert "a to b: Means of 6 runs" in hybrid_accuracy.caption(table) and "c to d: Means of 4 runs" in hybrid_accuracy.caption(table)
+    assert "a to b: Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table) and "c to d: Means of 4 runs" in hybrid_accuracy.FIGURE.caption(table)
 
 
 def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
@@ -146,7 +146,7 @@ def test_depths_are_counts_of_trained_stages(recorded):
         assert [chosen.only(training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
     searched = table.select(quantity=hybrid_depths.BEST)
     assert {row.case for row in searched} == {STREAMS[0]} and list(searched.column("mean")) == [3.0, 2.0]
-    assert "in 3 development runs" in hybrid_depths.caption(table)
+    assert "in 3 development runs" in hybrid_depths.FIGURE.caption(table)
 
 
 def predicted(pair: PairRecord) -> bool:
@@ -242,7 +242,7 @@ def test_updates_and_the_law_beside_them(recorded):
 def test_pictures(recorded, module):
     table = module.FIGURE.compute(None)
     with style():
-        canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.caption(table))
+        canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.FIGURE.caption(table))
         module.FIGURE.draw(table, canvas)
         canvas.draw_without_rendering()
     shown = " ".join(text.get_text() for ax in canvas.axes for text in [ax.title, *ax.texts, ax._left_title])
