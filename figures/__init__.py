@@ -1,7 +1,7 @@
 """Figures of the project: exact laws as curves, simulation as points with intervals.
 
 ``python -m figures`` draws them all. A module of this package that has a ``FIGURE`` is a figure and is found by
-itself; `figures.registry` says what it must hold.
+itself; `figures.kit.Figure` says what it must hold, and `figures.kit` has what figures are made of.
 """
 
 from pathlib import Path

@@ -27,8 +27,7 @@ DIFFERENCE = "frozen - initialized"
 _LIGHT = 0.55  # accuracy from which a cell is light enough for dark numbers
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for (scenario, strategy), path in RUNS.items():
         records = read_records(path)
         accuracy = np.array([record.accuracy for record in records])
@@ -41,7 +40,6 @@ def compute(sampler: Sampler) -> Table:
         for place, metric in enumerate(METRICS):
             pairs = [metrics[metric] - runs["initialized"][order][metric] for order, metrics in runs["frozen"].items()]
             table.add_measured(metric, DIFFERENCE, "metric", place, pairs, "both", scenario)
-    return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:

@@ -47,13 +47,11 @@ def read(record: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         raise InputError(f"cannot read the benchmark {record}: {error}; measure it with: make bench") from None
 
 
-def compute(_: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, _: Sampler) -> None:
     for row in (row for row in read(RECORD)[1] if row["contender"] in METHODS):
         place = row["contender"], f"T={row['tasks']}, n={row['samples']}", "p", row["parameters"]
         for quantity, seconds in ((MEDIAN, row["seconds_per_trial"]), (LEAST, row["least"]), (MOST, row["most"])):
             table.rows.append(Row(MEASURED, quantity, *place, seconds, None, row["repeats"], source=RECORD.name))
-    return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:

@@ -32,8 +32,7 @@ def sequence(p_2: int | np.ndarray, training: str) -> TaskSequence:
     return two_tasks(**EXPERIMENT, p_2=p_2, train_shared=training == "initialized")
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     laws = {training: expected_errors(sequence(P_2, training), outside="nan") for training in TRAININGS}
     values = {training: law.deviation() for training, law in laws.items()}
     for training, curve in (values | {DIFFERENCE: values["frozen"] - values["initialized"]}).items():
@@ -41,7 +40,6 @@ def compute(sampler: Sampler) -> Table:
     table.add_mark("error of task 1", "task 1", "p_2", P_2[0], laws["frozen"].error(0, 0)[0], "expected_errors")
     pairs = [Point({t: sequence(p_2, t) for t in TRAININGS}, (QUANTITY,), tuple(TRAININGS), x=p_2) for p_2 in SIMULATED]
     sampler.add(table, "p_2", pairs)
-    return table
 
 
 def _show_before(ax: Axes, table: Table) -> None:

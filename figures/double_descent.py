@@ -53,15 +53,13 @@ def halves(p: int | np.ndarray, training: str) -> TaskSequence:
     return build({"shared": p // 2, "specific": p // 2}, (SAMPLES,) * TASKS, TRAINING_NOISE, gram={b: truths(0.5) for b in ("shared", "specific")})
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     series = [(ONE_BLOCK, CASE.format(noise), P, SIMULATED, lambda p, noise=noise: one(p, noise)) for noise in NOISES]
     series += [(t, CASE.format(TRAINING_NOISE), EVEN, SIMULATED_HALVES, lambda p, training=t: halves(p, training)) for t in TRAININGS]
     for training, name, places, simulated, build in series:
         law = expected_errors(build(places), outside="nan").generalization()
         table.add_curve(QUANTITY, training, "p", places, law, "expected_errors", name)
         sampler.add(table, "p", [Point({training: build(p)}, (QUANTITY,), method="reduced", x=p, case=name) for p in simulated])
-    return table
 
 
 def _finish(thresholds: dict[int, str], ax: Axes, _: Table) -> None:

@@ -55,8 +55,7 @@ def order(n_2: int, training: str, law: str) -> float:
     return min(normal, FREEDOM / 2) if (law, training) == ("Student t", "frozen") else normal
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for training in TRAININGS:
         table.add_curve(QUANTITY, training, "n_2", N_2, expected_errors(sequence(N_2, training)).deviation(), "expected_errors")
     for training in TRAININGS:
@@ -67,7 +66,6 @@ def compute(sampler: Sampler) -> Table:
                 ratio = replace(simulated, mean=100 * (simulated.mean / exact - 1), stderr=100 * simulated.stderr / exact)
                 table.add_point(QUANTITY, training, "n_2", n_2, simulated, law)
                 table.add_point(RATIO, training, "n_2", n_2, ratio, law)
-    return table
 
 
 def _simulated(sampler: Sampler, seq: TaskSequence, features, moment_order: float) -> Simulated:

@@ -49,8 +49,7 @@ def scaled(factor: int) -> dict:
     return {**EXPERIMENT, **{name: value * factor for name, value in BASE.items()}}
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     values = [exact({**EXPERIMENT, "n_2": n_2}) for n_2 in N_2.tolist()]
     for quantity, column in ((MEAN, 0), (SPREAD, 1)):
         table.add_curve(quantity, TRAINING, "n_2", N_2, [pair[column] for pair in values], "initialized_deviation" + "_variance" * column)
@@ -64,7 +63,6 @@ def compute(sampler: Sampler) -> Table:
             table.add_mark(RUN, TRAINING, "n_2", n_2, value, "simulate")
     for factor, size in zip(FACTORS, SIZES.tolist(), strict=True):
         table.add_point(RELATIVE, TRAINING, "p+p_2", size, _runs(sampler, scaled(factor))[0]["ratio"])
-    return table
 
 
 def _runs(sampler: Sampler, case: dict) -> tuple[dict[str, Simulated | None], list[float]]:

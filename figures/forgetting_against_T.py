@@ -55,8 +55,7 @@ def lin_case(case: str, tasks: int) -> dict:
     return {**ONE_BLOCK, "sigma": SIGMA, "T": tasks, "w": np.ones(tasks), "D": 2 - 2 * truths(COSINES[case], tasks)}
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for training, case in LOOKS:
         for quantity, first in FIRST.items():
             counts = range(first, MOST_TASKS + 1)
@@ -74,7 +73,6 @@ def compute(sampler: Sampler) -> Table:
     for (training, case), result in zip(LOOKS, results, strict=True):
         for (quantity, tasks), target in targets.items():
             table.add_point(quantity, training, "T", tasks, result[training, target], case)
-    return table
 
 
 ONE = [Line(look, case, {"training": t, "case": case}) for (t, case), look in LOOKS.items() if t == "one block"]

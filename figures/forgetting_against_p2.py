@@ -40,8 +40,7 @@ def least_p_2(distance: float) -> int:
     return int(P_2[0]) if distance == COMPARED else ZOOM_FROM
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     series = [(distance, "frozen") for distance in DISTANCES] + [(COMPARED, "initialized")]
     for distance, training in series:
         shown = P_2[P_2 >= least_p_2(distance)]
@@ -56,7 +55,6 @@ def compute(sampler: Sampler) -> Table:
         table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", CASE.format(distance))
     places = [(distance, training, p_2) for distance, training in series for p_2 in SIMULATED if p_2 >= least_p_2(distance)]
     sampler.add(table, "p_2", [Point({t: sequence(p_2, d, t)}, (QUANTITY,), x=p_2, case=CASE.format(d)) for d, t, p_2 in places])
-    return table
 
 
 def _name_the_star(ax: Axes, table: Table) -> None:

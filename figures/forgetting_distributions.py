@@ -50,8 +50,7 @@ def tail_band(count: np.ndarray, trials: int) -> tuple[np.ndarray, np.ndarray]:
     return low, beta.ppf(1 - tail, count + 1, trials - count)
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for name, training in product(DISTANCES, TRAININGS):
         seq = sequence(DISTANCES[name], training)
         table.add_mark(QUANTITY, training, "forgetting", expected_errors(seq).forgetting(), 0.5, "expected_errors", name)
@@ -68,7 +67,6 @@ def compute(sampler: Sampler) -> Table:
         shares = [(SHARE, x, below[x]) for x in AT.tolist()] + [(TAIL, x, trials - below[x]) for x in TAIL_AT.tolist()]
         for quantity, x, count in shares:
             table.add_point(quantity, training, "forgetting", x, Simulated.share(count, trials, order), name)
-    return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:
@@ -118,6 +116,4 @@ def facts(table: Table) -> dict:
     return {"trials": trials, "half": dkw(trials), "count": len(TAIL_AT), "loss": loss}
 
 
-FIGURE = Figure(
-    __doc__, compute, draw, globals(), facts, trials=300_000, quick_trials=20_000, size=(7.4, 5.6)
-)
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=300_000, quick_trials=20_000, size=(7.4, 5.6))

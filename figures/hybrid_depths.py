@@ -19,8 +19,7 @@ CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the 
 _SEARCHED = Look(MARKED, "", "*")
 
 
-def compute(_: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, _: Sampler) -> None:
     for name in confirmed_files():
         for preset, results, stream, file, case in confirmed_streams(name):
             stages = max(len(masks) for arm in results.arms(stream) for run in results.runs(stream, arm) for masks in run.trained)
@@ -33,7 +32,6 @@ def compute(_: Sampler) -> Table:
             depths = [unit.best_depths() for unit in units if unit.exhaustive]
             for task, values in enumerate(zip(*depths, strict=True), 2):  # none without a search
                 table.add_measured(BEST, "schedules", "task", task, values, file, case)
-    return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:

@@ -34,8 +34,7 @@ _BINS = 5
 _TIE = 1e-6  # accuracies are recorded to six digits
 
 
-def compute(_: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, _: Sampler) -> None:
     for units, pairs, source, own in explained_streams():
         points = [(score, gains, unit) for unit in units for score, gains in zip(unit.scores, unit.gains, strict=True)]
         for score, gains, _unit in points:
@@ -43,7 +42,6 @@ def compute(_: Sampler) -> Table:
         scores, gained, runs = zip(*((score, float(np.mean(gains)), (unit.order, unit.seed)) for score, gains, unit in points), strict=True)
         _add_correlation(table, SCORES, scores, gained, _within(runs), source, own)
         _add_pairs(table, pairs, source, own)
-    return table
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:

@@ -43,15 +43,13 @@ def sequence(gap: int) -> TaskSequence:
     return one_block(SAMPLES + gap, (SAMPLES,), 1.0, gram=[[0.0]])
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for origin, gap in [(LAW, gap) for gap in GAPS] + [(SAMPLER, gap) for gap in SAMPLED_GAPS]:
         intervals = sampler.trials * (MORE if origin == LAW else 1)
         run = partial(_from_law if origin == LAW else _from_sampler, gap, intervals)
         description = {"origin": origin, "gap": gap, "n": SAMPLES, "trials": TRIALS, "intervals": intervals}
         share = Simulated.share(sampler.stored(description, __file__, run), intervals, moment_orders(sequence(gap)).errors[0, 0])
         table.add_point(QUANTITY, origin, "gap", gap, share)
-    return table
 
 
 def _from_law(gap: int, intervals: int, seed: tuple[int, ...], _: int) -> int:

@@ -35,8 +35,7 @@ def training(record: BridgeRecord) -> str:
     return {1: "frozen", len(record.blocks): "initialized"}.get(len(record.trained[1]), "partially frozen")
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for record in read_records(RUNS, BridgeRecord):
         seq, name, samples = sequence(record), training(record), record.samples[1]
         law, orders = expected_errors(seq), moment_orders(seq)
@@ -45,7 +44,6 @@ def compute(sampler: Sampler) -> Table:
         for quantity, value in exact.items():
             table.add_curve(quantity, name, "n_2", [samples], [value], "expected_errors")
             table.add_point(quantity, name, "n_2", samples, Simulated(*record.estimates[quantity], record.trials, least))
-    return table
 
 
 PANELS = [

@@ -41,8 +41,7 @@ def law(distance: float, scale: float | None) -> tuple[float, float]:
     return float(np.mean([found.update_magnitude[task] for task in range(1, TASKS)])), found.forgetting()
 
 
-def compute(_: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, _: Sampler) -> None:
     for _preset, results, stream, file, case in confirmed_streams():
         base = {run.unit: squared_update(run) for run in results.runs(stream, BASE) if run.finished}
         for arm in results.arms(stream):
@@ -57,7 +56,6 @@ def compute(_: Sampler) -> Table:
         for scale, training in ((None, "frozen"), (1.0, "initialized")):
             magnitude, forgetting = law(distance, scale)
             table.add_mark(QUANTITY, training, MAGNITUDE, magnitude / values[-1, 0], forgetting, "expected_errors", LAW)
-    return table
 
 
 def squared_update(run: StudyRun) -> float:

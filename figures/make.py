@@ -42,7 +42,7 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     if output.is_finished(name, key):
         return False
     output.require_writable()
-    table = figure.compute(Sampler(name, trials, output.points))
+    table = figure.table(Sampler(name, trials, output.points))
     with style():
         canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
         figure.draw(table, canvas)

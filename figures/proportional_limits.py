@@ -34,8 +34,7 @@ def limit_and_rate(training: str) -> tuple[float, float]:
     return proportional_limit(FORMULAS[f"{training}_deviation"]).value(**SIZES, **TRUTHS)
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     factors = np.array(FACTORS, dtype=float)
     for training in TRAININGS:
         limit, rate = limit_and_rate(training)
@@ -46,7 +45,6 @@ def compute(sampler: Sampler) -> Table:
         table.add_curve(DISTANCE, training, "t", factors, abs(rate) / factors, CORRECTED)
     points = [Point({name: build(**parameters(t)) for name, build in BUILD.items()}, (VALUE,), x=t) for t in SIMULATED]
     sampler.add(table, "t", points)
-    return table
 
 
 def _add_limits(ax: Axes, table: Table) -> None:

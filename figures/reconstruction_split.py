@@ -46,8 +46,7 @@ def crossing(p_1: int) -> float:
     return EXPERIMENT["p"] / (EXPERIMENT["p"] + p_1)
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for p_1 in P_1:
         forms = {QUANTITY: FORM, GAP: GAP_FORM} if p_1 == SHOWN else {GAP: GAP_FORM}
         for quantity, name in forms.items():
@@ -65,7 +64,6 @@ def compute(sampler: Sampler) -> Table:
             table.add_point(QUANTITY, "frozen", "share", share, simulated, CASE.format(p_1))
         gap = simulated and replace(simulated, mean=simulated.mean - FORMULAS[FORM](**parameters(share, p_1)))
         table.add_point(GAP, "frozen", "share", share, gap, CASE.format(p_1))
-    return table
 
 
 LEFT = Panel(
@@ -88,6 +86,4 @@ def facts(_: Table) -> dict:
     return {"EXPERIMENT": {**EXPERIMENT, "w_11": 1}}
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(LEFT, RIGHT), globals(), facts, trials=3000, quick_trials=300, size=(7.4, 3.5)
-)
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT), globals(), facts, trials=3000, quick_trials=300, size=(7.4, 3.5))

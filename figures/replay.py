@@ -35,8 +35,7 @@ def stream(cosine: float) -> dict:
     return {**STREAM, "w": np.ones(tasks), "D": (2 - 2 * cosine) * (1 - np.eye(tasks))}
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for distance in DISTANCES:
         values = [FORMULAS["constraints_forgetting"](**PAIR, d_w=distance, m=m) for m in STORED]
         table.add_curve("forgetting", CONSTRAINTS, "m", STORED, values, "constraints_forgetting", f"d_w={distance:g}")
@@ -53,7 +52,6 @@ def compute(sampler: Sampler) -> Table:
     for cosine in COSINES:
         sequences = {k: build(**stream(cosine), k=k) for k in KEPT_SIMULATED}
         sampler.add_paired(table, "k", sequences, ("generalization",), FROM_ZERO, f"cosine={cosine:g}")
-    return table
 
 
 def _make_room(ax: Axes, _: Table) -> None:

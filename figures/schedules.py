@@ -52,8 +52,7 @@ def fixed(training: str, tasks: int) -> tuple[bool, ...]:
     return (False, *(training == "frozen",) * (tasks - 1))
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for criterion, scenario in product(CRITERIA, SCENARIOS):
         found = {tasks: best_schedule(criterion, sequence(scenario, tasks)) for tasks in TASKS}
         values = {tasks: dict(zip(optimum.choices, optimum.values, strict=True)) for tasks, optimum in found.items()}
@@ -67,7 +66,6 @@ def compute(sampler: Sampler) -> Table:
     for scenario, tasks in product(SCENARIOS, SIMULATED):
         for training, criterion, simulated in _simulated(sampler, scenario, tasks):
             table.add_point(criterion, training, "T", tasks, simulated, scenario)
-    return table
 
 
 def _simulated(sampler: Sampler, scenario: str, tasks: int) -> list[tuple[str, str, Simulated]]:

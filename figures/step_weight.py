@@ -46,8 +46,7 @@ def end(training: str) -> TaskSequence:
     return (frozen if training == "frozen" else initialized)(BLOCKS, SAMPLES, SIGMA, gram=GRAM)
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     laws = [approximate_errors(sequence(weight)) for weight in WEIGHTS]
     best = {criterion: best_weight(criterion, end("initialized"), bounds=(1e-2, 1e4), points=len(WEIGHTS)) for criterion in CRITERIA}
     for criterion in CRITERIA:
@@ -61,7 +60,6 @@ def compute(sampler: Sampler) -> Table:
     chosen = [Point({training: end(training), "best": sequence(best[c].choice)}, (c,), (training, "best")) for c, training in pairs]
     for (criterion, training), found in zip(pairs, sampler.run(chosen), strict=True):
         table.add_point(f"{criterion}, {GAIN}", training, "lambda", best[criterion].choice, found[f"{training} - best", criterion])
-    return table
 
 
 def _panel(criterion: str, whole: bool) -> Panel:

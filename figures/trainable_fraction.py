@@ -30,8 +30,7 @@ def parameters(square: float) -> dict:
     return {"blocks": BLOCKS, "samples": SAMPLES, "noise": SIGMA, "gram": gram}
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for square in SHARED:
         for criterion in CRITERIA:
             found, name = best_trainable_fraction(criterion, **parameters(square)), CASE.format(square)
@@ -41,7 +40,6 @@ def compute(sampler: Sampler) -> Table:
     places = [(square, trained) for square in SHARED for trained in SIMULATED]
     points = [Point({"partial": trainable_fraction(x, **parameters(square))}, CRITERIA, x=x, case=CASE.format(square)) for square, x in places]
     sampler.add(table, X_NAME, points)
-    return table
 
 
 PANELS = [

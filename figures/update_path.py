@@ -33,8 +33,7 @@ PARABOLAS = ("loss", "forgetting_loss")
 BEST = "best length s*"
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for strategy, path in PATHS.items():
         runs = read_records(path, PathRecord)
         scales = runs[0].scales
@@ -55,7 +54,6 @@ def compute(sampler: Sampler) -> Table:
                     fitted = [vertex(parabola(scales, curve.loss)) for curve in curves]
                     if part == WHOLE and None not in fitted:
                         table.add_measured(f"{BEST} of the parabola", strategy, "task", task + 1, fitted, path.name, part)
-    return table
 
 
 def draw(table: Table, canvas: Canvas) -> None:

@@ -41,8 +41,7 @@ def values(scale: float, training: str) -> dict[str, float]:
     return {QUANTITY: law.forgetting(), MAGNITUDE: law.update_magnitude[-1]}
 
 
-def compute(sampler: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, sampler: Sampler) -> None:
     for training in TRAININGS:
         laws = [values(scale, training) for scale in SCALES.tolist()]
         forgetting, magnitude = (np.array([law[name] for law in laws]) for name in (QUANTITY, MAGNITUDE))
@@ -59,7 +58,6 @@ def compute(sampler: Sampler) -> Table:
             simulated, magnitude = result[training, QUANTITY], float(values(scale, training)[MAGNITUDE])
             table.add_point(QUANTITY, training, SCALE, scale, simulated)
             table.add_point(BY_SIZE, training, MAGNITUDE, magnitude, simulated, branch(scale))
-    return table
 
 
 def branch(scale: float) -> str:

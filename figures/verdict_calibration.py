@@ -34,8 +34,7 @@ def family(rate: dict) -> str:
     return f"{rate['training']}, gap {rate['gap']}"
 
 
-def compute(_: Sampler) -> Table:
-    table = Table()
+def compute(table: Table, _: Sampler) -> None:
     _, rates = read_report(RECORD)
     for rate in rates:
         strictest = rate["false_alarm"] == min(LEVELS)
@@ -49,7 +48,6 @@ def compute(_: Sampler) -> Table:
         table.add_mark(ALARM, "", "promised", 0, nominal, "Settings.false_alarm")
     (power,) = {rate["nominal"] for rate in rates if rate["event"] == AGREEMENT}
     table.add_mark(MISS, "", "promised", 0, 1 - power, "Settings.power")
-    return table
 
 
 def _add(table: Table, quantity: str, name: str, x_name: str, x: float, value: float, rate: dict) -> None:

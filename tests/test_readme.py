@@ -146,7 +146,7 @@ def test_what_scores_and_the_law_foresaw_is_what_is_said():
     from figures import hybrid_scores
     from figures.kit.studies import confirmed, confirmed_files
 
-    table = hybrid_scores.compute(None)
+    table = hybrid_scores.FIGURE.table(None)
     found = {(row.case, row.training, row.x_name): row.mean for row in table.select(quantity=hybrid_scores.CORRELATION)}
     cases = dict.fromkeys(case for case, _, _ in found)
     score, chance = ([found[case, hybrid_scores.SCORES, which] for case in cases] for which in ("estimate", "p"))

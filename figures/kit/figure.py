@@ -26,7 +26,7 @@ class Figure:
         stand for values: those of ``facts``, those of ``names``, ``{simulation}`` for what points and bars are, and
         ``{experiment}`` for the parameters in ``EXPERIMENT``; braces of mathematics are doubled.
     compute : callable
-        Maps a `figures.kit.Sampler` to the `figures.kit.Table` of everything that is drawn.
+        Fills a `figures.kit.Table` with everything that is drawn; gets a `figures.kit.Sampler` too.
     draw : callable
         Draws the table, and nothing else, on an empty canvas.
     names : mapping
@@ -42,7 +42,7 @@ class Figure:
     """
 
     words: str
-    compute: Callable[[Sampler], Table]
+    compute: Callable[[Table, Sampler], None]
     draw: Callable[[Table, Canvas], None]
     names: Mapping[str, Any] = field(default_factory=dict, repr=False)
     facts: Callable[[Table], Mapping[str, Any]] = lambda _: {}
@@ -55,6 +55,12 @@ class Figure:
     def title(self) -> str:
         """First words of the caption."""
         return self.words.partition("\n\n")[0].strip()
+
+    def table(self, sampler: Sampler) -> Table:
+        """Compute the table of everything that is drawn."""
+        table = Table()
+        self.compute(table, sampler)
+        return table
 
     def caption(self, table: Table) -> str:
         """Return the caption's text: what is drawn, the number of trials, what the interval is."""

@@ -105,9 +105,9 @@ class Maps:
     source: str
     build: Callable[[dict, str], Any]
 
-    def compute(self, sampler: Sampler) -> Table:
+    def compute(self, table: Table, sampler: Sampler) -> None:
         """Compute the planes, their boundaries and the simulated differences, on the same draws for both trainings."""
-        table, difference = Table(), " - ".join(_DIFFERENCE)
+        difference = " - ".join(_DIFFERENCE)
         for name, plane in self.planes.items():
             values = self.advantage(plane.case(plane.x[None, :], plane.y[:, None]))
             for y, row in zip(plane.y.tolist(), values, strict=True):
@@ -120,7 +120,6 @@ class Maps:
         for (name, plane, x, y), found in zip(places, sampler.run(points), strict=True):
             simulated = found[difference, self.quantity]
             table.add_point(f"{self.quantity}, {name}", difference, plane.x_name, x, simulated, plane.row_name(y))
-        return table
 
     def draw(self, table: Table, canvas: Canvas) -> None:
         """Draw the planes side by side."""

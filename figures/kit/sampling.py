@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -65,6 +67,30 @@ class Point:
     x: float = math.nan
     case: str = ""
 
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Trainings behind each estimate: one, or the two of the difference.
+
+        Raises
+        ------
+        InputError
+            If the difference names others.
+        """
+        parts: dict[str, tuple[str, ...]] = {name: (name,) for name in self.sequences}
+        if not set(self.difference or ()) <= set(parts):
+            raise InputError(f"difference names {self.difference}; choose two of {', '.join(parts)}")
+        return parts | ({" - ".join(self.difference): self.difference} if self.difference else {})
+
+    def orders(self) -> dict[tuple[str, str], float]:
+        """Moment order of every estimate, by (name, target)."""
+        moments = {name: moment_orders(seq) for name, seq in self.sequences.items()}
+
+        def order(part: str, target: str) -> float:
+            return float(parse_target(target, len(self.sequences[part])).of(moments[part]))
+
+        estimates = ((name, target) for name in self.parts for target in self.targets)
+        return {(name, target): min(order(part, target) for part in self.parts[name]) for name, target in estimates}
+
 
 class Sampler:
     """Simulates the points of one figure, or takes them from the store.
@@ -108,30 +134,23 @@ class Sampler:
     def _estimate(self, point: Point) -> dict[tuple[str, str], Simulated | None]:
         seed = (crc32(self.figure.encode()), self._next)
         self._next += 1
-        orders = _orders(point)
+        orders = point.orders()
         wanted = [list(pair) for pair, order in orders.items() if order > FINITE_VARIANCE]
         if not wanted:
             return dict.fromkeys(orders)
         description = {
             "sequences": {name: sequence_key(seq) for name, seq in point.sequences.items()},
-            "trials": self.trials,
-            "seed": seed,
-            "wanted": wanted,
-            "method": point.method,
-        }
+            "trials": self.trials, "seed": seed, "wanted": wanted, "method": point.method,
+        }  # fmt: skip
         record = self.store.get_or_compute(run_key(description, self._code), lambda: self._simulate(point, wanted, seed))
         found = {(name, target): (mean, stderr) for name, target, mean, stderr in record}
         return {pair: Simulated(*found[pair], self.trials, order) if pair in found else None for pair, order in orders.items()}
 
     def _simulate(self, point: Point, wanted: list[list[str]], seed: tuple[int, int]) -> list[list[Any]]:
-        needed = {part for name, _ in wanted for part in (point.difference if name == _joint_name(point) else (name,))}
-        runs: dict[str, Any] = {
-            name: simulate(seq, self.trials, seed, method=point.method) for name, seq in point.sequences.items() if name in needed
-        }
-        if point.difference and set(point.difference) <= needed:
-            left, right = point.difference
-            runs[_joint_name(point)] = runs[left] - runs[right]
-        estimates = [(name, target, runs[name].estimate(target)) for name, target in wanted]
+        needed = dict.fromkeys(part for name, _ in wanted for part in point.parts[name])
+        runs = {name: simulate(point.sequences[name], self.trials, seed, method=point.method) for name in needed}
+        samples = {name: reduce(operator.sub, (runs[part] for part in point.parts[name])) for name, _ in wanted}
+        estimates = [(name, target, samples[name].estimate(target)) for name, target in wanted]
         return [[name, target, estimate.mean, estimate.stderr] for name, target, estimate in estimates]
 
     def stored(self, description: Mapping[str, Any], source: str, compute: Callable[[tuple[int, ...], int], Any]) -> Any:
@@ -157,23 +176,5 @@ def sampler_code() -> str:
     """Compute the fingerprint of the code that a simulated value depends on."""
     simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
     parts = [simulation / name for name in ("sample", "simulation.py", "evidence.py")]
-    return code_fingerprint([*parts, *(problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py")), Path(__file__)])
-
-
-def _orders(point: Point) -> dict[tuple[str, str], float]:
-    """Moment order of every estimate of a point."""
-    orders = {}
-    for name, seq in point.sequences.items():
-        moments = moment_orders(seq)
-        for target in point.targets:
-            orders[name, target] = float(moments.read(target))
-    if point.difference:
-        if not set(point.difference) <= set(point.sequences):
-            raise InputError(f"difference names {point.difference}; choose two of {', '.join(point.sequences)}")
-        for target in point.targets:
-            orders[_joint_name(point), target] = min(orders[name, target] for name in point.difference)
-    return orders
-
-
-def _joint_name(point: Point) -> str:
-    return " - ".join(point.difference) if point.difference else ""
+    own = (problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py"))
+    return code_fingerprint([*parts, *own, Path(__file__)])

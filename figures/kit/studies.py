@@ -146,9 +146,8 @@ def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: boo
     return figure(confirmed_files(), *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
 
 
-def differences(metric: str, _: Sampler) -> Table:
+def differences(metric: str, table: Table, _: Sampler) -> None:
     """Compute the paired differences of a metric from initialized training, and the verdicts."""
-    table = Table()
     for name, path in confirmed_files().items():
         preset, results = PRESETS[name], confirmed(path)
         for stream in results.streams:
@@ -163,7 +162,6 @@ def differences(metric: str, _: Sampler) -> Table:
                     table.add_measured(DIFFERENCE, arm, "line", place, [own[unit] - base[unit] for unit in units], path.name, own_case)
         for verdict in verdicts(comparisons(results, preset.rules, preset.level), preset.rules):
             table.add_mark(VERDICT, verdict.rule, "line", LINES[verdict.rule], math.nan, verdict.verdict, case(preset, verdict.stream))
-    return table
 
 
 def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> None:

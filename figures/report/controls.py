@@ -6,10 +6,7 @@ from html import escape
 
 from figures.report.explorer import CONTROLS, PRESETS, QUANTITIES, TRAININGS, Control
 
-MAPS = {
-    "share": "distance × share of the shared norm",
-    "p_2": "distance × p₂",
-}
+MAPS = {"share": "distance × share of the shared norm", "p_2": "distance × p₂"}
 AXES = ("p_2", "n_2", "d_q", "sigma_2", "p", "p_1", "n_1", "sigma_1", "u_11", "q_11", "d_u", "angle_u", "angle_q")
 
 

@@ -60,7 +60,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def made(tmp_path_factory):
     """Return what computes the table of a figure, once."""
     store = RunStore(tmp_path_factory.mktemp("points"))
-    return functools.cache(lambda name: FIGURES[name].compute(Sampler(name, FIGURES[name].quick_trials, store)))
+    return functools.cache(lambda name: FIGURES[name].table(Sampler(name, FIGURES[name].quick_trials, store)))
 
 
 @pytest.fixture(scope="session")

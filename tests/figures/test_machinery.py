@@ -25,11 +25,11 @@ from simulate.runs import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block
 
 
-def small_compute(sampler):
-    table = Table()
-    (result,) = sampler.run([Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",))])
-    table.add_point("generalization", "all", "n", 8, result["all", "generalization"])
-    return table
+POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
+
+
+def small_compute(table, sampler):
+    sampler.add(table, "n", [POINT])
 
 
 def small_draw(table, canvas):
@@ -199,19 +199,18 @@ def test_estimates_are_those_of_the_simulation_and_points_have_draws_of_their_ow
 
 
 def test_stored_points_are_read_back_and_damage_is_repaired(tmp_path, monkeypatch):
-    point = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",))
-    first = Sampler("x", 50, RunStore(tmp_path)).run([point])
+    first = Sampler("x", 50, RunStore(tmp_path)).run([POINT])
     monkeypatch.setattr(sampling, "simulate", None)
-    assert Sampler("x", 50, RunStore(tmp_path)).run([point]) == first
+    assert Sampler("x", 50, RunStore(tmp_path)).run([POINT]) == first
     monkeypatch.undo()
     (path,) = tmp_path.glob("*.json")
     path.write_text(path.read_text()[:-5])
     with pytest.warns(RuntimeWarning, match="damaged"):
-        assert Sampler("x", 50, RunStore(tmp_path)).run([point]) == first
+        assert Sampler("x", 50, RunStore(tmp_path)).run([POINT]) == first
 
 
 def test_a_difference_of_unknown_trainings_is_refused(tmp_path):
-    point = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), ("all", "none"))
+    point = replace(POINT, difference=("all", "none"))
     with pytest.raises(InputError, match="choose two of all"):
         Sampler("x", 50, RunStore(tmp_path)).run([point])
 
@@ -222,7 +221,7 @@ def test_a_caption_needs_one_number_of_trials():
 
 
 def test_a_caption_is_filled_with_facts_names_and_sentences(tmp_path):
-    table, names = small_compute(Sampler("x", 50, RunStore(tmp_path))), {"SAMPLES": 8, "EXPERIMENT": {"n_2": 8}}
+    table, names = SMALL.table(Sampler("x", 50, RunStore(tmp_path))), {"SAMPLES": 8, "EXPERIMENT": {"n_2": 8}}
     words = "A title.\n\nWith {SAMPLES} and\n$x_{{{share:.1f}}}$, 95 % of {simulation} {experiment}"
     figure = Figure(words, None, None, names, lambda table: {"share": len(table) / 2})
     text = figure.caption(table)

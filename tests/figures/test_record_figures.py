@@ -26,12 +26,12 @@ from theory.errors import InputError
 
 @pytest.fixture(scope="module")
 def matrices():
-    return accuracy_matrices.compute(None)
+    return accuracy_matrices.FIGURE.table(None)
 
 
 @pytest.fixture(scope="module")
 def paths():
-    return update_path.compute(None)
+    return update_path.FIGURE.table(None)
 
 
 def lines(name: str) -> list[dict]:
@@ -109,7 +109,7 @@ def test_parabola_and_best_length():
 
 def test_linear_training_agrees_with_the_law():
     """False alarm: 5 standard errors, 6e-7 a point, below 5e-5 for all if means were normal; the records are fixed."""
-    table = linear_training.compute(None)
+    table = linear_training.FIGURE.table(None)
     points = table.select(kind=SIMULATION)
     assert len(points) == 72 and {row.training for row in points} == {"initialized", "partially frozen", "frozen"}
     for row in points:

@@ -130,7 +130,7 @@ def costs(tmp_path, monkeypatch):
 
 
 def test_costs_are_those_of_the_record(costs):
-    table = cost_against_p.compute(None)
+    table = cost_against_p.FIGURE.table(None)
     assert {row.training for row in table} == {"loop: numpy lstsq", "reduced"}  # the figure's methods only
     (row,) = table.select(quantity="median time", training="loop: numpy lstsq", case="T=10, n=50", x=10_000).rows
     assert (row.mean, row.trials, row.kind) == (0.5, 3, MEASURED)
@@ -148,7 +148,7 @@ def test_costs_are_those_of_the_record(costs):
 def test_a_damaged_benchmark_is_refused(costs, damage):
     costs.write_text(damage)
     with pytest.raises(InputError, match="bench.jsonl.*make bench"):
-        cost_against_p.compute(None)
+        cost_against_p.FIGURE.table(None)
 
 
 # Calibration of the verdicts.
@@ -189,4 +189,4 @@ def test_a_share_of_nothing_is_drawn_by_its_upper_end(made, drawn):
 def test_a_damaged_calibration_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(verdict_calibration, "RECORD", tmp_path / "none.jsonl")
     with pytest.raises(InputError, match="none.jsonl"):
-        verdict_calibration.compute(None)
+        verdict_calibration.FIGURE.table(None)

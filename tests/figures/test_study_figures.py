@@ -77,9 +77,9 @@ def recorded(tmp_path, monkeypatch):
 
 
 
-@pytest.mark.parametrize("metric", ["average_accuracy", "forgetting"])
-def test_differences_are_paired(recorded, metric):
-    table = studies.differences(metric, None)
+@pytest.mark.parametrize(("metric", "module"), [("average_accuracy", hybrid_accuracy), ("forgetting", hybrid_forgetting)])
+def test_differences_are_paired(recorded, metric, module):
+    table = module.FIGURE.table(None)
     for stream in STREAMS:
         for arm in ("frozen", "threshold", "constrained as a rate"):
             pairs = [recorded[stream, arm, unit].metric(metric) - recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]
@@ -93,7 +93,7 @@ def test_differences_are_paired(recorded, metric):
 
 
 def test_verdicts_are_shown(recorded):
-    table = hybrid_accuracy.FIGURE.compute(None)
+    table = hybrid_accuracy.FIGURE.table(None)
     verdicts = {(row.training, row.case): row.source for row in table.select(kind=MARK)}
     assert len(verdicts) == 10 and verdicts["threshold", "split digits"] == "supported" and verdicts["threshold", "rotated digits"] != "supported"
     assert "Supported: threshold on split digits." in hybrid_accuracy.FIGURE.caption(table) and "Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table)
@@ -106,24 +106,24 @@ def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
     place = next(number for number, run in enumerate(runs) if (run.stream, run.arm) == (STREAMS[0], "graded"))
     runs[place] = replace(runs[place], status="failed", accuracy=runs[place].accuracy[:1], trained=runs[place].trained[:1])
     write_records(tmp_path / "hybrid_digits.jsonl", runs)
-    table = hybrid_accuracy.FIGURE.compute(None)
+    table = hybrid_accuracy.FIGURE.table(None)
     assert table.only(kind=MEASURED, training="graded", case=STREAMS[0]).trials == 5
     assert "Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table) and f"left out of the means: graded on {STREAMS[0]} 1 of 6." in hybrid_accuracy.FIGURE.caption(table)
     assert "left out" not in hybrid_accuracy.FIGURE.caption(table.select(lambda row: row.training != "graded"))
 
 
 def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path):
-    assert "in the first task too, a handicap. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.compute(None))
+    assert "in the first task too, a handicap. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.table(None))
     fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
     write_records(tmp_path / "hybrid_digits.jsonl", fair)
     studies.confirmed.cache_clear()
-    assert "mean step weight. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.compute(None))
+    assert "mean step weight. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.table(None))
 
 
 def test_streams_of_two_studies_are_told_apart(recorded, tmp_path):
     runs = [replace(run, preset="digits-large") for run in made_runs() if run.order < 4]
     write_records(tmp_path / "hybrid_digits-large.jsonl", runs)
-    table = hybrid_accuracy.FIGURE.compute(None)
+    table = hybrid_accuracy.FIGURE.table(None)
     assert {row.case for row in table} == {f"{stream} ({name})" for stream in STREAMS for name in ("digits", "digits-large")}
     assert "a to b: Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table) and "c to d: Means of 4 runs" in hybrid_accuracy.FIGURE.caption(table)
 
@@ -139,7 +139,7 @@ def test_letters_of_many_panels():
 
 
 def test_depths_are_counts_of_trained_stages(recorded):
-    table = hybrid_depths.compute(None)
+    table = hybrid_depths.FIGURE.table(None)
     chosen = table.select(quantity=hybrid_depths.CHOSEN)
     assert {row.training for row in chosen} == {"threshold", "graded", "per-stage"}  # the others decide no depth
     for stream in STREAMS:
@@ -157,7 +157,7 @@ def predicted(pair: PairRecord) -> bool:
 
 
 def test_scores_benefits_and_pairs(recorded):
-    table = hybrid_scores.compute(None)
+    table = hybrid_scores.FIGURE.table(None)
     points = table.select(quantity=hybrid_scores.BENEFIT)
     assert len(points) == 6 and points.only(x=0.1).mean == 0.5 and points.only(x=0.1).trials == 3
     estimate = table.only(quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
@@ -223,7 +223,7 @@ def test_chances_of_correlations_are_chances(monkeypatch):
 
 
 def test_updates_and_the_law_beside_them(recorded):
-    table = magnitude_forgetting.compute(None)
+    table = magnitude_forgetting.FIGURE.table(None)
     row = table.only(quantity="forgetting", training="frozen", case="split digits")
     ratios = [(2.0**2 + (2 + unit) ** 2) / (1.0 + (2 + unit) ** 2) for unit in range(UNITS)]
     assert row.x == pytest.approx(np.mean(ratios), rel=1e-12)
@@ -240,7 +240,7 @@ def test_updates_and_the_law_beside_them(recorded):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_pictures(recorded, module):
-    table = module.FIGURE.compute(None)
+    table = module.FIGURE.table(None)
     with style():
         canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.FIGURE.caption(table))
         module.FIGURE.draw(table, canvas)
