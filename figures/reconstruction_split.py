@@ -82,8 +82,5 @@ RIGHT = Panel(
 )  # fmt: skip
 
 
-def facts(_: Table) -> dict:
-    return {"EXPERIMENT": {**EXPERIMENT, "w_11": 1}}
-
-
-FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT), globals(), facts, trials=3000, quick_trials=300, size=(7.4, 3.5))
+NAMES = globals() | {"EXPERIMENT": {**EXPERIMENT, "w_11": 1}}
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT), NAMES, trials=3000, quick_trials=300, size=(7.4, 3.5))

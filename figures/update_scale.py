@@ -84,8 +84,5 @@ def draw(table: Table, canvas: Canvas) -> None:
     curves(left, RIGHT, sharey=True)(table, canvas)
 
 
-def facts(_: Table) -> dict:
-    return {"EXPERIMENT": {name: value for name, value in EXPERIMENT.items() if name != "d_u"}}
-
-
-FIGURE = Figure(__doc__, compute, draw, globals(), facts, trials=2000, quick_trials=250, size=(7.6, 3.5))
+NAMES = globals() | {"EXPERIMENT": {name: value for name, value in EXPERIMENT.items() if name != "d_u"}}
+FIGURE = Figure(__doc__, compute, draw, NAMES, trials=2000, quick_trials=250, size=(7.6, 3.5))

@@ -54,44 +54,39 @@ def read_verdicts(path: Path | None) -> Run | None:
     """
     if path is None:
         return None
-    remedy = "write it with `python -m simulate verify --json > FILE`"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return _run(json.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
-        raise InputError(f"cannot read the verdicts {path}: {error.strerror or error}; {remedy}") from None
-    except ValueError:
-        raise InputError(f"{path} holds no JSON; {remedy}") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InputError(f"{path} is no result of the check in schema {SCHEMA}; {remedy}")
-    try:
-        return _run(path, content, remedy)
+        problem = f"cannot read the verdicts {path}: {error.strerror or error}"
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        problem = f"{path} holds no JSON"
+    except ValueError as error:
+        problem = f"{path} {error}"
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} lacks a field or has one of another kind ({error}); {remedy}") from None
+        problem = f"{path} lacks a field or has one of another kind ({error})"
+    raise InputError(f"{problem}; write it with `python -m simulate verify --json > FILE`")
 
 
-def _run(path: Path, content: Mapping[str, Any], remedy: str) -> Run:
-    unknown = [family["formula"] for family in content["families"] if family["formula"] not in FAMILIES]
-    if unknown:
-        raise InputError(f"{path} has the family {unknown[0]!r}, which this version does not have; {remedy}")
-    changed = [family["formula"] for family in content["families"] if not _same_cases(family["formula"], content["rows"])]
-    if changed:
-        raise InputError(f"{path} was made for other cases of {changed[0]!r} than this version has; {remedy}")
-    families = {entry["formula"]: _family(entry, content["rows"]) for entry in content["families"]}
+def _run(content: Any) -> Run:
+    """Take a run from JSON; ValueError says why it does not belong to this version."""
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise ValueError(f"is no result of the check in schema {SCHEMA}")
+    families = {}
+    for entry in content["families"]:
+        name = entry["formula"]
+        rows = [row for row in content["rows"] if row["formula"] == name]
+        if name not in FAMILIES:
+            raise ValueError(f"has the family {name!r}, which this version does not have")
+        if [_numbers(row["case"]) for row in rows] != [_numbers(case) for case in FAMILIES[name].cases]:
+            raise ValueError(f"was made for other cases of {name!r} than this version has")
+        cases = tuple((row["verdict"], row["sentence"]) for row in rows)
+        families[name] = FamilyVerdict(name, entry["verdict"], entry["expected"], entry["summary"], cases)
     return Run(families, content["settings"], tuple(content["tail_rates"]))
 
 
-def _same_cases(name: str, rows: list[Mapping[str, Any]]) -> bool:
-    """Whether a run judged the cases that this version has, as far as single numbers tell."""
-
-    def numbers(case: Mapping[str, Any]) -> dict[str, float]:
-        return {key: float(value) for key, value in case.items() if isinstance(value, (int, float))}
-
-    return [numbers(row["case"]) for row in rows if row["formula"] == name] == [numbers(case) for case in FAMILIES[name].cases]
-
-
-def _family(entry: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> FamilyVerdict:
-    cases = tuple((row["verdict"], row["sentence"]) for row in rows if row["formula"] == entry["formula"])
-    return FamilyVerdict(entry["formula"], entry["verdict"], entry["expected"], entry["summary"], cases)
+def _numbers(case: Mapping[str, Any]) -> dict[str, float]:
+    """Single numbers of a case, by which it is recognised."""
+    return {key: float(value) for key, value in case.items() if isinstance(value, (int, float))}
 
 
 def of_formula(run: Run | None, formula: Formula) -> list[FamilyVerdict]:
