@@ -1,11 +1,12 @@
 r"""Accuracy matrices.
 
-Accuracy on each of {tasks} tasks of two digits (scikit-learn's images of 8 by 8) after each task, held-out test part; bold:
-the task just trained. In the task-incremental scenario every task has a head of its own, so that columns right of the
-diagonal show heads that are not trained yet; in the domain-incremental one all tasks share one head of two units. Avg.Acc
-is the mean of the last row, Task.Acc that of the diagonal, Forgetting the mean fall from the diagonal to the last row.
-Frozen training moves the head and the last hidden layer only, after task 1. {runs} Avg.Acc of frozen minus initialized
-training on the same orders, in points: {differences}.
+Accuracy on each of {tasks} tasks of two digits (scikit-learn's images of 8 by 8) after each task, held-out
+test part; bold: the task just trained. In the task-incremental scenario every task has a head of its own, so
+that columns right of the diagonal show heads that are not trained yet; in the domain-incremental one all
+tasks share one head of two units. Avg.Acc is the mean of the last row, Task.Acc that of the diagonal,
+Forgetting the mean fall from the diagonal to the last row. Frozen training moves the head and the last hidden
+layer only, after task 1. {runs} Avg.Acc of frozen minus initialized training on the same orders, in points:
+{differences}.
 """
 
 from __future__ import annotations

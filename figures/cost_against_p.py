@@ -1,9 +1,9 @@
 r"""Cost of a trial.
 
-Time of one trial of $T$ tasks in one block, side by side in one run; medians of {count} measurements, bars: from the least
-to the greatest of them. Machine: {cores} cores. Both samplers use all of them; a floor for the direct one is to draw its
-random numbers and do nothing else. The reduced sampler is exact in law, and what it draws does not grow with $p$: at
-$p={greatest}$ it beats the loop in NumPy {gains}.
+Time of one trial of $T$ tasks in one block, side by side in one run; medians of {count} measurements, bars:
+from the least to the greatest of them. Machine: {cores} cores. Both samplers use all of them; a floor for the
+direct one is to draw its random numbers and do nothing else. The reduced sampler is exact in law, and what it
+draws does not grow with $p$: at $p={greatest}$ it beats the loop in NumPy {gains}.
 """
 
 from __future__ import annotations

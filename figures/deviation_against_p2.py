@@ -1,10 +1,10 @@
 r"""Deviation from the previous task, through the double descent.
 
-(a) Curves: exact law. Frozen training fits $p_2$ parameters to $n_2$ samples and has its pole at $p_2=n_2$; initialized
-training fits $p+p_2$ and has its pole at $p+p_2=n_2$. In the grey strips ($|n_2-d|\leq1$ for $d$ trained parameters) the
-expectation is infinite. (b) Their difference on the same draws; the scale is linear from $-1$ to 1 and logarithmic beyond.
-{simulation} {experiment} Only $p_2$ varies: the truths stay, added parameters have truth zero, and task 1's error counts
-them (padded norm).
+(a) Curves: exact law. Frozen training fits $p_2$ parameters to $n_2$ samples and has its pole at $p_2=n_2$;
+initialized training fits $p+p_2$ and has its pole at $p+p_2=n_2$. In the grey strips ($|n_2-d|\leq1$ for $d$
+trained parameters) the expectation is infinite. (b) Their difference on the same draws; the scale is linear
+from $-1$ to 1 and logarithmic beyond. {simulation} {experiment} Only $p_2$ varies: the truths stay, added
+parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
 from __future__ import annotations

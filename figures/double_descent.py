@@ -1,10 +1,11 @@
 r"""Double descent up to a million parameters.
 
-Mean squared error $G_{{{TASKS}}}$ over $T={TASKS}$ tasks after the last one, $n={SAMPLES}$ samples each (setting of
-Banayeeanzade et al.), truths of length 1 with cosine {COSINE:g} between tasks. Curves: exact law; shaded: no expectation,
-within 1 of an interpolation threshold of a trained block. Frozen training passes two, that of task 1 at $p=n$ and that of
-the others at $p/2=n$. As $p$ grows further, $n$ samples teach less and less, and the error returns to the truths' squared
-length 1. {simulation} The reduced sampler takes the same time for every $p$.
+Mean squared error $G_{{{TASKS}}}$ over $T={TASKS}$ tasks after the last one, $n={SAMPLES}$ samples each
+(setting of Banayeeanzade et al.), truths of length 1 with cosine {COSINE:g} between tasks. Curves: exact law;
+shaded: no expectation, within 1 of an interpolation threshold of a trained block. Frozen training passes two,
+that of task 1 at $p=n$ and that of the others at $p/2=n$. As $p$ grows further, $n$ samples teach less and
+less, and the error returns to the truths' squared length 1. {simulation} The reduced sampler takes the same
+time for every $p$.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 r"""Features that are not standard normal.
 
-Lines: the exact law, which assumes independent standard normal features. Points: simulation under other laws of unit
-variance: random signs, Student's $t$ with {FREEDOM} degrees of freedom, and normal features with correlation
-${CORRELATION:g}^{{|i-j|}}$ inside each block. Largest differences from the law: {listed}. The distribution of independent
-entries matters little, and less without frozen parameters, whose error depends on fourth moments of the features;
-correlation matters. Errors are Euclidean distances throughout. {simulation} {experiment} $u_2=u_1$; truths along the first
-coordinates of each block.
+Lines: the exact law, which assumes independent standard normal features. Points: simulation under other laws
+of unit variance: random signs, Student's $t$ with {FREEDOM} degrees of freedom, and normal features with
+correlation ${CORRELATION:g}^{{|i-j|}}$ inside each block. Largest differences from the law: {listed}. The
+distribution of independent entries matters little, and less without frozen parameters, whose error depends on
+fourth moments of the features; correlation matters. Errors are Euclidean distances throughout. {simulation}
+{experiment} $u_2=u_1$; truths along the first coordinates of each block.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 r"""Fluctuations from run to run.
 
-Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides; dots:
-{SINGLE_RUNS} single runs at each $n_2$. (b) The standard deviation; points only where its own error has the moments. (c)
-Divided by the mean, with $p:p_1:p_2:n_1:n_2={shares}$ fixed and truths as they are: it falls from {first:.2f} to {last:.2f}
-over {count} sizes, like the inverse square root of the size. Squares: simulation, means of {trials:,} independent trials
-and their spread; bars: normal 95 % intervals of the mean or, by the delta method, of the standard deviation and its ratio
-($\pm${NORMAL:.2f} standard errors). {experiment}
+Initialized training. (a) Line and band: exact mean and one exact standard deviation over runs to both sides;
+dots: {SINGLE_RUNS} single runs at each $n_2$. (b) The standard deviation; points only where its own error has
+the moments. (c) Divided by the mean, with $p:p_1:p_2:n_1:n_2={shares}$ fixed and truths as they are: it falls
+from {first:.2f} to {last:.2f} over {count} sizes, like the inverse square root of the size. Squares:
+simulation, means of {trials:,} independent trials and their spread; bars: normal 95 % intervals of the mean
+or, by the delta method, of the standard deviation and its ratio ($\pm${NORMAL:.2f} standard errors).
+{experiment}
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 r"""Forgetting and generalization against the number of tasks.
 
-(a) One block, $p={ONE_BLOCK[p]}$, $n={ONE_BLOCK[n]}$ samples a task: lines join the values of Lin et al.'s formulas at
-whole $T$. (b) A shared block, $p={TWO_BLOCKS[shared]}$, with the same truth in all tasks, and a specific block,
-$p_t={TWO_BLOCKS[specific]}$, $n_t={SAMPLES}$; from task 2 on frozen training moves the specific block only, initialized
-training both: lines join the values of the exact law. Truths of length 1; cosine between (specific) truths
-{COSINES[similar]:g} (similar) or {COSINES[dissimilar]:g} (dissimilar); noise $\sigma={SIGMA:g}$. {simulation} The points of
-a curve share their draws.
+(a) One block, $p={ONE_BLOCK[p]}$, $n={ONE_BLOCK[n]}$ samples a task: lines join the values of Lin et al.'s
+formulas at whole $T$. (b) A shared block, $p={TWO_BLOCKS[shared]}$, with the same truth in all tasks, and a
+specific block, $p_t={TWO_BLOCKS[specific]}$, $n_t={SAMPLES}$; from task 2 on frozen training moves the
+specific block only, initialized training both: lines join the values of the exact law. Truths of length 1;
+cosine between (specific) truths {COSINES[similar]:g} (similar) or {COSINES[dissimilar]:g} (dissimilar); noise
+$\sigma={SIGMA:g}$. {simulation} The points of a curve share their draws.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 r"""Average forgetting against $p_2$.
 
-Curves: exact law. Stars: the minimum of frozen training at $p_2^*=(n_2+1)\sqrt{{\xi}}/(\sqrt{{\xi}}-\sqrt{{\eta}})$ with
-its value $-n_2(\sqrt{{\xi}}-\sqrt{{\eta}})^2/(n_2+1)$, from the closed formulas; it exists where $\xi>\eta>0$ (condition
-published, $\xi$ and $\eta$ reconstructed), which fails at the largest distance $|q_2-q_1|^2$. Beyond the minimum forgetting
-rises to 0. {simulation} {experiment} Only $p_2$ varies within a curve: the truths stay, added parameters have truth zero,
-and task 1's error counts them (padded norm).
+Curves: exact law. Stars: the minimum of frozen training at
+$p_2^*=(n_2+1)\sqrt{{\xi}}/(\sqrt{{\xi}}-\sqrt{{\eta}})$ with its value
+$-n_2(\sqrt{{\xi}}-\sqrt{{\eta}})^2/(n_2+1)$, from the closed formulas; it exists where $\xi>\eta>0$
+(condition published, $\xi$ and $\eta$ reconstructed), which fails at the largest distance $|q_2-q_1|^2$.
+Beyond the minimum forgetting rises to 0. {simulation} {experiment} Only $p_2$ varies within a curve: the
+truths stay, added parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
 from __future__ import annotations

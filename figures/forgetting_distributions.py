@@ -1,11 +1,11 @@
 r"""Forgetting is a distribution.
 
-Top: empirical distribution functions of $L_1(\theta_2)-L_1(\theta_1)$ over {trials:,} independent trials of the reduced
-sampler; the band of $\pm${half:.4f} (Dvoretzky, Kiefer, Wolfowitz), hardly wider than the lines, holds the whole function
-with confidence 95 %. Markers on dotted lines: the mean by the exact law. Bottom: shares of trials beyond a threshold;
-bands: exact binomial intervals, 95 % for all {count} thresholds of a curve together. With equal tasks frozen training helps
-task 1 more on average, yet harms it in {loss[frozen]:.1f} % of all trials, initialized training in {loss[initialized]:.2f}
-%. {experiment}
+Top: empirical distribution functions of $L_1(\theta_2)-L_1(\theta_1)$ over {trials:,} independent trials of
+the reduced sampler; the band of $\pm${half:.4f} (Dvoretzky, Kiefer, Wolfowitz), hardly wider than the lines,
+holds the whole function with confidence 95 %. Markers on dotted lines: the mean by the exact law. Bottom:
+shares of trials beyond a threshold; bands: exact binomial intervals, 95 % for all {count} thresholds of a
+curve together. With equal tasks frozen training helps task 1 more on average, yet harms it in
+{loss[frozen]:.1f} % of all trials, initialized training in {loss[initialized]:.2f} %. {experiment}
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 r"""Hybrid training beside frozen and initialized training.
 
-Avg.Acc, paired differences. Rules were chosen on validation data with development seeds; shown are fresh seeds on the test
-part, in orders of which development had used some or all; errors leave out that all runs share their test images. A rule's
-control, below it, has the rule's decisions in random order, or is initialized training at the
-rule's mean step weight{handicap}. Stars and crosses: verdicts, by intervals that hold for all comparisons of a study at
-once and are wider than the bars; supported is above frozen and initialized training and above the controls, worse is below
-one of both trainings. {found} {runs}
+Avg.Acc, paired differences. Rules were chosen on validation data with development seeds; shown are fresh
+seeds on the test part, in orders of which development had used some or all; errors leave out that all runs
+share their test images. A rule's control, below it, has the rule's decisions in random order, or is
+initialized training at the rule's mean step weight{handicap}. Stars and crosses: verdicts, by intervals that
+hold for all comparisons of a study at once and are wider than the bars; supported is above frozen and
+initialized training and above the controls, worse is below one of both trainings. {found} {runs}
 """
 
 from __future__ import annotations

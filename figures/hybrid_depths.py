@@ -1,7 +1,8 @@
 r"""What the rules decide.
 
-Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of the confirmation,
-on which tasks come in several orders ({runs} runs). Bars: Student 95 % intervals of the mean.{searched}
+Number of stages, the head included, that each rule trained in the tasks after the first; orders and seeds of
+the confirmation, on which tasks come in several orders ({runs} runs). Bars: Student 95 % intervals of the
+mean.{searched}
 """
 
 from __future__ import annotations

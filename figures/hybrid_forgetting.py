@@ -1,8 +1,8 @@
 r"""Forgetting under hybrid training.
 
-Forgetting, paired differences: to the left of zero less is forgotten than under initialized training, which may come of
-learning less. The runs are those of the Avg.Acc of hybrid training, and so are lines and controls; verdicts do not rest on
-forgetting. {runs}
+Forgetting, paired differences: to the left of zero less is forgotten than under initialized training, which
+may come of learning less. The runs are those of the Avg.Acc of hybrid training, and so are lines and
+controls; verdicts do not rest on forgetting. {runs}
 """
 
 from __future__ import annotations

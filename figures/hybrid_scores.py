@@ -1,14 +1,15 @@
 r"""Scores, benefits and distances.
 
-Left: for each task after the first, cosine of its gradient with the previous task's, and what training everything instead
-of head and last stage in that task adds to the final Avg.Acc on validation data; mean and standard deviation over {runs}
-schedules of the other tasks. r: Pearson's correlation; p: share of {shufflings:,} shufflings of the tasks within their runs
-with one as far from zero. Right: streams of two tasks; accuracy on the first one in the end under frozen minus initialized
-training. Points: pairs; squares: means of fifths of the pairs with Student 95 % intervals, as if pairs were independent;
-rho: Spearman's rank correlation, p over shufflings of tasks, with all their pairs. Horizontal: what the linear law says of
-forgetting under initialized minus frozen training, for the errors that task 1 leaves in both parts and the specific
-distance of the tasks, measured in weights, without noise and with equal shared parameters; frozen training wins in the grey
-part. The true parameters are stood for by trainings five times as long. {counts}.
+Left: for each task after the first, cosine of its gradient with the previous task's, and what training
+everything instead of head and last stage in that task adds to the final Avg.Acc on validation data; mean and
+standard deviation over {runs} schedules of the other tasks. r: Pearson's correlation; p: share of
+{shufflings:,} shufflings of the tasks within their runs with one as far from zero. Right: streams of two
+tasks; accuracy on the first one in the end under frozen minus initialized training. Points: pairs; squares:
+means of fifths of the pairs with Student 95 % intervals, as if pairs were independent; rho: Spearman's rank
+correlation, p over shufflings of tasks, with all their pairs. Horizontal: what the linear law says of
+forgetting under initialized minus frozen training, for the errors that task 1 leaves in both parts and the
+specific distance of the tasks, measured in weights, without noise and with equal shared parameters; frozen
+training wins in the grey part. The true parameters are stood for by trainings five times as long. {counts}.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 r"""Intervals near the interpolation threshold.
 
-Coverage of normal 95 % intervals of a mean squared error, each from {TRIALS:,} trials of a step on pure noise,
-$n={SAMPLES}$, $d=n+$gap. Points: {counts[sampler]:,} intervals each by the sampler; line: {counts[law]:,} each from the
-exact law of the error, $\sigma^2\chi^2_n/\chi^2_{{d-n+1}}$; bars and band: exact binomial 95 % intervals. At gap 2, where
-the variance is infinite, {at_two:.0f} % hold the mean, at gap {LEAST_GAP} {at_least:.1f} %: a gap of {LEAST_GAP} is asked
-for before a formula is judged.
+Coverage of normal 95 % intervals of a mean squared error, each from {TRIALS:,} trials of a step on pure
+noise, $n={SAMPLES}$, $d=n+$gap. Points: {counts[sampler]:,} intervals each by the sampler; line:
+{counts[law]:,} each from the exact law of the error, $\sigma^2\chi^2_n/\chi^2_{{d-n+1}}$; bars and band:
+exact binomial 95 % intervals. At gap 2, where the variance is infinite, {at_two:.0f} % hold the mean, at gap
+{LEAST_GAP} {at_least:.1f} %: a gap of {LEAST_GAP} is asked for before a formula is judged.
 """
 
 from __future__ import annotations

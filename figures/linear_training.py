@@ -1,10 +1,11 @@
 r"""The training loop on linear models.
 
-The loop that trains the networks, here on linear models with squared loss (full batches, gradient descent with momentum,
-float64, to 1e-10 of the way), under the strategies initialized, frozen at depth 2 and frozen at depth 1 of three stages.
-Lines: the exact law at the same $n_2$, joined. {simulation} Experiment: 40 shared parameters in two blocks of 20, of which
-partially frozen training moves one, 60 specific ones; $n_1=30$, $\sigma=(0.3, 0.5)$; shared truths equal and of length 1,
-specific ones of length 1 with cosine 0.6. All trainings learn from the same draws.
+The loop that trains the networks, here on linear models with squared loss (full batches, gradient descent
+with momentum, float64, to 1e-10 of the way), under the strategies initialized, frozen at depth 2 and frozen
+at depth 1 of three stages. Lines: the exact law at the same $n_2$, joined. {simulation} Experiment: 40 shared
+parameters in two blocks of 20, of which partially frozen training moves one, 60 specific ones; $n_1=30$,
+$\sigma=(0.3, 0.5)$; shared truths equal and of length 1, specific ones of length 1 with cosine 0.6. All
+trainings learn from the same draws.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 r"""Update magnitude and forgetting.
 
-Networks: mean over the tasks after the first of the squared update $|\theta_t-\theta_{{t-1}}|^2$, over that of initialized
-training with the same order and seed, against Forgetting on the test part; filled: strategies, hollow: best fixed depth and
-controls. Means of {runs} runs, bars: Student 95 % intervals of the means. Last panel, exact law: {TASKS} tasks; lines:
-initialized training of whose shared step the part 0 to 1 is taken; marks: initialized training, and frozen training, whose
-specific parameters have to fit a task alone; $p={BLOCKS[shared]}$ shared and $p_2={BLOCKS[specific]}$ specific parameters,
-$n={SAMPLES}$, $\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
+Networks: mean over the tasks after the first of the squared update $|\theta_t-\theta_{{t-1}}|^2$, over that
+of initialized training with the same order and seed, against Forgetting on the test part; filled: strategies,
+hollow: best fixed depth and controls. Means of {runs} runs, bars: Student 95 % intervals of the means. Last
+panel, exact law: {TASKS} tasks; lines: initialized training of whose shared step the part 0 to 1 is taken;
+marks: initialized training, and frozen training, whose specific parameters have to fit a task alone;
+$p={BLOCKS[shared]}$ shared and $p_2={BLOCKS[specific]}$ specific parameters, $n={SAMPLES}$,
+$\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
 """
 
 from __future__ import annotations

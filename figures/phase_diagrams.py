@@ -1,11 +1,12 @@
 r"""Where frozen training forgets less.
 
-Colour: expected forgetting under initialized minus under frozen training, exact (linear within $\pm${LINEAR:g}, logarithmic
-beyond); hatched: frozen training forgets less; black: boundary from the closed conditions. (a, b) Fewer samples than
-specific parameters; (c) between both thresholds and above them, the expectation being infinite in the grey strip. Symbols:
-which training a simulation of {trials:,} independent trials finds to forget less, on the same draws for both, at 99.9 %
-confidence (paired difference beyond {WINNER_QUANTILE:.2f} standard errors). (a) {share}; (b) {dimension}; (c) {noise}.
-$u_2=u_1$; truths padded with zeros where $p_2>p_1$.
+Colour: expected forgetting under initialized minus under frozen training, exact (linear within
+$\pm${LINEAR:g}, logarithmic beyond); hatched: frozen training forgets less; black: boundary from the closed
+conditions. (a, b) Fewer samples than specific parameters; (c) between both thresholds and above them, the
+expectation being infinite in the grey strip. Symbols: which training a simulation of {trials:,} independent
+trials finds to forget less, on the same draws for both, at 99.9 % confidence (paired difference beyond
+{WINNER_QUANTILE:.2f} standard errors). (a) {share}; (b) {dimension}; (c) {noise}. $u_2=u_1$; truths padded
+with zeros where $p_2>p_1$.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Proportional limits and their rates.
 
-All dimensions and sample counts times $t$, ratios and truths fixed. (a) Curves: exact law; thin lines: its limit. (b)
-Symbols: exact law minus limit, in size; lines: the first correction rate$/t$, from the series of the formulas ({rates}).
-{simulation} {experiment} The sizes are those of $t=1$. Padded norm.
+All dimensions and sample counts times $t$, ratios and truths fixed. (a) Curves: exact law; thin lines: its
+limit. (b) Symbols: exact law minus limit, in size; lines: the first correction rate$/t$, from the series of
+the formulas ({rates}). {simulation} {experiment} The sizes are those of $t=1$. Padded norm.
 """
 
 from __future__ import annotations

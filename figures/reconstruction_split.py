@@ -1,9 +1,9 @@
 r"""Frozen deviation and the reconstruction around $v_1$.
 
-(a) Solid: exact law; dashed: $v_1E_1+(1-r_A)|q_2-q_1|^2+k_A\sigma_2^2$, whose $v_1$ is published (Lemma 4.2) and whose form
-is our reconstruction. They cross exactly at the share $p/(p+p_1)$ (stars), where the norm is split as the dimensions are.
-(b) Exact minus reconstruction: lines by its closed formula, points of the same simulations. {simulation} {experiment}
-Padded norm.
+(a) Solid: exact law; dashed: $v_1E_1+(1-r_A)|q_2-q_1|^2+k_A\sigma_2^2$, whose $v_1$ is published (Lemma 4.2)
+and whose form is our reconstruction. They cross exactly at the share $p/(p+p_1)$ (stars), where the norm is
+split as the dimensions are. (b) Exact minus reconstruction: lines by its closed formula, points of the same
+simulations. {simulation} {experiment} Padded norm.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 r"""More replay is not always less forgetting.
 
-(a) Task 2 moves only where $m$ stored samples of task 1 stay fitted. Storing all instead of none changes forgetting by
-{listed} at rising distance: it helps equal tasks and harms distant ones. (b) The least-norm fit from zero of the current
-task's samples and $k$ stored ones of each earlier task; with all of them stored this is joint training (stars). Lines join
-the exact formulas at whole numbers. {simulation} The points of a curve share their draws. Experiments: (a) one block,
-$p={PAIR[p]}$, $n_1=n_2={PAIR[n_1]}$, $\sigma={PAIR[sigma_1]:g}$, $|w_1|^2=1$; (b) $p={STREAM[p]}$, $n={STREAM[n]}$ a task,
+(a) Task 2 moves only where $m$ stored samples of task 1 stay fitted. Storing all instead of none changes
+forgetting by {listed} at rising distance: it helps equal tasks and harms distant ones. (b) The least-norm fit
+from zero of the current task's samples and $k$ stored ones of each earlier task; with all of them stored this
+is joint training (stars). Lines join the exact formulas at whole numbers. {simulation} The points of a curve
+share their draws. Experiments: (a) one block, $p={PAIR[p]}$, $n_1=n_2={PAIR[n_1]}$,
+$\sigma={PAIR[sigma_1]:g}$, $|w_1|^2=1$; (b) $p={STREAM[p]}$, $n={STREAM[n]}$ a task,
 $\sigma={STREAM[sigma]:g}$, truths of length 1 with equal cosines.
 """
 

@@ -1,12 +1,13 @@
 r"""Schedules of frozen and initialized tasks.
 
-Every task after the first is frozen or initialized; dashes: all $2^{{T-1}}$ schedules by the exact law, lines the best one
-and the two constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A small forgetting can come from
-learning little: freezing early tasks raises the error that forgetting is counted from. Hybrid rule: a task whose gradient
-on the shared parameters has a cosine of at least {THRESHOLD:g} with the previous task's is frozen (our linear reading of a
-published rule). {simulation} Experiment: $p={BLOCKS[shared]}$ shared, {BLOCKS[specific]} specific parameters, {SAMPLES}
-samples a task, $\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared truths, specific ones with
-cosine {COSINE:g}; mixed: two such groups at right angles, in pairs.
+Every task after the first is frozen or initialized; dashes: all $2^{{T-1}}$ schedules by the exact law, lines
+the best one and the two constant ones. At $T={last}$ best, always frozen, always initialized: {listed}. A
+small forgetting can come from learning little: freezing early tasks raises the error that forgetting is
+counted from. Hybrid rule: a task whose gradient on the shared parameters has a cosine of at least
+{THRESHOLD:g} with the previous task's is frozen (our linear reading of a published rule). {simulation}
+Experiment: $p={BLOCKS[shared]}$ shared, {BLOCKS[specific]} specific parameters, {SAMPLES} samples a task,
+$\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared truths, specific ones with cosine
+{COSINE:g}; mixed: two such groups at right angles, in pairs.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 r"""The weight of shared steps, between both trainings and beyond.
 
-Task 2 takes the step that fits its data and has the least $\lambda|\Delta u|^2+|\Delta q|^2$: $\lambda=1$ is initialized
-training, $\lambda\to\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d) $\lambda\geq0.7$ only.
-Black line: deterministic equivalent, an approximation with an error of order 1/dimension, {bias:.1f} % of the frozen end
-here. Stars: the best weight of that approximation; for the deviation $\lambda={best:.1f}$. There the simulated deviation is
-{gains} training (paired, 95 % intervals). {simulation} The points share their draws. Experiment: $p={BLOCKS[shared]}$,
-$p_1=p_2={BLOCKS[specific]}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1={SIGMA[0]:g}$, $\sigma_2={SIGMA[1]:g}$,
+Task 2 takes the step that fits its data and has the least $\lambda|\Delta u|^2+|\Delta q|^2$: $\lambda=1$ is
+initialized training, $\lambda\to\infty$ frozen training (horizontal lines, exact law). (a) All weights; (b-d)
+$\lambda\geq0.7$ only. Black line: deterministic equivalent, an approximation with an error of order
+1/dimension, {bias:.1f} % of the frozen end here. Stars: the best weight of that approximation; for the
+deviation $\lambda={best:.1f}$. There the simulated deviation is {gains} training (paired, 95 % intervals).
+{simulation} The points share their draws. Experiment: $p={BLOCKS[shared]}$, $p_1=p_2={BLOCKS[specific]}$,
+$n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1={SIGMA[0]:g}$, $\sigma_2={SIGMA[1]:g}$,
 $|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$.
 """
 

@@ -1,10 +1,11 @@
 r"""A part of the shared parameters trained.
 
-After task 1 only some of the shared parameters go on training: none is frozen, all initialized training. Lines join the
-exact law at whole numbers; stars: the best of them all. The best number for forgetting is {best} for rising $|u_1|^2$ and
-forgets less than the better end by {gains}. {simulation} Experiment: $p={BLOCKS[shared]}$, $p_1=p_2={BLOCKS[specific]}$,
-$n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1=\sigma_2={SIGMA:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$
-orthogonal to $q_1$, $u_2=u_1$ spread evenly over the shared parameters.
+After task 1 only some of the shared parameters go on training: none is frozen, all initialized training.
+Lines join the exact law at whole numbers; stars: the best of them all. The best number for forgetting is
+{best} for rising $|u_1|^2$ and forgets less than the better end by {gains}. {simulation} Experiment:
+$p={BLOCKS[shared]}$, $p_1=p_2={BLOCKS[specific]}$, $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$,
+$\sigma_1=\sigma_2={SIGMA:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$,
+$u_2=u_1$ spread evenly over the shared parameters.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 r"""Along the update of a task.
 
-Networks at $\theta_{{t-1}}+s\,(\theta_t-\theta_{{t-1}})$, held-out images, mean over tasks $t\geq 2$; $s=0$ is the start of
-a task, $s=1$ the end of its training. In a linear model losses along the step are exactly parabolas; dotted: the parabola
-through the mean losses at $s=0,1/2,1$. Right: the length at which the mean loss on the tasks so far is least, for the whole
-step and for the step of one stage while the others take theirs; lengths outside the measured range count as its end, so
-that bars as long as the range say that the length is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}.
-MLP with 2 x 100 units, five tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
+Networks at $\theta_{{t-1}}+s\,(\theta_t-\theta_{{t-1}})$, held-out images, mean over tasks $t\geq 2$; $s=0$
+is the start of a task, $s=1$ the end of its training. In a linear model losses along the step are exactly
+parabolas; dotted: the parabola through the mean losses at $s=0,1/2,1$. Right: the length at which the mean
+loss on the tasks so far is least, for the whole step and for the step of one stage while the others take
+theirs; lengths outside the measured range count as its end, so that bars as long as the range say that the
+length is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}. MLP with 2 x 100 units, five
+tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
 """
 
 from __future__ import annotations

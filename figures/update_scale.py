@@ -1,9 +1,9 @@
 r"""An optimal update magnitude.
 
-(a) Task 2's step is taken $s$ times its length. Curves: exact law, a parabola; stars: its minimum $s^*=-E\langle
-D,\theta_1-w_1\rangle/E|D|^2$ with $D$ the full step, from the closed formulas. (b) The same, against the expected squared
-length of the update (exact, for curves and points); the lower branch of each curve has $s>0$. {simulation} {experiment}
-$u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm.
+(a) Task 2's step is taken $s$ times its length. Curves: exact law, a parabola; stars: its minimum
+$s^*=-E\langle D,\theta_1-w_1\rangle/E|D|^2$ with $D$ the full step, from the closed formulas. (b) The same,
+against the expected squared length of the update (exact, for curves and points); the lower branch of each
+curve has $s>0$. {simulation} {experiment} $u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 r"""How often verdicts go wrong.
 
-The whole procedure of a check (pilot, planned trials, $z$, Holm, verdict) repeated {runs:,} times for each family of two
-formulas, deviation and forgetting, on draws of the reduced sampler. (a) $|z|$ of the deviation beyond normal quantiles,
-measured over nominal rate. (b) A right formula of the family disagrees, at false-alarm rates .05 and .01. (c) At .01: a
-deviation formula that is off by exactly $\delta$ does not disagree, or the right formulas do not both agree. Bars: exact
-binomial 95 % intervals, without a point where nothing was counted; hollow in (b) and (c): initialized training. The gap
-{least} is the smallest that is judged: moments exist below order {order:g}.
+The whole procedure of a check (pilot, planned trials, $z$, Holm, verdict) repeated {runs:,} times for each
+family of two formulas, deviation and forgetting, on draws of the reduced sampler. (a) $|z|$ of the deviation
+beyond normal quantiles, measured over nominal rate. (b) A right formula of the family disagrees, at
+false-alarm rates .05 and .01. (c) At .01: a deviation formula that is off by exactly $\delta$ does not
+disagree, or the right formulas do not both agree. Bars: exact binomial 95 % intervals, without a point where
+nothing was counted; hollow in (b) and (c): initialized training. The gap {least} is the smallest that is
+judged: moments exist below order {order:g}.
 """
 
 from __future__ import annotations

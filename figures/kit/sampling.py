@@ -86,7 +86,7 @@ class Point:
         moments = {name: moment_orders(seq) for name, seq in self.sequences.items()}
 
         def order(part: str, target: str) -> float:
-            return float(parse_target(target, len(self.sequences[part])).of(moments[part]))
+            return float(moments[part].read(target))
 
         estimates = ((name, target) for name in self.parts for target in self.targets)
         return {(name, target): min(order(part, target) for part in self.parts[name]) for name, target in estimates}
