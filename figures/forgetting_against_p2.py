@@ -66,8 +66,8 @@ def _name_the_star(ax: Axes, table: Table) -> None:
 
 X_LABEL = "$p_2$, number of task 2's specific parameters"
 LEFT = Panel(
-    f"both trainings, $|q_2-q_1|^2={COMPARED:g}$", by_training(TRAININGS), {"case": CASE.format(COMPARED)}, stars="frozen at $p_2^*$", zero=True,
-    ticks=(25, 40, 60, 100, 200, 400, 700), legend={"loc": "lower right"}, finish=_name_the_star,
+    f"both trainings, $|q_2-q_1|^2={COMPARED:g}$", by_training(TRAININGS), {"case": CASE.format(COMPARED)},
+    stars="frozen at $p_2^*$", zero=True, ticks=(25, 40, 60, 100, 200, 400, 700), legend={"loc": "lower right"}, finish=_name_the_star,
     axes={"xlabel": X_LABEL, "ylabel": "average forgetting $F_2$"},
 )  # fmt: skip
 RIGHT = Panel(

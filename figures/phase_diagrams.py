@@ -62,7 +62,8 @@ PLANES = {
         "overparameterization", DIMENSION, "p_2", "d_q", np.unique(np.geomspace(31, 400, 60).astype(int)), DISTANCES,
         lambda x, y: {"p_2": x, "d_q": y}, lambda x: critical_distance(**DIMENSION, p_2=x), "regions.critical_distance",
         (
-            (35, 30), (36, 4), (36, 44), (50, 10), (50, 26), (50, 52), (80, 14), (80, 40), (130, 6), (130, 24), (210, 4), (210, 44), (330, 14),
+            (35, 30), (36, 4), (36, 44), (50, 10), (50, 26), (50, 52), (80, 14), (80, 40), (130, 6), (130, 24),
+            (210, 4), (210, 44), (330, 14),
         ),
         {"xlabel": "$p_2/n_2$, parameters a sample", "ylabel": "distance $|q_2-q_1|^2$"}, _finish_dimension,
     ),
@@ -77,8 +78,9 @@ PLANES = {
     ),
 }  # fmt: skip
 MAPS = Maps(
-    PLANES, QUANTITY, finite_advantage, "regions.advantage", lambda case, training: two_tasks(**case, train_shared=training == "initialized")
-)
+    PLANES, QUANTITY, finite_advantage, "regions.advantage",
+    lambda case, training: two_tasks(**case, train_shared=training == "initialized"),
+)  # fmt: skip
 
 
 def facts(table: Table) -> dict:

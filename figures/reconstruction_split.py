@@ -72,12 +72,12 @@ LEFT = Panel(
         Line(P_1[SHOWN], "exact law, simulation", {"source": (EXACT, "simulate")}),
         Line(FORM_LOOK, "reconstruction\n(form ours, $v_1$ published)", {"source": FORM}),
     ],
-    {"quantity": QUANTITY, "case": CASE.format(SHOWN)}, stars="", axes={"xlabel": X_LABEL, "ylabel": r"frozen deviation $E\,L_1(\theta_2)$"},
-    legend={"loc": "lower right"},
-)
+    {"quantity": QUANTITY, "case": CASE.format(SHOWN)}, stars="", legend={"loc": "lower right"},
+    axes={"xlabel": X_LABEL, "ylabel": r"frozen deviation $E\,L_1(\theta_2)$"},
+)  # fmt: skip
 RIGHT = Panel(
-    "the difference, for two $p_1$", [Line(look, f"$p_1={p_1}$", {"case": CASE.format(p_1)}) for p_1, look in P_1.items()], {"quantity": GAP},
-    stars=r"share $p/(p+p_1)$", legend={"loc": "upper left"}, axes={"xlabel": X_LABEL, "ylabel": "exact minus reconstruction"},
+    "the difference, for two $p_1$", [Line(look, f"$p_1={p_1}$", {"case": CASE.format(p_1)}) for p_1, look in P_1.items()],
+    {"quantity": GAP}, stars=r"share $p/(p+p_1)$", legend={"loc": "upper left"}, axes={"xlabel": X_LABEL, "ylabel": "exact minus reconstruction"},
     finish=lambda ax, _: reference(ax, color=FORM_LOOK.colour, linestyle=FORM_LOOK.line, linewidth=None),
 )  # fmt: skip
 

@@ -66,10 +66,12 @@ LEFT = Panel(
     axes={"xlabel": "$m$, stored samples of task 1", "ylabel": "average forgetting $F_2$"},
 )  # fmt: skip
 RIGHT = Panel(
-    "replay from zero, four tasks", [Line(look, f"cosine {c:g}", {"case": f"cosine={c:g}"}) for c, look in zip(COSINES, STEPS, strict=True)],
+    "replay from zero, four tasks",
+    [Line(look, f"cosine {c:g}", {"case": f"cosine={c:g}"}) for c, look in zip(COSINES, STEPS, strict=True)],
     {"quantity": "generalization"}, stars="joint training", legend={"loc": "upper right", "ncols": 2}, finish=_make_room,
     axes={
-        "xlabel": "$k$, stored samples of each earlier task", "ylabel": "generalization error $G_4$", "xticks": range(0, STREAM["n"] + 1, 4),
+        "xlabel": "$k$, stored samples of each earlier task", "ylabel": "generalization error $G_4$",
+        "xticks": range(0, STREAM["n"] + 1, 4),
     },
 )  # fmt: skip
 

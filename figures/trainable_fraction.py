@@ -39,14 +39,15 @@ def compute(table: Table, sampler: Sampler) -> None:
             table.add_mark(criterion, "partial", X_NAME, found.choice, found.value, "best_trainable_fraction", name)
     # The kept and the trained part draw separately, so fractions are not paired.
     places = [(square, trained) for square in SHARED for trained in SIMULATED]
-    points = [Point({"partial": trainable_fraction(x, **parameters(square))}, CRITERIA, x=x, case=CASE.format(square)) for square, x in places]
+    sequences = [{"partial": trainable_fraction(x, **parameters(square))} for square, x in places]
+    points = [Point(seq, CRITERIA, x=x, case=CASE.format(square)) for seq, (square, x) in zip(sequences, places, strict=True)]
     sampler.add(table, X_NAME, points)
 
 
+LINES = [Line(look, f"$|u_1|^2={square:g}$", {"case": CASE.format(square)}) for square, look in zip(SHARED, STEPS, strict=False)]
 PANELS = [
     Panel(
-        criterion, [Line(look, f"$|u_1|^2={square:g}$", {"case": CASE.format(square)}) for square, look in zip(SHARED, STEPS, strict=False)],
-        {"quantity": criterion}, stars="best number", zero=criterion == "forgetting",
+        criterion, LINES, {"quantity": criterion}, stars="best number", zero=criterion == "forgetting",
         legend={"loc": "upper right"} if criterion == CRITERIA[0] else None,
         axes={
             "ylabel": label, "xlabel": "trained shared parameters", "xticks": [0, 20, 40, 60],

@@ -16,8 +16,8 @@ from theory.formula import Formula
 _MAGNITUDES = {"u", "q", "c", "e", "E", "g", "w", "D", "x", "h", "xy", "sigma", "mu", "J", "eta", "xi", "kappa", "C", "U", "S", "spill"}
 # What stands left of the sign of equality: by target, then by the end of a name; T is the number of tasks.
 _SIGNS = {
-    "deviation": r"E\,L_1(\theta_T)", "forgetting": "F_T", "generalization": "G_T", "update_magnitude": r"E\,\left|\theta_2-\theta_1\right|^2",
-    "error[1,1]": r"E\,L_2(\theta_T)", "error[-1,0]": r"E\,L_1(\theta_T)",
+    "deviation": r"E\,L_1(\theta_T)", "forgetting": "F_T", "generalization": "G_T",
+    "update_magnitude": r"E\,\left|\theta_2-\theta_1\right|^2", "error[1,1]": r"E\,L_2(\theta_T)", "error[-1,0]": r"E\,L_1(\theta_T)",
 }  # fmt: skip
 _OWN_SIGNS = {"p2_star": "p_2^*", "best_scale": "s^*", "deviation_variance": r"\mathrm{Var}L_1(\theta_2)"}
 

@@ -194,8 +194,8 @@ def runs(table: Table) -> str:
         most = max(row.trials for row in rows)
         failed += [f"{row.training} on {name} {most - row.trials} of {most}" for row in rows if row.trials < most]
         sentences.setdefault(runs_sentence(rows.select(trials=most), "orders and seeds"), []).append(letter(place))
-    told = list(sentences) if len(sentences) == 1 else [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
-    return " ".join([*told, *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
+    by_panel = [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
+    return " ".join([*(by_panel if len(sentences) > 1 else sentences), *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
 
 
 def handicapped() -> bool:
