@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from figures.make import figure_key
 from figures.kit.figure import Figure
 from figures.kit.output import Output
+from figures.kit.table import Row, Table
+from figures.make import figure_key
 from figures.registry import discover
 from figures.report.prose import caption
-from figures.kit.table import Row, Table
 from theory.errors import InputError
 from theory.formulas import FORMULAS
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from figures.registry import discover
 from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, SIMULATION, THEORY
+from figures.registry import discover
 from theory import expected_errors, frozen, initialized, one_block
 
 FIGURES = discover()

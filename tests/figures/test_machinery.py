@@ -8,22 +8,20 @@ from dataclasses import replace
 import pytest
 
 import figures
-from figures.kit import Figure
-from figures.kit import output as output_module
 from figures import registry
 from figures.__main__ import main
-from figures.kit import sampling
+from figures.kit import Figure, sampling
+from figures.kit import output as output_module
 from figures.kit.draw import points
-from figures.make import figure_key, make
 from figures.kit.output import Output
-from figures.registry import MissingRecords, choose, discover
 from figures.kit.sampling import Point, Sampler
 from figures.kit.style import FROZEN
 from figures.kit.table import Table
+from figures.make import figure_key, make
+from figures.registry import MissingRecords, choose, discover
 from simulate import simulate
 from simulate.runs import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block
-
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
 

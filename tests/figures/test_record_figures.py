@@ -15,13 +15,12 @@ from scipy.stats import t as student
 from deep.path import PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures import accuracy_matrices, linear_training, update_path
-from figures.make import figure_key
 from figures.kit import RECORDS, half_width, runs_sentence
-from figures.registry import discover
 from figures.kit.table import MEASURED, SIMULATION, THEORY, Table
+from figures.make import figure_key
+from figures.registry import discover
 from theory import expected_errors, frozen, initialized
 from theory.errors import InputError
-
 
 
 @pytest.fixture(scope="module")

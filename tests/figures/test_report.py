@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from figures.make import figure_key
 from figures.kit.output import Output
+from figures.make import figure_key
 from figures.registry import discover
 from figures.report import verdicts
 from figures.report.__main__ import main

@@ -15,9 +15,9 @@ import pytest
 from scipy.stats import binom
 
 from figures import cost_against_p, double_descent, forgetting_distributions, verdict_calibration
-from figures.registry import discover
 from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
+from figures.registry import discover
 from simulate import simulate
 from simulate.calibration import SUBJECTS
 from theory import expanding, expected_errors
