@@ -1,92 +1,95 @@
-"""Bytes of files: plain, .gz, .xz, or members of a tar archive; nothing is ever extracted to disk."""
+"""Contents of files, plain, .gz, .xz or in a tar archive (never extracted), compared with their MD5."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import lzma
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from theory.errors import InputError
 
-SUFFIXES = ("", ".gz", ".xz")
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
-_OPEN = {".gz": gzip.open, ".xz": lzma.open}
+ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
+CHECKED = "official checksum"
+UNCHECKED = "structure only, no published checksum known"
+_UNPACK = {".gz": gzip.decompress, ".xz": lzma.decompress}
 
 
 @dataclass(frozen=True)
 class Content:
-    """Decompressed bytes and where they were read, to name in errors."""
+    """Decompressed bytes, where they were read, and what they were compared with."""
 
     data: bytes
     where: str
+    checked: str = UNCHECKED
 
-    def error(self, reason: str, remedy: str = "obtain the file again") -> InputError:
+    def error(self, reason: str, remedy: str = "put the official file there") -> InputError:
         """Return an error that names the file, the reason and the remedy."""
         return InputError(f"{self.where}: {reason}; {remedy}")
 
 
-def md5(data: bytes) -> str:
-    """Compute the MD5 checksum, the one that the data sets' authors publish."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+def read(path: Path, md5s: Mapping[str, str | None], packed: str | None = None) -> list[Content]:
+    """Read the named members of a tar archive, or the one file that is named, and compare checksums.
 
-
-def file_md5(path: Path) -> str:
-    """Compute the MD5 checksum of a file as it lies on disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def read_file(path: Path) -> Content:
-    """Read and decompress a file.
+    ``md5s`` maps names to the MD5 of contents, ``packed`` is that of the whole file as it lies there. Where
+    one is known it has to be right; where both are known, either.
 
     Raises
     ------
     InputError
-        If it cannot be read, is truncated or is damaged.
+        If the file cannot be read, is truncated or damaged, lacks a member, or has other checksums.
     """
-    opener = _OPEN.get(path.suffix, open)
     try:
-        with opener(path, "rb") as file:
-            return Content(file.read(), str(path))
-    except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+        raw = path.read_bytes()
+        archived = path.name.endswith(ARCHIVES)
+        data = _members(raw, md5s) if archived else dict.fromkeys(md5s, _UNPACK.get(path.suffix, bytes)(raw))
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            remedy = "correct its permissions or obtain it again"
+            raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: truncated or damaged ({reason}); obtain the file again") from error
+    found = packed and _md5(raw)
+    return [
+        _compared(
+            Content(data[name], f"{path}, member {name}" if archived else str(path)), md5, found, packed
+        )
+        for name, md5 in md5s.items()
+    ]
 
 
-def read_members(path: Path, names: Collection[str]) -> dict[str, Content]:
-    """Read the named regular files of a tar archive, compressed or not.
+def _compared(content: Content, md5: str | None, found: str | None, packed: str | None) -> Content:
+    if not md5 and not packed:
+        return content
+    if (packed and found == packed) or (md5 and _md5(content.data) == md5):
+        return Content(content.data, content.where, CHECKED)
+    pair = f"{_md5(content.data)} where {md5}" if md5 else f"{found} where {packed}"
+    own = (
+        ""
+        if md5
+        else "; if you compressed it yourself, store it decompressed: then its structure is verified"
+    )
+    reason = f"checksum mismatch, MD5 {pair} is published: truncated, damaged or another file"
+    raise content.error(reason, f"obtain the file again{own}")
 
-    Raises
-    ------
-    InputError
-        If the archive is truncated or damaged, or lacks one of the files.
-    """
-    found: dict[str, Content] = {}
-    try:
-        # One pass in the order of the archive: seeking back in a compressed one would decompress it again.
-        with tarfile.open(path, "r:*") as archive:
-            for member in archive:
-                name = posixpath.normpath(member.name)
-                if name in names and member.isfile():
-                    found[name] = Content(archive.extractfile(member).read(), f"{path}, member {name}")
-                if len(found) == len(names):
-                    break
-    except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+
+def _members(raw: bytes, names: Collection[str]) -> dict[str, bytes]:
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+        for member in archive:
+            if (name := posixpath.normpath(member.name)) in names and member.isfile():
+                found[name] = archive.extractfile(member).read()
     missing = [name for name in names if name not in found]
     if missing:
-        raise InputError(f"{path}: the archive lacks {missing[0]}; it is truncated or another one, obtain it again")
+        raise tarfile.TarError(f"the archive lacks {missing[0]}")
     return found
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, OSError) and error.errno is not None:
-        return InputError(f"{path}: cannot be read ({error.strerror}); correct its permissions or obtain it again")
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return InputError(f"{path}: truncated or damaged ({reason}); obtain the file again")
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

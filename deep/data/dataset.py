@@ -1,20 +1,23 @@
-"""A data set in memory: 8-bit images and integer labels, in a training and a test part, with a record of its origin."""
+"""A data set in memory: images and labels, a training and a test part, a record of the origin."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from theory.checks import between
 from theory.errors import InputError
 
 PARTS = ("train", "test")
+OWN_PARTS_SEED = 0
+OWN_TEST_SHARE = 0.2
 
 
 def content_hash(*arrays: np.ndarray) -> str:
-    """Compute the SHA-256 of shapes, kinds and bytes of the arrays, the same on machines of either byte order."""
+    """Compute the SHA-256 of shapes, kinds and bytes of the arrays, the same for either byte order."""
     digest = hashlib.sha256()
     for array in arrays:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
@@ -25,30 +28,24 @@ def content_hash(*arrays: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Images and their labels; both arrays are read-only views.
-
-    Parameters
-    ----------
-    images : uint8 array of shape (N, H, W) or (N, H, W, C)
-    labels : int64 array of shape (N,)
-    """
+    """Images, uint8 (N, H, W) or (N, H, W, C), and labels, int64 (N,); both are read-only views."""
 
     images: np.ndarray
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("images", "labels"):
+        images, labels = ("uint8", (3, 4), "(N, H, W) or (N, H, W, C)"), ("int64", (1,), "(N,)")
+        for name, (kind, dimensions, shape) in (("images", images), ("labels", labels)):
             view = np.asarray(getattr(self, name)).view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
-        if self.images.dtype != np.uint8 or self.images.ndim not in (3, 4):
-            raise InputError(
-                f"images are {self.images.dtype} of shape {self.images.shape}; give uint8 of shape (N, H, W) or (N, H, W, C)"
-            )
-        if self.labels.dtype != np.int64 or self.labels.ndim != 1:
-            raise InputError(f"labels are {self.labels.dtype} of shape {self.labels.shape}; give int64 of shape (N,)")
-        if len(self.images) != len(self.labels):
-            raise InputError(f"there are {len(self.images)} images but {len(self.labels)} labels; give one label per image")
+            if view.dtype != kind or view.ndim not in dimensions:
+                raise InputError(
+                    f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}"
+                )
+        images, labels = len(self.images), len(self.labels)
+        if images != labels:
+            raise InputError(f"there are {images} images but {labels} labels; give one label per image")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,6 +57,25 @@ class Part:
     def fingerprint(self) -> str:
         """The SHA-256 of the content."""
         return content_hash(self.images, self.labels)
+
+    def divide(self, test_share: float = OWN_TEST_SHARE) -> tuple[Part, Part]:
+        """Divide into own training and test parts, always the same, each in this part's order.
+
+        ``test_share`` of every class goes to the test part, rounded to images, at least one on each side.
+        """
+        between(test_share, "the test share", 0.0, 1.0)
+        test = np.zeros(len(self), dtype=bool)
+        for label in np.unique(self.labels):
+            indices = np.flatnonzero(self.labels == label)
+            count = round(test_share * len(indices))
+            if not 0 < count < len(indices):
+                raise InputError(
+                    f"a test share of {test_share:g} leaves class {label} with {count} of its {len(indices)} "
+                    "images for testing; choose a share that leaves an image of every class on each side"
+                )
+            stream = np.random.SeedSequence(OWN_PARTS_SEED, spawn_key=(int(label),))
+            test[np.random.Generator(np.random.PCG64(stream)).permutation(indices)[:count]] = True
+        return Part(self.images[~test], self.labels[~test]), Part(self.images[test], self.labels[test])
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,6 @@ class Dataset:
     Parameters
     ----------
     name : str
-        As in `deep.data.names`.
     classes : tuple of str
         Names of the classes; labels count from 0 in this order.
     train : Part or None
@@ -104,14 +119,15 @@ class Dataset:
                 continue
             if len(part) == 0:
                 raise InputError(f"the {title} part of {self.name} is empty; give at least one image")
-            if part.images.shape[1:] != self.test.images.shape[1:]:
-                raise InputError(f"{self.name} has {title} images of another shape than test images; give one shape")
-            outside = (part.labels < 0) | (part.labels >= len(self.classes))
-            if outside.any():
+            if part.images.shape[1:] != self.image_shape:
                 raise InputError(
-                    f"{self.name} has the label {part.labels[outside][0]} in its {title} part but {len(self.classes)} classes; "
-                    f"labels count from 0 to {len(self.classes) - 1}"
+                    f"{self.name} has {title} images of another shape than test images; give one"
                 )
+            classes = len(self.classes)
+            outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
+            if outside.size:
+                found = f"the label {outside[0]} in its {title} part but {classes} classes"
+                raise InputError(f"{self.name} has {found}; labels count from 0 to {classes - 1}")
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -119,22 +135,27 @@ class Dataset:
         return self.test.images.shape[1:]
 
     def training_part(self) -> Part:
-        """Return the training part.
-
-        Raises
-        ------
-        InputError
-            Where only the test part was found.
-        """
+        """Return the training part; raise InputError where only the test part was found."""
         if self.train is None:
             raise InputError(
-                f"{self.name} has no training part here ({' '.join(self.notes)}); add the files of its training part, or ask "
-                "for own parts (own_parts=True, --own-parts), which divide its test images in two"
+                f"{self.name} has no training part here ({' '.join(self.notes)}); add the files of its "
+                "training part, or ask for own parts of its test images (own_parts=True, --own-parts)"
             )
         return self.train
 
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of both parts."""
-        arrays = [array for part in (self.train, self.test) if part is not None for array in (part.images, part.labels)]
-        return content_hash(*arrays)
+        parts = [part for part in (self.train, self.test) if part is not None]
+        return content_hash(*(array for part in parts for array in (part.images, part.labels)))
+
+
+def with_own_parts(dataset: Dataset, test_share: float = OWN_TEST_SHARE) -> Dataset:
+    """Return the data set with its test part, the only one found, divided; InputError if there are both."""
+    if dataset.train is not None:
+        remedy = "own parts are for a data set with a test part only"
+        raise InputError(f"{dataset.name} has its official training part; {remedy}")
+    train, test = dataset.test.divide(test_share)
+    counts = f"{len(train):,} for training and {len(test):,} for testing"
+    note = f"Own parts: the {len(dataset.test):,} official test images divided into {counts}."
+    return replace(dataset, train=train, test=test, notes=(*dataset.notes, note))

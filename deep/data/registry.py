@@ -1,17 +1,19 @@
-"""Data sets by name."""
+"""Data sets by name: reading one into memory, and a survey of those that lie on disk."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from deep.data.dataset import PARTS, Dataset
+import numpy as np
+
+from deep.data.contents import CHECKED, read
+from deep.data.dataset import PARTS, Dataset, FileRecord, Part, with_own_parts
 from deep.data.digits import digits
-from deep.data.locations import DataRoot, Search, resolve_root, search, what_to_put_where
-from deep.data.own_parts import with_own_parts
-from deep.data.reader import read_source
-from deep.data.sources import SOURCES
+from deep.data.locations import DataRoot, Located, Search, fetch_part, resolve_root, search, what_to_put_where
+from deep.data.sources import SOURCES, Source
 from theory.checks import known
+from theory.errors import InputError
 
 EMBEDDED = "digits"
 
@@ -21,7 +23,9 @@ def names() -> tuple[str, ...]:
     return (EMBEDDED, *SOURCES)
 
 
-def load(name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False) -> Dataset:
+def load(
+    name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False
+) -> Dataset:
     """Read a data set into memory.
 
     Parameters
@@ -33,17 +37,13 @@ def load(name: str, root: str | os.PathLike | None = None, *, download: bool = T
     download : bool
         Whether to download what is absent from the official addresses into the data root.
     own_parts : bool
-        Where only the official test part can be found, divide it into own training and test parts; the notes say so.
-
-    Returns
-    -------
-    Dataset
+        Where only the official test part is found, divide it into own parts; the notes say so.
 
     Raises
     ------
     InputError
-        For an unknown name, an absent data set (with what to put where) or a file that is truncated, damaged or
-        another one than its name says.
+        For an unknown name, an absent data set (with what to put where) or a file that is truncated, damaged
+        or another one than its name says.
     """
     known(name, names(), "data set")
     if name == EMBEDDED:
@@ -52,22 +52,85 @@ def load(name: str, root: str | os.PathLike | None = None, *, download: bool = T
     return with_own_parts(dataset) if own_parts and dataset.train is None else dataset
 
 
+def read_source(source: Source, root: DataRoot, download: bool = True) -> Dataset:
+    """Read a declared data set as `load` does; without a training part, and with a note, if none is found."""
+    parts: dict[str, Part | None] = dict.fromkeys(PARTS)
+    records: list[FileRecord] = []
+    failure = ""
+    for name in PARTS:
+        found = search(source, name, root.path)
+        if found.located is None and download and not failure:
+            try:
+                fetch_part(source, name, root.path)
+            except InputError as error:
+                failure = str(error)
+            found = search(source, name, root.path)
+        if found.located:
+            parts[name], own_records = read_part(source, name, found.located)
+            records += own_records
+        elif found.incomplete or name == "test":
+            absent = (name,) if found.incomplete or parts["train"] else PARTS
+            lacking = f" ({'; '.join(found.incomplete)})" if found.incomplete else ""
+            what = source.title if absent == PARTS else source.part(name)
+            looked = (
+                f"{', '.join(found.looked)} (data root from {root.chosen_by}){failure and f'; {failure}'}"
+            )
+            remedy = what_to_put_where(source, root, absent)
+            raise InputError(f"{what} is absent{lacking}: looked for it in {looked}; {remedy}")
+    train, test = parts["train"], parts["test"]
+    notes = ()
+    if train is None:
+        reason = f"its training part is absent{failure and f': {failure}'}"
+        notes = (f"Only the test part of {source.title} was found under {root.path}; {reason}.",)
+    elif any(record.checked != CHECKED for record in records):
+        _check_apart(source, train, test, records)
+    return Dataset(source.name, source.classes, train, test, tuple(records), notes)
+
+
+def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[FileRecord]]:
+    """Read a part that was found; compare checksums, then sizes, labels and their balance with the source."""
+    contents = [content for file in located.files for content in read(*file)]
+    classes = len(source.classes)
+    images, labels = [], []
+    for content, pixels, values in located.layout.decode(contents, (source.counts[name], *source.shape)):
+        outside = np.flatnonzero((values < 0) | (values >= classes))
+        if outside.size:
+            first = f"label {values[outside[0]]} of image {outside[0]}"
+            raise content.error(f"{first} is outside 0..{classes - 1} ({outside.size:,} such labels)")
+        images.append(pixels)
+        labels.append(values)
+    part = Part(np.concatenate(images), np.concatenate(labels).astype(np.int64))
+    each, rest = divmod(len(part), classes)
+    counts = np.bincount(part.labels, minlength=classes)
+    if source.balanced and not rest and (counts != each).any():
+        odd = int(np.argmax(counts != each))
+        reason = (
+            f"class {odd} has {counts[odd]:,} images, but {source.part(name)} has {each:,} of every class"
+        )
+        raise contents[-1].error(reason, "it is damaged or another file; put the official file there")
+    return part, [FileRecord(content.where, name, content.checked) for content in contents]
+
+
+def _check_apart(source: Source, train: Part, test: Part, records: list[FileRecord]) -> None:
+    """Raise InputError if most test images are training images too; official parts have a few in common."""
+    training = {image.tobytes() for image in train.images}
+    common = sum(image.tobytes() in training for image in test.images)
+    if common > len(test) / 2:
+        where = " and ".join(dict.fromkeys(record.path for record in records))
+        raise InputError(
+            f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images "
+            "too; the file of one part lies in the place of the other, put the official files there"
+        )
+
+
 @dataclass(frozen=True)
 class Presence:
-    """Whether a data set lies on disk; nothing is opened to find out.
-
-    Parameters
-    ----------
-    name : str
-    parts : mapping
-        Part -> Search; empty for the embedded data set.
-    instruction : str
-        What to put where to make absent parts present; empty where there are none.
-    """
+    """Whether a data set lies on disk; nothing is opened for it. ``parts`` is empty for the embedded one."""
 
     name: str
     parts: dict[str, Search]
     instruction: str
+    """What to put where to make absent parts present; empty where there are none."""
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -81,5 +144,7 @@ def survey(root: DataRoot) -> tuple[Presence, ...]:
     for source in SOURCES.values():
         parts = {part: search(source, part, root.path) for part in PARTS}
         absent = tuple(part for part in PARTS if parts[part].located is None)
-        presences.append(Presence(source.name, parts, what_to_put_where(source, root, absent) if absent else ""))
+        presences.append(
+            Presence(source.name, parts, what_to_put_where(source, root, absent) if absent else "")
+        )
     return tuple(presences)

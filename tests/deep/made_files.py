@@ -4,44 +4,60 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import hashlib
 import io
 import lzma
 import pickle
 import struct
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from deep.data.source import Source
-from deep.data.sources import SOURCES
+from deep.data.locations import DataRoot
+from deep.data.registry import read_source
+from deep.data.sources import SOURCES, File, Source
 
 COUNTS = {"train": 40, "test": 20}
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 
 
-def small(name: str, counts: dict[str, int] = COUNTS) -> Source:
-    """Return the source with few images and without the official checksums, which made-up files cannot have."""
-    source = SOURCES[name]
+def small(
+    name: str,
+    counts: dict[str, int] = COUNTS,
+    md5: Mapping[str, bytes] = {},
+    packed: Mapping[str, bytes] = {},
+    **layout,
+) -> Source:
+    """Return the source with few images, and with the checksums of these contents and packed files only."""
+
+    def sum_of(data: bytes | None) -> str | None:
+        return None if data is None else hashlib.md5(data).hexdigest()
+
+    def with_sums(file: File) -> File:
+        return File(file.name, sum_of(packed.get(file.name)), sum_of(md5.get(file.name)))
+
     layouts = []
-    for layout in source.layouts:
-        files = {
-            part: tuple(
-                dataclasses.replace(file, md5=None, download=file.download and dataclasses.replace(file.download, md5=None))
-                for file in names
-            )
-            for part, names in layout.files.items()
-        }
-        archive = layout.archive and dataclasses.replace(layout.archive, md5=None)
-        layouts.append(dataclasses.replace(layout, files=files, archive=archive))
-    return dataclasses.replace(source, counts=counts, layouts=tuple(layouts))
+    for old in SOURCES[name].layouts:
+        files = {part: tuple(map(with_sums, files)) for part, files in old.files.items()}
+        layouts.append(
+            dataclasses.replace(old, files=files, archive=old.archive and with_sums(old.archive), **layout)
+        )
+    return dataclasses.replace(SOURCES[name], counts=counts, layouts=tuple(layouts))
+
+
+def read(source: Source, root: Path, download: bool = False):
+    """Read a made source under ``root``."""
+    return read_source(source, DataRoot(root, "test"), download)
 
 
 def content(source: Source, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Return made-up images and labels, the same for every call; labels cover every class that fits."""
     count = source.counts[part]
     rng = np.random.default_rng([count, len(source.classes)])
-    return rng.integers(0, 256, (count, *source.shape), dtype=np.uint8), np.arange(count, dtype=np.int64)[::-1] % len(source.classes)
+    labels = np.arange(count, dtype=np.int64)[::-1] % len(source.classes)
+    return rng.integers(0, 256, (count, *source.shape), dtype=np.uint8), labels
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -71,20 +87,20 @@ def binary_bytes(source: Source, part: str) -> dict[str, bytes]:
     return {name: piece.tobytes() for name, piece in zip(names, np.split(records, len(names)), strict=True)}
 
 
-def pickled_bytes(source: Source, part: str, protocol: int = 2) -> dict[str, bytes]:
-    """Return the files of a part in CIFAR's pickled layout; protocol 0 stands for the bytes that Python 2 wrote."""
+def pickled_bytes(source: Source, part: str, python_2: bool = True) -> dict[str, bytes]:
+    """Return the files of a part in CIFAR's pickled layout, as Python 2 (and their authors) or 3 write them."""
     images, labels = content(source, part)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
     key = "fine_labels" if source.name == "cifar-100" else "labels"
     names = [file.name for file in source.layouts[1].files[part]]
     pairs = zip(names, np.split(planes, len(names)), np.split(labels, len(names)), strict=True)
-    if protocol == 0:
+    if python_2:
         return {name: python_2_pickle(data, key, labels.tolist()) for name, data, labels in pairs}
-    return {name: pickle.dumps({"data": data, key: labels.tolist(), "batch_label": "made"}, protocol) for name, data, labels in pairs}
+    return {name: pickle.dumps({"data": data, key: labels.tolist()}) for name, data, labels in pairs}
 
 
 def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
-    """Write {"data": data, key: labels} as Python 2 did: text as byte strings, arrays by numpy.core.multiarray."""
+    """Write {"data": data, key: labels} as Python 2 did: byte strings, arrays by numpy.core.multiarray."""
 
     def text(value: bytes) -> bytes:
         return b"T" + struct.pack("<I", len(value)) + value
@@ -95,9 +111,38 @@ def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
     dtype = b"cnumpy\ndtype\n(" + text(b"u1") + whole(0) + whole(1) + b"tR("
     dtype += whole(3) + text(b"|") + b"NNN" + whole(-1) * 2 + whole(0) + b"tb"
     shape = b"(" + whole(data.shape[0]) + whole(data.shape[1]) + b"t"
-    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
+    )
     array += whole(1) + shape + dtype + b"\x89" + text(data.tobytes()) + b"tb"
-    return b"\x80\x02}(" + text(b"data") + array + text(key.encode()) + b"](" + b"".join(map(whole, labels)) + b"eu."
+    return (
+        b"\x80\x02}("
+        + text(b"data")
+        + array
+        + text(key.encode())
+        + b"]("
+        + b"".join(map(whole, labels))
+        + b"eu."
+    )
+
+
+MAKE = {"idx": idx_bytes, "binary": binary_bytes, "pickled": pickled_bytes}
+LAYOUTS = [
+    *((name, "idx") for name in ("mnist", "fashion-mnist", "kmnist", "qmnist")),
+    *((name, kind) for name in ("cifar-10", "cifar-100") for kind in ("binary", "pickled")),
+]
+
+
+def made(name: str, kind: str) -> tuple[Source, dict[str, bytes]]:
+    """Return a small source and all its files in one layout; pickled ones have their published checksums."""
+    source = small(name)
+    files = MAKE[kind](source, "train") | MAKE[kind](source, "test")
+    return small(name, md5=files if kind == "pickled" else {}), files
+
+
+def folder_of(source: Source, kind: str) -> str:
+    """Return the folder of a layout under the root."""
+    return source.layouts[kind == "pickled"].folders[0]
 
 
 def write(folder: Path, files: dict[str, bytes], suffix: str = "") -> None:
@@ -107,10 +152,16 @@ def write(folder: Path, files: dict[str, bytes], suffix: str = "") -> None:
         (folder / f"{name}{suffix}").write_bytes(COMPRESS[suffix](data))
 
 
-def write_archive(path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz") -> None:
-    """Write a tar archive that holds ``folder`` with ``files``."""
+def write_archive(
+    path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz", empty: str = ""
+) -> None:
+    """Write a tar archive that holds ``folder`` with ``files``, and a folder called ``empty`` in it."""
     with tarfile.open(path, mode) as archive:
         for name, data in files.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
+        if empty:
+            member = tarfile.TarInfo(f"{folder}/{empty}")
+            member.type = tarfile.DIRTYPE
+            archive.addfile(member)

@@ -1,23 +1,19 @@
-"""Downloads from a server on this machine: checksum, fallback to a second address, and what is left after a failure."""
+"""Downloads from a server on this machine: checksum, a second address, what is left after a failure."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import gzip
-import hashlib
 import http.server
 import io
 import threading
 from pathlib import Path
 
 import pytest
-from made_files import COUNTS, binary_bytes, idx_bytes, small, write, write_archive
+from made_files import COUNTS, idx_bytes, made, read, small, write, write_archive
 
-from deep.data.download import fetch
-from deep.data.locations import DataRoot
-from deep.data.reader import CHECKED, read_source
-from deep.data.source import Download, Source
+from deep.data.contents import CHECKED
+from deep.data.sources import Source
 from theory.errors import InputError
 
 
@@ -31,117 +27,113 @@ def server(tmp_path, monkeypatch):
     """Serve tmp_path/served; the server lists the paths that were asked for."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     (tmp_path / "served").mkdir()
+    (tmp_path / "root").mkdir()
     handler = functools.partial(_Handler, directory=str(tmp_path / "served"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         running.requested = []
-        running.folder = tmp_path / "served"
+        running.folder, running.root = tmp_path / "served", tmp_path / "root"
         running.address = f"http://127.0.0.1:{running.server_port}/"
         threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
         yield running
         running.shutdown()
 
 
-def root_of(tmp_path: Path) -> DataRoot:
-    root = tmp_path / "root"
-    root.mkdir(exist_ok=True)
-    return DataRoot(root, "test")
-
-
-def published(server, source: Source, files: dict[str, bytes]) -> Source:
-    """Serve the files as .gz and return the source with these addresses and their checksums."""
+def published(server, name: str = "mnist") -> tuple[Source, dict[str, bytes]]:
+    """Serve a member of the MNIST family as .gz; return the source with this address, and its files."""
+    _, files = made(name, "idx")
     write(server.folder, files, ".gz")
-    layout = source.layouts[0]
-
-    def here(file):
-        md5 = hashlib.md5((server.folder / f"{file.name}.gz").read_bytes()).hexdigest()
-        return dataclasses.replace(file, download=Download(f"{file.name}.gz", (f"{server.address}{file.name}.gz",), md5))
-
-    parts = {part: tuple(map(here, names)) for part, names in layout.files.items()}
-    return dataclasses.replace(source, layouts=(dataclasses.replace(layout, files=parts),))
+    packed = {file: (server.folder / f"{file}.gz").read_bytes() for file in files}
+    return small(name, packed=packed, addresses=(server.address,)), files
 
 
-def test_what_is_absent_is_downloaded_once(tmp_path, server):
-    files = idx_bytes(small("mnist"), "train") | idx_bytes(small("mnist"), "test")
-    source = published(server, small("mnist"), files)
-    root = root_of(tmp_path)
+def files_under(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_what_is_absent_is_downloaded_once(server):
+    source, files = published(server)
     present = next(iter(files))
-    write(root.path / "MNIST" / "raw", {present: files[present]})
-    dataset = read_source(source, root)
+    write(server.root / "MNIST" / "raw", {present: files[present]})
+    dataset = read(source, server.root, download=True)
     assert (len(dataset.train), len(dataset.test)) == (40, 20)
     assert sorted(server.requested) == sorted(f"/{name}.gz" for name in files if name != present)
     assert sorted(record.checked == CHECKED for record in dataset.files) == [False, True, True, True]
     server.requested.clear()
-    assert read_source(source, root).fingerprint == dataset.fingerprint and not server.requested
+    assert (
+        read(source, server.root, download=True).fingerprint == dataset.fingerprint and not server.requested
+    )
 
 
-def test_nothing_is_downloaded_unless_allowed(tmp_path, server):
-    source = published(server, small("mnist"), idx_bytes(small("mnist"), "train") | idx_bytes(small("mnist"), "test"))
+def test_nothing_is_downloaded_unless_allowed(server):
+    source, _ = published(server)
     with pytest.raises(InputError, match="MNIST is absent"):
-        read_source(source, root_of(tmp_path), download=False)
+        read(source, server.root)
     assert not server.requested
 
 
-def test_archives_are_downloaded_and_read(tmp_path, server):
-    source = small("cifar-10")
-    layout = source.layouts[0]
-    path = server.folder / layout.archive.name
-    write_archive(path, layout.folders[0], binary_bytes(source, "train") | binary_bytes(source, "test"))
-    urls = (f"{server.address}gone/{path.name}", server.address + path.name)
-    archive = Download(path.name, urls, hashlib.md5(path.read_bytes()).hexdigest())
-    source = dataclasses.replace(source, layouts=(dataclasses.replace(layout, archive=archive),))
-    dataset = read_source(source, root_of(tmp_path))
+def test_archives_are_downloaded_and_read(server):
+    _, files = made("cifar-10", "binary")
+    path = server.folder / "cifar-10-binary.tar.gz"
+    write_archive(path, "cifar-10-batches-bin", files)
+    addresses = (f"{server.address}gone/", server.address)
+    source = small("cifar-10", packed={path.name: path.read_bytes()}, addresses=addresses)
+    dataset = read(source, server.root, download=True)
     assert (len(dataset.train), len(dataset.test)) == (COUNTS["train"], COUNTS["test"])
     assert server.requested[-1] == f"/{path.name}" and any("gone" in path for path in server.requested)
     assert {record.checked for record in dataset.files} == {CHECKED}
 
 
-def test_a_wrong_checksum_leaves_nothing(tmp_path, server):
-    source = published(server, small("mnist"), idx_bytes(small("mnist"), "train") | idx_bytes(small("mnist"), "test"))
+def test_a_wrong_checksum_leaves_no_file(server):
+    source, _ = published(server)
     (server.folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"another content"))
-    root = root_of(tmp_path)
-    with pytest.raises(InputError, match="could not download train-images-idx3-ubyte.gz.*hash.*; put train-images"):
-        read_source(source, root)
-    assert not list(root.path.iterdir())
+    with pytest.raises(
+        InputError, match="could not download train-images-idx3-ubyte.gz.*hash.*; put train-images"
+    ):
+        read(source, server.root, download=True)
+    assert not files_under(server.root)
 
 
-def test_an_unreachable_address_says_what_to_put_where(tmp_path, server):
-    source = published(server, small("mnist"), idx_bytes(small("mnist"), "train") | idx_bytes(small("mnist"), "test"))
+def test_an_unreachable_address_says_what_to_put_where(server):
+    source, _ = published(server)
     server.shutdown()
     server.server_close()
-    root = root_of(tmp_path)
-    message = "MNIST is absent: looked for it in .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw"
+    message = "MNIST is absent: .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw"
     with pytest.raises(InputError, match=message):
-        read_source(source, root)
-    assert not list(root.path.iterdir())
+        read(source, server.root, download=True)
+    assert not files_under(server.root)
 
 
-def test_a_failed_download_of_the_training_part_is_noted(tmp_path, server):
-    source = published(server, small("kmnist"), idx_bytes(small("kmnist"), "train") | idx_bytes(small("kmnist"), "test"))
+def test_a_failed_download_of_the_training_part_is_noted(server):
+    source, _ = published(server, "kmnist")
     (server.folder / "train-images-idx3-ubyte.gz").unlink()
-    root = root_of(tmp_path)
-    write(root.path / "KMNIST" / "raw", idx_bytes(source, "test"))
-    dataset = read_source(source, root)
+    write(server.root / "KMNIST" / "raw", idx_bytes(source, "test"))
+    dataset = read(source, server.root, download=True)
     assert dataset.train is None and "could not download train-images-idx3-ubyte.gz" in dataset.notes[0]
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    (tmp_path / "file").write_bytes(b"")
-    wanted = Download("x.gz", ("http://127.0.0.1:9/x.gz",), None)
-    with pytest.raises(InputError, match="cannot create .*file/raw for a download .*; name a data root that can be written"):
-        fetch(wanted, tmp_path / "file" / "raw")
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(InputError, match="cannot write to .*; name a data root that can be written"):
-        fetch(wanted, tmp_path)
+def test_a_folder_that_cannot_be_written(server, monkeypatch):
+    source, _ = published(server)
+    (server.root / "MNIST").write_bytes(b"")
+    remedy = "or name another folder by --data-root"
+    with pytest.raises(InputError, match=f"could not download .* into .*MNIST/raw .*{remedy}"):
+        read(source, server.root, download=True)
+    (server.root / "MNIST").unlink()
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.makedirs", refuse)
+    with pytest.raises(InputError, match=f"could not download .*Permission denied.*{remedy}"):
+        read(source, server.root, download=True)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_progress_is_shown_on_a_terminal_only(tmp_path, server, monkeypatch, terminal):
+def test_progress_is_shown_on_a_terminal_only(server, monkeypatch, terminal):
     class Screen(io.StringIO):
         def isatty(self) -> bool:
             return terminal
 
     screen = Screen()
     monkeypatch.setattr("sys.stderr", screen)
-    (server.folder / "x.gz").write_bytes(b"x" * 100)
-    fetch(Download("x.gz", (f"{server.address}x.gz",), hashlib.md5(b"x" * 100).hexdigest()), tmp_path)
+    read(published(server)[0], server.root, download=True)
     assert ("100%" in screen.getvalue()) == terminal

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_data import made_dataset
-from made_files import content, idx_bytes, small, write
+from made_files import content, idx_bytes, read, small, write
 
 from deep.data import load, names, resolve_root, survey, with_own_parts
 from deep.data.locations import DataRoot
-from deep.data.own_parts import divide
-from deep.data.reader import read_source
 from theory.errors import InputError
 
 
@@ -27,7 +25,7 @@ def test_the_named_root_precedes_the_environment(tmp_path, monkeypatch):
 
 
 def test_a_root_that_is_no_folder(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="missing' .--data-root. is no folder; create it or name another"):
+    with pytest.raises(InputError, match="missing' .--data-root.*; create it or name another"):
         resolve_root(tmp_path / "missing")
     monkeypatch.setenv("DRIFTLAW_DATA", str(tmp_path / "typo"))
     with pytest.raises(InputError, match="typo' .DRIFTLAW_DATA. is no folder"):
@@ -35,7 +33,7 @@ def test_a_root_that_is_no_folder(tmp_path, monkeypatch):
 
 
 def test_an_unknown_data_set_suggests_the_nearest():
-    with pytest.raises(InputError, match=r"unknown data set 'CIFAR100' \(did you mean 'cifar-100'\?\); choose one of digits, mnist"):
+    with pytest.raises(InputError, match="'CIFAR100'.*'cifar-100'.*digits, mnist"):
         load("CIFAR100")
 
 
@@ -58,21 +56,25 @@ def test_a_part_that_lacks_a_file(tmp_path):
     write(folder, idx_bytes(source, "test"))
     files = idx_bytes(source, "train")
     write(folder, {"train-images-idx3-ubyte": files["train-images-idx3-ubyte"]})
-    with pytest.raises(InputError, match=r"the training part of MNIST is absent .*MNIST/raw lacks train-labels-idx1-ubyte"):
-        read_source(source, DataRoot(tmp_path, "test"), download=False)
+    with pytest.raises(
+        InputError, match=r"the training part of MNIST is absent .*MNIST/raw lacks train-labels-idx1-ubyte"
+    ):
+        read(source, tmp_path)
 
 
 def test_without_a_test_part_there_is_no_data_set(tmp_path):
     source = small("mnist")
     write(tmp_path / "MNIST" / "raw", idx_bytes(source, "train"))
-    with pytest.raises(InputError, match="the test part of MNIST is absent.*put t10k-images-idx3-ubyte, t10k-labels"):
-        read_source(source, DataRoot(tmp_path, "test"), download=False)
+    with pytest.raises(
+        InputError, match="the test part of MNIST is absent.*put t10k-images-idx3-ubyte, t10k-labels"
+    ):
+        read(source, tmp_path)
 
 
 def test_only_the_test_part(tmp_path):
     source = small("kmnist", {"train": 40, "test": 60})
     write(tmp_path / "KMNIST" / "raw", idx_bytes(source, "test"))
-    dataset = read_source(source, DataRoot(tmp_path, "test"), download=False)
+    dataset = read(source, tmp_path)
     assert dataset.train is None and len(dataset.test) == 60
     assert "Only the test part of KMNIST" in dataset.notes[0]
     with pytest.raises(InputError, match="no training part here .*Only the test part.*own parts"):
@@ -91,8 +93,8 @@ def test_only_the_test_part(tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.99, 1.0])
 def test_own_parts_leave_images_on_both_sides(share):
-    with pytest.raises(InputError, match="choose a test_share that leaves at least one image"):
-        divide(made_dataset().train, share)
+    with pytest.raises(InputError, match="choose a share"):
+        made_dataset().train.divide(share)
 
 
 def test_survey_lists_every_data_set(tmp_path):
@@ -101,11 +103,17 @@ def test_survey_lists_every_data_set(tmp_path):
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
     found = {presence.name: presence for presence in survey(DataRoot(tmp_path, "test"))}
     assert tuple(found) == names()
-    assert found["digits"].absent == () and found["cifar-10"].absent == () and found["kmnist"].absent == ("train",)
-    assert found["cifar-10"].parts["test"].located.archive == tmp_path / "cifar-10-python.tar.gz"
+    assert (
+        found["digits"].absent == ()
+        and found["cifar-10"].absent == ()
+        and found["kmnist"].absent == ("train",)
+    )
+    assert str(found["cifar-10"].parts["test"].located) == str(tmp_path / "cifar-10-python.tar.gz")
     assert "t10k" not in found["kmnist"].instruction and "train-images" in found["kmnist"].instruction
     assert found["mnist"].absent == ("train", "test")
-    assert found["mnist"].parts["test"].incomplete == (f"{tmp_path / 'MNIST' / 'raw'} lacks t10k-labels-idx1-ubyte",)
+    assert found["mnist"].parts["test"].incomplete == (
+        f"{tmp_path / 'MNIST' / 'raw'} lacks t10k-labels-idx1-ubyte",
+    )
     for name in ("fashion-mnist", "qmnist", "cifar-100"):
         assert found[name].absent == ("train", "test") and str(tmp_path) in found[name].instruction
 
@@ -113,9 +121,22 @@ def test_survey_lists_every_data_set(tmp_path):
 def test_digits_are_embedded():
     digits = load("digits", Path("/no such folder"))
     assert (len(digits.train), len(digits.test)) == (1438, 359)
-    assert digits.image_shape == (8, 8) and digits.train.images.max() == 255 and digits.train.images.min() == 0
+    assert (
+        digits.image_shape == (8, 8) and digits.train.images.max() == 255 and digits.train.images.min() == 0
+    )
     assert "1,797 images divided" in digits.notes[0]
     every = np.bincount(np.concatenate([digits.train.labels, digits.test.labels]))
-    assert every.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # scikit-learn's documentation
+    assert every.tolist() == [
+        178,
+        182,
+        177,
+        183,
+        181,
+        182,
+        181,
+        179,
+        174,
+        180,
+    ]  # scikit-learn's documentation
     assert np.abs(np.bincount(digits.test.labels) - 0.2 * every).max() <= 0.5
     assert load("digits").fingerprint == digits.fingerprint
