@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.checks import between
 from theory.errors import InputError
 
 PARTS = ("train", "test")
@@ -58,21 +57,15 @@ class Part:
         """The SHA-256 of the content."""
         return content_hash(self.images, self.labels)
 
-    def divide(self, test_share: float = OWN_TEST_SHARE) -> tuple[Part, Part]:
-        """Divide into own training and test parts, always the same, each in this part's order.
-
-        ``test_share`` of every class goes to the test part, rounded to images, at least one on each side.
-        """
-        between(test_share, "the test share", 0.0, 1.0)
+    def divide(self) -> tuple[Part, Part]:
+        """Divide into own training and test parts, a fifth of every class for testing, always the same."""
         test = np.zeros(len(self), dtype=bool)
         for label in np.unique(self.labels):
             indices = np.flatnonzero(self.labels == label)
-            count = round(test_share * len(indices))
-            if not 0 < count < len(indices):
-                raise InputError(
-                    f"a test share of {test_share:g} leaves class {label} with {count} of its {len(indices)} "
-                    "images for testing; choose a share that leaves an image of every class on each side"
-                )
+            count = round(OWN_TEST_SHARE * len(indices))
+            if count == 0:
+                few = f"class {label} has {len(indices)} images, too few for own parts"
+                raise InputError(f"{few}; give at least 3 images of every class")
             stream = np.random.SeedSequence(OWN_PARTS_SEED, spawn_key=(int(label),))
             test[np.random.Generator(np.random.PCG64(stream)).permutation(indices)[:count]] = True
         return Part(self.images[~test], self.labels[~test]), Part(self.images[test], self.labels[test])
@@ -150,12 +143,12 @@ class Dataset:
         return content_hash(*(array for part in parts for array in (part.images, part.labels)))
 
 
-def with_own_parts(dataset: Dataset, test_share: float = OWN_TEST_SHARE) -> Dataset:
+def with_own_parts(dataset: Dataset) -> Dataset:
     """Return the data set with its test part, the only one found, divided; InputError if there are both."""
     if dataset.train is not None:
         remedy = "own parts are for a data set with a test part only"
         raise InputError(f"{dataset.name} has its official training part; {remedy}")
-    train, test = dataset.test.divide(test_share)
+    train, test = dataset.test.divide()
     counts = f"{len(train):,} for training and {len(test):,} for testing"
     note = f"Own parts: the {len(dataset.test):,} official test images divided into {counts}."
     return replace(dataset, train=train, test=test, notes=(*dataset.notes, note))

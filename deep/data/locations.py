@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deep.data.contents import ARCHIVES
-from deep.data.dataset import PARTS
 from deep.data.sources import File, Layout, Source
 from theory.checks import optional
 from theory.errors import InputError
@@ -101,7 +100,7 @@ def search(source: Source, part: str, root: Path) -> Search:
     return Search(next(iter(located), None), tuple(incomplete), tuple(looked))
 
 
-def what_to_put_where(source: Source, root: DataRoot, parts: tuple[str, ...] = PARTS) -> str:
+def what_to_put_where(source: Source, root: DataRoot, parts: Sequence[str]) -> str:
     """Return the instruction that makes the parts present."""
     ways = []
     for layout in source.layouts:

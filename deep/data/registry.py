@@ -52,39 +52,61 @@ def load(
     return with_own_parts(dataset) if own_parts and dataset.train is None else dataset
 
 
+@dataclass(frozen=True)
+class Presence:
+    """Whether a data set lies on disk; nothing is opened for it. ``parts`` is empty for the embedded one."""
+
+    name: str
+    parts: dict[str, Search]
+    instruction: str
+    """What to put where to make absent parts present; empty where there are none."""
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Parts that were not found."""
+        return tuple(part for part, found in self.parts.items() if found.located is None)
+
+
+def survey(root: DataRoot) -> tuple[Presence, ...]:
+    """Look for every data set under ``root``."""
+    return (Presence(EMBEDDED, {}, ""), *(_look_for(source, root) for source in SOURCES.values()))
+
+
+def _look_for(source: Source, root: DataRoot) -> Presence:
+    parts = {part: search(source, part, root.path) for part in PARTS}
+    absent = [part for part, found in parts.items() if found.located is None]
+    return Presence(source.name, parts, what_to_put_where(source, root, absent) if absent else "")
+
+
 def read_source(source: Source, root: DataRoot, download: bool = True) -> Dataset:
     """Read a declared data set as `load` does; without a training part, and with a note, if none is found."""
-    parts: dict[str, Part | None] = dict.fromkeys(PARTS)
-    records: list[FileRecord] = []
-    failure = ""
-    for name in PARTS:
-        found = search(source, name, root.path)
-        if found.located is None and download and not failure:
-            try:
-                fetch_part(source, name, root.path)
-            except InputError as error:
-                failure = str(error)
-            found = search(source, name, root.path)
-        if found.located:
-            parts[name], own_records = read_part(source, name, found.located)
-            records += own_records
-        elif found.incomplete or name == "test":
-            absent = (name,) if found.incomplete or parts["train"] else PARTS
-            lacking = f" ({'; '.join(found.incomplete)})" if found.incomplete else ""
-            what = source.title if absent == PARTS else source.part(name)
-            looked = (
-                f"{', '.join(found.looked)} (data root from {root.chosen_by}){failure and f'; {failure}'}"
-            )
-            remedy = what_to_put_where(source, root, absent)
-            raise InputError(f"{what} is absent{lacking}: looked for it in {looked}; {remedy}")
-    train, test = parts["train"], parts["test"]
-    notes = ()
+    presence, failure = _look_for(source, root), ""
+    if download and presence.absent:
+        try:
+            for part in presence.absent:
+                fetch_part(source, part, root.path)
+        except InputError as error:
+            failure = str(error)
+        presence = _look_for(source, root)
+    absent = presence.absent
+    lacking = "; ".join(text for part in absent for text in presence.parts[part].incomplete)
+    if lacking or "test" in absent:
+        what = source.title if absent == PARTS else source.part(absent[0])
+        looked = f"looked for it in {', '.join(presence.parts[absent[0]].looked)}"
+        reasons = f"{looked} (data root from {root.chosen_by}){failure and f'; {failure}'}"
+        raise InputError(f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {presence.instruction}")
+    read = {
+        part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent
+    }
+    records = tuple(record for _, own in read.values() for record in own)
+    test, notes = read["test"][0], ()
+    train = None if absent else read["train"][0]
     if train is None:
         reason = f"its training part is absent{failure and f': {failure}'}"
         notes = (f"Only the test part of {source.title} was found under {root.path}; {reason}.",)
     elif any(record.checked != CHECKED for record in records):
         _check_apart(source, train, test, records)
-    return Dataset(source.name, source.classes, train, test, tuple(records), notes)
+    return Dataset(source.name, source.classes, train, test, records, notes)
 
 
 def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[FileRecord]]:
@@ -111,7 +133,7 @@ def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[F
     return part, [FileRecord(content.where, name, content.checked) for content in contents]
 
 
-def _check_apart(source: Source, train: Part, test: Part, records: list[FileRecord]) -> None:
+def _check_apart(source: Source, train: Part, test: Part, records: tuple[FileRecord, ...]) -> None:
     """Raise InputError if most test images are training images too; official parts have a few in common."""
     training = {image.tobytes() for image in train.images}
     common = sum(image.tobytes() in training for image in test.images)
@@ -121,30 +143,3 @@ def _check_apart(source: Source, train: Part, test: Part, records: list[FileReco
             f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images "
             "too; the file of one part lies in the place of the other, put the official files there"
         )
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Whether a data set lies on disk; nothing is opened for it. ``parts`` is empty for the embedded one."""
-
-    name: str
-    parts: dict[str, Search]
-    instruction: str
-    """What to put where to make absent parts present; empty where there are none."""
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Parts that were not found."""
-        return tuple(part for part, found in self.parts.items() if found.located is None)
-
-
-def survey(root: DataRoot) -> tuple[Presence, ...]:
-    """Look for every data set under ``root``."""
-    presences = [Presence(EMBEDDED, {}, "")]
-    for source in SOURCES.values():
-        parts = {part: search(source, part, root.path) for part in PARTS}
-        absent = tuple(part for part in PARTS if parts[part].located is None)
-        presences.append(
-            Presence(source.name, parts, what_to_put_where(source, root, absent) if absent else "")
-        )
-    return tuple(presences)

@@ -88,7 +88,7 @@ def binary_bytes(source: Source, part: str) -> dict[str, bytes]:
 
 
 def pickled_bytes(source: Source, part: str, python_2: bool = True) -> dict[str, bytes]:
-    """Return the files of a part in CIFAR's pickled layout, as Python 2 (and their authors) or 3 write them."""
+    """Return the files of a part in CIFAR's pickled layout, as Python 2 (the authors) or 3 write them."""
     images, labels = content(source, part)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
     key = "fine_labels" if source.name == "cifar-100" else "labels"
