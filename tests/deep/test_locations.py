@@ -9,7 +9,7 @@ import pytest
 from made_data import made_dataset
 from made_files import content, idx_bytes, read, small, write
 
-from deep.data import load, names, resolve_root, survey, with_own_parts
+from deep.data import Dataset, Part, load, names, resolve_root, survey, with_own_parts
 from deep.data.locations import DataRoot
 from theory.errors import InputError
 
@@ -125,4 +125,31 @@ def test_digits_are_embedded():
     documented = "178 182 177 183 181 182 181 179 174 180"  # by scikit-learn
     assert " ".join(map(str, every)) == documented
     assert np.abs(np.bincount(digits.test.labels) - 0.2 * every).max() <= 0.5
-    assert load("digits").fingerprint == digits.fingerprint
+    recorded = "0b1cfaedaeec5da73ad8a366779e54285df06e005faeb1b9bc49943f5aac3aa7"  # in every run on digits
+    assert load("digits").fingerprint == digits.fingerprint == recorded
+
+
+def part(count: int = 2, kind: type = np.uint8, size: int = 4, label: int = 0) -> Part:
+    return Part(np.zeros((count, size, size), kind), np.full(count, label))
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: part(kind=np.float32), "float32 .*uint8"),
+        (lambda: Part(np.zeros((2, 4), np.uint8), np.zeros(2, int)), r"\(2, 4\).*\(N, H, W\)"),
+        (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(2)), "float64 .*int64"),
+        (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int)), "2 images .*3 labels"),
+        (lambda: Dataset("own", ("a", "b"), part(0), part()), "training part of own is empty"),
+        (
+            lambda: Dataset("own", ("a", "b"), part(size=5), part()),
+            "own has training images of another shape",
+        ),
+        (lambda: Dataset("own", ("a", "b"), part(), part(label=2)), "label 2 in its test part .*0 to 1"),
+        (lambda: Dataset("own", ("a", "b"), part(label=-1), part()), "label -1 in its training part"),
+    ],
+)
+def test_own_data_sets_are_checked(make, named):
+    assert len(Dataset("own", ("a", "b"), part(label=1), part()).training_part()) == 2
+    with pytest.raises(InputError, match=named):
+        make()
