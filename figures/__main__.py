@@ -53,8 +53,8 @@ def draw_all(options: Options) -> None:
     InputError
         At the end, if records of some are missing; the others are drawn.
     """
-    from figures.kit.output import SUFFIXES, Output
     from figures.make import make
+    from figures.kit.output import SUFFIXES, Output
     from figures.registry import MissingRecords, choose, discover
 
     known = discover()

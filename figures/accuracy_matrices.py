@@ -17,18 +17,7 @@ from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
 from figures.kit import (
-    READERS,
-    RECORDS,
-    TRAININGS,
-    Figure,
-    Look,
-    Sampler,
-    Table,
-    entry,
-    half_width,
-    measured,
-    panel_letter,
-    runs_sentence,
+    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, entry, half_width, measured, panel_letter, runs_sentence,
 )  # fmt: skip
 
 SCENARIOS = ("task", "domain")

@@ -14,18 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.scale import SymmetricalLogScale
 
 from figures.kit import (
-    NOTE,
-    THIRD,
-    TRAININGS,
-    Figure,
-    Line,
-    Panel,
-    Point,
-    Sampler,
-    Table,
-    by_training,
-    curves,
-    reference,
+    NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, reference,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.ledger.two_tasks import two_tasks

@@ -17,18 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from figures.kit import (
-    NOTE,
-    POLE,
-    STEPS,
-    TRAININGS,
-    Figure,
-    Line,
-    Panel,
-    Point,
-    Sampler,
-    Table,
-    by_training,
-    curves,
+    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 

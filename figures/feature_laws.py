@@ -16,21 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    PLAIN,
-    SIMULATION,
-    STEPS,
-    THIRD,
-    TRAININGS,
-    Figure,
-    Look,
-    Sampler,
-    Simulated,
-    Table,
-    curve,
-    entry,
-    panel_letter,
-    points,
-    reference,
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.keys import condition_key

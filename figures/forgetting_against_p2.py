@@ -14,18 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARK,
-    NOTE,
-    STEPS,
-    TRAININGS,
-    Figure,
-    Line,
-    Panel,
-    Point,
-    Sampler,
-    Table,
-    by_training,
-    curves,
+    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
 )  # fmt: skip
 from theory import DomainError, TaskSequence, expected_errors
 from theory.formulas import FORMULAS

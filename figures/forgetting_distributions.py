@@ -19,17 +19,7 @@ from matplotlib.figure import Figure as Canvas
 from scipy.stats import beta
 
 from figures.kit import (
-    LEVEL,
-    MARK,
-    TRAININGS,
-    Figure,
-    Look,
-    Sampler,
-    Simulated,
-    Table,
-    entry,
-    panel_letter,
-    vertical,
+    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical,
 )  # fmt: skip
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders

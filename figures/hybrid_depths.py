@@ -13,15 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from deep.studies.design import AT_RANDOM
 from figures.kit import MARKED, Look, Sampler, Table, entry, measured
 from figures.kit.studies import (
-    COLUMNS,
-    LOOKS,
-    confirmed_files,
-    confirmed_streams,
-    explained_files,
-    explained_streams,
-    figure,
-    height,
-    panels,
+    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, figure, height, panels,
 )  # fmt: skip
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"

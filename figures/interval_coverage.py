@@ -16,19 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT,
-    FROZEN,
-    LEVEL,
-    NORMAL,
-    NOTE,
-    POLE,
-    Figure,
-    Look,
-    Sampler,
-    Simulated,
-    Table,
-    binomial_interval,
-    entry,
+    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, binomial_interval, entry,
 )  # fmt: skip
 from simulate import simulate
 from simulate.comparison import LEAST_GAP

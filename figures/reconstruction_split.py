@@ -13,17 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from figures.kit import (
-    FROZEN,
-    INITIALIZED,
-    THIRD,
-    Figure,
-    Line,
-    Panel,
-    Point,
-    Sampler,
-    Table,
-    curves,
-    reference,
+    FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS

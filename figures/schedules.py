@@ -18,20 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARKED,
-    NOTE,
-    STEPS,
-    THEORY,
-    TRAININGS,
-    Figure,
-    Line,
-    Look,
-    Panel,
-    Sampler,
-    Simulated,
-    Table,
-    curve,
-    curves,
+    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves,
 )  # fmt: skip
 from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence

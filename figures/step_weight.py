@@ -18,22 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARK,
-    PLAIN,
-    SIMULATION,
-    THEORY,
-    TRAININGS,
-    Figure,
-    Line,
-    Panel,
-    Point,
-    Sampler,
-    Table,
-    curves,
-    entry,
-    normal_half,
-    reference,
-    star,
+    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference, star,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight

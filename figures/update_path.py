@@ -18,26 +18,8 @@ from matplotlib.figure import Figure as Canvas
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures.kit import (
-    DEEP,
-    FAINT,
-    FROZEN,
-    INITIALIZED,
-    MEASURED,
-    READERS,
-    RECORDS,
-    STEPS,
-    Figure,
-    Look,
-    Sampler,
-    Table,
-    curve,
-    entry,
-    half_width,
-    measured,
-    panel_letter,
-    reference,
-    runs_sentence,
-    vertical,
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, curve, entry, half_width, measured,
+    panel_letter, reference, runs_sentence, vertical,
 )  # fmt: skip
 
 LOOKS = {"initialized": INITIALIZED, "frozen": FROZEN}

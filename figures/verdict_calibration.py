@@ -16,24 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT,
-    FROZEN,
-    INITIALIZED,
-    MARK,
-    MEASURED,
-    NOTE,
-    RECORDS,
-    STEPS,
-    Figure,
-    Look,
-    Row,
-    Sampler,
-    Table,
-    binomial_interval,
-    entry,
-    panel_letter,
-    plain_log_ticks,
-    ticks,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
+    panel_letter, plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration_report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
 

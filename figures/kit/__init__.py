@@ -4,18 +4,7 @@
 from figures.kit.captions import experiment_sentence, runs_sentence, simulation_sentence
 from figures.kit.curves import Line, Panel, by_training, curves
 from figures.kit.draw import (
-    curve,
-    entry,
-    marks,
-    measured,
-    panel_letter,
-    plain_log_ticks,
-    points,
-    reference,
-    star,
-    strip,
-    ticks,
-    vertical,
+    curve, entry, marks, measured, panel_letter, plain_log_ticks, points, reference, star, strip, ticks, vertical,
 )  # fmt: skip
 from figures.kit.figure import Figure
 from figures.kit.intervals import LEVEL, NORMAL, binomial_interval, half_width, normal_half
