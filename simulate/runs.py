@@ -97,8 +97,9 @@ class RunStore:
         record = json_value(record, "record")
         content = json.dumps({"format": FORMAT, "key": key, "checksum": digest(canonical(record)), "record": record}, allow_nan=False)
         path = self.path(key)
+        if not self.root.is_dir():
+            self.require_writable()
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
             replace_file(path, content.encode(), tidy=False)
         except OSError as error:
             reason = error.strerror or error
