@@ -47,8 +47,16 @@ def test_the_snippet_gives_the_number_that_is_shown():
     assert result.stdout.startswith("1.1209") and result.stdout.strip().endswith("True"), result.stderr
 
 
+def test_an_experiment_with_its_own_conditions_and_quantity():
+    program = f"{SNIPPETS[1]}\n{SNIPPETS[2]}\nfound = simulate(ridge, trials=500, seed=1).read(along)"
+    program += "\nprint(ridge.unusual, found.stderr > 0, 'no exact law' if ridge.unusual else '')\nexpected_errors(ridge)"
+    result = _run("-c", program)
+    assert result.stdout.startswith("(StudentT(df=9.0), Ridge(lam=2.0)) True"), result.stderr
+    assert "no exact law is known for StudentT(df=9.0), Ridge(lam=2.0)" in result.stderr
+
+
 def test_the_sweep_fills_its_table(tmp_path):
-    (tmp_path / "mysweep.py").write_text(SNIPPETS[2], encoding="utf-8")
+    (tmp_path / "mysweep.py").write_text(SNIPPETS[3], encoding="utf-8")
     result = _run("-m", "simulate", "sweep", "mysweep.py", "--trials", "256", "--out", "mysweep.csv", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert len((tmp_path / "mysweep.csv").read_text(encoding="utf-8").splitlines()) == 1 + 2 * 4 * 3
