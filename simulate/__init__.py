@@ -6,9 +6,27 @@ Names are loaded on first use: `simulate.simulate` must not load SymPy or any fo
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+    from simulate.cases import grid as grid
+    from simulate.evidence import Estimate as Estimate
+    from simulate.hybrid_rule import compare_schedules as compare_schedules, hybrid as hybrid
+    from simulate.jobs import run_jobs as run_jobs
+    from simulate.judge import check as check
+    from simulate.sample.run import simulate as simulate
+    from simulate.simulation import Simulation as Simulation
+    from simulate.sweeps.driver import sweep as sweep
+    from theory.conditions import (
+        Gaussian as Gaussian,
+        GradientDescent as GradientDescent,
+        MinNorm as MinNorm,
+        Rademacher as Rademacher,
+        Ridge as Ridge,
+        StandardNormal as StandardNormal,
+        StudentT as StudentT,
+    )
+    from theory.quantities import Quantity as Quantity, parse_quantity as parse_quantity
 
 _HOME = {
     "simulate": "simulate.sample.run",
@@ -23,9 +41,9 @@ _HOME = {
     "Estimate": "simulate.evidence",
     "Quantity": "theory.quantities",
     "parse_quantity": "theory.quantities",
-    "hybrid": "simulate.hybrid",
-    "compare_schedules": "simulate.hybrid",
-    "check": "simulate.check",
+    "hybrid": "simulate.hybrid_rule",
+    "compare_schedules": "simulate.hybrid_rule",
+    "check": "simulate.judge",
     "sweep": "simulate.sweeps.driver",
     "grid": "simulate.cases",
     "run_jobs": "simulate.jobs",
@@ -42,15 +60,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `simulate.check` the function: importing the submodule of that name would otherwise replace it."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOME and isinstance(value, ModuleType):
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -68,7 +68,7 @@ class Check(_Options):
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
 
     def run(self) -> int:
-        from simulate.check import check
+        from simulate.judge import check
         from simulate.lemma import load_lemma
         from simulate.planning import Settings
 
@@ -99,7 +99,7 @@ class Verify(_Options):
     """Also write the JSON object to this file, such as for the report."""
 
     def run(self) -> int:
-        from simulate.check import check_all
+        from simulate.judge import check_all
         from simulate.conjecture import conjecture
 
         if self.out is not None:

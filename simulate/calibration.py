@@ -27,7 +27,7 @@ import numpy as np
 import simulate as simulate_package
 import theory as theory_package
 from simulate.calibration_report import TAILS, CalibrationReport, Counts, Subject, make_report
-from simulate.check import decide, draw_samples
+from simulate.judge import decide, draw_samples
 from simulate.comparison import LEAST_GAP, Comparison, comparisons
 from simulate.conjecture import conjecture
 from simulate.evidence import upper_quantile

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from simulate.cases import grid
-from simulate.check import check
+from simulate.judge import check
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 

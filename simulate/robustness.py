@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simulate.check import check_all
+from simulate.judge import check_all
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
 from simulate.sample.truths import block_truths

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +85,15 @@ print(sum(name.partition(".")[0] in packages for name in sys.modules))
 """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0 and int(result.stdout) > 100, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["theory", "simulate"])
+def test_editors_see_the_names_that_are_loaded_on_first_use(name):
+    """What type checkers read stands beside the lazy table, and no module hides a function of its name."""
+    package = importlib.import_module(name)
+    (guarded,) = (node for node in ast.parse(inspect.getsource(package)).body if isinstance(node, ast.If))
+    imports = [node for node in guarded.body if isinstance(node, ast.ImportFrom)]
+    homes = {one.asname: f"{name}.{one.name}" if node.module == name else node.module for node in imports for one in node.names}
+    assert homes == package._HOME
+    modules = {found.name for found in pkgutil.iter_modules(package.__path__)}
+    assert all(inspect.ismodule(getattr(package, one)) for one in modules & homes.keys())

@@ -7,6 +7,39 @@ reads experiments and has to stay independent of every formula.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+    from theory import formulas as formulas
+    from theory.conditions import (
+        Gaussian as Gaussian,
+        GradientDescent as GradientDescent,
+        MinNorm as MinNorm,
+        Rademacher as Rademacher,
+        Ridge as Ridge,
+        StandardNormal as StandardNormal,
+        StudentT as StudentT,
+    )
+    from theory.constructors import (
+        expanding as expanding,
+        frozen as frozen,
+        initialized as initialized,
+        one_block as one_block,
+        one_head_per_task as one_head_per_task,
+        trainable_fraction as trainable_fraction,
+    )
+    from theory.errors import (
+        DomainError as DomainError,
+        DriftlawError as DriftlawError,
+        InputError as InputError,
+        NoClosedForm as NoClosedForm,
+    )
+    from theory.formula import Formula as Formula
+    from theory.law import expected_errors as expected_errors
+    from theory.moments import moment_orders as moment_orders
+    from theory.problem import Isotropic as Isotropic, Task as Task, TaskSequence as TaskSequence
+    from theory.quantities import Quantity as Quantity, parse_quantity as parse_quantity
+    from theory.recursion import Law as Law
 
 _HOME = {
     "Task": "theory.problem",
@@ -41,7 +74,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'theory' has no attribute {name!r}; it offers {', '.join(__all__)}")
     home = importlib.import_module(_HOME[name])

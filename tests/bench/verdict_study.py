@@ -39,7 +39,7 @@ def study(cases: int | None = None, families: Iterable[str] = tuple(FAMILIES)) -
 
 def _verdicts(options: dict[str, str], families: list[Any], cases: int | None) -> dict[Key, Verdict]:
     """All testable verdicts; the check itself offers double precision alone, so its sampler is replaced."""
-    check = importlib.import_module("simulate.check")
+    check = importlib.import_module("simulate.judge")
     claims = [conjecture(f.formula, cases=f.cases[:cases], name=f.name, expected=f.expected, exact=True) for f in families]
     with patch.object(check, "simulate", partial(simulate, **options)):
         reports = check.check_all(claims, Settings())

@@ -24,7 +24,7 @@ from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from theory.errors import InputError
 
-check_module = importlib.import_module("simulate.check")
+check_module = importlib.import_module("simulate.judge")
 
 SUBJECT = Subject("frozen", 40, 0.02)
 PLAN = 1000  # trials that the stand-in's spread asks for; few, since its draws are normal

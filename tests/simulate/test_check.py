@@ -28,7 +28,7 @@ from theory.errors import DomainError, InputError
 from theory.formula import Condition, Formula
 from theory.formulas import FORMULAS
 
-check_module = importlib.import_module("simulate.check")
+check_module = importlib.import_module("simulate.judge")
 
 p, n, s = sympy.symbols("p n s", positive=True)
 RIGHT = 1 - n / p + n * s**2 / (p - n - 1)  # E L_0(theta_0) of one block with |w| = 1

@@ -262,7 +262,7 @@ def test_other_conditions_load_neither_sympy_nor_a_formula():
         "seq = TaskSequence({'shared': 4, 'b': 3}, [Task(2, 1, {'shared': [1, 2, 3, 4], 'b': [1, 1, 1]}, ('shared', 'b'))] * 2)\n"
         "simulate.simulate(seq, 70, features=simulate.StudentT(5), solver=simulate.Ridge(1.0)).forgetting()\n"
         "simulate.hybrid(seq, 0.0, 70, 1).forgetting()\n"
-        "heavy = ('theory.law', 'theory.optima', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.check')\n"
+        "heavy = ('theory.law', 'theory.optima', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.judge')\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('sympy', 'scipy') or m in heavy])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -8,7 +8,7 @@ from sampler_reference import CASES, naive_data, same_bits, vectors
 from test_reproducibility import traced_peak_of
 
 from simulate import compare_schedules, hybrid, simulate
-from simulate.hybrid import HybridSimulation
+from simulate.hybrid_rule import HybridSimulation
 from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, frozen_sequence
 from simulate.sample.plan import make_plan
 from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized

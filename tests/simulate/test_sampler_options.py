@@ -119,7 +119,7 @@ def test_sampling_loads_neither_sympy_nor_a_formula():
         "import sys, simulate; from theory.problem import Task, TaskSequence\n"
         "seq = TaskSequence({'a': 4}, [Task(2, 1, {'a': [1, 2, 3, 4]}, ('a',))] * 2)\n"
         "simulate.simulate(seq, 70, progress=True).forgetting()\n"
-        "heavy = ('theory.law', 'theory.algebra', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.check')\n"
+        "heavy = ('theory.law', 'theory.algebra', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.judge')\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('sympy', 'scipy') or m in heavy])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +11,6 @@ import pytest
 import simulate
 from simulate import Simulation, parse_quantity
 from theory import InputError, initialized, one_block
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
@@ -218,17 +213,3 @@ def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="no attribute 'simulator'; it offers .*simulate"):
         simulate.simulator
     assert {"simulate", "check", "Simulation", "Estimate"} <= set(dir(simulate))
-
-
-def test_importing_a_submodule_does_not_hide_the_function_of_its_name():
-    """`import simulate.check` binds the module to the package; `from simulate import check` has to stay a function."""
-    code = (
-        "import types, simulate\n"
-        "module = types.ModuleType('simulate.check'); module.check = print\n"
-        "simulate.check = module\n"
-        "from simulate import check\n"
-        "import simulate.sample\n"
-        "print(check is print, type(simulate.sample).__name__)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (run.stdout.split(), run.stderr) == (["True", "module"], "")
