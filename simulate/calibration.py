@@ -42,7 +42,7 @@ from theory.errors import InputError
 from theory.formulas import FORMULAS
 from theory.law import expected_errors
 
-QUANTITIES = ("deviation", "forgetting")
+QUANTITIES: tuple[str, ...] = ("deviation", "forgetting")
 FALSE_ALARMS = (0.01, 0.05)  # the strictest first: the samples of the others are its first trials
 LIMITS = tuple(upper_quantile(tail / 2) for tail in TAILS)
 SAMPLES = 2  # n of both tasks; few, because the noise of a step is most skewed then
@@ -128,7 +128,7 @@ def calibrate(
         found[missing[place]] = counts
         if store is not None:
             store.put(_key(jobs[missing[place]]), asdict(counts))
-    totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if job.subject == subject), Counts()) for subject in subjects}
+    totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if c is not None and job.subject == subject), Counts()) for subject in subjects}
     orders = {subject: dict(zip(QUANTITIES, (one.moment_order for one in family(subject)), strict=True)) for subject in subjects}
     return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed)
 
@@ -158,7 +158,7 @@ def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simu
             counts[f"{quantity}: below {tail:g}"] = verdict.z < -limit
         for name, sign in (("too high", 1), ("too low", -1)):
             moved = [*right]
-            moved[place] = replace(right[place], theory=right[place].theory + sign * settings.delta * error_scale(subject))
+            moved[place] = replace(right[place], theory=right[place].value + sign * settings.delta * error_scale(subject))
             counts[f"{quantity}: {name}"] = decide(moved, samples, levels, settings)[place].verdict == DISAGREE
     return Counts({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
 
@@ -200,8 +200,9 @@ def prefixes(sampler: Callable[..., Simulation]) -> Callable[..., Simulation]:
         if longest.trials == trials:
             return longest
         arrays = (longest.errors_sample, longest.step_sizes_sample, longest.update_magnitude_sample)
-        draws = {(source, first, first + trials - 1) for source, first, _ in longest.draws}
-        return Simulation(*(np.asarray(array[:trials]) for array in arrays), draws, longest.experiment, method=longest.method)
+        errors, steps, updates = (np.asarray(array[:trials]) for array in arrays)
+        draws = frozenset((source, first, first + trials - 1) for source, first, _ in longest.draws)
+        return Simulation(errors, steps, updates, draws, longest.experiment, method=longest.method)
 
     return sample
 
@@ -221,5 +222,5 @@ def _key(job: Job) -> str:
 def _code() -> str:
     """Fingerprint of the code that a count depends on."""
     here, law = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    names = ("sample", "simulation.py", "evidence.py", "planning.py", "comparison.py", "check.py", "verdicts.py", "calibration.py")
+    names = ("sample", "simulation.py", "evidence.py", "planning.py", "comparison.py", "judge.py", "verdicts.py", "calibration.py")
     return code_fingerprint([*(here / name for name in names), law])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from simulate.conjecture import Conjecture, NoValue
 from simulate.wording import case_labels
@@ -52,6 +53,11 @@ class Comparison:
     theory: float | None
     moment_order: float
     reason: str
+
+    @property
+    def value(self) -> float:
+        """The formula's value in a case that is testable, so has one."""
+        return cast(float, self.theory)
 
     @property
     def outside(self) -> bool:

@@ -22,7 +22,7 @@ from simulate.keys import canonical, draw_key
 from simulate.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
-from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, TailRates, Verdict, standard_score
+from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
@@ -248,24 +248,24 @@ def _pilots(
     return pilots
 
 
-def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Verdict]:
+def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
     """Compare the theory of every comparison with its sample, and judge all of them as one run."""
-    scores = [standard_score(s.estimate.mean - one.theory, s.stderr) for one, s in zip(comparisons, samples, strict=True)]
+    scores = [standard_score(s.estimate.mean - one.value, s.stderr) for one, s in zip(comparisons, samples, strict=True)]
     adjusted = holm([p for _, p in scores]).tolist()
     judged = zip(comparisons, samples, scores, adjusted, strict=True)
     return [_judge(one, sample, z, p_holm, levels, settings) for one, sample, (z, _), p_holm in judged]
 
 
-def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, levels: Levels, settings: Settings) -> Verdict:
+def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, levels: Levels, settings: Settings) -> Judged:
     half_width = levels.z_alpha * sample.stderr
-    inside = abs(sample.estimate.mean - comparison.theory) + half_width <= sample.pilot.delta
-    return Verdict(
+    inside = abs(sample.estimate.mean - comparison.value) + half_width <= sample.pilot.delta
+    return Judged(
         formula=comparison.claim.name,
         quantity=comparison.quantity_name,
         case=comparison.claim.cases[comparison.index],
         label=comparison.label,
         verdict=OUTSIDE if comparison.outside else DISAGREE if p_holm <= settings.false_alarm else AGREE if inside else UNDECIDED,
-        theory=comparison.theory,
+        theory=comparison.value,
         moment_order=comparison.moment_order,
         mean=sample.estimate.mean,
         stderr=sample.stderr,

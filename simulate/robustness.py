@@ -12,13 +12,13 @@ from simulate.judge import check_all
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
 from simulate.sample.truths import block_truths
-from simulate.verdicts import FAILS, HOLDS, NOT_TESTABLE, OPEN, CheckReport, Verdict
+from simulate.verdicts import FAILS, HOLDS, OPEN, CheckReport, Verdict
 from theory.conditions import Gaussian, GradientDescent, Rademacher, Ridge, StudentT
 from theory.formula import Family
 from theory.problem import TaskSequence
 
 DEFAULT_FAMILIES = ("frozen_deviation", "initialized_deviation", "lin_forgetting")
-MARKS = {HOLDS: " ", FAILS: "*", OPEN: "?"}
+MARKS: dict[str | None, str] = {HOLDS: " ", FAILS: "*", OPEN: "?"}
 
 
 def decaying_variances(seq: TaskSequence) -> Gaussian:
@@ -131,7 +131,7 @@ def _split(report: CheckReport) -> tuple[str, str]:
 
 
 def _cell(verdict: Verdict) -> str:
-    if verdict.verdict == NOT_TESTABLE:
+    if verdict.relative_difference is None:
         return "-  "
     value, low, high = verdict.relative_difference
     return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) {MARKS[verdict.finding]}"

@@ -25,7 +25,7 @@ FIELDS = ("formula", "case", "quantity", "theory", "mean", "stderr", "trials", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of one case.
+    """Outcome of one case. A case that was sampled has a `Judged`, whose numbers read as None here.
 
     Parameters
     ----------
@@ -38,22 +38,12 @@ class Verdict:
         The last where the conditions are none that the formula speaks of: it is not judged, only compared.
     theory : float or None
         Value of the formula (None only where a case that is not testable has none).
-    mean, stderr, trials, z, p_holm : numbers or None
-        The sample, its distance from theory in standard errors, and Holm's p over the run; None if not testable.
-    delta, detectable : float or None
-        Absolute difference that matters, and the one that would have been detected.
-    standard_errors : float or None
-        ``detectable`` in standard errors.
-    half_width : float or None
-        Of the simultaneous interval.
-    needed : int or None
-        Trials that the plan asked for.
     moment_order : float
         Supremum of the finite moment orders of the quantity and of its error scale.
     reason : str
         Why a case is not testable.
-    delta_share, conditions
-        ``delta`` as a share of the case's error scale; what the case was simulated under, if not the usual.
+    conditions : str
+        What the case was simulated under, if not the usual.
     """
 
     formula: str
@@ -63,47 +53,85 @@ class Verdict:
     verdict: str
     theory: float | None
     moment_order: float
-    mean: float | None = None
-    stderr: float | None = None
-    trials: int | None = None
-    z: float | None = None
-    p_holm: float | None = None
-    delta: float | None = None
-    detectable: float | None = None
-    standard_errors: float | None = None
-    half_width: float | None = None
-    needed: int | None = None
     reason: str = ""
-    delta_share: float | None = None
     conditions: str = ""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Judged.__dataclass_fields__:
+            return None
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def relative_difference(self) -> tuple[float, float, float] | None:
         """Simulation minus theory as a share of the error scale, and the ends of its simultaneous interval."""
-        if self.mean is None:
-            return None
-        share = self.delta_share / self.delta
-        return tuple((self.mean - self.theory + end) * share for end in (0.0, -self.half_width, self.half_width))
+        return None
 
     @property
     def finding(self) -> str | None:
         """Outside the assumptions: whether the law still "holds" within delta, "fails" by more, or neither is shown ("open")."""
-        if self.verdict != OUTSIDE:
-            return None
-        _, low, high = self.relative_difference
-        fails = low > self.delta_share or high < -self.delta_share
-        return HOLDS if max(-low, high) <= self.delta_share else FAILS if fails else OPEN
+        return None
 
     @property
     def sentence(self) -> str:
         """What was compared, what came out, and how small a mistake would have been seen."""
         name = self.formula.replace("_", " ") if self.formula.isidentifier() else self.formula
-        start = f"{name}, {self.label}: "
-        if self.verdict == NOT_TESTABLE:
-            return f"{start}not testable: {self.reason}"
-        theory, mean, stderr = round_to(self.stderr, self.theory, self.mean, self.stderr)
-        start += f"theory {theory}, simulation {mean} +- {stderr} ({self.trials:,} trials, z={signed(self.z)})"
-        return f"{start}; {self._consequence()}"
+        return f"{name}, {self.label}: {self._outcome()}"
+
+    def _outcome(self) -> str:
+        return f"not testable: {self.reason}"
+
+    def row(self) -> dict[str, Any]:
+        """Return the verdict for a program: plain values, null for what does not exist."""
+        values = {field: plain(getattr(self, field)) for field in FIELDS}
+        outside = {"conditions": self.conditions or None, "finding": self.finding, "relative_difference": self.relative_difference}
+        order = self.moment_order if math.isfinite(self.moment_order) else None
+        reason = self.reason or None
+        return {**values, "trials_needed": self.needed, "moment_order": order, "reason": reason, "sentence": self.sentence, **outside}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Verdict):
+    """Outcome of a case that was sampled.
+
+    Parameters
+    ----------
+    theory, mean, stderr, trials, z, p_holm : numbers
+        The formula's value, the sample, its distance from theory in standard errors, and Holm's p over the run.
+    delta, detectable : float
+        Absolute difference that matters, and the one that would have been detected.
+    standard_errors : float
+        ``detectable`` in standard errors.
+    half_width : float
+        Of the simultaneous interval.
+    needed : int
+        Trials that the plan asked for.
+    delta_share : float
+        ``delta`` as a share of the case's error scale.
+    """
+
+    theory: float
+    mean: float
+    stderr: float
+    trials: int
+    z: float
+    p_holm: float
+    delta: float
+    detectable: float
+    standard_errors: float
+    half_width: float
+    needed: int
+    delta_share: float
+
+    @property
+    def relative_difference(self) -> tuple[float, float, float]:
+        """Simulation minus theory as a share of the error scale, and the ends of its simultaneous interval."""
+        share, difference = self.delta_share / self.delta, self.mean - self.theory
+        return difference * share, (difference - self.half_width) * share, (difference + self.half_width) * share
+
+    @property
+    def finding(self) -> str | None:
+        """Outside the assumptions: whether the law still "holds" within delta, "fails" by more, or neither is shown ("open")."""
+        return self._found() if self.verdict == OUTSIDE else None
 
     @property
     def remedy(self) -> str:
@@ -119,10 +147,20 @@ class Verdict:
         margin = max(difference, self.delta - difference)
         return whole_batches(self.trials * (self.standard_errors * self.stderr / margin) ** 2)
 
+    def _found(self) -> str:
+        _, low, high = self.relative_difference
+        fails = low > self.delta_share or high < -self.delta_share
+        return HOLDS if max(-low, high) <= self.delta_share else FAILS if fails else OPEN
+
+    def _outcome(self) -> str:
+        theory, mean, stderr = round_to(self.stderr, self.theory, self.mean, self.stderr)
+        compared = f"theory {theory}, simulation {mean} +- {stderr} ({self.trials:,} trials, z={signed(self.z)})"
+        return f"{compared}; {self._consequence()}"
+
     def _consequence(self) -> str:
         if self.verdict == OUTSIDE:
             share, low, high = (f"{100 * value:+.1f} %" for value in self.relative_difference)
-            what = f"{FINDINGS[self.finding]} {100 * self.delta_share:g} %"
+            what = f"{FINDINGS[self._found()]} {100 * self.delta_share:g} %"
             tail = "" if self.moment_order > 4 else f"; moments below order {self.moment_order:g} only, so the interval is rough"
             return f"under {self.conditions} it is {share} of the error scale from theory ({low} to {high}); {what}{tail}"
         seen = f"a difference above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
@@ -137,14 +175,6 @@ class Verdict:
             low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
             return f"theory may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
         return seen
-
-    def row(self) -> dict[str, Any]:
-        """Return the verdict for a program: plain values, null for what does not exist."""
-        values = {field: plain(getattr(self, field)) for field in FIELDS}
-        outside = {"conditions": self.conditions or None, "finding": self.finding, "relative_difference": self.relative_difference}
-        order = self.moment_order if math.isfinite(self.moment_order) else None
-        reason = self.reason or None
-        return {**values, "trials_needed": self.needed, "moment_order": order, "reason": reason, "sentence": self.sentence, **outside}
 
 
 @dataclass(frozen=True)
@@ -220,7 +250,7 @@ class CheckReport:
     ----------
     formula : str
     verdicts : tuple of Verdict
-        One for each case.
+        One for each case, a `Judged` for those that were sampled.
     tail_rates : TailRates
         Of the judged samples, without those whose draws another comparison of the run has counted.
     expected : {"agree", "disagree"}
@@ -273,7 +303,7 @@ class CheckReport:
     def warning(self) -> str:
         """What a reader must not overlook, or an empty string."""
         if self.verdict == UNDECIDED:
-            open_cases = [one for one in self.verdicts if one.verdict == UNDECIDED]
+            open_cases = [one for one in self.verdicts if isinstance(one, Judged) and one.verdict == UNDECIDED]
             return f"{self.formula} is undecided, which is no agreement; {max(open_cases, key=lambda one: one.needed).remedy}"
         if self.verdict == NOT_TESTABLE:
             return f"{self.formula} was not tested: no case is testable; move the cases away from interpolation thresholds"

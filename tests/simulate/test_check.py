@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+from copy import copy
 from fractions import Fraction
 from statistics import NormalDist
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from simulate.evidence import Estimate, holm, two_sided_p
 from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.sample.solvers import step_filter
 from simulate.simulation import Simulation
-from simulate.verdicts import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, TailRates, Verdict, standard_score
+from simulate.verdicts import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import DomainError, InputError
@@ -244,6 +245,10 @@ def test_rows_are_json():
     assert all(set(FIELDS) <= set(row) for row in decoded)
     assert decoded[0]["case"] == CASES[0] and decoded[0]["quantity"] == "error[0,0]" and decoded[0]["verdict"] == "agree"
     assert decoded[2]["verdict"] == "not testable" and decoded[2]["mean"] is None and decoded[2]["reason"]
+    blank = judge(RIGHT, [{"p": 30, "n": 29, "s": 0.4}]).verdicts[0]
+    assert (blank.mean, blank.z, blank.needed) == (None,) * 3 and not isinstance(blank, Judged) and copy(blank) == blank
+    with pytest.raises(AttributeError, match="'Verdict' object has no attribute 'means'"):
+        blank.means
     vectors = {"u": np.ones(12), "k": np.int64(3), "x": sympy.Rational(1, 3), "y": math.inf}
     case = Verdict("f", "q", vectors, "l", "not testable", None, math.inf).row()["case"]
     assert case == {"u": "array(12,)", "k": 3, "x": "1/3", "y": None}
@@ -411,9 +416,9 @@ def test_tail_rates_are_consistent_with_the_nominal_ones_or_not(batches, beyond,
 def _verdict(verdict, **changes):
     values = {
         "theory": 1.12093, "mean": 1.12151, "stderr": 0.00112, "trials": 16384, "z": 0.52, "p_holm": 1.0, "delta": 0.024,
-        "detectable": 0.00862, "standard_errors": 7.7, "half_width": 0.0067, "needed": 16384,
+        "detectable": 0.00862, "standard_errors": 7.7, "half_width": 0.0067, "needed": 16384, "delta_share": 0.02,
     }  # fmt: skip
-    return Verdict("frozen_deviation", "deviation[1]", {"n": 20, "p": 60}, "n=20 p=60", verdict, moment_order=20.0, **{**values, **changes})
+    return Judged("frozen_deviation", "deviation[1]", {"n": 20, "p": 60}, "n=20 p=60", verdict, moment_order=20.0, **{**values, **changes})
 
 
 def test_sentence_of_agreement():

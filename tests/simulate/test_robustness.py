@@ -15,7 +15,7 @@ from simulate.judge import check_all
 from simulate.conjecture import conjecture
 from simulate.planning import Settings
 from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
-from simulate.verdicts import CheckReport, TailRates, Verdict
+from simulate.verdicts import CheckReport, Judged, TailRates
 from theory import InputError, Isotropic, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
 
@@ -96,8 +96,8 @@ def test_conditions_share_draws_with_the_usual_run():
     ],
 )
 def test_findings(mean, half_width, finding, words):
-    one = Verdict(
-        "f", "q", {}, "l", "outside assumptions", 1.0, 9.0, mean=mean, stderr=0.003, trials=9, z=0.0, p_holm=1.0, delta=0.05,
+    one = Judged(
+        "f", "q", {}, "l", "outside assumptions", moment_order=9.0, theory=1.0, mean=mean, stderr=0.003, trials=9, z=0.0, p_holm=1.0, delta=0.05,
         detectable=0.01, standard_errors=7.0, half_width=half_width, needed=9, delta_share=0.05, conditions="random signs",
     )  # fmt: skip
     assert one.finding == finding and one.sentence.endswith(words)
