@@ -96,7 +96,7 @@ def build_case(builder: Callable[[dict[str, Any]], TaskSequence], index: int, ca
 
 def under(seq: Any, *conditions: Any) -> Any:
     """Put other features and another rule in place of an experiment's own; each may be a function of it."""
-    chosen = (choice(seq) if callable(choice) and not isinstance(choice, type) else choice for choice in conditions)
+    chosen: list[Any] = [choice(seq) if callable(choice) and not isinstance(choice, type) else choice for choice in conditions]
     return seq.under(*chosen) if isinstance(seq, TaskSequence) else seq
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, cast
 
 from distributed import CancelledError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from joblib._dask import DaskDistributedBackend
 
@@ -25,7 +25,7 @@ class DaskBackend(DaskDistributedBackend):
         try:
             return max(super().effective_n_jobs(n_jobs), 2)
         except TimeoutError:  # there is none, and none came
-            address = self.client.scheduler.address
+            address = cast(Any, self.client.scheduler).address
             raise InputError(f"the Dask scheduler {address} has no workers; start some with `dask worker {address}`") from None
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Future:

@@ -19,6 +19,7 @@ from simulate.cases import Keywords, build_case, call_case, check_cases, place, 
 from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence
+from theory.quantities import Quantity
 
 EXPECTATIONS = ("agree", "disagree")
 CLAIMS_EXACTNESS = ("exact", "published")  # of Formula.status
@@ -53,7 +54,7 @@ class Conjecture:
     """
 
     name: str
-    target: str | Callable
+    target: str | Quantity | Callable
     cases: tuple[dict[str, Any], ...]
     formula: Callable[[dict[str, Any]], Any]
     builder: Callable[[dict[str, Any]], TaskSequence]
@@ -93,9 +94,9 @@ class Conjecture:
 
 def conjecture(
     formula: Any,
-    target: str | Callable | None = None,
+    target: str | Quantity | Callable | None = None,
     build: Callable | None = None,
-    cases: Iterable[Mapping] | None = None,
+    cases: Iterable[Mapping] | Mapping | None = None,
     *,
     name: str | None = None,
     expected: str = "agree",
@@ -113,10 +114,9 @@ def conjecture(
     """
     if isinstance(formula, Formula):
         target, build = target or formula.target, build or formula.build
-    parts = {"target": target, "build": build, "cases": cases}
-    absent = [part for part, value in parts.items() if value is None]
-    if absent:
-        raise InputError(f"{absent[0]} is missing; give {absent[0]}=... (only a theory.Formula brings its own target and build)")
+    if target is None or build is None or cases is None:
+        absent = "target" if target is None else "build" if build is None else "cases"
+        raise InputError(f"{absent} is missing; give {absent}=... (only a theory.Formula brings its own target and build)")
     if not callable(build):
         raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
     if name is not None and not isinstance(name, str):
@@ -162,11 +162,11 @@ def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:
     )
 
 
-def _arrays(expression: sympy.Expr) -> set[str]:
+def _arrays(expression: Any) -> set[str]:
     return {str(base.label) for base in expression.atoms(sympy.IndexedBase)}
 
 
-def _scalars(expression: sympy.Expr) -> dict[str, list[sympy.Symbol]]:
+def _scalars(expression: Any) -> dict[str, list[sympy.Symbol]]:
     """Free symbols by name; symbols that differ in their assumptions only mean the same parameter."""
     found: dict[str, list[sympy.Symbol]] = {}
     for symbol in expression.free_symbols:
@@ -175,14 +175,14 @@ def _scalars(expression: sympy.Expr) -> dict[str, list[sympy.Symbol]]:
     return found
 
 
-def _substitute(expression: sympy.Expr, case: Mapping) -> Any:
+def _substitute(expression: Any, case: Mapping) -> Any:
     """Put the case's values in, exactly; arrays count from 1 in expressions, from 0 in cases."""
     values = {symbol: _exact_number(case[name], name) for name, symbols in _scalars(expression).items() for symbol in symbols}
     expanded = expression.xreplace(values).doit()
     return expanded.xreplace({entry: _entry(entry, case) for entry in expanded.atoms(sympy.Indexed)})
 
 
-def _entry(entry: sympy.Indexed, case: Mapping) -> sympy.Expr:
+def _entry(entry: Any, case: Mapping) -> sympy.Expr:
     array = np.asarray(case[str(entry.base.label)], dtype=object)
     index = tuple(int(i) - 1 if i.is_Integer else -1 for i in entry.indices)
     if len(index) != array.ndim or not all(0 <= i < size for i, size in zip(index, array.shape, strict=True)):

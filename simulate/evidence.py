@@ -262,7 +262,7 @@ def bootstrap_interval(
 def _bca_shares(observed: float, replicates: np.ndarray, left_out: np.ndarray, level: float) -> tuple[float, float]:
     """Shares of the bootstrap distribution at which the BCa interval ends."""
     normal = NormalDist()
-    below = (np.mean(replicates < observed) + np.mean(replicates <= observed)) / 2
+    below = float(np.mean(replicates < observed) + np.mean(replicates <= observed)) / 2
     # half a resample from the ends keeps the correction finite
     bias = normal.inv_cdf(min(max(below, 0.5 / len(replicates)), 1 - 0.5 / len(replicates)))
     pull = left_out.mean() - left_out

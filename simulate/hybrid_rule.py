@@ -19,8 +19,7 @@ between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from simulate.sample.plan import make_plan
 from simulate.sample.run import simulate
 from simulate.sample.streams import canonical_seed
 from simulate.simulation import Simulation
+from theory.checks import is_real
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -56,8 +56,8 @@ class HybridSimulation(Simulation):
         Whether the task kept the shared blocks.
     """
 
-    scores: np.ndarray = None
-    frozen: np.ndarray = None
+    scores: np.ndarray = field(kw_only=True)
+    frozen: np.ndarray = field(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,8 +77,11 @@ class HybridSimulation(Simulation):
     def merge(self, other: Simulation) -> HybridSimulation:
         """Return the trials of both; refuses equal draws and different experiments."""
         both = super().merge(other)
-        samples = (both.errors_sample, both.step_sizes_sample, both.update_magnitude_sample, both.draws, both.experiment)
-        return HybridSimulation(*samples, *(np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("scores", "frozen")))
+        scores, frozen = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("scores", "frozen"))
+        return HybridSimulation(
+            both.errors_sample, both.step_sizes_sample, both.update_magnitude_sample, both.draws, both.experiment,
+            scores=scores, frozen=frozen,
+        )  # fmt: skip
 
 
 def hybrid(
@@ -119,12 +122,13 @@ def hybrid(
     blocks = tuple(list(seq.blocks).index(block) for block in rule.keep)
     plan = AdaptivePlan(make_plan(seq), make_plan(frozen_sequence(seq, rule.keep)), blocks, rule.threshold)
     tasks, seed = len(seq), canonical_seed(seed)
-    *results, scores, frozen = fill(
+    errors, steps, updates, scores, frozen = fill(
         lambda streams, count: AdaptiveLearner(plan, streams, count), plan, seed, trials, ((tasks, tasks), *[(tasks,)] * 4),
         memory_limit=memory_limit, workers=workers, progress=progress,
     )  # fmt: skip
     scores[:, 0] = np.nan
-    return HybridSimulation(*results, frozenset({(seed, 0, len(scores) - 1)}), (seq, rule), scores, frozen > 0)
+    draws = frozenset({(seed, 0, len(scores) - 1)})
+    return HybridSimulation(errors, steps, updates, draws, (seq, rule), scores=scores, frozen=frozen > 0)
 
 
 @dataclass(frozen=True)
@@ -187,16 +191,18 @@ def compare_schedules(
     found = []
     for rule in rules:
         run = hybrid(seq, rule.threshold, trials, seed, rule.keep, workers=workers)
-        differences = [(run - other).estimate(criterion) for other in fixed]
+        frozen, initialized, scheduled = ((run - other).estimate(criterion) for other in fixed)
         value = run.estimate(criterion)
-        found.append(HybridComparison(criterion, rule, value, *differences, best.choice, float(best.value), run.frozen_share))
+        found.append(HybridComparison(
+            criterion, rule, value, frozen, initialized, scheduled, best.choice, float(best.value), run.frozen_share
+        ))
     return found
 
 
 def _checked(seq: Any, threshold: Any, keep: Any) -> HybridRule:
     if not isinstance(seq, TaskSequence):
         raise InputError(f"the experiment is a {type(seq).__name__}; give a theory.TaskSequence")
-    if not isinstance(threshold, Real) or isinstance(threshold, bool) or threshold != threshold:
+    if not is_real(threshold) or threshold != threshold:
         raise InputError(f"threshold is {threshold!r}; give a cosine, a number from -1 (always freeze) to 1, or above 1 (never)")
     if isinstance(keep, str) or not keep:
         raise InputError(f"keep is {keep!r}; give a tuple of block names, such as ('shared',)")

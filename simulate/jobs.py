@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from joblib import Parallel, delayed
@@ -142,7 +142,7 @@ def _map(function: Callable, jobs: list[Any], pending: list[int], started: list[
             started.append(index)
             yield delayed(_call)(function, index, jobs[index])
 
-    results = Parallel(return_as="generator_unordered", **options)(calls())
+    results: Any = cast(Any, Parallel(return_as="generator_unordered", **options)(calls()))
     try:
         for result in results:  # `yield from` would pass an early close on, past the next lines
             yield result

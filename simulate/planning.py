@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 
 from simulate.evidence import upper_quantile
+from theory.checks import is_real
 from theory.errors import InputError
 
 # Below this many trials the normal approximation is poor at the far tails that small false-alarm rates ask for.
@@ -44,13 +44,13 @@ class Settings:
     def __post_init__(self) -> None:
         shares = {"delta": (self.delta, 0.02), "false_alarm": (self.false_alarm, 1e-6), "power": (self.power, 0.95)}
         for name, (value, usual) in shares.items():
-            if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < 1:
+            if not is_real(value) or not 0 < value < 1:
                 raise InputError(f"{name} is {value!r}; give a number between 0 and 1, such as {usual}")
         if self.power < 0.5:
             raise InputError(f"power is {self.power!r}; a check that misses more than half of all mistakes is none, give at least 0.5")
         for name, least in {"seed": 0, "pilot_trials": 64, "max_trials": LEAST_TRIALS, "min_trials": 0}.items():
             value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not (value == value // 1 and value >= least):
+            if not is_real(value) or not (value == value // 1 and value >= least):
                 raise InputError(f"{name} is {value!r}; give a whole number of at least {least:,}")
             object.__setattr__(self, name, int(value))
         if self.min_trials > self.max_trials:

@@ -13,7 +13,7 @@ from simulate.evidence import Estimate, merge_draws
 from theory.errors import InputError
 from theory.quantities import Quantity, Readings, parse_quantity
 
-_SAMPLES = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
+_SAMPLES: tuple[str, ...] = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +133,8 @@ class Simulation(Readings):
         if self.method != other.method:
             raise InputError(f"one simulation is {self.method}, the other {other.method}; merge results of one method")
         draws = merge_draws(self.draws, other.draws)
-        samples = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in _SAMPLES)
-        return Simulation(*samples, draws, self.experiment, method=self.method)
+        errors, steps, updates = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in _SAMPLES)
+        return Simulation(errors, steps, updates, draws, self.experiment, method=self.method)
 
     def __sub__(self, other: Simulation) -> Simulation:
         """Return the paired difference: trial by trial on the same draws."""
@@ -152,5 +152,5 @@ class Simulation(Readings):
             )
         if self.tasks != other.tasks:
             raise InputError(f"the simulations have {self.tasks} and {other.tasks} tasks; a paired difference needs the same number")
-        samples = (getattr(self, name) - getattr(other, name) for name in _SAMPLES)
-        return Simulation(*samples, self.draws, ("difference", self.experiment, other.experiment))
+        errors, steps, updates = (getattr(self, name) - getattr(other, name) for name in _SAMPLES)
+        return Simulation(errors, steps, updates, self.draws, ("difference", self.experiment, other.experiment))

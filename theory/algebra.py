@@ -96,7 +96,7 @@ class ExactAlgebra:
         """Whether a value is zero once the atoms' values are put in, where equal atoms may cancel."""
         if not self.symbolic:
             return bool(np.all(value == 0))
-        return self.finish(value)[()].expand() == 0
+        return self.finish(value).item().expand() == 0
 
     def finish(self, array: np.ndarray) -> np.ndarray:
         """Put the atoms' values in; returns fractions or SymPy expressions."""

@@ -38,6 +38,11 @@ def optional(module: str, purpose: str) -> ModuleType:
         raise InputError(f"{purpose} needs {package}, which cannot be imported ({error}); install driftlaw[data]") from error
 
 
+def is_real(value: Any) -> bool:
+    """Whether ``value`` is a real number, which True and False are not here."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def whole(value: Any, what: str, least: int) -> int:
     """Return ``value`` as an int of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
@@ -59,15 +64,15 @@ def share(value: Any, what: str) -> float:
 
 def positive(value: Any, what: str, hint: str) -> float:
     """Return ``value`` as a finite float above 0; ``hint`` ends the error."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+    if not is_real(value) or not 0 < float(value) < math.inf:
         raise InputError(f"{what} is {value!r}; give a finite number above 0 ({hint})")
     return float(value)
 
 
 def between(value: Any, what: str, low: float, high: float) -> float:
     """Return ``value`` as a finite float in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if not is_real(value) or not math.isfinite(value):
         raise InputError(f"{what} is {value!r}; give a number between {low:g} and {high:g}")
-    if not low <= value <= high:
+    if not low <= float(value) <= high:
         raise InputError(f"{what} is {value}, outside [{low:g}, {high:g}]; give a number between {low:g} and {high:g}")
     return float(value)

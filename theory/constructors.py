@@ -248,10 +248,11 @@ def _sequence(blocks, samples, noise, truth, gram, trained, start) -> TaskSequen
 
 
 def _require_truths(blocks: Mapping[str, Any], tasks: int, truth: Mapping | None, gram: Mapping | None) -> None:
+    truth = truth or {}
     for block in blocks:
-        if block not in (truth or {}) and block not in (gram or {}):
+        if block not in truth and block not in (gram or {}):
             raise InputError(f"block {block!r} has no truth; give truth[{block!r}] (one per task) or gram[{block!r}]")
-        if block in (truth or {}) and len(truth[block]) != tasks:
+        if block in truth and len(truth[block]) != tasks:
             raise InputError(f"truth[{block!r}] has {len(truth[block])} truths for {tasks} tasks; give one for each task")
 
 

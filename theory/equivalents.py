@@ -13,7 +13,7 @@ ridgeless regression; the recursion over tasks is driftlaw's own.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.optimize import brentq
@@ -75,7 +75,7 @@ class Spectrum:
         # kappa lies between the values of an isotropic spectrum at the smallest and at the largest eigenvalue
         isotropic = d.sum() / samples - 1
         bounds = np.log(v.min() * isotropic) - 1e-9, np.log(v.max() * isotropic) + 1e-9
-        self.kappa = float(np.exp(brentq(excess, *bounds, xtol=1e-14)))
+        self.kappa = float(np.exp(cast(float, brentq(excess, *bounds, xtol=1e-14))))
         self.survival = self.kappa / (v + self.kappa)  # Q
         self.share = d * (v / (v + self.kappa)) ** 2  # df2, block by block
         self.slack = samples - float(self.share.sum())  # n - df2

@@ -42,7 +42,7 @@ def command_line(run: Callable[[], int]) -> int:
             with plain_warnings():
                 status = run()
         except SystemExit as stop:
-            status = stop.code or STANDS
+            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
             _flush()
             raise
         _flush()

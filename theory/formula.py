@@ -114,7 +114,7 @@ class Formula:
         """Evaluate the named intermediates at a case, in the order of definition."""
         values = self._values(case)
         self._require_domain(values)
-        known: dict[Any, sympy.Expr] = {}
+        known: dict[Any, Any] = {}
         result = {}
         for symbol, definition in self.intermediates:
             known[symbol] = definition.xreplace(known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sympy
 
@@ -113,7 +113,7 @@ class ProportionalLimit:
         for relation, condition in zip(relations, own.domain, strict=True):
             if relation.free_symbols <= large.keys() and not Condition(relation, condition.reason).holds(large):
                 raise DomainError(f"formula {own.name} needs {condition.relation} ({condition.reason}) in the ratios of the case {dict(case)}")
-        for piece in own.expanded.atoms(sympy.Piecewise):
+        for piece in cast(Any, own.expanded.atoms(sympy.Piecewise)):
             below = piece.args[0].cond
             if below.free_symbols <= large.keys() and bool(below.subs(large)) != (self.side == BELOW):
                 raise DomainError(f"the limit of {own.name} is for the side {self.side!r}, where {below} is {self.side == BELOW}; it is not in {dict(case)}")
@@ -162,7 +162,7 @@ def _named(symbol: sympy.Symbol, series: Series, definitions: list[tuple[sympy.S
     return Series(series.degree, tuple(terms))
 
 
-def _series(formula: Formula, expression: sympy.Expr, known: Mapping[sympy.Symbol, Series]) -> Series:
+def _series(formula: Formula, expression: Any, known: Mapping[sympy.Symbol, Series]) -> Series:
     if expression in known:
         return known[expression]
     if expression.is_Symbol and expression.is_integer:
@@ -184,11 +184,11 @@ def _series(formula: Formula, expression: sympy.Expr, known: Mapping[sympy.Symbo
     raise InputError(f"formula {formula.name} is not rational in its dimensions ({expression}); its proportional limit is not offered")
 
 
-def _branch(expression: sympy.Expr, side: str) -> sympy.Expr:
+def _branch(expression: Any, side: str) -> Any:
     """The pieces for fewer samples than parameters (first) or for more (last)."""
     place = 0 if side == BELOW else -1
     return expression.replace(lambda part: isinstance(part, sympy.Piecewise), lambda part: part.args[place][0])
 
 
-def _at(expression: sympy.Expr, known: Mapping[sympy.Symbol, Any], case: Mapping[str, float]) -> sympy.Expr:
+def _at(expression: Any, known: Mapping[Any, Any], case: Mapping[str, float]) -> Any:
     return expression.subs({symbol: known.get(symbol, case.get(str(symbol))) for symbol in expression.free_symbols})

@@ -136,7 +136,7 @@ class _Mathematica(MCodePrinter):
     def _print_Indexed(self, entry: Any) -> str:
         return f"{self._print(entry.base.label)}[[{', '.join(self._print(index) for index in entry.indices)}]]"
 
-    def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
+    def _print_Piecewise(self, pieces: Any) -> str:
         listed = ", ".join(f"{{{self._print(value)}, {self._print(condition)}}}" for value, condition in pieces.args)
         return f"Piecewise[{{{listed}}}]"
 
@@ -156,8 +156,8 @@ def code(formula: Formula, language: str) -> str:
     if language == "latex":
         return Latex().doprint(formula.expanded)
     if language == "mathematica":
-        return _Mathematica().doprint(formula.expanded)
-    return sympy.pycode(formula.expanded, fully_qualified_modules=False)
+        return str(_Mathematica().doprint(formula.expanded))
+    return str(sympy.pycode(formula.expanded, fully_qualified_modules=False))
 
 
 def describe(formula: Formula) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
 
     def at(scale: int) -> Any:
         task = replace(seq.tasks[last], scale=scale)
-        return read(expected_errors(replace(seq, tasks=seq.tasks[:last] + (task,))))
+        return read(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))))
 
     nothing, forward, backward = at(0), at(1), at(-1)
     curvature, slope = forward + backward - 2 * nothing, forward - backward  # twice the coefficients of s^2 and of s

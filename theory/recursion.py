@@ -44,7 +44,7 @@ class Law(Readings):
     step_sizes: np.ndarray
     effective_noise: np.ndarray
     conditions: tuple = ()
-    _update_magnitude: np.ndarray = field(default=None, repr=False)
+    _update_magnitude: Any = field(default=None, repr=False)
     _unknown_updates: tuple[int, ...] = field(default=(), repr=False)
 
     @property
@@ -82,7 +82,7 @@ class StepGeometry:
         self.n, self.d = algebra.lift(rows), algebra.lift(dimension)
         self.exact, self.condition = algebra.exact, None
         if not algebra.exact:
-            self.over = self.n < self.d
+            self.over: Any = self.n < self.d
             return
         gap = dimension - rows
         self.empty = rows == 0
@@ -117,7 +117,7 @@ class StepGeometry:
     def noise_part(self, moments: StepMoments, variance: Any) -> Any:
         """Return k * variance, zero where the variance is zero even at the threshold."""
         quiet = variance == 0
-        if self.exact:
+        if isinstance(self.algebra, ExactAlgebra):
             if self.pole:
                 if not self.algebra.vanishes(variance):
                     self._refuse(self.rows, self.dimension)
@@ -225,6 +225,6 @@ class Recursion:
 def _refuse_weights(t: int, task: Task, geometry: StepGeometry) -> None:
     if not task.equally_weighted and np.any(geometry.over):
         raise NoClosedForm(
-            f"task {t} weighs its blocks unequally ({dict(task.weights)}) on an overparameterized step (n = {task.samples!r}): the exact "
+            f"task {t} weighs its blocks unequally ({task.weights}) on an overparameterized step (n = {task.samples!r}): the exact "
             "law does not exist in closed form. Simulate it, or use equal weights"
         )

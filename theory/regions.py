@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -186,7 +186,8 @@ def _conditions(criterion: str) -> list[tuple[Any, Any]]:
 
 
 def _all(conditions: tuple[Condition, ...]) -> Any:
-    return sympy.And(*(condition.relation for condition in conditions), evaluate=False) if len(conditions) > 1 else conditions[0].relation
+    first, *others = (condition.relation for condition in conditions)
+    return cast(Any, sympy.And)(first, *others, evaluate=False) if others else first
 
 
 @cache

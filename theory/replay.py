@@ -50,9 +50,9 @@ def _require_one_block(seq: TaskSequence, t: int) -> None:
     elif not task.takes_full_step and not (task.takes_no_step and not task.memory and task.start == PREVIOUS):
         reason = f"takes a partial step (scale={task.scale!r})"
     elif not task.equally_weighted:
-        reason = f"weighs its blocks unequally ({dict(task.weights)})"
+        reason = f"weighs its blocks unequally ({task.weights})"
     elif len({task.starts_from_zero(block) for block in task.train}) > 1:
-        reason = f"starts some blocks from zero and others not ({dict(task.start)})"
+        reason = f"starts some blocks from zero and others not ({task.start})"
     else:
         return
     raise NoClosedForm(f"task {t} {reason}; with memory the law exists only when every task trains all blocks alike. Simulate it instead")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from numbers import Integral, Rational, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -105,12 +105,12 @@ class FrozenMapping(Mapping):
         return (FrozenMapping, (dict(self._items),))
 
 
-def is_symbolic(value: Any) -> bool:
+def is_symbolic(value: Any) -> TypeGuard[Any]:
     """Whether ``value`` is a symbolic expression (a number such as sqrt(2) that is no fraction counts)."""
     return hasattr(value, "free_symbols")
 
 
-def is_grid(value: Any) -> bool:
+def is_grid(value: Any) -> TypeGuard[FrozenArray]:
     """Whether ``value`` holds one number per grid point."""
     return isinstance(value, FrozenArray)
 

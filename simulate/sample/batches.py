@@ -30,7 +30,7 @@ class Learning(Protocol):
 
     curvatures: dict[Rule, float]
 
-    def run(self, *results: np.ndarray) -> None: ...
+    def run(self, *results: Any, **_: Any) -> None: ...
 
 
 class Costs(Protocol):

@@ -82,7 +82,7 @@ def truth_coordinates(seq: TaskSequence, block: str) -> TruthCoordinates:
 
 def _span_coordinates(vectors: np.ndarray) -> np.ndarray:
     """Coordinates of the rows in an orthonormal basis of their span; directions that are but rounding are left out."""
-    u, s, _ = np.linalg.svd(np.linalg.qr(vectors.T, mode="r").T, full_matrices=False)
+    u, s, _ = np.linalg.svd(np.asarray(np.linalg.qr(vectors.T, mode="r")).T, full_matrices=False)
     kept = s > np.finfo(float).eps * max(vectors.shape) * s.max(initial=0.0)
     return u[:, kept] * s[kept]
 

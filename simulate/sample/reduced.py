@@ -121,7 +121,7 @@ class ReducedLearner:
         residual = (features @ delta[..., None])[..., 0] + noise[:, None] * last
         q = factor.shape[1]
         across = self._factor(t, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, q, outside - n + q)
-        asked = task.rule.route
+        asked = task.rule.route if isinstance(task.rule, MinNorm) else "auto"
         route = asked if asked != "auto" else "qr" if width + outside - n < NEAR_THRESHOLD else "gram"
         inside, beyond = least_step([features, across], residual, (1.0, 1.0), route)
         return inside, np.einsum("tk,tk->t", beyond, beyond)

@@ -102,11 +102,11 @@ def simulate(
     check_backend(library, method, seq)
     method = choose_method(method, seq) if library == NUMPY or method != "auto" else "direct"
     if method == "reduced":
-        samples, source = _reduced(seq, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
+        (errors, steps, updates), source = _reduced(seq, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
     else:
         plan = plan_for(library, make_plan(seq))
-        samples, source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
-    return Simulation(*samples, frozenset({(source, 0, len(samples[0]) - 1)}), seq, method=method)
+        (errors, steps, updates), source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
+    return Simulation(errors, steps, updates, frozenset({(source, 0, len(errors) - 1)}), seq, method=method)
 
 
 def _direct(plan: Plan, library: Backend, trials: int, seed: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:

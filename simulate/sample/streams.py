@@ -32,7 +32,7 @@ def canonical_seed(seed: Any) -> int | tuple[int, ...]:
         If it is neither a whole number of at least 0 nor a non-empty tuple of such.
     """
     parts = seed if isinstance(seed, tuple) else (seed,)
-    if not parts or not all(isinstance(part, Integral) and not isinstance(part, bool) and part >= 0 for part in parts):
+    if not parts or not all(isinstance(part, Integral) and not isinstance(part, bool) and int(part) >= 0 for part in parts):
         raise InputError(f"seed is {seed!r}; give a whole number of at least 0, or a tuple of such numbers")
     return int(parts[0]) if len(parts) == 1 else tuple(int(part) for part in parts)
 
@@ -65,7 +65,7 @@ class Streams:
     def __init__(self, seed: int | tuple[int, ...], trial_block: int) -> None:
         self._entropy = entropy(seed)
         self._trial_block = trial_block
-        self._generators: dict[tuple[int, int, int], np.random.Generator] = {}
+        self._generators: dict[tuple[int, ...], np.random.Generator] = {}
 
     def features(self, task: int, block: int) -> np.random.Generator:
         """Generator of the features of a task in a block of parameters, both by their index."""

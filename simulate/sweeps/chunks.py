@@ -64,7 +64,7 @@ class Portion:
     def compute(self) -> Iterator[tuple[int, int, dict[str, Tally]]]:
         """Simulate; yield point, chunk and the tallies of all targets."""
         how = self.sampling
-        options = {"method": how.method, "backend": how.backend, "device": how.device, "dtype": how.dtype}
+        options: dict[str, Any] = {"method": how.method, "backend": how.backend, "device": how.device, "dtype": how.dtype}
         for chunk, trials in self.chunks:
             seed = (how.seed, point_number(self.seq), chunk)
             found = simulate(self.seq, trials, seed, **options, memory_limit=self.memory_limit, workers=1)

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from simulate.jobs import run_jobs
@@ -18,6 +18,7 @@ from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pa
 from simulate.sweeps.points import PointRecord, SweepPoint, make_points
 from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
 from simulate.sweeps.result import SweepResult, SweepRow
+from theory.checks import is_real
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
@@ -203,10 +204,10 @@ class _Sweep:
         order = point.orders[name]
         finite = name in point.measurable
         tally = self._tally(point, name, trials) if trials else None
-        found = INFINITE if not finite else FIXED if self._precision is None else status(tally, self._precision)
+        found = INFINITE if not finite else FIXED if tally is None or self._precision is None else status(tally, self._precision)
         how = point.sampling
         draws = (((point.key.split("-")[0], chunk), 0, count - 1) for chunk, count in chunks_of(trials, how.method))
-        estimate = tally.estimate(draws) if finite else None
+        estimate = tally.estimate(draws) if tally is not None and finite else None
         mean = tally.mean if tally is not None and order > 1 else None  # below, not even the mean exists
         return SweepRow(point.case, point.label, text, mean, estimate, trials, order, found, how)
 
@@ -220,7 +221,7 @@ def _first_goal(trials: Any, precision: Any, max_trials: Any) -> int:
         return int(trials)
     if trials is not None:
         raise InputError(f"trials is {trials!r} beside precision={precision!r}; give one of them (max_trials bounds a precision)")
-    if not isinstance(precision, Real) or isinstance(precision, bool) or not 0 < precision < 1:
+    if not is_real(precision) or not 0 < precision < 1:
         raise InputError(f"precision is {precision!r}; give a relative standard error between 0 and 1, such as 1e-3")
     if not _whole(max_trials) or max_trials < FIRST:
         raise InputError(f"max_trials is {max_trials!r}; give a whole number of at least {FIRST:,}")

@@ -75,7 +75,7 @@ class SweepRow:
     @property
     def sentence(self) -> str:
         """What was found, in a line."""
-        if self.estimate is None:
+        if self.estimate is None or self.mean is None:
             mean = "" if self.mean is None else f"mean {self.mean:.4g} over {self.trials:,} trials, "
             what = "mean" if self.moment_order <= 1 else "variance"
             return f"{self.quantity} {mean}{what} infinite (moments below order {self.moment_order:g} only)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -17,7 +17,7 @@ p, n, T = sympy.symbols("p n T", positive=True, integer=True)
 sigma = sympy.Symbol("sigma", nonnegative=True)
 r = sympy.Symbol("r", real=True)
 i, j, k = sympy.symbols("i j k", positive=True, integer=True)
-w, D = sympy.IndexedBase("w"), sympy.IndexedBase("D")
+w, D = (cast(Any, sympy.IndexedBase(name)) for name in "wD")
 
 MEANING = {
     "p": "dimension of the parameters",

@@ -72,7 +72,7 @@ class BackendStreams(Streams):
     def __init__(self, seed: Any, trial_block: int, make: Callable[[np.random.SeedSequence], Normals]) -> None:
         super().__init__(seed, trial_block)
         self._make = make
-        self._normals: dict[tuple[int, int, int], Normals] = {}
+        self._normals: dict[tuple[int, ...], Normals] = {}
 
     def features(self, task: int, block: int) -> Normals:
         """Normals of the features of a task in a block of parameters, both by their index."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +22,9 @@ class NumPyBackend:
     """NumPy on the CPU."""
 
     dtype: str = "float64"
-    draws: ClassVar[str] = ""
-    overhead: ClassVar[float] = 1.0
-    workers: ClassVar[int | None] = None
+    draws = ""
+    overhead = 1.0
+    workers = None
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape, dtype=self.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class TorchBackend:
 
     dtype: str
     device: torch.device
-    overhead: ClassVar[float] = 1.25
+    overhead = 1.25
 
     @property
     def workers(self) -> int | None:
