@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench test test-long size setup lock clean
+.PHONY: figures verify bench test test-long lint size setup lock clean
 
 figures: verify
 	@$(RUN) -m figures
@@ -32,6 +32,11 @@ test: setup
 
 test-long: setup
 	@$(RUN) -m pytest -q -n 2 -m ''
+
+# Rules and types are in pyproject.toml; the programs come with the extra `lint`.
+lint: setup
+	@$(RUN) -m ruff check .
+	@$(RUN) -m basedpyright --level error --pythonpath $(RUN)
 
 # Code lines beside their ceilings.
 size: setup

@@ -16,8 +16,7 @@ from matplotlib.axes import Axes
 
 from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves
 from theory.formulas import FORMULAS
-from theory.ledger.replay import constrained
-from theory.ledger.replay import replay as replay_builder
+from theory.ledger.replay import constrained, replay as replay_builder
 
 PAIR = {"p": 100, "n_1": 30, "n_2": 30, "sigma_1": 0.3, "sigma_2": 0.3, "w_11": 1.0}
 DISTANCES = (0.0, 0.5, 1.0, 2.0)

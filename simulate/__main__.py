@@ -99,8 +99,8 @@ class Verify(_Options):
     """Also write the JSON object to this file, such as for the report."""
 
     def run(self) -> int:
-        from simulate.judge import check_all
         from simulate.conjecture import conjecture
+        from simulate.judge import check_all
 
         if self.out is not None:
             require_writable(self.out)

@@ -27,11 +27,11 @@ import numpy as np
 import simulate as simulate_package
 import theory as theory_package
 from simulate.calibration_report import TAILS, CalibrationReport, Counts, Subject, make_report
-from simulate.judge import decide, draw_samples
 from simulate.comparison import LEAST_GAP, Comparison, comparisons
 from simulate.conjecture import conjecture
 from simulate.evidence import upper_quantile
 from simulate.jobs import run_jobs
+from simulate.judge import decide, draw_samples
 from simulate.keys import code_fingerprint, run_key
 from simulate.planning import Levels, Settings
 from simulate.runs import RunStore

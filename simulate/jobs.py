@@ -144,7 +144,7 @@ def _map(function: Callable, jobs: list[Any], pending: list[int], started: list[
 
     results: Any = cast(Any, Parallel(return_as="generator_unordered", **options)(calls()))
     try:
-        for result in results:  # `yield from` would pass an early close on, past the next lines
+        for result in results:  # noqa: UP028 - `yield from` would pass an early close on, past the next lines
             yield result
     finally:
         with warnings.catch_warnings():

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from simulate.judge import check_all
 from simulate.conjecture import conjecture
+from simulate.judge import check_all
 from simulate.planning import Settings
 from simulate.sample.truths import block_truths
 from simulate.verdicts import FAILS, HOLDS, OPEN, CheckReport, Verdict

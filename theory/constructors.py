@@ -168,7 +168,7 @@ def one_head_per_task(
         for t, name in enumerate(names if "head" in gram else []):
             grams[name] = [[gram["head"][t] if i == j == t else 0 for j in range(tasks)] for i in range(tasks)]
     return TaskSequence(
-        {"shared": shared, **dict(zip(names, heads))},
+        {"shared": shared, **dict(zip(names, heads, strict=True))},
         [
             Task(
                 samples[t],

@@ -35,7 +35,7 @@ def command_line(run: Callable[[], int]) -> int:
     """
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by `>&-`, which option parsers do not expect
-            setattr(sys, stream, open(os.devnull, "w"))
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the program runs
     status = STANDS
     try:
         try:

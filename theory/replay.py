@@ -82,7 +82,7 @@ class _Replay:
         tasks = len(self.seq)
         errors = self.algebra.zeros(tasks, tasks)
         steps, updates, noises = (self.algebra.zeros(tasks) for _ in range(3))
-        for t, task in enumerate(self.seq.tasks):
+        for t in range(tasks):
             steps[..., t], updates[..., t] = self.train(t)
             errors[..., t, :] = self.error[..., :tasks]
             noises[..., t] = self.algebra.noise_variance[t]

@@ -136,7 +136,7 @@ def number(value: Any, what: str) -> Any:
         if value.ndim == 0:
             return number(value.item(), what)
         return _number_grid(value, what)
-    if isinstance(value, bool) or isinstance(value, np.bool_):
+    if isinstance(value, (bool, np.bool_)):
         raise InputError(f"{what} is {value!r}; give a number")
     if is_symbolic(value):
         return _plain_if_rational(value, what)

@@ -6,8 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
-from deep.data import load
-from deep.data import names as dataset_names
+from deep.data import load, names as dataset_names
 from deep.streams.base import Stream, StreamOptions
 from deep.streams.correlated import CorrelatedSplit
 from deep.streams.corrupted import CorruptedSplit

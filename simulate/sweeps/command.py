@@ -62,8 +62,7 @@ class Sweep:
     def run(self) -> int:
         """Run the sweep; returns the exit status."""
         from simulate.lemma import load_sweep
-        from simulate.sweeps.result import INFINITE, check_output
-        from simulate.sweeps.result import OPEN as MISSED
+        from simulate.sweeps.result import INFINITE, OPEN as MISSED, check_output
 
         if self.out is not None:
             check_output(self.out)

@@ -15,8 +15,7 @@ from deep.path import measure_paths
 from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
 from deep.strategies.registry import names
-from deep.training import checkpoint, loop
-from deep.training import run as runs
+from deep.training import checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
 from deep.training.examples import Examples
 from deep.training.loop import train_task

@@ -222,7 +222,7 @@ def test_low_precision_keeps_weights_in_float32():
     steps = []
     for precision in ("float32", "bfloat16"):
         task, options, optimiser = made_task(made_network(dtype=torch.float32), examples, precision=precision)
-        with Counting() as counting:
+        with Counting():
             train_task(task, Initialized(), options, optimiser)
         assert task.flat.parameters.dtype == torch.float32
         steps.append(task.step)

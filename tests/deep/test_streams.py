@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from made_data import made_dataset
 
 from deep.streams import KINDS, ORDERS, CorrelatedSplit, CorruptedSplit, Domains, Permuted, Rotated, Split, stream

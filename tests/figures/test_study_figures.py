@@ -7,8 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
-from scipy.stats import t as student
+from scipy.stats import spearmanr, t as student
 
 from deep.records import write_records
 from deep.studies.design import BASELINES, CONFIRM, DEVELOP

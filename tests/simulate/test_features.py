@@ -169,7 +169,7 @@ def test_laws_have_unit_variance_and_pair_with_the_normal_one():
     shape = (400, 10, 50)
     draws = {law: draw(law, Streams(1, 0), 0, 0, shape).ravel() for law in (StandardNormal(), Rademacher(), StudentT(10))}
     count = draws[StandardNormal()].size
-    for law, values in draws.items():
+    for values in draws.values():
         assert abs(values.mean()) < 5 / count**0.5
         assert abs((values**2).mean() - 1) < 5 * (values**2).std() / count**0.5 + 1e-15
         assert np.array_equal(np.sign(values), np.sign(draws[StandardNormal()]))

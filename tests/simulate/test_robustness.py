@@ -11,8 +11,8 @@ import sympy
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, check, simulate
 from simulate.__main__ import main
-from simulate.judge import check_all
 from simulate.conjecture import conjecture
+from simulate.judge import check_all
 from simulate.planning import Settings
 from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
 from simulate.verdicts import CheckReport, Judged, TailRates

@@ -13,8 +13,7 @@ import pytest
 import scipy.stats
 
 import simulate.sweeps.chunks
-from simulate import grid, sweep
-from simulate import simulate as sample
+from simulate import grid, simulate as sample, sweep
 from simulate.jobs import JobError
 from simulate.runs import RunStore
 from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number

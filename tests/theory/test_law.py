@@ -6,8 +6,7 @@ from dataclasses import replace
 from fractions import Fraction as F
 
 import numpy as np
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import fractions, positive_fractions, products, sample_counts, sequences
 
 from theory import Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, one_block

@@ -7,8 +7,7 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 import sympy
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from replay_route import OneStoredRow, least_norm_error
 from strategies import fractions, products, remembering
 from written_out import HardConstraints, fitted_part, replay_from_zero, replay_nested

@@ -11,8 +11,7 @@ from fractions import Fraction as F
 import pytest
 from direct_route import DirectRoute, InfiniteExpectation
 from haar_moments import expected_noise_step, projection_moment
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from strategies import fractions, positive_fractions, products, sequences
 from written_out import TwoTasks, one_block_error, one_block_forgetting, one_block_generalization
 

@@ -8,8 +8,7 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import noises
 
 from theory import DomainError, InputError, NoClosedForm, Task, TaskSequence, expected_errors, frozen, one_block

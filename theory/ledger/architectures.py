@@ -9,8 +9,7 @@ import sympy
 
 from theory.constructors import one_head_per_task, trainable_fraction
 from theory.formula import Family
-from theory.ledger import criteria
-from theory.ledger import notation as s
+from theory.ledger import criteria, notation as s
 from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks, two_tasks
 from theory.problem import TaskSequence

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sympy
 
 from theory.formula import Family
-from theory.ledger import criteria
-from theory.ledger import notation as s
+from theory.ledger import criteria, notation as s
 from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, excess_risk
 

@@ -12,8 +12,7 @@ from typing import Any
 import sympy
 
 from theory.formula import Condition, Family
-from theory.ledger import criteria
-from theory.ledger import notation as s
+from theory.ledger import criteria, notation as s
 from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import DEVIATION_CASES, DIMENSIONS, OURS, PAPER_SETTING, initialized_two_tasks, two_tasks
 from theory.problem import TaskSequence

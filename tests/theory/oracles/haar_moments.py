@@ -8,13 +8,13 @@ by monomial with the moments of normal and chi-square variables.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from math import prod
 
 from haarpy import haar_integral_orthogonal
 
 
-@lru_cache(maxsize=None)
+@cache
 def projection_moment(entries: tuple[tuple[int, int], ...], n: int, d: int) -> Fraction:
     """E prod P[i, j] over at most two ``entries`` of the projection on a random n-dimensional subspace of R^d."""
     if not entries:
@@ -28,7 +28,7 @@ def _relabelled(indices: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(names.setdefault(index, len(names)) for index in indices)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _canonical(rows: tuple[int, ...], n: int, d: int) -> Fraction:
     if len(rows) == 2:
         return n * _haar(rows, (0, 0), d)
@@ -42,7 +42,7 @@ def _haar(rows: tuple[int, ...], columns: tuple[int, ...], d: int) -> Fraction:
     return Fraction(int(value.numerator), int(value.denominator))
 
 
-@lru_cache(maxsize=None)
+@cache
 def expected_noise_step(n: int, d: int) -> Fraction:
     """E tr (A'A)^{-1} for A in R^{d x n} with n < d, or E tr (AA')^{-1} for n > d, through |R^{-1}|^2.
 

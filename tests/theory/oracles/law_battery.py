@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction as F
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import sympy
@@ -46,12 +46,12 @@ def close(left, right) -> bool:
     return bool(np.allclose(np.asarray(left, dtype=float), np.asarray(right, dtype=float), rtol=1e-11, atol=1e-12, equal_nan=True))
 
 
-@lru_cache(maxsize=None)
+@cache
 def floating(seq: TaskSequence) -> TaskSequence:
     return replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks])
 
 
-@lru_cache(maxsize=None)
+@cache
 def integrated() -> tuple[tuple[TaskSequence, DirectRoute], ...]:
     """Tiny experiments with their brute-force integrals."""
     sequences = (
@@ -124,7 +124,7 @@ def check_definitions(world) -> None:
     require(np.ndim(value) == 0 and not isinstance(value, np.ndarray), "plain number")
 
 
-@lru_cache(maxsize=None)
+@cache
 def written() -> tuple[tuple[TaskSequence, F], ...]:
     """Two tasks at ordinary sizes, deviations from the written-out formulas."""
     found = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import sympy
@@ -19,7 +19,7 @@ INF = math.inf
 EYE = {"shared": np.eye(2), "specific": np.eye(2)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
     """Orders of errors, steps and updates worked out by hand; the reasons stand in test_moments.py."""
     several = TaskSequence(

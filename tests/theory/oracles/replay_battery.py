@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction as F
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import sympy
@@ -35,7 +35,7 @@ def remembering(p, samples, memories, noises=NOISES, gram=GRAM, starts=None) -> 
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def nested() -> tuple[tuple[TaskSequence, list[list[F]], list[F]], ...]:
     """Sequences from the previous estimate with the errors of every task and the last step's size.
 
@@ -75,7 +75,7 @@ def check_nested_memory(world) -> None:
         require(close(rounded.errors, errors) and close(rounded.step_sizes[2], step) and close(rounded.effective_noise, VARIANCES), "floats")
 
 
-@lru_cache(maxsize=None)
+@cache
 def joint() -> tuple[tuple[TaskSequence, list[F], F], ...]:
     found = []
     for samples, memories, owners in (((2, 2), ({}, {0: 1}), [0, 1, 1]), ((2, 1, 1), ({}, {0: 1}, {0: 1, 1: 1}), [0, 1, 2])):
