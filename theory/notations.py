@@ -11,7 +11,6 @@ from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from theory.formula import Formula
 
-
 # First letters of squared lengths, errors and noise; coefficients are written before them.
 _MAGNITUDES = {"u", "q", "c", "e", "E", "g", "w", "D", "x", "h", "xy", "sigma", "mu", "J", "eta", "xi", "kappa", "C", "U", "S", "spill"}
 # What stands left of the sign of equality: by target, then by the end of a name; T is the number of tasks.
@@ -46,7 +45,8 @@ class Latex(LatexPrinter):
         """Return the summands as (negative, LaTeX), a positive one first and sums with a sign last."""
         if not isinstance(expression, sympy.Add):
             return [(False, self._print(expression))]
-        summands = [(term.could_extract_minus_sign(), term) for term in expression.as_ordered_terms()]
+        terms: list[Any] = expression.as_ordered_terms()
+        summands = [(term.could_extract_minus_sign(), term) for term in terms]
         summands.sort(key=lambda entry: entry[1].has(sympy.Sum))
         if all((-term if negative else term).is_Atom for negative, term in summands):
             summands.sort(key=lambda entry: entry[0])
@@ -67,7 +67,7 @@ class Latex(LatexPrinter):
     def _print_Mul(self, product: sympy.Mul) -> str:
         if product.could_extract_minus_sign():
             return f"-{self._within(-product, 'Mul')}"
-        pieces = [factor for factor in product.args if isinstance(factor, sympy.Piecewise)]
+        pieces: list[Any] = [factor for factor in product.args if isinstance(factor, sympy.Piecewise)]
         if len(pieces) == 1:
             rest = sympy.Mul(*(factor for factor in product.args if factor is not pieces[0]))
             return self._print(sympy.Piecewise(*((value * rest, condition) for value, condition in pieces[0].args)))
@@ -96,7 +96,7 @@ class Latex(LatexPrinter):
         signs = [rf"\sum_{{{self._print(i)}={self._print(low)}}}^{{{self._print(high)}}}" for i, low, high in reversed(total.limits)]
         return f"{{{' '.join(signs)} {self._within(total.function, 'Mul')}}}"
 
-    def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
+    def _print_Piecewise(self, pieces: Any) -> str:
         rows = r" \\ ".join(f"{self._print(value)} & {self._case(condition)}" for value, condition in pieces.args)
         return rf"\begin{{cases}} {rows} \end{{cases}}"
 

@@ -167,7 +167,7 @@ class Sampler:
         """
         seed = (crc32(self.figure.encode()), 1, self._next_stored)
         self._next_stored += 1
-        own = code_fingerprint([Path(source), Path(simulate_package.__file__).parent / "hybrid.py"])
+        own = code_fingerprint([Path(source), Path(simulate_package.__file__).parent / "hybrid_rule.py"])
         key = run_key({"figure": self.figure, "run": description, "trials": self.trials, "seed": seed, "code": own}, self._code)
         return self.store.get_or_compute(key, lambda: compute(seed, self.trials))
 

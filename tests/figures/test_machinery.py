@@ -10,8 +10,7 @@ import pytest
 import figures
 from figures import registry
 from figures.__main__ import main
-from figures.kit import Figure, sampling
-from figures.kit import output as output_module
+from figures.kit import Figure, output as output_module, sampling
 from figures.kit.draw import points
 from figures.kit.output import Output
 from figures.kit.sampling import Point, Sampler
