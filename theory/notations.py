@@ -67,7 +67,7 @@ class Latex(LatexPrinter):
     def _print_Mul(self, product: sympy.Mul) -> str:
         if product.could_extract_minus_sign():
             return f"-{self._within(-product, 'Mul')}"
-        pieces: list[Any] = [factor for factor in product.args if isinstance(factor, sympy.Piecewise)]
+        pieces: Any = [factor for factor in product.args if isinstance(factor, sympy.Piecewise)]
         if len(pieces) == 1:
             rest = sympy.Mul(*(factor for factor in product.args if factor is not pieces[0]))
             return self._print(sympy.Piecewise(*((value * rest, condition) for value, condition in pieces[0].args)))

@@ -25,7 +25,8 @@ def show_plainly() -> None:
         line = " ".join(str(message).split())
         if line not in seen:
             seen.add(line)
-            print(f"warning: {line}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"warning: {line}\n")  # at once: workers share it
+            sys.stderr.flush()
 
     warnings.simplefilter("always", RuntimeWarning)  # what was said is known here, not by line of code
     warnings.showwarning = show
