@@ -1,0 +1,49 @@
+"""What tests of every floor share: programs and commands run as users run them, errors raised and errors expected."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from theory.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+Refused = tuple[Callable[[], object], str]
+
+
+def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+    """Run Python in another process, which finds our packages from any folder."""
+    command = [sys.executable, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def outcome(main: Callable, capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    """Run a command in this process; return exit status, output and errors."""
+    return main([str(argument) for argument in arguments]), *capsys.readouterr()
+
+
+def raising(error: BaseException | type[BaseException]) -> Callable:
+    """Return a function that raises whatever it is called with."""
+
+    def run(*_: object, **__: object) -> None:
+        raise error
+
+    return run
+
+
+def refusals(table: dict[str, Refused] | list[Refused], error: type[Exception] = InputError) -> Callable:
+    """Return a test for a table of calls and of words that their errors match: value, reason, remedy."""
+    named = table.items() if isinstance(table, dict) else ((words, (call, words)) for call, words in table)
+
+    @pytest.mark.parametrize(("call", "words"), [pytest.param(*case, id=name) for name, case in named])
+    def test(call: Callable[[], object], words: str) -> None:
+        with pytest.raises(error, match=words):
+            call()
+
+    return test
