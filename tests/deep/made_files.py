@@ -24,11 +24,7 @@ COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 
 
 def small(
-    name: str,
-    counts: dict[str, int] = COUNTS,
-    md5: Mapping[str, bytes] = {},
-    packed: Mapping[str, bytes] = {},
-    **layout,
+    name: str, counts: dict[str, int] = COUNTS, md5: Mapping[str, bytes] = {}, packed: Mapping[str, bytes] = {}, **layout
 ) -> Source:
     """Return the source with few images, and with the checksums of these contents and packed files only."""
 
@@ -41,9 +37,8 @@ def small(
     layouts = []
     for old in SOURCES[name].layouts:
         files = {part: tuple(map(with_sums, files)) for part, files in old.files.items()}
-        layouts.append(
-            dataclasses.replace(old, files=files, archive=old.archive and with_sums(old.archive), **layout)
-        )
+        archive = old.archive and with_sums(old.archive)
+        layouts.append(dataclasses.replace(old, files=files, archive=archive, **layout))
     return dataclasses.replace(SOURCES[name], counts=counts, layouts=tuple(layouts))
 
 
@@ -111,19 +106,10 @@ def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
     dtype = b"cnumpy\ndtype\n(" + text(b"u1") + whole(0) + whole(1) + b"tR("
     dtype += whole(3) + text(b"|") + b"NNN" + whole(-1) * 2 + whole(0) + b"tb"
     shape = b"(" + whole(data.shape[0]) + whole(data.shape[1]) + b"t"
-    array = (
-        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
-    )
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
     array += whole(1) + shape + dtype + b"\x89" + text(data.tobytes()) + b"tb"
-    return (
-        b"\x80\x02}("
-        + text(b"data")
-        + array
-        + text(key.encode())
-        + b"]("
-        + b"".join(map(whole, labels))
-        + b"eu."
-    )
+    listed = b"](" + b"".join(map(whole, labels)) + b"e"
+    return b"\x80\x02}(" + text(b"data") + array + text(key.encode()) + listed + b"u."
 
 
 MAKE = {"idx": idx_bytes, "binary": binary_bytes, "pickled": pickled_bytes}
@@ -152,9 +138,7 @@ def write(folder: Path, files: dict[str, bytes], suffix: str = "") -> None:
         (folder / f"{name}{suffix}").write_bytes(COMPRESS[suffix](data))
 
 
-def write_archive(
-    path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz", empty: str = ""
-) -> None:
+def write_archive(path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz", empty: str = "") -> None:
     """Write a tar archive that holds ``folder`` with ``files``, and a folder called ``empty`` in it."""
     with tarfile.open(path, mode) as archive:
         for name, data in files.items():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from made_files import COUNTS, idx_bytes, made, read, small, write, write_archive
+from scaffold import raising
 
 from deep.data.contents import CHECKED
 from deep.data.sources import Source
@@ -52,6 +53,9 @@ def files_under(root: Path) -> list[Path]:
 
 def test_what_is_absent_is_downloaded_once(server):
     source, files = published(server)
+    with pytest.raises(InputError, match="MNIST is absent"):
+        read(source, server.root)
+    assert not server.requested
     present = next(iter(files))
     write(server.root / "MNIST" / "raw", {present: files[present]})
     dataset = read(source, server.root, download=True)
@@ -59,16 +63,8 @@ def test_what_is_absent_is_downloaded_once(server):
     assert sorted(server.requested) == sorted(f"/{name}.gz" for name in files if name != present)
     assert sorted(record.checked == CHECKED for record in dataset.files) == [False, True, True, True]
     server.requested.clear()
-    assert (
-        read(source, server.root, download=True).fingerprint == dataset.fingerprint and not server.requested
-    )
-
-
-def test_nothing_is_downloaded_unless_allowed(server):
-    source, _ = published(server)
-    with pytest.raises(InputError, match="MNIST is absent"):
-        read(source, server.root)
-    assert not server.requested
+    again = read(source, server.root, download=True)
+    assert again.fingerprint == dataset.fingerprint and not server.requested
 
 
 def test_archives_are_downloaded_and_read(server):
@@ -86,9 +82,7 @@ def test_archives_are_downloaded_and_read(server):
 def test_a_wrong_checksum_leaves_no_file(server):
     source, _ = published(server)
     (server.folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"another content"))
-    with pytest.raises(
-        InputError, match="could not download train-images-idx3-ubyte.gz.*hash.*; put train-images"
-    ):
+    with pytest.raises(InputError, match="could not download train-images-idx3-ubyte.gz.*hash.*; put train-images"):
         read(source, server.root, download=True)
     assert not files_under(server.root)
 
@@ -118,11 +112,7 @@ def test_a_folder_that_cannot_be_written(server, monkeypatch):
     with pytest.raises(InputError, match=f"could not download .* into .*MNIST/raw .*{remedy}"):
         read(source, server.root, download=True)
     (server.root / "MNIST").unlink()
-
-    def refuse(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("os.makedirs", refuse)
+    monkeypatch.setattr("os.makedirs", raising(PermissionError(13, "Permission denied")))
     with pytest.raises(InputError, match=f"could not download .*Permission denied.*{remedy}"):
         read(source, server.root, download=True)
 

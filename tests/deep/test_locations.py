@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_data import made_dataset
 from made_files import content, idx_bytes, read, small, write
+from scaffold import refusals
 
 from deep.data import Dataset, Part, load, names, resolve_root, survey, with_own_parts
 from deep.data.locations import DataRoot
@@ -27,16 +28,9 @@ def test_the_named_root_precedes_the_environment(tmp_path, monkeypatch):
 
 
 def test_a_root_that_is_no_folder(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="missing' .--data-root.*; create it or name another"):
-        resolve_root(tmp_path / "missing")
     monkeypatch.setenv("DRIFTLAW_DATA", str(tmp_path / "typo"))
     with pytest.raises(InputError, match="typo' .DRIFTLAW_DATA. is no folder"):
         resolve_root()
-
-
-def test_an_unknown_data_set_suggests_the_nearest():
-    with pytest.raises(InputError, match="'CIFAR100'.*'cifar-100'.*digits, mnist"):
-        load("CIFAR100")
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "digits"])
@@ -55,12 +49,7 @@ def test_an_absent_data_set_says_what_to_put_where(tmp_path, name):
 @pytest.mark.parametrize(
     ("part", "other", "kept", "named"),
     [
-        (
-            "train",
-            "test",
-            1,
-            "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train",
-        ),
+        ("train", "test", 1, "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train"),
         ("test", "train", 0, "the test part of MNIST .*put t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"),
     ],
 )
@@ -95,8 +84,6 @@ def test_only_the_test_part(tmp_path):
 def test_own_parts_leave_images_on_both_sides():
     train, test = made_dataset(train=3).train.divide()
     assert np.bincount(train.labels).tolist() == [2] * 10 and np.bincount(test.labels).tolist() == [1] * 10
-    with pytest.raises(InputError, match="class 0 has 2 images.*; give at least"):
-        made_dataset(train=2).train.divide()
 
 
 def test_survey_lists_every_data_set(tmp_path):
@@ -133,23 +120,24 @@ def part(count: int = 2, kind: type = np.uint8, size: int = 4, label: int = 0) -
     return Part(np.zeros((count, size, size), kind), np.full(count, label))
 
 
-@pytest.mark.parametrize(
-    ("make", "named"),
-    [
-        (lambda: part(kind=np.float32), "float32 .*uint8"),
-        (lambda: Part(np.zeros((2, 4), np.uint8), np.zeros(2, int)), r"\(2, 4\).*\(N, H, W\)"),
-        (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(2)), "float64 .*int64"),
-        (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int)), "2 images .*3 labels"),
-        (lambda: Dataset("own", ("a", "b"), part(0), part()), "training part of own is empty"),
-        (
-            lambda: Dataset("own", ("a", "b"), part(size=5), part()),
-            "own has training images of another shape",
-        ),
-        (lambda: Dataset("own", ("a", "b"), part(), part(label=2)), "label 2 in its test part .*0 to 1"),
-        (lambda: Dataset("own", ("a", "b"), part(label=-1), part()), "label -1 in its training part"),
-    ],
-)
-def test_own_data_sets_are_checked(make, named):
-    assert len(Dataset("own", ("a", "b"), part(label=1), part()).training_part()) == 2
-    with pytest.raises(InputError, match=named):
-        make()
+def own(train: Part, test: Part) -> Dataset:
+    return Dataset("own", ("a", "b"), train, test)
+
+
+def test_own_data_sets_are_taken():
+    assert len(own(part(label=1), part()).training_part()) == 2
+
+
+test_own_data_sets_are_checked = refusals([
+    (lambda: part(kind=np.float32), "float32 .*uint8"),
+    (lambda: Part(np.zeros((2, 4), np.uint8), np.zeros(2, int)), r"\(2, 4\).*\(N, H, W\)"),
+    (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(2)), "float64 .*int64"),
+    (lambda: Part(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int)), "2 images .*3 labels"),
+    (lambda: own(part(0), part()), "training part of own is empty"),
+    (lambda: own(part(size=5), part()), "own has training images of another shape"),
+    (lambda: own(part(), part(label=2)), "label 2 in its test part .*0 to 1"),
+    (lambda: own(part(label=-1), part()), "label -1 in its training part"),
+    (lambda: load("CIFAR100"), "'CIFAR100'.*'cifar-100'.*digits, mnist"),
+    (lambda: made_dataset(train=2).train.divide(), "class 0 has 2 images.*; give at least"),
+    (lambda: resolve_root("/missing"), "missing' .--data-root.*; create it or name another"),
+])

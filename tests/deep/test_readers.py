@@ -7,18 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_files import (
-    COMPRESS,
-    LAYOUTS,
-    content,
-    folder_of,
-    made,
-    pickled_bytes,
-    read,
-    small,
-    write,
-    write_archive,
-)
+from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write, write_archive
 
 from deep.data.contents import CHECKED, UNCHECKED
 from theory.errors import InputError
@@ -47,9 +36,7 @@ def test_files(tmp_path, name, kind, suffix):
     check(source, tmp_path, CHECKED if kind == "pickled" else UNCHECKED)
 
 
-@pytest.mark.parametrize(
-    ("ending", "mode"), {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar": "w"}.items()
-)
+@pytest.mark.parametrize(("ending", "mode"), [(".tar.gz", "w:gz"), (".tgz", "w:gz"), (".tar.xz", "w:xz"), (".tar", "w")])
 @pytest.mark.parametrize(("name", "kind"), CIFAR)
 def test_archives(tmp_path, name, kind, ending, mode):
     source, files = made(name, kind)
@@ -67,20 +54,14 @@ def test_every_folder_and_the_names_of_mirrors(tmp_path, folder, suffix):
 
 
 def test_pickles_of_python_3_are_read_and_made_ones_of_python_2_are_ordinary(tmp_path):
-    files = {
-        name: data
-        for part in ("train", "test")
-        for name, data in pickled_bytes(small("cifar-10"), part, False).items()
-    }
+    files = pickled_bytes(small("cifar-10"), "train", False) | pickled_bytes(small("cifar-10"), "test", False)
     source = small("cifar-10", md5=files)
     write(tmp_path / folder_of(source, "pickled"), files)
     check(source, tmp_path, CHECKED)
     batch = pickle.loads(*pickled_bytes(source, "test").values(), encoding="bytes")
     images, labels = content(source, "test")
-    assert (
-        np.array_equal(batch[b"data"], images.transpose(0, 3, 1, 2).reshape(20, -1))
-        and batch[b"labels"] == labels.tolist()
-    )
+    assert np.array_equal(batch[b"data"], images.transpose(0, 3, 1, 2).reshape(20, -1))
+    assert batch[b"labels"] == labels.tolist()
 
 
 class _RunsCode:
@@ -96,10 +77,8 @@ class _RunsCode:
 def test_pickles_cannot_run_code(tmp_path, archived, sums):
     """Nothing is unpickled that has not the published checksum."""
     source, files = made("cifar-10", "pickled")
-    path, attacked = (
-        tmp_path / "was run",
-        files | {"data_batch_3": pickle.dumps({"data": _RunsCode(tmp_path / "was run")})},
-    )
+    path = tmp_path / "was run"
+    attacked = files | {"data_batch_3": pickle.dumps({"data": _RunsCode(path)})}
     folder = folder_of(source, "pickled")
     if archived:
         write_archive(tmp_path / "cifar-10-python.tar", folder, attacked, "w")
