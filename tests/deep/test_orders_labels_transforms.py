@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 from made_data import made_dataset
 
-from deep.streams import SCENARIOS, CorrelatedSplit, Domains, Permuted, Split, ordering, stream, transforms
+from deep.streams import CorrelatedSplit, Domains, Permuted, Split, ordering, stream, transforms
 from deep.streams.transforms import SLOW, Noise, Permutation, Rotation
 from deep.training.config import RunConfig
 from deep.training.run import train_run
@@ -68,12 +68,6 @@ def test_classes_in_common_share_their_unit():
 @pytest.mark.parametrize("built", [Permuted(tasks=3).build(MADE), Domains().build([MADE, made_dataset(name="b"), made_dataset(name="c")])])
 def test_domains_have_their_own_classes(built):
     assert built.view("class").sizes == (30,) and built.view("domain").sizes == (10,)
-
-
-def test_unknown_scenario():
-    with pytest.raises(InputError, match=r"unknown scenario 'clas' \(did you mean 'class'\?\); choose one of task, domain, class"):
-        Split().build(MADE).view("clas")
-    assert SCENARIOS == ("task", "domain", "class")
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 6, 6), dtype=np.uint8)
