@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from made_training import made_examples, made_network, made_task
+from scaffold import refusals
 from torch.nn import functional
 
 from deep.strategies.base import StepPlan, last_stages
-from deep.strategies.frozen import Frozen
 from deep.streams.seeds import Role
 from deep.training.options import LoopOptions
-from theory.errors import InputError
 
 
 def test_the_probe_is_the_gradient_of_the_mean_loss_and_leaves_no_trace():
@@ -44,28 +42,14 @@ def test_drawn_examples_are_the_same_at_every_call():
     assert not torch.equal(task.draw(7).inputs, task.draw(7, Role.PROBE).inputs)
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 2.5}, "batch size is 2.5"),
-        ({"optimiser": "adm"}, "did you mean 'adam'"),
-        ({"learning_rate": float("nan")}, "learning rate"),
-        ({"momentum": 1.5}, "momentum"),
-        ({"precision": "float16"}, "unknown precision"),
-    ],
-)
-def test_options_out_of_range(options, reason):
-    with pytest.raises(InputError, match=reason):
-        LoopOptions(**options)
-
-
-def test_plans_that_do_not_fit():
-    with pytest.raises(InputError, match="trains no stage"):
-        StepPlan((False, False))
-    with pytest.raises(InputError, match="unknown start"):
-        StepPlan((True,), "afresh")
-    with pytest.raises(InputError, match="step weights"):
-        StepPlan((True, True), weights=(1.0, -1.0))
-    with pytest.raises(InputError, match="depth 4 is beyond the network, which has 3 stages"):
-        Frozen(4).check(("a", "b", "head"))
+test_options_out_of_range_and_plans_that_do_not_fit = refusals([
+    (lambda: LoopOptions(epochs=0), "epochs is 0"),
+    (lambda: LoopOptions(batch_size=2.5), "batch size is 2.5"),
+    (lambda: LoopOptions(optimiser="adm"), "did you mean 'adam'"),
+    (lambda: LoopOptions(learning_rate=float("nan")), "learning rate"),
+    (lambda: LoopOptions(momentum=1.5), "momentum"),
+    (lambda: LoopOptions(precision="float16"), "unknown precision"),
+    (lambda: StepPlan((False, False)), "trains no stage"),
+    (lambda: StepPlan((True,), "afresh"), "unknown start"),
+    (lambda: StepPlan((True, True), weights=(1.0, -1.0)), "step weights"),
+])
