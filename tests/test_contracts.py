@@ -6,19 +6,19 @@ import ast
 import importlib
 import inspect
 import pkgutil
-import subprocess
-import sys
+import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from scaffold import ROOT, python
 
-ROOT = Path(__file__).parent.parent
 FORMULAS = ("sympy", "theory.law", "theory.recursion", "theory.algebra", "theory.projections", "theory.moments", "theory.formula", "theory.formulas", "theory.ledger")
 
 
-def _lint(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+def _lint(folder: Path) -> CompletedProcess:
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    return python("-c", program, "--no-cache", cwd=folder, PYTHONPATH="")
 
 
 def test_static_contracts_hold():
@@ -28,8 +28,6 @@ def test_static_contracts_hold():
 
 def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
     """The contract can fail: a copy of the project with one forbidden line breaks it."""
-    import shutil
-
     for folder in ("theory", "simulate", "deep", "figures"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("out", "__pycache__", "gallery"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -39,29 +37,33 @@ def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
     assert result.returncode != 0 and "1 broken" in result.stdout
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "from simulate import simulate, Simulation, Estimate",
-        "import simulate.sample.run, simulate.evidence, simulate.runs",
-        "import deep, deep.data, deep.streams",
-        "from theory import Task, TaskSequence, Isotropic, frozen, initialized",
-    ],
-)
-def test_sampling_loads_neither_sympy_nor_the_law(statement):
-    program = f"import sys; {statement}; print([m for m in {FORMULAS!r} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+LIGHT = {
+    "names": "from simulate import simulate, Simulation, Estimate; import simulate.sample.run, simulate.runs",
+    "a simulation": "simulate(one_block(6, (3, 2), 0.1, gram=[[1, 0], [0, 1]]), 70, progress=True).forgetting()",
+    "other conditions": "simulate(SEQ, 70, features=StudentT(5), solver=Ridge(1.0)).forgetting(); hybrid(SEQ, 0.0, 70, 1).forgetting()",
+    "experiments": "hash(SEQ); SEQ.at(())",
+    "streams": "import deep, deep.data; from deep.streams import stream; stream('rotated-digits', tasks=2)",
+}
+BESIDE = {"experiments": ("simulate",), "streams": ("simulate",)}
+NAMES = """import sys, theory
+from theory import InputError, Isotropic, Task, TaskSequence, expanding, frozen, initialized, one_block
+SEQ = initialized({'shared': 4, 'b': 3}, (2, 2), 0.1, {'shared': [[1, 2, 3, 4]] * 2, 'b': [[1, 1, 1]] * 2})
+"""
 
 
-def test_a_whole_simulation_loads_neither():
-    program = (
-        "import sys; from simulate import simulate; from theory import one_block;"
-        "simulate(one_block(6, (3, 2), 0.1, gram=[[1, 0], [0, 1]]), 4);"
-        f"print([m for m in {FORMULAS!r} if m in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+def loaded(name: str, statement: str) -> str:
+    """Modules of formulas and other heavy ones that a statement loads."""
+    heavy = (*FORMULAS, "scipy", "torch", "matplotlib", "theory.optima", "simulate.check", *BESIDE.get(name, ()))
+    samples = "" if name in BESIDE else "from simulate import Ridge, StudentT, hybrid, simulate\n"
+    result = python("-c", f"{NAMES}{samples}{statement}\nprint([m for m in {heavy!r} if m in sys.modules])")
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_neither_samples_nor_experiments_load_a_formula(name):
+    assert loaded(name, LIGHT[name]) == "[]"
+    assert loaded(name, "import sympy") == "['sympy']"  # the check sees what it looks for
 
 
 def test_no_module_needs_what_only_posix_has():
@@ -83,7 +85,7 @@ for package in packages:
             importlib.import_module(found.name)
 print(sum(name.partition(".")[0] in packages for name in sys.modules))
 """
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    result = python("-c", program)
     assert result.returncode == 0 and int(result.stdout) > 100, result.stdout + result.stderr
 
 

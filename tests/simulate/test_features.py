@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sampler_reference import CASES, SAMPLES, naive_trial, normal_features, same_bits
+from scaffold import refusals
 from test_reproducibility import traced_peak
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
@@ -19,7 +16,6 @@ from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
 from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.conditions import FeatureLaw
 
-ROOT = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(11)
 
 
@@ -249,21 +245,4 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusals_name_the_value_and_the_remedy(name):
-    act, message = REFUSED[name]
-    with pytest.raises(InputError, match=message):
-        act()
-
-
-def test_other_conditions_load_neither_sympy_nor_a_formula():
-    code = (
-        "import sys, simulate; from theory.problem import Task, TaskSequence\n"
-        "seq = TaskSequence({'shared': 4, 'b': 3}, [Task(2, 1, {'shared': [1, 2, 3, 4], 'b': [1, 1, 1]}, ('shared', 'b'))] * 2)\n"
-        "simulate.simulate(seq, 70, features=simulate.StudentT(5), solver=simulate.Ridge(1.0)).forgetting()\n"
-        "simulate.hybrid(seq, 0.0, 70, 1).forgetting()\n"
-        "heavy = ('theory.law', 'theory.optima', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.judge')\n"
-        "print([m for m in sys.modules if m.split('.')[0] in ('sympy', 'scipy') or m in heavy])"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "[]", "")
+test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy
+from scaffold import raising, refusals
 
 from simulate import simulate
-from simulate.sample import run
 from simulate.sample.learner import Learner
-from theory import InputError, Isotropic, Task, TaskSequence
+from theory import Isotropic, Task, TaskSequence, one_block
 
-ROOT = Path(__file__).resolve().parents[2]
 X = sympy.Symbol("x", positive=True)
 N = sympy.Symbol("n", integer=True, positive=True)
 ONES = {"a": np.ones(3)}
@@ -24,6 +21,11 @@ ONES = {"a": np.ones(3)}
 
 def single(samples=2, noise=0.1, truth=None, d=3, gram=None, **task):
     return TaskSequence({"a": d}, [Task(samples, noise, truth or ONES, ("a",), **task)], gram)
+
+
+def apart(weight):
+    task = Task(4, 1, {"a": np.ones(3), "b": np.ones(3)}, ("a", "b"), weights={"a": weight})
+    return TaskSequence({"a": 3, "b": 3}, [task])
 
 
 REFUSED = {
@@ -34,65 +36,39 @@ REFUSED = {
     "symbolic scale": (single(scale=X), {}, "scale of block 'a' in task 0 is the symbol x"),
     "symbolic weight": (single(weights={"a": X}), {}, "weight of block 'a' in task 0 is the symbol x"),
     "symbolic gram": (single(truth={"a": "w"}, gram={"a": [[X]]}), {}, r"entry of gram\['a'\] is the symbol x"),
-    "symbolic dimension": (
-        TaskSequence({"a": N}, [Task(1, 1, {"a": "w"}, ("a",))], {"a": [[1]]}),
-        {},
-        "dimension of block 'a' is the symbol n",
-    ),
+    "symbolic dimension": (single(d=N, truth={"a": "w"}, gram={"a": [[1]]}), {}, "dimension of block 'a' is the symbol n"),
     "symbolic memory": (
-        TaskSequence({"a": 3}, [Task(2, 1, ONES, ("a",)), Task(2, 1, ONES, ("a",), memory={0: N})]),
-        {},
-        "memory of task 0 in task 1 is the symbol n",
+        TaskSequence({"a": 3}, [*single().tasks, Task(2, 1, ONES, ("a",), memory={0: N})]), {}, "memory of task 0 in task 1 is the symbol n"
     ),
     "grid": (single(noise=np.array([0.1, 0.2])), {}, r"grid of shape \(2,\).*seq\.at\(index\)"),
     "gram grid": (single(truth={"a": "w"}, gram={"a": np.ones((4, 1, 1))}), {}, r"grid of shape \(4,\).*seq\.at\(index\)"),
     "not a sequence": ([1, 2], {}, "the experiment is a list"),
-    "not positive": (
-        TaskSequence({"a": 3}, [Task(2, 1, {"a": name}, ("a",)) for name in "uv"], {"a": [[1, 2], [2, 1]]}),
-        {},
-        r"gram\['a'\] has the eigenvalue -1 .*positive semidefinite",
-    ),
-    "rank": (
-        TaskSequence({"a": 2}, [Task(2, 1, {"a": name}, ("a",)) for name in "uvw"], {"a": np.eye(3)}),
-        {},
-        r"gram\['a'\] has rank 3, but vectors of dimension 2.*at least 3",
-    ),
-    "weights apart": (
-        TaskSequence({"a": 3, "b": 3}, [Task(2, 1, {"a": np.ones(3), "b": np.ones(3)}, ("a", "b"), weights={"a": 1e13})]),
-        {},
-        "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out",
-    ),
+    "not positive": (one_block(3, (2, 2), 1, gram=[[1, 2], [2, 1]]), {}, r"has the eigenvalue -1 .*positive semidefinite"),
+    "rank": (one_block(2, (2, 2, 2), 1, gram=np.eye(3)), {}, "has rank 3, but vectors of dimension 2.*at least 3"),
+    "weights apart": (apart(1e13), {}, "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out"),
     "no trials": (single(), {"trials": 0}, "trials is 0; give a whole number"),
-    "half a trial": (single(), {"trials": 2.5}, "trials is 2.5"),
     "true trials": (single(), {"trials": True}, "trials is True"),
     "solver": (single(), {"solver": "gramm"}, "no solver 'gramm'; did you mean 'gram'"),
     "solver type": (single(), {"solver": 3}, "no solver 3.*choose one of auto, gram, qr"),
     "workers": (single(), {"workers": 0}, "workers is 0"),
     "memory limit": (single(), {"memory_limit": -1}, "memory_limit is -1"),
-    "memory limit nan": (single(), {"memory_limit": float("nan")}, "memory_limit is nan"),
     "too little memory": (single(), {"memory_limit": 100}, "one trial takes about [0-9,]+ bytes.*memory_limit=100; raise .*at least"),
     "seed": (single(), {"seed": -1}, "seed is -1"),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusals_name_the_value_and_the_remedy(name):
-    seq, options, message = REFUSED[name]
-    with pytest.raises(InputError, match=message):
-        simulate(seq, **{"trials": 3, **options})
+test_refusals_name_the_value_and_the_remedy = refusals({
+    name: (lambda seq=seq, options=options: simulate(seq, **{"trials": 3, **options}), words)
+    for name, (seq, options, words) in REFUSED.items()
+})
 
 
 def test_a_step_below_the_refused_ratio_of_weights_is_taken():
-    task = Task(4, 1, {"a": np.ones(3), "b": np.ones(3)}, ("a", "b"), weights={"a": 1e12})
-    assert np.isfinite(simulate(TaskSequence({"a": 3, "b": 3}, [task]), 20).errors_sample).all()
+    assert np.isfinite(simulate(apart(1e12), 20).errors_sample).all()
 
 
 def test_a_failing_block_of_trials_stops_all_workers(monkeypatch):
-    class Failing(Learner):
-        def run(self, *results):
-            raise RuntimeError("no step")
-
-    monkeypatch.setattr(run, "Learner", Failing)
+    monkeypatch.setattr(Learner, "run", raising(RuntimeError("no step")))
     for workers in (1, 2):
         with pytest.raises(RuntimeError, match="no step"):
             simulate(single(), 500, workers=workers)
@@ -112,15 +88,3 @@ def test_progress_shows_on_a_terminal_only(monkeypatch):
         simulate(single(), 100, progress=True)
         assert ("100/100" in stream.getvalue()) == shown
         assert stream.getvalue() or not shown
-
-
-def test_sampling_loads_neither_sympy_nor_a_formula():
-    code = (
-        "import sys, simulate; from theory.problem import Task, TaskSequence\n"
-        "seq = TaskSequence({'a': 4}, [Task(2, 1, {'a': [1, 2, 3, 4]}, ('a',))] * 2)\n"
-        "simulate.simulate(seq, 70, progress=True).forgetting()\n"
-        "heavy = ('theory.law', 'theory.algebra', 'theory.moments', 'theory.formula', 'theory.formulas', 'simulate.judge')\n"
-        "print([m for m in sys.modules if m.split('.')[0] in ('sympy', 'scipy') or m in heavy])"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "[]", "")

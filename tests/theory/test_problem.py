@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
@@ -17,7 +15,6 @@ from theory import Isotropic, Task, TaskSequence, expected_errors
 from theory.values import FrozenArray, FrozenMapping
 
 HALF = Fraction(1, 2)
-NAMED = {"a": "w"}
 ONES = np.ones((2, 2))
 
 
@@ -193,22 +190,6 @@ def test_grid_points_of_trained_dimensions():
 
 
 # ---------------------------------------------------------------- lazy imports
-
-
-def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.strip()
-
-
-def test_experiments_load_neither_sympy_nor_the_law():
-    code = (
-        "import sys, theory; from theory import Task, TaskSequence, Isotropic, InputError, frozen, initialized, expanding, one_block\n"
-        "seq = frozen({'shared': 2, 'specific': 3}, (2, 1), .1, {'shared': [[1, 2]] * 2, 'specific': [[1, 2, 3]] * 2}); hash(seq); seq.at(())\n"
-        "heavy = {'sympy', 'scipy', 'matplotlib', 'theory.law', 'theory.algebra', 'theory.projections', 'theory.formula', 'simulate'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    assert python(code) == "[]"
-    assert python(code.replace("print(", "import sympy; print(")) == "['sympy']"  # the check sees what it looks for
 
 
 def test_the_package_lists_and_finds_its_names():
