@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scaffold import python, refusals
 from scipy import stats
 
 from simulate.evidence import (
-    ConfidenceInterval,
-    Estimate,
-    bootstrap_interval,
-    holm,
-    merge_draws,
-    paired_difference,
-    skewness,
-    two_sided_p,
-    upper_quantile,
-    variance_upper_bound,
-)
+    ConfidenceInterval, Estimate, bootstrap_interval, holm, merge_draws, paired_difference, skewness, two_sided_p,
+    upper_quantile, variance_upper_bound,
+)  # fmt: skip
 from theory.errors import InputError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_from_samples_by_hand():
@@ -43,25 +31,24 @@ def test_from_samples_keeps_trailing_axes():
     np.testing.assert_allclose(estimate.stderr, stats.sem(values, axis=0))
 
 
-@pytest.mark.parametrize("values", [[1.0], [], 3.0])
-def test_too_few_draws_have_no_error(values):
-    with pytest.raises(InputError, match="at least 2"):
-        Estimate.from_samples(values)
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_draws_that_are_not_finite_are_refused(bad):
-    with pytest.raises(InputError, match="1 of 3 drawn values"):
-        Estimate.from_samples([1.0, bad, 2.0])
-
-
-def test_an_estimate_checks_its_parts():
-    with pytest.raises(InputError, match="1 draw"):
-        Estimate(1.0, 0.1, 1)
-    with pytest.raises(InputError, match="must be equal"):
-        Estimate(np.zeros(3), np.zeros(2), 5)
-    with pytest.raises(InputError, match="first <= last"):
-        Estimate(1.0, 0.1, 5, frozenset({(0, 4, 3)}))
+KNOWN = Estimate(1.0, 0.1, 5, frozenset({(0, 0, 4)}))
+test_what_is_no_estimate_and_no_statistic = refusals([
+    *((lambda few=few: Estimate.from_samples(few), "at least 2") for few in ([1.0], [], 3.0)),
+    *((lambda bad=bad: Estimate.from_samples([1.0, bad, 2.0]), "1 of 3 drawn values") for bad in (math.nan, math.inf)),
+    (lambda: Estimate(1.0, 0.1, 1), "1 draw"),
+    (lambda: Estimate(np.zeros(3), np.zeros(2), 5), "must be equal"),
+    (lambda: Estimate(1.0, 0.1, 5, frozenset({(0, 4, 3)})), "first <= last"),
+    (lambda: KNOWN.merge(Estimate(1.0, 0.1, 5)), "unknown"),
+    (lambda: KNOWN.merge(Estimate(np.zeros(2), np.zeros(2), 5, frozenset({(1, 0, 4)}))), "shapes"),
+    (lambda: KNOWN.interval(95), "level"),
+    (lambda: upper_quantile(0), "between 0 and 1"),
+    *((lambda bad=bad: holm(bad), "p-values") for bad in ([[0.1]], [1.2], [math.nan])),
+    (lambda: paired_difference([1.0, 2.0, 3.0], [1.0, 2.0]), "same draws"),
+    *((lambda act=act: act(np.zeros((4, 2))), "shape") for act in (variance_upper_bound, skewness)),
+    (lambda: bootstrap_interval([1.0, 2.0, 3.0], lambda x: math.nan if np.ptp(x) == 0 else 1.0), "not finite on"),
+    (lambda: bootstrap_interval([1.0, 2.0], np.mean, resamples=10), "resamples"),
+    (lambda: bootstrap_interval([1.0, 2.0], np.mean, level=1.5), "level"),
+])
 
 
 def test_merge_is_the_pooled_estimate():
@@ -90,21 +77,11 @@ def test_merge_takes_neighbours_and_other_seeds():
     assert merge_draws(frozenset(left), frozenset(right)) == left | right
 
 
-def test_merge_refuses_unknown_draws_and_other_shapes():
-    known, unknown = Estimate(1.0, 0.1, 5, frozenset({(0, 0, 4)})), Estimate(1.0, 0.1, 5)
-    with pytest.raises(InputError, match="unknown"):
-        known.merge(unknown)
-    with pytest.raises(InputError, match="shapes"):
-        known.merge(Estimate(np.zeros(2), np.zeros(2), 5, frozenset({(1, 0, 4)})))
-
-
 def test_interval():
     low, high = Estimate(np.array([1.0, 5.0]), np.array([0.1, 2.0]), 10).interval(0.95)
     np.testing.assert_allclose(low, [1 - 0.1959964, 5 - 3.919928], rtol=1e-6)
     np.testing.assert_allclose(high, [1 + 0.1959964, 5 + 3.919928], rtol=1e-6)
     assert isinstance(Estimate(1.0, 0.1, 10).interval(), ConfidenceInterval)
-    with pytest.raises(InputError, match="level"):
-        Estimate(1.0, 0.1, 10).interval(95)
 
 
 def test_normal_tails_are_right_far_out():
@@ -115,8 +92,6 @@ def test_normal_tails_are_right_far_out():
     assert two_sided_p(z.reshape(3, 25)).shape == (3, 25)
     assert two_sided_p(20.0) == pytest.approx(2 * stats.norm.sf(20), rel=1e-10, abs=0)
     assert two_sided_p(-1.959963984540054) == pytest.approx(0.05, rel=1e-12)
-    with pytest.raises(InputError, match="between 0 and 1"):
-        upper_quantile(0)
 
 
 def test_holm_by_hand():
@@ -126,9 +101,6 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm([0.9, 0.01, 0.0101]), [0.9, 0.03, 0.03])
     np.testing.assert_allclose(holm([0.5, 0.6]), [1.0, 1.0])
     assert holm([]).shape == (0,)
-    for bad in ([[0.1]], [1.2], [math.nan]):
-        with pytest.raises(InputError, match="p-values"):
-            holm(bad)
 
 
 def test_paired_difference_removes_what_is_common():
@@ -136,8 +108,6 @@ def test_paired_difference_removes_what_is_common():
     noise = np.random.default_rng(1).normal(size=400)
     difference = paired_difference(10 * common + noise, 10 * common, {(0, 0, 399)})
     assert difference.stderr == pytest.approx(noise.std(ddof=1) / 20)
-    with pytest.raises(InputError, match="same draws"):
-        paired_difference(common, common[1:])
 
 
 def _gamma(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -163,18 +133,14 @@ def test_variance_bound_by_hand():
     assert variance_upper_bound([-1.0, -1.0, 1.0, 1.0]) == pytest.approx(bound, rel=1e-12)
 
 
-def test_variance_bound_of_constants_and_tables():
+def test_variance_bound_of_constants():
     assert variance_upper_bound(np.full(100, 3.0)) == 0
-    with pytest.raises(InputError, match="shape"):
-        variance_upper_bound(np.zeros((4, 2)))
 
 
 def test_skewness_matches_scipy():
     values = np.random.default_rng(3).gamma(0.5, size=500)
     assert skewness(values) == pytest.approx(stats.skew(values), rel=1e-12) and skewness(-values) == -skewness(values)
     assert skewness(np.full(9, 2.0)) == 0
-    with pytest.raises(InputError, match="shape"):
-        skewness(np.zeros((4, 2)))
 
 
 def test_bootstrap_interval_matches_scipy():
@@ -203,16 +169,6 @@ def test_bootstrap_resamples_whole_units_and_repeats():
     assert bootstrap_interval(np.ones(5), np.mean) == (1.0, 1.0)
 
 
-def test_bootstrap_errors():
-    with pytest.raises(InputError, match="not finite on"):
-        bootstrap_interval([1.0, 2.0, 3.0], lambda sample: math.nan if np.ptp(sample) == 0 else 1.0)
-    with pytest.raises(InputError, match="resamples"):
-        bootstrap_interval([1.0, 2.0], np.mean, resamples=10)
-    with pytest.raises(InputError, match="level"):
-        bootstrap_interval([1.0, 2.0], np.mean, level=1.5)
-
-
 def test_evidence_loads_no_formula_and_no_sampler():
     code = "import sys, simulate.evidence; print([m for m in sys.modules if m == 'sympy' or m.startswith(('theory.', 'simulate.'))])"
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert sorted(eval(out)) == ["simulate.evidence", "theory.errors"]
+    assert sorted(eval(python("-c", code).stdout)) == ["simulate.evidence", "theory.errors"]
