@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from sampler_reference import CASES, SAMPLES, random_sequence, same_bits, vectors, with_memory
+from scaffold import python, refusals
 from scipy import stats
 from stand_in_device import DEVICE, StandInDevice
 
@@ -283,21 +281,16 @@ REFUSED = {
     "other device": ({**TORCH, "device": "meta"}, "device is 'meta', which is not supported"),
     "absent GPU": ({**TORCH, "device": "cuda:99"}, "device is 'cuda:99', but torch finds [0-9]+ CUDA devices.*device='cpu'"),
     "reduced": ({**TORCH, "method": "reduced"}, "method='reduced' runs on NumPy in double precision alone"),
-    "reduced single": ({**SINGLE, "method": "reduced"}, "method='reduced' runs on NumPy in double precision alone"),
     "features": ({**TORCH, "features": Rademacher()}, r"Rademacher\(\) runs on NumPy"),
     "ridge": ({**SINGLE, "solver": Ridge(0.1)}, r"Ridge\(lam=0.1\) runs on NumPy"),
     "descent": ({**TORCH_SINGLE, "solver": GradientDescent(3, 0.1)}, "GradientDescent.* runs on NumPy"),
-    "solver": ({**TORCH, "solver": "gramm"}, "no solver 'gramm'"),
     "memory": ({**TORCH, "memory_limit": 1000}, "64 trials, which are drawn together, take about [0-9,]+ bytes.*raise memory_limit"),
-    "workers": ({**TORCH, "workers": 0}, "workers is 0"),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusals_name_the_value_and_the_remedy(name):
-    options, message = REFUSED[name]
-    with pytest.raises(InputError, match=message):
-        simulate(TINY, 3, **options)
+test_refusals_name_the_value_and_the_remedy = refusals({
+    name: (lambda options=options: simulate(TINY, 3, **options), words) for name, (options, words) in REFUSED.items()
+})
 
 
 def test_weights_too_far_apart_for_single_precision():
@@ -315,7 +308,7 @@ def test_torch_is_imported_only_when_asked_for_and_missed_with_the_extra():
         "try: simulate(seq, 3, backend='torch')\n"
         "except InputError as error: print(error)"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    result = python("-c", program)
     loaded, message = result.stdout.splitlines()
     assert loaded == "False" and "driftlaw[torch]" in message and "backend='numpy'" in message, result.stderr
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scaffold import refusals
 
 import simulate.calibration as calibration
 from simulate.__main__ import main
@@ -165,15 +166,11 @@ def test_processes_give_the_same_report():
     assert calibrate(2, subjects=(SMALL,), workers=2, kind="processes") == calibrate(2, subjects=(SMALL,), workers=1)
 
 
-@pytest.mark.parametrize(("arguments", "word"), [({"meta_runs": 0}, "meta_runs is 0"), ({"meta_runs": 2.5}, "2.5"), ({"seed": -1}, "seed is -1")])
-def test_bad_arguments(arguments, word):
-    with pytest.raises(InputError, match=word):
-        calibrate(**arguments)
-
-
-def test_a_gap_that_is_not_judged_is_refused():
-    with pytest.raises(InputError, match="gap is 6.*not|order"):
-        family(Subject("frozen", 6, 0.05))
+test_bad_arguments = refusals([
+    (lambda: calibrate(meta_runs=2.5), "meta_runs is 2.5"),
+    (lambda: calibrate(seed=-1), "seed is -1"),
+    (lambda: family(Subject("frozen", 6, 0.05)), "gap is 6.*not|order"),
+])
 
 
 # The report.

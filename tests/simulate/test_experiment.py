@@ -11,20 +11,8 @@ from simulate import Quantity, check, simulate, sweep
 from simulate.keys import canonical, draw_key, sequence_key
 from simulate.sample.streams import Streams
 from theory import (
-    Gaussian,
-    GradientDescent,
-    InputError,
-    MinNorm,
-    NoClosedForm,
-    Rademacher,
-    Ridge,
-    StandardNormal,
-    StudentT,
-    Task,
-    TaskSequence,
-    expected_errors,
-    moment_orders,
-    one_block,
+    Gaussian, GradientDescent, InputError, MinNorm, NoClosedForm, Rademacher, Ridge, StandardNormal, StudentT, Task,
+    TaskSequence, expected_errors, moment_orders, one_block,
 )  # fmt: skip
 
 GRAM = [[1.0, 0.5, 0.2], [0.5, 1.0, 0.1], [0.2, 0.1, 1.0]]
@@ -154,8 +142,7 @@ def test_what_has_no_law_is_refused_by_name():
         expected_errors(mixed())
     with pytest.raises(NoClosedForm, match="risk='features'"):
         expected_errors(USUAL.under(risk="features"))
-    for wrong, words in (({"rule": 3}, "no solver 3"), ({"features": "normal"}, "choose StandardNormal"), ({"risk": "l1"}, "risk is 'l1'")):
-        with pytest.raises(InputError, match=words):
-            replace(USUAL, **wrong)
+    with pytest.raises(InputError, match="risk is 'l1'"):
+        replace(USUAL, risk="l1")
     with pytest.raises(InputError, match="there is no solver 'ridge'"):
         Task(3, 0.1, {"b": "w"}, ("b",), rule="ridge")

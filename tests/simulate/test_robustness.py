@@ -128,9 +128,8 @@ def test_conditions_belong_to_the_experiment():
     assert one_of_two.unusual == (Rademacher(), Ridge(3)) and not one_of_two.under(StandardNormal(), MinNorm()).unusual
     with pytest.raises(NoClosedForm, match=r"no exact law is known for Rademacher\(\), Ridge\(lam=3.0\).*simulate"):
         expected_errors(one_of_two)
-    for wrong, message in (({"features": "signs"}, "features is 'signs'"), ({"features": Rademacher}, "features is <class"), ({"rule": 3}, "no solver 3")):
-        with pytest.raises(InputError, match=message):
-            seq.under(**wrong)
+    with pytest.raises(InputError, match="no solver 3"):
+        seq.under(rule=3)
     verdict = check(RIGHT, "error[0,0]", one_task, [CASE], features=decaying_variances, solver=lambda seq: "auto").verdicts[0]
     assert verdict.conditions.startswith("Gaussian(covariance=")
     with pytest.raises(InputError, match="features is 'rademacher'"):
@@ -213,10 +212,6 @@ def test_the_command_line(capsys):
     assert main(["robustness", "lin_forgetting", "--cases", "1"]) == 0
     shown = capsys.readouterr().out
     assert all(condition.label in shown for condition in CONDITIONS) and "5 comparisons" in shown and "case 0: " in shown
-    for arguments, message in ((["lin_forgeting"], "did you mean 'lin_forgetting'"), (["--cases", "0"], "cases is 0")):
-        assert main(["robustness", *arguments]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == "" and captured.err.startswith("error: ") and message in captured.err
 
 
 def test_descent_that_diverges_is_an_error_of_input():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scaffold import python, refusals
 
 import simulate
 from simulate import Simulation, parse_quantity
@@ -17,6 +18,9 @@ def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
     rng = np.random.default_rng(seed)
     samples = (rng.random(shape) for shape in ((trials, tasks, tasks), (trials, tasks), (trials, tasks)))
     return Simulation(*samples, frozenset(draws), experiment)
+
+
+ONE_TASK = simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 4)
 
 
 # Every quantity written out for T = 3 from errors e, step sizes s and update magnitudes u of one trial.
@@ -87,27 +91,15 @@ def test_targets_print_as_they_are_read():
     assert [str(parse_quantity(text, 3)) for text in ("deviation", "error[-1,0]")] == ["deviation[2]", "error[2,0]"]
 
 
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ("forgeting", "no quantity 'forgeting'; did you mean 'forgetting'"),
-        (3, "the quantity is 3"),
-        (lambda s: s.errors_sample, r"returned float64 of shape \(50, 3, 3\); it must return one number for each of the 50 trials"),
-        (lambda s: 1.0, r"shape \(\)"),
-        (lambda s: ["a"] * 50, "returned <U1"),
-        (lambda s: np.full(50, np.nan), "50 values that are not finite"),
-    ],
-)
-def test_bad_targets_are_refused(target, message):
-    with pytest.raises(InputError, match=message):
-        made_up().per_trial(target)
-
-
-def test_one_task_has_no_forgetting():
-    found = simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 4)
-    for target in ("deviation", "forgetting"):
-        with pytest.raises(InputError, match="no earlier task .the sequence has 1."):
-            found.estimate(target)
+test_bad_targets_are_refused = refusals([
+    (lambda: made_up().per_trial("forgeting"), "no quantity 'forgeting'; did you mean 'forgetting'"),
+    (lambda: made_up().per_trial(3), "the quantity is 3"),
+    (lambda: made_up().per_trial(lambda s: s.errors_sample), r"shape \(50, 3, 3\); .* one number for each of the 50 trials"),
+    (lambda: made_up().per_trial(lambda s: 1.0), r"shape \(\)"),
+    (lambda: made_up().per_trial(lambda s: ["a"] * 50), "returned <U1"),
+    (lambda: made_up().per_trial(lambda s: np.full(50, np.nan)), "50 values that are not finite"),
+    *((lambda target=target: ONE_TASK.estimate(target), "no earlier task .the sequence has 1.") for target in ("deviation", "forgetting")),
+])
 
 
 def test_a_function_is_a_target():
@@ -118,13 +110,7 @@ def test_a_function_is_a_target():
 
 @pytest.mark.parametrize(
     "shapes",
-    [
-        ((5, 2, 2), (5, 2), (5, 3)),
-        ((5, 2, 3), (5, 2), (5, 2)),
-        ((4, 2, 2), (5, 2), (5, 2)),
-        ((0, 2, 2), (0, 2), (0, 2)),
-        ((5, 2, 2), (5,), (5, 2)),
-    ],
+    [((5, 2, 2), (5, 2), (5, 3)), ((5, 2, 3), (5, 2), (5, 2)), ((4, 2, 2), (5, 2), (5, 2)), ((0, 2, 2), (0, 2), (0, 2))],
 )
 def test_samples_that_do_not_fit_are_refused(shapes):
     with pytest.raises(InputError, match=r"the samples have shapes .*\(trials, T, T\)"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sampler_reference import CASES, SAMPLES, naive_trial, normal_features, same_bits
+from scaffold import refusals
 from test_reproducibility import traced_peak
 
 from simulate import GradientDescent, MinNorm, Rademacher, Ridge, simulate
@@ -173,8 +174,4 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusals_name_the_value_and_the_remedy(name):
-    act, message = REFUSED[name]
-    with pytest.raises(InputError, match=message):
-        act()
+test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)
