@@ -9,16 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
+from scaffold import ROOT
 
 from simulate import grid, run_jobs, sweep
 from simulate.jobs import JobError
 from simulate.runs import RunStore
 from theory.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
 distributed = pytest.importorskip("distributed")
 
 

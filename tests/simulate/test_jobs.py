@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 import threadpoolctl
+from scaffold import ROOT, python, raising, refusals
 
 from simulate.files import is_locked
 from simulate.jobs import JobError, run_jobs
 from theory.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
 GENEROUS = 600  # seconds, in which any machine gets there
 KINDS = [("threads", 1), ("threads", 3), ("processes", 1), ("processes", 2)]
 
@@ -59,9 +59,7 @@ def test_a_failing_job_is_named_after_all_others_are_done(kind, workers):
 
 
 def test_deliberate_errors_keep_their_words():
-    def refuse(job):
-        raise InputError("noise is -1; give at least 0")
-
+    refuse = raising(InputError("noise is -1; give at least 0"))
     with pytest.raises(JobError, match=r"^7: noise is -1; give at least 0$"):
         list(run_jobs(refuse, [7], workers=1))
     with pytest.raises(JobError, match=r"^2 of 2 jobs failed, the first of them: 7: .* at least 0; the results of the other jobs are kept$"):
@@ -139,8 +137,7 @@ def test_workers_warn_in_a_line():
         "import warnings; from simulate import run_jobs\n"
         "list(run_jobs(lambda job: warnings.warn(f'of\\n{job}'), 'ab', kind='processes', workers=2))"
     )
-    command = [sys.executable, "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = python("-c", program)
     assert sorted(found.stderr.splitlines()) == ["warning: of a", "warning: of b"]
 
 
@@ -167,30 +164,19 @@ def test_blas_keeps_to_one_thread(kind, workers):
     assert after and set(after) == {2}
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"kind": "fibres"}, "kind is 'fibres'; choose one of threads, processes"),
-        ({"workers": 0}, "workers is 0; give a whole number of at least 1"),
-        ({"workers": True}, "workers is True"),
-        ({"workers": 2.0}, "workers is 2.0"),
-        ({"scheduler": "tcp://127.0.0.1:1"}, "cannot reach the Dask scheduler 'tcp://127.0.0.1:1': .*dask scheduler"),
-        ({"scheduler": "nowhere"}, "cannot reach the Dask scheduler 'nowhere'"),
-        ({"scheduler": "tcp://127.0.0.1:1", "workers": 3}, "a cluster brings its own workers"),
-    ],
-)
-def test_bad_options(options, message):
-    with pytest.raises(InputError, match=message):
-        list(run_jobs(abs, [1], **options))
-
-
-def test_what_cannot_travel_is_refused():
-    with pytest.raises(InputError, match="cannot be sent to other processes"):
-        list(run_jobs(lambda job: 1, [threading.Lock()] * 3, kind="processes", workers=2))
+NOBODY = "tcp://127.0.0.1:1"
+test_bad_options = refusals([
+    (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
+    (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
+    (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach the Dask scheduler '{NOBODY}': .*dask scheduler"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
+    (lambda: list(run_jobs(abs, [threading.Lock()] * 3, kind="processes", workers=2)), "cannot be sent to other processes"),
+])
 
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "simulate.cluster", raising=False)
     with pytest.raises(InputError, match=r"pip install 'driftlaw\[cluster\]'"):
-        list(run_jobs(abs, [1], scheduler="tcp://127.0.0.1:1"))
+        list(run_jobs(abs, [1], scheduler=NOBODY))
