@@ -1,4 +1,14 @@
-"""Which moments exist, by cases worked out by hand, and the moments of projections against Haar integrals."""
+"""Which moments exist, by cases worked out by hand, and the moments of projections against Haar integrals.
+
+More cases, each with its orders, stand in `moment_battery`, which test_mutations.py runs on the code and on its mutants.
+Their reasons, for one block of 10: a step that fits n < d samples keeps part of the past, so that the smallest gap so
+far counts (gaps 4, 8, 2); n >= d samples erase it, so that the estimate forgets task 0's tail and the step to it does
+not; partial steps and tasks without samples keep it; a start from zero forgets it in the estimate, not in the update.
+For several blocks: errors of a frozen block are noise, even without label noise, unless the block is right; a block
+that starts anew leaves its tail behind, the others bring theirs into the joint step. Stored rows count as rows, and as
+noise if they are of another truth; more rows than parameters, stored ones too, erase the past. What is only drawn moves
+nothing. Steps that damp small singular values have all moments.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +18,11 @@ from fractions import Fraction as F
 
 import numpy as np
 import pytest
-import sympy
 from haar_moments import expected_noise_step, projection_moment
 from hypothesis import given
 from strategies import sequences
 
-from theory import DomainError, InputError, Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, moment_orders, one_block
-from theory.conditions import Ridge
+from theory import DomainError, Isotropic, Task, TaskSequence, expected_errors, frozen, moment_orders, one_block
 from theory.moments import step_slack
 from theory.projections import exact_step_moments, float_step_moments
 
@@ -44,76 +52,18 @@ def test_without_noise_all_moments_exist(samples):
     assert orders(10, samples, noise=0.0)[0, 0] == INF
 
 
-def test_without_samples_all_moments_exist():
-    made = moment_orders(one_block(1, (0,), 0.5, gram=[[1.0]]))
-    assert made.errors[0, 0] == made.step_sizes[0] == made.update_magnitude[0] == INF
-
-
-# ---------------------------------------------------------------- sequences, one block
-
-
-def test_the_smallest_gap_so_far_counts():
-    """Gaps 4, 8, 2: a step that fits n < d samples keeps part of the past."""
-    made = moment_orders(one_block(10, (6, 2, 8), 0.5, gram=np.eye(3)))
-    assert made.errors.tolist() == [[2.5] * 3, [2.5] * 3, [1.5] * 3] and made.step_sizes.tolist() == [2.5, 2.5, 1.5]
-    assert (made.deviation(), made.deviation(1), made.forgetting(1), made.forgetting()) == (1.5, 2.5, 2.5, 1.5)
-    assert (made.generalization(), made.generalization(0)) == (1.5, 2.5)
-
-
-def test_enough_samples_erase_the_past():
-    """Gap 2 above, then gap 20 - 10: the estimate forgets task 0's tail, the step to it does not."""
-    made = moment_orders(one_block(10, (8, 20), 0.5, gram=np.eye(2)))
-    assert made.errors.tolist() == [[1.5, 1.5], [5.5, 5.5]] and made.step_sizes.tolist() == [1.5, 1.5]
-    assert made.deviation() == 5.5 and made.forgetting() == 1.5 and made.generalization() == 5.5
-
-
-def test_exactly_d_samples_erase_the_past_too():
-    assert orders(10, 8, 10)[1, 0] == 0.5
-    assert moment_orders(one_block(10, (8, 10), (0.5, 0.0), gram=np.eye(2))).errors[1].tolist() == [INF, INF]
-    assert moment_orders(one_block(10, (8, 9), (0.5, 0.0), gram=np.eye(2))).errors[1].tolist() == [1.5, 1.5]
-
-
-def test_partial_steps_keep_the_past():
-    seq = one_block(10, (8, 20), 0.5, gram=np.eye(2))
-    seq = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], scale=0.5)])
-    assert moment_orders(seq).errors[1].tolist() == [1.5, 1.5]
-
-
-def test_a_start_from_zero_forgets_the_past_but_the_update_does_not():
-    made = moment_orders(one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero"))
-    assert made.errors[1].tolist() == [4.5, 4.5] and made.step_sizes[1] == 4.5 and made.update_magnitude[1] == 1.5
-
-
-def test_a_task_without_samples_keeps_the_orders():
-    made = moment_orders(one_block(10, (8, 0), 0.5, gram=np.eye(2)))
-    assert made.errors[1].tolist() == [1.5, 1.5] and made.step_sizes[1] == INF
-
-
 # ---------------------------------------------------------------- several blocks
 
 
 def test_frozen_noise_inherits_its_order():
     """Task 0: 100 parameters, 94 samples, order 3.5. Task 1: gap 40 on the specific block, but shared's error is its noise."""
-    seq = frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE)
-    made = moment_orders(seq)
+    made = moment_orders(frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE))
     assert made.errors.tolist() == [[3.5, 3.5], [3.5, 3.5]] and made.step_sizes.tolist() == [3.5, 3.5]
     near = moment_orders(frozen({"shared": 40, "specific": 60}, (30, 57), 0.5, gram=EYE))
     assert near.errors.tolist() == [[35.5, 35.5], [2.0, 2.0]]
-    many = moment_orders(frozen({"shared": 40, "specific": 60}, (94, 90), 0.5, gram=EYE))
-    assert many.errors[1].tolist() == [3.5, 3.5]  # the specific block forgets its own past, not the noise from shared
     tasks = [Task(5, 0.5, {"a": "u"}, ("a",)), Task(20, 0.5, {"a": "u", "c": "w"}, ("c",))]
     fresh = moment_orders(TaskSequence({"a": 7, "c": 40}, tasks, {"a": np.ones((2, 2)), "c": np.ones((2, 2))}))
     assert fresh.step_sizes.tolist() == [1.5, 1.5]  # c was never trained: its step has no other past than a's
-
-
-def test_frozen_errors_are_noise_even_without_label_noise():
-    made = moment_orders(frozen({"shared": 40, "specific": 60}, (30, 57), 0.0, gram=EYE))
-    assert made.errors.tolist() == [[INF, INF], [2.0, 2.0]]
-
-
-def test_a_frozen_block_that_is_right_makes_no_noise():
-    known = frozen({"shared": 4, "specific": 6}, (12, 5), 0.0, gram={"shared": np.ones((2, 2)), "specific": np.eye(2)})
-    assert moment_orders(known).errors.tolist() == [[INF, INF], [INF, INF]]
 
 
 def test_a_task_counts_its_own_blocks_only():
@@ -132,31 +82,12 @@ def test_blocks_trained_together_share_the_smaller_order():
     assert made.errors[2].tolist() == [17.0, 1.5, 17.0] and made.step_sizes.tolist() == [1.5, 1.5, 1.5]
 
 
-def test_some_blocks_from_zero():
-    """Block b starts anew; a brings its order 1.5 into the joint step."""
-    tasks = [
-        Task(5, 0.5, {"a": "u"}, ("a",)),
-        Task(1, 0.5, {"b": "v"}, ("b",)),
-        Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start={"b": "zero"}),
-        Task(2, 0.5, {"a": "u", "b": "v"}, ("a", "b"), start={"a": "zero", "b": "zero"}),
-    ]
-    made = moment_orders(TaskSequence({"a": 7, "b": 3}, tasks, {"a": np.ones((4, 4)), "b": np.ones((4, 4))}))
-    assert made.errors[:, 3].tolist() == [1.5, 1.5, 1.5, 4.5] and made.errors[:, 0].tolist() == [1.5, 1.5, 1.5, 4.5]
-    assert made.step_sizes.tolist() == [1.5, 1.5, 1.5, 4.5] and made.update_magnitude.tolist() == [1.5, 1.5, 1.5, 1.5]
-
-
 def test_isotropic_truths():
     tasks = [Task(6, 0.5, {"a": Isotropic(1)}, ("a",)), Task(2, 0.5, {"a": Isotropic(1)}, ("a",))]
     assert moment_orders(TaskSequence({"a": 10}, tasks)).errors[1, 0] == 2.5
 
 
 # ---------------------------------------------------------------- memory, weights
-
-
-def test_memory_counts_as_rows_and_as_noise():
-    """Stored rows of another truth make noise even without label noise."""
-    tasks = [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})]
-    assert moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)})).errors.tolist() == [[INF, INF], [2.5, 2.5]]
 
 
 def test_steps_without_noise_are_projections_with_memory_too():
@@ -170,14 +101,6 @@ def test_steps_without_noise_are_projections_with_memory_too():
     assert moment_orders(other).errors[:, 0].tolist() == [INF, 1.0, 0.5]
     assert moment_orders(TaskSequence({"a": 10}, [replace(task, truth={"a": Isotropic(1)}) for task in tasks])).errors[1, 0] == 1.0
     assert np.all(moment_orders(TaskSequence({"a": 10}, [replace(task, truth={"a": Isotropic(1, "u")}) for task in tasks])).errors == INF)
-
-
-def test_more_rows_than_parameters_erase_the_past_stored_ones_too():
-    tasks = [Task(8, 0.5, {"a": "u"}, ("a",)), Task(15, 0.5, {"a": "v"}, ("a",), memory={0: 5})]
-    made = moment_orders(TaskSequence({"a": 10}, tasks, {"a": np.eye(2)}))
-    assert made.errors[1].tolist() == [5.5, 5.5] and made.step_sizes[1] == 1.5
-    tasks = [Task(8, 0.5, {"a": "u"}, ("a",)), Task(5, 0.5, {"a": "v"}, ("a",), memory={0: 8}), Task(9, 0.5, {"a": "w"}, ("a",), memory={0: 8, 1: 5})]
-    assert moment_orders(TaskSequence({"a": 6}, tasks, {"a": np.eye(3)})).errors[:, 0].tolist() == [1.5, 4.0, 8.5]
 
 
 def test_unequal_weights():
@@ -222,17 +145,6 @@ def test_errors_of_untrained_blocks_depend_on_stored_rows():
     assert made.errors.tolist() == [[4.0, 4.0], [pytest.approx(12 / 7)] * 2]
 
 
-def test_a_task_that_is_only_drawn_moves_nothing():
-    seq = one_block(10, (8, 10), 0.5, gram=np.eye(2))
-    made = moment_orders(replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], scale=0)]))
-    assert made.errors[1].tolist() == [1.5, 1.5] and made.step_sizes[1] == made.update_magnitude[1] == INF
-
-
-def test_steps_that_damp_small_singular_values_have_all_moments():
-    made = moment_orders(frozen({"shared": 40, "specific": 60}, (100, 57), 0.5, gram=EYE).under(rule=Ridge(1.0)))
-    assert np.all(made.errors == INF) and np.all(made.step_sizes == INF) and np.all(made.update_magnitude == INF)
-
-
 # ---------------------------------------------------------------- agreement with the law, refusals
 
 
@@ -253,27 +165,6 @@ def test_exact_numbers_have_the_orders_of_floats(seq):
     made = moment_orders(seq)
     floats = moment_orders(replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks]))
     assert np.array_equal(made.errors, floats.errors) and np.array_equal(made.update_magnitude, floats.update_magnitude)
-
-
-@pytest.mark.parametrize("samples, noise", [(np.array([2, 3]), 0.5), (sympy.Symbol("n", integer=True, positive=True), F(1, 2)), (2, sympy.Symbol("s", positive=True))])
-def test_one_numeric_experiment_only(samples, noise):
-    with pytest.raises(InputError, match=r"moment orders need one numeric experiment; pick a grid point with seq.at\(index\)"):
-        moment_orders(one_block(10, (samples,), noise, gram=[[1]]))
-
-
-@pytest.mark.parametrize(
-    "ask, words",
-    [
-        (lambda made: made.deviation(0), "deviation of task 0"),
-        (lambda made: made.forgetting(0), "forgetting of task 0"),
-        (lambda made: made.generalization(2), "generalization of task 2"),
-        (lambda made: made.error(0, 2), "error of task 2"),
-        (lambda made: made.error(2, 0), "error of task 2"),
-    ],
-)
-def test_tasks_that_do_not_exist(ask, words):
-    with pytest.raises(InputError, match=f"{words} does not exist: with 2 tasks"):
-        ask(moment_orders(initialized({"shared": 40, "specific": 60}, (30, 20), 0.5, gram=EYE)))
 
 
 # ---------------------------------------------------------------- moments of projections and inverse Wishart matrices

@@ -1,4 +1,8 @@
-"""One law in floats, fractions, symbols and grids; regimes, sizes."""
+"""One law in floats, fractions, symbols and grids; the interpolation threshold |n - d| <= 1; sizes.
+
+Regimes, conditions, thresholds, what is refused, and truths as names, vectors and directions are checks of
+`law_battery`, which test_mutations.py runs on the code and on its mutants.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,11 @@ from hypothesis import assume, given, settings, strategies as st
 from strategies import noises, sequences
 from written_out import one_block_error
 
-from theory import DomainError, Isotropic, Task, TaskSequence, expanding, expected_errors, frozen, one_block
+from theory import DomainError, Task, TaskSequence, expanding, expected_errors, frozen, one_block
 
 PARTS = ("errors", "step_sizes", "update_magnitude", "effective_noise")
 HALF = F(1, 2)
 UNIT = {"shared": [[1, 1], [1, 1]], "specific": [[0, 0], [0, 0]]}
-PAPER = {"blocks": {"shared": 40, "specific": 60}, "samples": (30, 20), "noise": (0.3, 0.5), "gram": UNIT}
 
 
 def floating(seq: TaskSequence) -> TaskSequence:
@@ -68,32 +71,6 @@ def test_grids_equal_their_points(seq, data):
         assert close(law.generalization()[index], point.generalization()) and close(law.error(-1, 0)[index], point.errors[-1, 0])
 
 
-def test_grids_of_norms_and_of_single_inner_products():
-    lengths = np.array([1.0, 2.0, 3.0])
-    drawn = [Task(2, HALF, {"a": Isotropic(lengths, "v")}, ("a",)), Task(3, HALF, {"a": Isotropic(2, "v")}, ("a",))]
-    law = expected_errors(TaskSequence({"a": 7}, drawn))
-    named = one_block(7, (2, 3), HALF, gram=[[lengths**2, 2 * lengths], [2 * lengths, 4]])
-    assert np.allclose(law.errors, expected_errors(named).errors, rtol=1e-13) and law.errors.shape == (3, 2, 2)
-
-
-def test_truths_as_vectors_of_floats():
-    u, v = np.array([1.0, 2.0, 0.0, 1.0]), np.array([0.5, -1.0, 3.0, 0.0])
-    law = expected_errors(one_block(4, (2, 7), 0.5, truth=[u, v]))
-    exact = expected_errors(one_block(4, (2, 7), HALF, gram=[[6, F(-3, 2)], [F(-3, 2), F(41, 4)]]))
-    assert close(law.errors, exact.errors)
-
-
-def test_single_values_are_plain_numbers():
-    law = expected_errors(frozen(**PAPER))
-    for value in (law.deviation(), law.forgetting(), law.generalization(), law.error(0, 1)):
-        assert isinstance(value, float) and np.ndim(value) == 0
-
-
-def test_paper_example():
-    """40 shared, 60 specific parameters, 30 then 20 samples: 1.1209 (stated with the derivation, simulated 1.1187 +- .0026)."""
-    assert round(float(expected_errors(frozen(**PAPER)).deviation()), 4) == 1.1209
-
-
 # ---------------------------------------------------------------- symbols
 
 
@@ -126,54 +103,38 @@ def test_symbols_substituted_equal_fractions(seq, data):
         assert substituted == [sympy.Rational(x.numerator, x.denominator) for x in getattr(exact, part).ravel()]
 
 
-def test_symbolic_truths_alone_keep_numeric_dimensions():
-    x, y = sympy.symbols("x y")
-    law = expected_errors(one_block(6, (2, 3), HALF, gram=[[x, y], [y, x]]))
-    numeric = expected_errors(one_block(6, (2, 3), HALF, gram=[[5, 2], [2, 5]]))
-    assert [e.subs({x: 5, y: 2}) for e in law.errors.ravel()] == list(numeric.errors.ravel()) and law.conditions == ()
+# ---------------------------------------------------------------- the interpolation threshold
 
 
-def test_two_tasks_fully_symbolic_and_their_conditions():
-    p, p_1, n_1, n_2 = sympy.symbols("p p_1 n_1 n_2", positive=True, integer=True)
-    sigma = sympy.symbols("sigma_1 sigma_2", positive=True)
-    law = expected_errors(frozen({"shared": p, "specific": p_1}, (n_1, n_2), sigma, gram=UNIT))
-    assert set(law.conditions) == {p + p_1 - n_1 > 1, p_1 - n_2 > 1}
-    values = {p: 40, p_1: 60, n_1: 30, n_2: 20, sigma[0]: sympy.Rational(3, 10), sigma[1]: sympy.Rational(1, 2)}
-    exact = expected_errors(frozen(**{**PAPER, "noise": (F(3, 10), HALF)})).deviation()
-    assert law.deviation().subs(values) == sympy.Rational(exact.numerator, exact.denominator)
+@pytest.mark.parametrize("kind", [F, float])
+def test_a_frozen_error_is_noise_at_the_threshold(kind):
+    """Task 1 has no label noise but a frozen block that is off; after an exact fit of that block it is silent."""
+    blocks, gram = {"shared": 4, "specific": 3}, {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
+    with pytest.raises(DomainError, match="task 1: .* n = 3 samples meet d = 3"):
+        expected_errors(frozen(blocks, (2, 3), kind(0), gram=gram))
+    law = expected_errors(frozen(blocks, (7, 3), kind(0), gram=gram))
+    assert law.errors[1, 1] == 0 and law.errors[1, 0] == 2
+    with pytest.raises(DomainError, match="task 1"):
+        expected_errors(frozen(blocks, (7, 3), kind(0), gram={**gram, "shared": [[1, 0], [0, 1]]}))
 
 
-def test_regimes_decide_what_symbols_leave_open():
-    n, d = sympy.symbols("n d", positive=True, integer=True)
-    over, under = expected_errors(single(n, d)), expected_errors(single(n, d), regime="underparameterized")
-    assert over.conditions == (d - n > 1,) and under.conditions == (d - n < -1,)
-    assert sympy.cancel(over.errors[0, 0] - (1 - n / d + sympy.Rational(1, 4) * n / (d - n - 1))) == 0
-    assert sympy.cancel(under.errors[0, 0] - sympy.Rational(1, 4) * d / (n - d - 1)) == 0
+@given(st.integers(1, 6), noises)
+def test_blank_exactly_where_the_law_refuses(d, sigma):
+    n = np.arange(12)
+    law = expected_errors(single(n, d, float(sigma)), outside="nan")
+    refused = [n_0 > 0 and sigma > 0 and abs(n_0 - d) <= 1 for n_0 in n]
+    assert np.array_equal(np.isnan(law.errors[:, 0, 0]), refused)
+    fine = [float(expected_errors(single(int(n_0), d, sigma)).errors[0, 0]) for n_0 in n[~np.array(refused)]]
+    assert close(law.errors[~np.array(refused), 0, 0], fine)
 
 
-def test_regime_of_each_task():
-    n, d = sympy.symbols("n d", positive=True, integer=True)
-    seq = one_block(d, (n, 3 * n), HALF, gram=UNIT["shared"])
-    law = expected_errors(seq, regime=("overparameterized", "underparameterized"))
-    assert law.conditions == (d - n > 1, d - 3 * n < -1) and law.errors[1, 0].subs({n: 4, d: 8}) == F(1, 4) * 8 / 3
+def test_a_frozen_block_keeps_a_blank():
+    kept = frozen({"shared": 2, "specific": 3}, (5, 9), 0.5, gram={"shared": np.eye(2), "specific": np.eye(2)})
+    assert np.isnan(expected_errors(kept, outside="nan").errors).all()
 
 
-def test_assumptions_that_settle_the_regime_leave_no_condition():
-    m, k = sympy.symbols("m k", positive=True, integer=True)
-    assert expected_errors(single(m, m + k + 1)).conditions == ()
-    law = expected_errors(single(m, m + 3))
-    assert law.conditions == () and law.errors[0, 0].subs(m, 5) == expected_errors(single(5, 8)).errors[0, 0]
-    under = expected_errors(single(m + 3, m))  # a numeric difference settles the regime by itself
-    assert under.conditions == () and under.errors[0, 0].subs(m, 5) == expected_errors(single(8, 5)).errors[0, 0]
-
-
-def test_a_symbolic_difference_at_the_threshold_is_seen():
-    m = sympy.Symbol("m", positive=True, integer=True)
-    for n in (m - 1, m, m + 1):
-        with pytest.raises(DomainError, match="task 0"):
-            expected_errors(single(n, m))
-    for n in (m - 2, m + 2):
-        expected_errors(single(n, m))
+def test_a_scale_of_one_point_zero_keeps_fractions():
+    assert isinstance(expected_errors(single(2, 5, scale=1.0)).errors[0, 0], F)
 
 
 # ---------------------------------------------------------------- sizes

@@ -1,4 +1,7 @@
-"""Laws with memory: against integrals over the rows' frame, closed forms coded once more, and one simulation."""
+"""Laws with memory: against integrals over the rows' frame, closed forms coded once more, and one simulation.
+
+Experiments for which there is no law, or no finite one, are checks of `replay_battery`, which test_mutations.py runs.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from strategies import fractions, products, remembering
 from written_out import HardConstraints, fitted_part, replay_from_zero, replay_nested
 
 from theory import Task, TaskSequence, expected_errors, one_block
+from theory.errors import DriftlawError
 
 HALF, THIRD = F(1, 2), F(1, 3)
 
@@ -232,3 +236,9 @@ def test_update_of_a_start_from_zero_without_memory(setting):
     n, p, gram = setting["samples"], setting["p"] + setting["samples"][1], setting["gram"]
     law = expected_errors(remembering(p, n, setting["noises"], [{}, {}, {1: 1}], gram, ("previous", "zero", "previous")))
     assert law.update_magnitude[1] == law.step_sizes[0] + law.step_sizes[1] - 2 * F(n[0] * n[1], p * p) * gram[0][1]
+
+
+def test_more_stored_samples_than_there_are():
+    m = sympy.Symbol("m", positive=True, integer=True)
+    with pytest.raises(DriftlawError):
+        expected_errors(remembering(m + 12, (m, 4), (HALF,) * 2, ({}, {0: m + 1}), [[1, 0], [0, 1]]))
