@@ -105,9 +105,7 @@ def test_slots_name_existing_formulas_and_carry_none_of_their_own():
     assert all(formula.status != "published" for formula in FORMULAS.values())  # no whole statement of the paper was seen
 
 
-def test_unknown_names_get_the_nearest_match():
+def test_unknown_names():
     assert find("LEMMA 4.2") is SLOTS["Lemma 4.2"]
-    with pytest.raises(InputError, match="did you mean 'frozen_deviation'"):
-        find("frozen_devation")
     with pytest.raises(InputError, match="choose one of"):
         judge("nothing")

@@ -8,8 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scaffold import refusals
 
-from theory import InputError, expected_errors, frozen, initialized, trainable_fraction
+from theory import expected_errors, frozen, initialized, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
 from theory.optima import best_scale, best_schedule, best_trainable_fraction
@@ -76,13 +77,12 @@ def test_best_fraction_compares_every_count_and_passes_over_the_threshold():
     assert optimum.value == np.nanmin(optimum.values)
 
 
-def test_bad_input_is_named():
-    seq = initialized(**SETTING, gram=GRAM)
-    with pytest.raises(InputError, match="criterion is 'accuracy'"):
-        best_scale("accuracy", seq)
-    with pytest.raises(InputError, match="2\\^12 schedules"):
-        best_schedule("forgetting", initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram={b: np.eye(13) for b in ("shared", "specific")}))
-    with pytest.raises(InputError, match="would train nothing"):
-        best_schedule("forgetting", seq, keep=("shared", "specific"))
-    with pytest.raises(InputError, match="does not move"):
-        best_scale("deviation", replace(seq, tasks=(*seq.tasks[:-1], replace(seq.tasks[-1], samples=0))))
+USUAL = initialized(**SETTING, gram=GRAM)
+LONG = initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram=dict.fromkeys(("shared", "specific"), np.eye(13)))
+STILL = replace(USUAL, tasks=(*USUAL.tasks[:-1], replace(USUAL.tasks[-1], samples=0)))
+test_bad_input_is_named = refusals([
+    (lambda: best_scale("accuracy", USUAL), "criterion is 'accuracy'"),
+    (lambda: best_schedule("forgetting", LONG), r"2\^12 schedules"),
+    (lambda: best_schedule("forgetting", USUAL, keep=("shared", "specific")), "would train nothing"),
+    (lambda: best_scale("deviation", STILL), "does not move"),
+])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scaffold import refusals
 
-from theory import DomainError, InputError, expected_errors
+from theory import expected_errors
 from theory.claims import random_settings
+from theory.errors import DriftlawError
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 from theory.regions import REGIONS, advantage, critical_distance, frozen_wins, region_of
 
@@ -79,12 +81,9 @@ def test_a_shifted_boundary_would_be_noticed(compared):
     assert np.any(shifted != (initialized.forgetting() > frozen.forgetting()))
 
 
-def test_bad_input_is_named():
-    with pytest.raises(DomainError, match="n_2 = 30"):
-        region_of(20, 30, 30)
-    with pytest.raises(InputError, match="criterion is 'forgeting'"):
-        frozen_wins("forgeting")
-    with pytest.raises(InputError, match="misses 'p_1'"):
-        frozen_wins("forgetting", p=3)
-    with pytest.raises(InputError, match="needs the parameter"):
-        advantage("forgetting", p=3)
+test_bad_input_is_named = refusals([
+    (lambda: region_of(20, 30, 30), "n_2 = 30"),
+    (lambda: frozen_wins("forgeting"), "criterion is 'forgeting'"),
+    (lambda: frozen_wins("forgetting", p=3), "misses 'p_1'"),
+    (lambda: advantage("forgetting", p=3), "needs the parameter"),
+], DriftlawError)
