@@ -242,13 +242,6 @@ def test_another_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
         execute.train(execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource()))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_an_unwritable_folder(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot write"):
-        stored(tmp_path, "a")
-
-
 SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
 
 
@@ -310,9 +303,3 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(execute, "_dataset", absent)
     assert list(execute.train_runs([config], tmp_path)) == [record]
-
-
-def test_own_parts_are_part_of_the_configuration():
-    assert RunConfig(own_parts=True).key != RunConfig().key
-    with pytest.raises(InputError, match="own_parts is 1"):
-        RunConfig(own_parts=1)
