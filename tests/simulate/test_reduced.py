@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from law_comparison import least_p
 from sampler_reference import CASES, RANDOM_CASES, SAMPLES, random_sequence, same_bits, with_memory
+from scaffold import refusals
 
 from simulate import GradientDescent, Rademacher, Ridge, simulate
 from simulate.sample import reduced, streams
@@ -254,12 +255,16 @@ def test_auto_takes_the_cheaper_one_and_says_so():
     assert same_bits(simulate(big, 9, 4, method="auto"), simulate(big, 9, 4, method="reduced"))
 
 
-def test_refusals_name_the_remedy():
-    seq = DESIGNED["few samples"]
-    with pytest.raises(InputError, match="method is 'exact'; choose one of direct, reduced, auto"):
-        simulate(seq, 2, method="exact")
-    with pytest.raises(InputError, match=r"reduced sampler needs standard normal features.*use method='direct'"):
-        simulate(seq, 2, method="reduced", features=Rademacher())
+FEW = DESIGNED["few samples"]
+test_refusals_name_the_remedy = refusals([
+    (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
+    (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*use method='direct'"),
+    (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "has rank 3, but vectors of dimension 2"),
+])
+
+
+def test_reduced_samples_merge_but_are_not_paired():
+    seq = FEW
     left, right = (simulate(seq, 5, seed, method="reduced") for seed in (0, 1))
     with pytest.raises(InputError, match="do not see the same data.*method='direct'"):
         left - simulate(seq, 5, 0, method="reduced")
@@ -268,9 +273,3 @@ def test_refusals_name_the_remedy():
     with pytest.raises(InputError, match="both samples"):
         left.merge(left)
     assert left.merge(right).trials == 10 and left.merge(right).method == "reduced"
-    with pytest.raises(InputError, match=r"gram\['a'\] has rank 3, but vectors of dimension 2"):
-        simulate(_too_many_truths(), 2, method="reduced")
-
-
-def _too_many_truths():
-    return TaskSequence({"a": 2}, [Task(1, 0.1, {"a": f"w{t}"}, ("a",)) for t in range(3)], {"a": np.eye(3)})
