@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scaffold import ROOT, python, raising
 
 import simulate.calibration
 from simulate import simulate as sample
@@ -20,7 +21,6 @@ from theory import one_block
 from theory.errors import InputError
 from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line, interrupt_says
 
-ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")
 ENDS = [
     (InputError("p is 0"), BAD_INPUT, "error: p is 0"),
@@ -34,13 +34,6 @@ ENDS = [
 
 def main(program, *arguments):
     return importlib.import_module(f"{program}.__main__").main([str(argument) for argument in arguments])
-
-
-def raising(error):
-    def run(*_, **__):
-        raise error
-
-    return run
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -121,7 +114,7 @@ def test_an_interrupt_of_slow_imports_is_an_interrupt(program, command, module):
         f"from {program}.__main__ import main\n"
         f"sys.exit(main([{command!r}]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = python("-c", code)
     assert done.returncode == INTERRUPTED and done.stderr == "\ninterrupted\n" and not done.stdout
 
 
@@ -139,11 +132,9 @@ EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
 @pytest.mark.parametrize(
     ("program", "arguments"),
     [
-        ("theory", ("show", "")),
         ("theory", (*EVAL, "p=40")),
         ("theory", (*EVAL, "p=1" + 400 * "0")),
         ("simulate", ("check", "{tmp}/none.py")),
-        ("simulate", ("verify", "nothing")),
         ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
         ("simulate", ("robustness", "--cases", "0")),
         ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
@@ -151,26 +142,19 @@ EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
         ("simulate", ("calibrate", "--meta-runs", "-1")),
         ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
         ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
-        ("deep", ("data", "nothing")),
-        ("deep", ("streams", "split-digits", "--tasks", "0")),
         ("deep", ("run", "--orders")),
-        ("deep", ("run", "--seeds")),
         ("deep", ("path", "--orders")),
-        ("deep", ("path", "--seeds")),
         ("deep", ("status", "--out", "{tmp}/nowhere")),
         ("deep", ("resume", "--out", "{tmp}/nowhere")),
         ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
         ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
         ("deep", ("linear", "--trials", "0")),
-        ("deep", ("linear", "--trials", "-1")),
         ("deep", ("linear", "--trials", "1")),
-        ("deep", ("linear", "--trials", "2", "--seed", "-1")),
         ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
         ("deep", ("linear", "--second-samples")),
         ("figures", ("nothing", "--out", "{tmp}/nowhere")),
         ("figures.report", ("--out", "{tmp}/nowhere")),
         ("figures.report", ("--out", "{tmp}")),
-        ("figures.report", ("--out", "{tmp}", "--verdicts", "{tmp}/none.json")),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value,
 )
