@@ -63,7 +63,6 @@ def test_numbers_that_no_vectors_have(name, change, reason):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"D": [0, 1, 1]}, r"D has shape \(3,\); give a square matrix"),
         ({"D": [[0, 1, 1], [1, 0, 1]]}, r"D has shape \(2, 3\); give a square matrix"),
         ({"D": [[0, 1, 1], [2, 0, 1], [1, 1, 0]]}, "squared distances are symmetric"),
         ({"D": [[1, 1, 1], [1, 0, 1], [1, 1, 0]]}, "zero on the diagonal"),
