@@ -267,19 +267,6 @@ def rotation(draw, d: int) -> np.ndarray:
     return matrix
 
 
-@given(sequences())
-def test_forgetting_generalization_and_deviation_by_definition(seq):
-    law = expected_errors(seq)
-    for t in range(1, len(seq)):
-        assert law.deviation(t) == law.errors[t, t - 1] == law.error(t, t - 1)
-        assert law.forgetting(t) == sum(law.errors[t, i] - law.errors[i, i] for i in range(t)) / t
-    for t in range(len(seq)):
-        assert law.generalization(t) == sum(law.errors[t, : t + 1]) / (t + 1) and law.generalization(t - len(seq)) == law.generalization(t)
-    assert law.generalization() == law.generalization(len(seq) - 1)
-    if len(seq) > 1:
-        assert law.deviation() == law.deviation(len(seq) - 1) and law.forgetting() == law.forgetting(-1) == law.forgetting(len(seq) - 1)
-
-
 @given(st.integers(2, 9), st.integers(1, 9), st.data())
 def test_heads_of_their_own_are_never_forgotten(shared, head, data):
     """Later tasks do not touch task 0's blocks, so that its error stays."""

@@ -184,12 +184,6 @@ def test_step_moments_by_haar_integrals(d):
         assert made.k is None if n == d - 1 else made.k == expected_noise_step(n, d)
 
 
-@pytest.mark.parametrize("n, d", [(5, 5), (6, 5), (7, 5), (12, 5), (3, 1)])
-def test_step_moments_with_enough_samples(n, d):
-    made = exact_step_moments(F(n), F(d), False, n - d <= 1)
-    assert (made.a, made.b, made.m) == (0, 1, 1) and (made.k is None if n - d <= 1 else made.k == expected_noise_step(n, d))
-
-
 def test_step_moments_in_floats():
     n, d = np.arange(0, 15)[:, None], np.arange(1, 9)
     made = float_step_moments(n, d)

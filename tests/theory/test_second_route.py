@@ -58,7 +58,7 @@ def assert_same_as_brute_force(seq: TaskSequence) -> None:
 
 
 U, Q = [[1, 2], [0, -1]], [[1, 0, 2], [1, 1, 1]]
-TINY = {
+TINY = {  # silent and partial steps are among those of `law_battery`
     "frozen": frozen({"shared": 2, "specific": 3}, (2, 1), (HALF, THIRD), {"shared": U, "specific": Q}),
     "frozen, first task with many samples": frozen({"shared": 2, "specific": 3}, (8, 1), (HALF, THIRD), {"shared": U, "specific": Q}),
     "frozen, second task with many samples": frozen({"shared": 2, "specific": 3}, (3, 6), (HALF, THIRD), {"shared": U, "specific": Q}),
@@ -75,16 +75,7 @@ TINY = {
     "growing, frozen, excess risk": expanding(
         2, (1, 2), (1, 1), (HALF, THIRD), {"shared": U, "specific": [[2], [1]], "extra": [1, -1]}, norm="excess_risk", train_shared=False
     ),
-    "silent at the threshold": initialized({"shared": 2, "specific": 2}, (3, 3), 0, {"shared": U, "specific": [[1, 0], [1, 1]]}),
     "three tasks on one block": one_block(3, (1, 5, 1), (HALF, THIRD, 1), [[1, 2, 0], [0, 1, 1], [2, 0, -1]]),
-    "partial steps, one block from zero": TaskSequence(
-        {"a": 2, "b": 2, "c": 1},
-        [
-            Task(2, HALF, {"a": [1, 2], "b": [1, 0], "c": [1]}, ("a", "b", "c"), scale={"a": HALF}),
-            Task(1, THIRD, {"a": [0, 1], "b": [1, 1], "c": [2]}, ("b", "c"), start={"b": "zero"}, scale=F(3, 4)),
-            Task(7, 1, {"a": [1, 1], "b": [0, 2]}, ("a", "b"), scale=F(3, 4)),
-        ],
-    ),
 }  # fmt: skip
 
 
