@@ -83,11 +83,3 @@ def test_a_data_set_in_the_place_of_another(real_data, tmp_path):
         (folder / path.name).symlink_to(path)
     with pytest.raises(InputError, match=r"MNIST/raw/t?.*idx.*: .*MD5 \w+ where \w+ is published"):
         load("mnist", tmp_path, download=False)
-
-
-@pytest.mark.parametrize("name", ["qmnist", "cifar-10"])
-def test_what_is_absent_is_reported(real_data, name):
-    if search(SOURCES[name], "test", real_data).located:
-        pytest.skip(f"{name} is present")
-    with pytest.raises(InputError, match="is absent: looked for it in"):
-        load(name, real_data, download=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+
+from scaffold import python
 
 KILLS = 20
 
@@ -66,7 +66,7 @@ print(json.dumps({{"left": left, "wrong": wrong}}))
 
 def test_runs_that_were_killed_end_like_uninterrupted_ones(tmp_path):
     """Twenty kills at random calls, not at moments of a clock; tasks that were recorded before a kill are not trained again."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True)
+    done = python("-c", PROGRAM, tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["wrong"] == 0 and len(result["left"]) == KILLS

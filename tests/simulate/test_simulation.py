@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scaffold import python, refusals
 
 import simulate
-from simulate import Simulation, parse_quantity
+from simulate import Simulation
 from theory import InputError, initialized, one_block
 
 
@@ -73,22 +72,6 @@ def test_standard_error_of_forgetting_counts_correlations():
     found = simulate.simulate(seq, 400, 3)
     independent = np.hypot(found.errors.stderr[1, 0], found.errors.stderr[0, 0])
     assert found.forgetting().stderr < 0.8 * independent
-
-
-def test_targets_of_a_law_read_the_same_entries():
-    found = made_up()
-    mean = SimpleNamespace(
-        errors=found.errors.mean,
-        step_sizes=found.step_sizes.mean,
-        update_magnitude=found.update_magnitude.mean,
-        **{name: lambda t, name=name: getattr(found, name)(t).mean for name in ("deviation", "forgetting", "generalization")},
-    )
-    for target in WRITTEN_OUT:
-        assert parse_quantity(target, 3).value(mean) == pytest.approx(found.estimate(target).mean, rel=1e-13), target
-
-
-def test_targets_print_as_they_are_read():
-    assert [str(parse_quantity(text, 3)) for text in ("deviation", "error[-1,0]")] == ["deviation[2]", "error[2,0]"]
 
 
 test_bad_targets_are_refused = refusals([
