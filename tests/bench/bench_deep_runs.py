@@ -8,19 +8,17 @@ The same runs on split digits, first one at a time in this process, then side by
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from speed_table import machine
+from speed_table import machine, write
 
 from deep.records import FINISHED, RunRecord
 from deep.runs.execute import train_runs
 from deep.training.config import RunConfig
-from simulate.files import replace_file
 from simulate.machine import cores
 from theory.exits import STANDS, command_line
 
@@ -80,8 +78,7 @@ def main() -> int:
     row = measure(options.runs, options.epochs, options.workers, options.device)
     print(table(row), end="")
     if options.out is not None:
-        rows = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device}, row]
-        replace_file(options.out, "".join(json.dumps(line) + "\n" for line in rows).encode())
+        write(options.out, [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device}, row])
     return STANDS
 
 

@@ -10,7 +10,6 @@ On a GPU, where a turn is longer, captured steps are measured as well; each turn
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from speed_table import machine
+from speed_table import machine, write
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,7 +31,6 @@ from deep.training.loop import train_task
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
-from simulate.files import replace_file
 from theory.exits import STANDS, command_line
 
 SCHEMA = 1
@@ -148,7 +146,7 @@ def main() -> int:
             rows += measure(*case, options.seconds, device)
     print(table(rows), end="")
     if options.out is not None:
-        replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write(options.out, rows)
     return STANDS
 
 

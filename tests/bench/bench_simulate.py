@@ -6,7 +6,6 @@ every median, goal, sweep and study of verdicts, and the table that is made of t
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 import tyro
 from contenders import CONTENDERS, REDUCED, Contender, Experiment
 from published_sweep import published_sweep
-from speed_table import goals, machine, table
+from speed_table import goals, machine, table, write
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 from verdict_study import study
@@ -67,7 +66,7 @@ def main(options: Options) -> int:
         rows += study(options.verdict_cases)
     rows += goals(rows)
     text = table(rows)
-    replace_file(options.out, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    write(options.out, rows)
     replace_file(options.out.with_suffix(".txt"), text.encode())
     print(text, end="")
     return STANDS

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 from contenders import DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE
 
+from simulate.files import replace_file
 from simulate.machine import cores
 
 Rows = list[dict[str, Any]]
@@ -36,6 +39,11 @@ def _processor() -> str:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def write(path: Path, rows: Rows) -> None:
+    """Write the rows as JSON lines."""
+    replace_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def goals(rows: Rows) -> Rows:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import bench_deep_runs
 import pytest
+from scaffold import python
 
 PROGRAM = Path(__file__).parent / "bench_deep_runs.py"
 
 
 def test_the_program_writes_its_record(tmp_path):
-    command = [sys.executable, str(PROGRAM), "--runs", "3", "--epochs", "1", "--workers", "2", "--out", str(tmp_path / "runs.jsonl")]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = python(PROGRAM, "--runs", 3, "--epochs", 1, "--workers", 2, "--out", tmp_path / "runs.jsonl")
     assert result.returncode == 0, result.stderr
     head, row = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
     assert head["kind"] == "machine" and row["ratio"] == pytest.approx(row["seconds_alone"] / row["seconds_together"])
@@ -46,5 +44,5 @@ def test_the_goals_are_those_asked_for(monkeypatch, device, workers, goal):
 
 
 def test_bad_input():
-    result = subprocess.run([sys.executable, str(PROGRAM), "--runs", "1", "--epochs", "0"], capture_output=True, text=True)
+    result = python(PROGRAM, "--runs", 1, "--epochs", 0)
     assert result.returncode == 2 and result.stderr.startswith("error: ")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from contenders import CONTENDERS, DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE, Experiment, inverse_loop, lstsq_loop
 from published_sweep import FEW, LEAST, LIMIT, MANY, MOST, published_sweep
+from scaffold import python
 from speed_table import goals, machine, table
 from verdict_study import study
 
@@ -41,9 +39,8 @@ def check_record(path):
 
 def test_the_program_writes_its_record(tmp_path):
     options = ["--tasks", "10", "--parameters", "100", "1000", "--most-direct", "100", "--seconds", "1e-9", "--sweep-points", "3", "--verdict-cases", "0"]
-    command = [sys.executable, str(PROGRAM), "--out", str(tmp_path / "new" / "bench.jsonl"), *options]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
+    result = python(PROGRAM, "--out", tmp_path / "new" / "bench.jsonl", *options, **threads)
     assert result.returncode == 0, result.stderr
     rows = check_record(tmp_path / "new" / "bench.jsonl")
     assert result.stdout == (tmp_path / "new" / "bench.txt").read_text(encoding="utf-8")
@@ -54,7 +51,7 @@ def test_the_program_writes_its_record(tmp_path):
 
 
 def test_an_unwritable_record_is_refused_at_once(tmp_path):
-    result = subprocess.run([sys.executable, str(PROGRAM), "--out", str(tmp_path)], capture_output=True, text=True)
+    result = python(PROGRAM, "--out", tmp_path)
     assert result.returncode == 2 and "cannot write" in result.stderr
 
 
