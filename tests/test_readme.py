@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scaffold import ROOT
+from scaffold import python as _run
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
-
-
-def _run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 def _sentences(text: str) -> list[str]:
@@ -135,7 +129,7 @@ def test_the_fairer_control_gave_what_is_said():
 
 def test_the_errors_that_intervals_leave_out_are_what_is_said():
     """Standard errors of a rule minus initialized training, by runs and by orders."""
-    from figures.study_records import confirmed, confirmed_files
+    from figures.kit.studies import confirmed, confirmed_files
 
     def errors(name, stream, rule):
         values = [confirmed(confirmed_files()[name]).values(stream, arm, "average_accuracy") for arm in (rule, "initialized")]
