@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "theory" / "oracles")]  # stand_in_device and the oracles
+# What tests share: scaffold.py, the oracles, references, made experiments, runs and data, the benchmark's modules.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("", "theory/oracles", "theory", "simulate", "deep", "bench")]
 
 _FIXED = settings(derandomize=True, deadline=None, database=None)
 # Shrinking takes minutes for each test that a broken law fails; the long run does it.

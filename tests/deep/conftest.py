@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # made_files, made_data
 
 _BESIDE_REPOSITORY = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
+from test_check import RIGHT, one_task, s
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, check, simulate
 from simulate.__main__ import main
@@ -16,18 +16,12 @@ from simulate.judge import check_all
 from simulate.planning import Settings
 from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
 from simulate.verdicts import CheckReport, Judged, TailRates
-from theory import InputError, Isotropic, NoClosedForm, expected_errors, frozen, one_block
+from theory import InputError, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
 
 FROZEN, LIN = FAMILIES["frozen_deviation"], FAMILIES["lin_forgetting"]
-p, n, s = sympy.symbols("p n s", positive=True)
-RIGHT = 1 - n / p + n * s**2 / (p - n - 1)  # E L_0(theta_0) of one block with |w| = 1 and features of variance 1
 TWO_TASKS = one_block(30, (8, 5), 0.4, gram=np.ones((2, 2)))
 CASE = {"p": 30, "n": 8, "s": 0.4}
-
-
-def one_task(p, n, s):
-    return one_block(p, (n,), s, truth=[Isotropic(1)])
 
 
 # --- what a check says

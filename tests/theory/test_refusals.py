@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+import re
 
 import numpy as np
-import pytest
 import sympy
+from scaffold import refusals
+from test_problem import HALF, sequence, task, two
 
-from theory import InputError, Isotropic, Task, TaskSequence
+from theory import Isotropic, Task, TaskSequence
 
-HALF = Fraction(1, 2)
 NAMED = {"a": "w"}
-ONES = np.ones((2, 2))
-
-
-def task(samples=2, noise=0.5, truth=None, train=("a",), **settings) -> Task:
-    return Task(samples, noise, {"a": [1.0, 0.0, 0.0]} if truth is None else truth, train, **settings)
-
-
-def sequence(blocks=None, tasks=None, gram=None) -> TaskSequence:
-    return TaskSequence({"a": 3} if blocks is None else blocks, [task()] if tasks is None else tasks, gram)
-
-
-def two(gram, **blocks) -> TaskSequence:
-    return TaskSequence({"a": 3, **blocks}, [task(truth={"a": "v"}), task(truth={"a": "w"})], {"a": gram})
 
 
 BAD_TASKS = {
     "samples negative": (lambda: task(samples=-1), "samples is -1; it must be at least 0"),
     "samples fractional": (lambda: task(samples=2.5), "samples is 2.5; give a whole number"),
-    "samples a fraction": (lambda: task(samples=HALF), "give a whole number of at least 0"),
     "samples a boolean": (lambda: task(samples=True), "samples is True; give a number"),
-    "samples a NumPy boolean": (lambda: task(samples=np.True_), "give a number"),
     "samples text": (lambda: task(samples="ten"), "samples is 'ten' of type str; give a number"),
-    "samples None": (lambda: task(samples=None), "samples is None"),
-    "samples an open half": (lambda: task(samples=sympy.Rational(5, 2)), "give a whole number"),
     "samples certainly negative": (lambda: task(samples=sympy.Symbol("n", negative=True, integer=True)), "samples is n; it must be at least 0"),
     "samples certainly not whole": (lambda: task(samples=sympy.Symbol("n", integer=False)), "samples is n; give a whole number"),
     "samples a grid with a negative point": (lambda: task(samples=np.array([3, -1])), "at least 0"),
-    "samples a fractional grid": (lambda: task(samples=np.array([3.0, 1.5])), "whole number"),
     "samples an empty grid": (lambda: task(samples=np.array([], dtype=int)), "a grid holds at least one real number"),
     "noise negative": (lambda: task(noise=-0.1), "noise is -0.1; it is a standard deviation, so at least 0"),
     "noise NaN": (lambda: task(noise=float("nan")), "noise is nan; give a finite number"),
-    "noise infinite": (lambda: task(noise=float("inf")), "noise is inf; give a finite number"),
     "noise complex": (lambda: task(noise=1j), "of type complex"),
     "noise an imaginary symbol": (lambda: task(noise=sympy.Symbol("s", imaginary=True)), "give a finite real expression"),
+    "noise symbolic NaN": (lambda: task(noise=sympy.nan), "noise is nan; give a finite real expression"),
     "noise symbolic infinity": (lambda: task(noise=sympy.oo), "noise is oo; give a finite real expression"),
     "noise certainly negative": (lambda: task(noise=sympy.Symbol("s", negative=True)), "at least 0"),
     "noise a grid with NaN": (lambda: task(noise=np.array([0.1, np.nan, np.nan])), "noise holds nan at 2 grid points"),
@@ -55,20 +37,16 @@ BAD_TASKS = {
     "truth missing": (lambda: task(truth={}), "give a mapping from block name"),
     "truth no mapping": (lambda: Task(2, 0.5, [1.0, 2.0], ("a",)), "truth is [1.0, 2.0]; give a mapping"),
     "truth a number": (lambda: task(truth={"a": 3}), "the truth of block 'a' is 3; give a vector, a name (with gram=...) or Isotropic(norm)"),
-    "truth a symbol": (lambda: task(truth={"a": sympy.Symbol("u")}), "give a vector, a name"),
-    "truth None": (lambda: task(truth={"a": None}), "the truth of block 'a' is None"),
     "truth a matrix": (lambda: task(truth={"a": np.eye(3)}), "has shape (3, 3); give a vector"),
+    "truth ragged": (lambda: task(truth={"a": [[1, 2], [3]]}), "the truth of block 'a' is ragged; give a vector of shape (dimension,)"),
     "truth NaN": (lambda: task(truth={"a": [1.0, np.nan, 0.0]}), "the truth of block 'a' holds NaN or infinity"),
-    "truth infinite": (lambda: task(truth={"a": np.array([np.inf, 0.0, 0.0])}), "holds NaN or infinity"),
     "truth with an infinite fraction": (lambda: task(truth={"a": [HALF, float("inf"), 0]}), "an entry of the truth of block 'a' is inf"),
     "truth of words": (lambda: task(truth={"a": ["x", "y", "z"]}), "an entry of the truth of block 'a' is 'x'"),
     "truth complex": (lambda: task(truth={"a": np.array([1j, 0, 0])}), "of type complex"),
     "block name a number": (lambda: Task(2, 0.5, {3: [1.0]}, (3,)), "a block is called 3; block names are non-empty strings"),
     "block name empty": (lambda: Task(2, 0.5, {"": [1.0]}, ("",)), "a block is called ''"),
     "norm negative": (lambda: Isotropic(-1), "the norm of an Isotropic truth is -1; a length is at least 0"),
-    "norm NaN": (lambda: Isotropic(float("nan")), "the norm of an Isotropic truth is nan"),
     "train a string": (lambda: task(train="a"), "train is 'a'; give a tuple of block names, such as ('a',)"),
-    "train a number": (lambda: task(train=3), "train is 3; give a tuple"),
     "train empty": (lambda: task(train=()), "name at least one block, each once"),
     "train twice": (lambda: task(train=("a", "a")), "name at least one block, each once"),
     "train a block that is not used": (lambda: task(train=("a", "b")), "the task trains block 'b' but does not use it (it uses ['a'])"),
@@ -78,19 +56,15 @@ BAD_TASKS = {
         lambda: task(truth={"a": "w", "b": "v"}, start={"b": "zero"}), "start names block 'b', which is not trained (trained: ['a'])"
     ),
     "scale NaN": (lambda: task(scale=float("nan")), "scale is nan"),
-    "scale text": (lambda: task(scale="half"), "scale is 'half'"),
     "scale of a block infinite": (lambda: task(scale={"a": float("inf")}), "scale of block 'a' is inf"),
     "scale of a block that is not trained": (lambda: task(scale={"b": 1}), "scale names block 'b', which is not trained"),
     "weights a number": (lambda: task(weights=2.0), "weights is 2.0; give a mapping from trained block to a positive number"),
     "weight zero": (lambda: task(weights={"a": 0}), "the weight of block 'a' is 0; weights are positive"),
-    "weight negative": (lambda: task(weights={"a": -1.0}), "the weight of block 'a' is -1.0"),
     "weight zero in a grid": (lambda: task(weights={"a": np.array([1.0, 0.0])}), "weights are positive"),
     "weight of a block that is not trained": (lambda: task(weights={"b": 2}), "weights names block 'b', which is not trained"),
     "memory a number": (lambda: task(memory=3), "memory is 3; give a mapping from an earlier task"),
     "memory negative": (lambda: task(memory={0: -1}), "memory of task 0 is -1; it must be at least 0"),
-    "memory fractional": (lambda: task(memory={0: 1.5}), "memory of task 0 is 1.5; give a whole number"),
     "memory of a task before the first": (lambda: task(memory={-1: 1}), "a task in memory is -1; it must be at least 0"),
-    "memory of a word": (lambda: task(memory={"first": 1}), "a task in memory is 'first'"),
     "memory a grid": (lambda: task(memory={0: np.array([1, 2])}), "memory of task 0 is a grid; build one TaskSequence for each"),
 }  # fmt: skip
 
@@ -99,10 +73,8 @@ BAD_SEQUENCES = {
     "blocks a list": (lambda: sequence(blocks=[3]), "blocks is [3]; give a mapping"),
     "block name": (lambda: sequence(blocks={1: 3}), "a block is called 1"),
     "dimension zero": (lambda: sequence(blocks={"a": 0}), "the dimension of block 'a' is 0; it must be at least 1"),
-    "dimension negative": (lambda: sequence(blocks={"a": -3}), "the dimension of block 'a' is -3"),
-    "dimension fractional": (lambda: sequence(blocks={"a": 2.5}), "the dimension of block 'a' is 2.5; give a whole number of at least 1"),
-    "dimension NaN": (lambda: sequence(blocks={"a": float("nan")}), "the dimension of block 'a' is nan"),
     "no tasks": (lambda: sequence(tasks=[]), "tasks holds 0 objects of types []; give at least one Task"),
+    "tasks a single task": (lambda: sequence(tasks=task()), "tasks is a Task; give a list of Task, one entry for a single task"),
     "a task of another type": (lambda: sequence(tasks=[task(), "task"]), "tasks holds 2 objects of types ['Task', 'str']"),
     "unknown block": (lambda: sequence(tasks=[task(truth={"b": [1.0]}, train=("b",))]), "task 0 uses block 'b', which is not among the blocks ['a']"),
     "truth too short": (lambda: sequence(tasks=[task(), task(truth={"a": [1.0, 2.0]})]), "task 1: the truth of block 'a' has 2 entries, the block has dimension 3"),
@@ -112,11 +84,10 @@ BAD_SEQUENCES = {
     "Isotropic beside gram": (lambda: sequence(tasks=[task(truth={"a": Isotropic(1)})], gram={"a": [[1]]}), "yet gram has that block too"),
     "gram of an unknown block": (lambda: sequence(gram={"b": [[1]]}), "gram has block 'b', which is not among the blocks ['a']"),
     "gram of another size": (lambda: two(np.ones((3, 3))), "gram['a'] has shape (3, 3); with 2 tasks it must be (2, 2)"),
-    "gram a long row": (lambda: two([[1, 1, 1], [1, 1, 1]]), "gram['a'] has shape (2, 3)"),
+    "gram a number": (lambda: two(5), "gram['a'] is 5; give 2 rows of 2 inner products"),
+    "gram no mapping": (lambda: sequence(tasks=[task(truth=NAMED)], gram=[[1]]), "gram is a list; give a mapping from block name"),
     "gram ragged": (lambda: two([[1, 1], [1]]), "with 2 tasks it must be (2, 2)"),
-    "gram flat": (lambda: two(np.ones(4)), "gram['a'] has shape (4,)"),
     "gram NaN": (lambda: two(np.array([[1.0, np.nan], [np.nan, 1.0]])), "gram['a'] holds NaN or infinity; give finite inner products"),
-    "gram infinite in a list": (lambda: two([[1, float("inf")], [float("inf"), 1]]), "an entry of gram['a'] is inf"),
     "gram with text": (lambda: two([[1, "x"], ["x", 1]]), "an entry of gram['a'] is 'x'"),
     "gram negative length": (lambda: two([[1, 0], [0, -2]]), "gram['a'][1, 1] is -2; a squared length is at least 0"),
     "gram negative length at a grid point": (lambda: two(np.array([[[1.0, 0], [0, 1.0]], [[1.0, 0], [0, -1.0]]])), "a squared length is at least 0"),
@@ -137,36 +108,7 @@ BAD_SEQUENCES = {
 }  # fmt: skip
 
 ALL_BAD = {**BAD_TASKS, **BAD_SEQUENCES}
-
-
-@pytest.mark.parametrize("name", ALL_BAD)
-def test_refused_with_value_reason_and_remedy(name):
-    build, words = ALL_BAD[name]
-    with pytest.raises(InputError) as caught:
-        build()
-    assert words in str(caught.value)
-
-
-def test_every_name_of_a_bad_case_is_its_own():
-    assert len(ALL_BAD) == len(BAD_TASKS) + len(BAD_SEQUENCES)
-
-
-# ---------------------------------------------------------------- of other types
-
-OTHER_TYPES = {
-    "noise symbolic NaN": lambda: task(noise=sympy.nan),
-    "truth ragged": lambda: task(truth={"a": [[1, 2], [3]]}),
-    "gram a number": lambda: two(5),
-    "gram a flat list": lambda: two([1, 1]),
-    "gram no mapping": lambda: sequence(tasks=[task(truth=NAMED)], gram=[[1]]),
-    "tasks a single task": lambda: sequence(tasks=task()),
-}
-
-
-@pytest.mark.parametrize("name", OTHER_TYPES)
-def test_refused_in_words(name):
-    with pytest.raises(InputError):
-        OTHER_TYPES[name]()
+test_refused_with_value_reason_and_remedy = refusals({name: (build, re.escape(words)) for name, (build, words) in ALL_BAD.items()})
 
 
 def test_entries_beyond_64_bits_are_kept():
