@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-# What tests share: scaffold.py, the oracles, references, made experiments, runs and data, the benchmark's modules.
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("", "theory/oracles", "theory", "simulate", "deep", "bench")]
+# What tests share: scaffold.py, oracles and references, made experiments, runs and data, the benchmark's modules.
+_SHARED = ("", "theory/oracles", "theory", "simulate", "deep", "bench")
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in _SHARED]
 
 _FIXED = settings(derandomize=True, deadline=None, database=None)
 # Shrinking takes minutes for each test that a broken law fails; the long run does it.

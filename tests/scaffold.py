@@ -1,4 +1,4 @@
-"""What tests of every floor share: programs and commands run as users run them, errors raised and errors expected."""
+"""What tests of every floor share: programs run as users run them, errors that are raised or expected."""
 
 from __future__ import annotations
 

@@ -23,8 +23,11 @@ COUNTS = {"train": 40, "test": 20}
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 
 
+Contents = Mapping[str, bytes]
+
+
 def small(
-    name: str, counts: dict[str, int] = COUNTS, md5: Mapping[str, bytes] = {}, packed: Mapping[str, bytes] = {}, **layout
+    name: str, counts: dict[str, int] = COUNTS, md5: Contents = {}, packed: Contents = {}, **layout
 ) -> Source:
     """Return the source with few images, and with the checksums of these contents and packed files only."""
 

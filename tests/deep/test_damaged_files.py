@@ -123,7 +123,7 @@ def test_the_test_part_in_the_place_of_the_training_part(tmp_path):
     (folder / "train.bin").write_bytes(test[: 10 * 3074] + train[10 * 3074 :])
     read(source, tmp_path)
     (folder / "train.bin").write_bytes(test[: 11 * 3074] + train[11 * 3074 :])
-    with pytest.raises(InputError, match="train.bin and .*test.bin: 11 of the 20 test images of CIFAR-100 .*put"):
+    with pytest.raises(InputError, match="train.bin and .*test.bin: 11 of the 20 test images .*put"):
         read(source, tmp_path)
 
 
@@ -194,5 +194,5 @@ def test_checksums_of_archives(tmp_path, kind):
 def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
     source, _ = written(tmp_path, "mnist")
     monkeypatch.setattr(Path, "read_bytes", raising(PermissionError(13, "Permission denied")))
-    with pytest.raises(InputError, match="train-images-idx3-ubyte: .*Permission denied.*; correct its permissions"):
+    with pytest.raises(InputError, match="train-images-idx3-ubyte: .*denied.*; correct its permissions"):
         read(source, tmp_path)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write, write_archive
+from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write
+from made_files import write_archive
 
 from deep.data.contents import CHECKED, UNCHECKED
 from theory.errors import InputError
@@ -36,7 +37,10 @@ def test_files(tmp_path, name, kind, suffix):
     check(source, tmp_path, CHECKED if kind == "pickled" else UNCHECKED)
 
 
-@pytest.mark.parametrize(("ending", "mode"), [(".tar.gz", "w:gz"), (".tgz", "w:gz"), (".tar.xz", "w:xz"), (".tar", "w")])
+ENDINGS = {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar": "w"}
+
+
+@pytest.mark.parametrize(("ending", "mode"), ENDINGS.items())
 @pytest.mark.parametrize(("name", "kind"), CIFAR)
 def test_archives(tmp_path, name, kind, ending, mode):
     source, files = made(name, kind)

@@ -289,7 +289,8 @@ REFUSED = {
 
 
 test_refusals_name_the_value_and_the_remedy = refusals({
-    name: (lambda options=options: simulate(TINY, 3, **options), words) for name, (options, words) in REFUSED.items()
+    name: (lambda options=options: simulate(TINY, 3, **options), words)
+    for name, (options, words) in REFUSED.items()
 })
 
 

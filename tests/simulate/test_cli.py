@@ -75,7 +75,7 @@ def test_verify_runs_named_families():
 
 
 def test_mistakes_in_the_call_exit_with_2(capsys):
-    for name, words in (("frozen_deviatio", "did you mean 'frozen_deviation'"), ("p2_star", "has no family of cases")):
+    for name, words in (("frozen_deviatio", "did you mean 'frozen_deviation'"), ("p2_star", "has no family")):
         status, out, err = outcome(capsys, "verify", name)
         assert status == 2 and out == "" and err.startswith("error: ") and words in err
     usage = run("check")

@@ -10,8 +10,8 @@ from scaffold import python, refusals
 from scipy import stats
 
 from simulate.evidence import (
-    ConfidenceInterval, Estimate, bootstrap_interval, holm, merge_draws, paired_difference, skewness, two_sided_p,
-    upper_quantile, variance_upper_bound,
+    ConfidenceInterval, Estimate, bootstrap_interval, holm, merge_draws, paired_difference, skewness,
+    two_sided_p, upper_quantile, variance_upper_bound,
 )  # fmt: skip
 from theory.errors import InputError
 
@@ -34,7 +34,7 @@ def test_from_samples_keeps_trailing_axes():
 KNOWN = Estimate(1.0, 0.1, 5, frozenset({(0, 0, 4)}))
 test_what_is_no_estimate_and_no_statistic = refusals([
     *((lambda few=few: Estimate.from_samples(few), "at least 2") for few in ([1.0], [], 3.0)),
-    *((lambda bad=bad: Estimate.from_samples([1.0, bad, 2.0]), "1 of 3 drawn values") for bad in (math.nan, math.inf)),
+    *((lambda x=x: Estimate.from_samples([1.0, x, 2.0]), "1 of 3 drawn values") for x in (math.nan, math.inf)),
     (lambda: Estimate(1.0, 0.1, 1), "1 draw"),
     (lambda: Estimate(np.zeros(3), np.zeros(2), 5), "must be equal"),
     (lambda: Estimate(1.0, 0.1, 5, frozenset({(0, 4, 3)})), "first <= last"),

@@ -169,9 +169,9 @@ test_bad_options = refusals([
     (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
     (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
     (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
-    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach the Dask scheduler '{NOBODY}': .*dask scheduler"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach .* '{NOBODY}': .*dask scheduler"),
     (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
-    (lambda: list(run_jobs(abs, [threading.Lock()] * 3, kind="processes", workers=2)), "cannot be sent to other processes"),
+    (lambda: list(run_jobs(abs, [threading.Lock()], kind="processes")), "cannot be sent to other processes"),
 ])
 
 

@@ -36,14 +36,14 @@ REFUSED = {
     "symbolic scale": (single(scale=X), {}, "scale of block 'a' in task 0 is the symbol x"),
     "symbolic weight": (single(weights={"a": X}), {}, "weight of block 'a' in task 0 is the symbol x"),
     "symbolic gram": (single(truth={"a": "w"}, gram={"a": [[X]]}), {}, r"entry of gram\['a'\] is the symbol x"),
-    "symbolic dimension": (single(d=N, truth={"a": "w"}, gram={"a": [[1]]}), {}, "dimension of block 'a' is the symbol n"),
+    "symbolic dimension": (single(d=N, truth={"a": "w"}, gram={"a": [[1]]}), {}, "dimension of block 'a' is the symbol"),
     "symbolic memory": (
-        TaskSequence({"a": 3}, [*single().tasks, Task(2, 1, ONES, ("a",), memory={0: N})]), {}, "memory of task 0 in task 1 is the symbol n"
+        TaskSequence({"a": 3}, [*single().tasks, Task(2, 1, ONES, ("a",), memory={0: N})]), {}, "memory of task 0 in task 1"
     ),
     "grid": (single(noise=np.array([0.1, 0.2])), {}, r"grid of shape \(2,\).*seq\.at\(index\)"),
     "gram grid": (single(truth={"a": "w"}, gram={"a": np.ones((4, 1, 1))}), {}, r"grid of shape \(4,\).*seq\.at\(index\)"),
     "not a sequence": ([1, 2], {}, "the experiment is a list"),
-    "not positive": (one_block(3, (2, 2), 1, gram=[[1, 2], [2, 1]]), {}, r"has the eigenvalue -1 .*positive semidefinite"),
+    "not positive": (one_block(3, (2, 2), 1, gram=[[1, 2], [2, 1]]), {}, "eigenvalue -1 .*positive semidefinite"),
     "rank": (one_block(2, (2, 2, 2), 1, gram=np.eye(3)), {}, "has rank 3, but vectors of dimension 2.*at least 3"),
     "weights apart": (apart(1e13), {}, "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out"),
     "no trials": (single(), {"trials": 0}, "trials is 0; give a whole number"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from fractions import Fraction as F
 
 import numpy as np
@@ -12,19 +10,11 @@ import pytest
 import sympy
 from exact_values import formula_value, in_domain
 from formula_points import (
-    FEWER_SAMPLES,
-    P2,
-    cases,
-    forgetting_in_p2,
-    has_value,
-    in_floats,
-    law_of,
-    minimum_case,
-    probes,
-    published_form,
-    two_task_case,
-    value,
+    FEWER_SAMPLES, P2, cases, forgetting_in_p2, has_value, in_floats, law_of, minimum_case, probes,
+    published_form, two_task_case, value,
 )  # fmt: skip
+from scaffold import python
+from test_formula_values import EVERY, TWO_TASKS
 
 from theory import DomainError, expected_errors, moment_orders, one_block
 from theory.formulas import FAMILIES, FORMULAS
@@ -32,17 +22,11 @@ from theory.ledger import notation as s
 from theory.ledger.extremum import FORGETTING_AT_P2_STAR, P2_STAR, case_with_minimum_at
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
-EVERY = pytest.mark.parametrize("name", FORMULAS)
-TWO_TASKS = {
-    "p": 40, "p_1": 60, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_1": 0.3, "sigma_2": 0.5,
-    "u_11": 1.0, "q_11": 0.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.0, "c_q": 0.0, "x_q": 0.0,
-}  # fmt: skip
 # Experiments of formulas that have no builder, or one that computes a scale first.
 UNSCALED = {
-    "frozen_best_scale": two_tasks,
-    "frozen_least_forgetting": two_tasks,
-    "initialized_best_scale": initialized_two_tasks,
-    "initialized_least_forgetting": initialized_two_tasks,
+    f"{training}_{what}": build
+    for training, build in (("frozen", two_tasks), ("initialized", initialized_two_tasks))
+    for what in ("best_scale", "least_forgetting")
 }
 
 
@@ -236,7 +220,7 @@ def test_the_catalogue_is_read_without_algebra():
         "import sympy; sympy.solve = None; from theory.formulas import FORMULAS;"
         "print(len(FORMULAS), [name for name, formula in FORMULAS.items() if 'expanded' in vars(formula)])"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    result = python("-c", program)
     assert result.stdout.strip() == f"{len(FORMULAS)} []", result.stderr
 
 
@@ -263,10 +247,6 @@ def test_families_expect_what_the_law_says(name):
 
 def _rational(case: dict) -> dict:
     return {key: F(entry).limit_denominator(10**6) if isinstance(entry, float) else entry for key, entry in case.items()}
-
-
-def test_some_family_expects_disagreement():
-    assert {family.expected for family in FAMILIES.values()} == {"agree", "disagree"}
 
 
 def test_a_random_case_has_valid_lengths():

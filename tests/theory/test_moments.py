@@ -1,13 +1,14 @@
 """Which moments exist, by cases worked out by hand, and the moments of projections against Haar integrals.
 
-More cases, each with its orders, stand in `moment_battery`, which test_mutations.py runs on the code and on its mutants.
-Their reasons, for one block of 10: a step that fits n < d samples keeps part of the past, so that the smallest gap so
-far counts (gaps 4, 8, 2); n >= d samples erase it, so that the estimate forgets task 0's tail and the step to it does
-not; partial steps and tasks without samples keep it; a start from zero forgets it in the estimate, not in the update.
-For several blocks: errors of a frozen block are noise, even without label noise, unless the block is right; a block
-that starts anew leaves its tail behind, the others bring theirs into the joint step. Stored rows count as rows, and as
-noise if they are of another truth; more rows than parameters, stored ones too, erase the past. What is only drawn moves
-nothing. Steps that damp small singular values have all moments.
+More cases, each with its orders, stand in `moment_battery`, which test_mutations.py runs on the code and on
+its mutants. Their reasons, for one block of 10: a step that fits n < d samples keeps part of the past, so
+that the smallest gap so far counts (gaps 4, 8, 2); n >= d samples erase it, so that the estimate forgets
+task 0's tail and the step to it does not; partial steps and tasks without samples keep it; a start from
+zero forgets it in the estimate, not in the update. For several blocks: errors of a frozen block are noise,
+even without label noise, unless the block is right; a block that starts anew leaves its tail behind, the
+others bring theirs into the joint step. Stored rows count as rows, and as noise if they are of another
+truth; more rows than parameters, stored ones too, erase the past. What is only drawn moves nothing. Steps
+that damp small singular values have all moments.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_best_fraction_compares_every_count_and_passes_over_the_threshold():
 
 
 USUAL = initialized(**SETTING, gram=GRAM)
-LONG = initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram=dict.fromkeys(("shared", "specific"), np.eye(13)))
+LONG = initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram=dict.fromkeys(GRAM, np.eye(13)))
 STILL = replace(USUAL, tasks=(*USUAL.tasks[:-1], replace(USUAL.tasks[-1], samples=0)))
 test_bad_input_is_named = refusals([
     (lambda: best_scale("accuracy", USUAL), "criterion is 'accuracy'"),

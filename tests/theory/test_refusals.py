@@ -38,7 +38,7 @@ BAD_TASKS = {
     "truth no mapping": (lambda: Task(2, 0.5, [1.0, 2.0], ("a",)), "truth is [1.0, 2.0]; give a mapping"),
     "truth a number": (lambda: task(truth={"a": 3}), "the truth of block 'a' is 3; give a vector, a name (with gram=...) or Isotropic(norm)"),
     "truth a matrix": (lambda: task(truth={"a": np.eye(3)}), "has shape (3, 3); give a vector"),
-    "truth ragged": (lambda: task(truth={"a": [[1, 2], [3]]}), "the truth of block 'a' is ragged; give a vector of shape (dimension,)"),
+    "truth ragged": (lambda: task(truth={"a": [[1, 2], [3]]}), "the truth of block 'a' is ragged; give a vector"),
     "truth NaN": (lambda: task(truth={"a": [1.0, np.nan, 0.0]}), "the truth of block 'a' holds NaN or infinity"),
     "truth with an infinite fraction": (lambda: task(truth={"a": [HALF, float("inf"), 0]}), "an entry of the truth of block 'a' is inf"),
     "truth of words": (lambda: task(truth={"a": ["x", "y", "z"]}), "an entry of the truth of block 'a' is 'x'"),
@@ -74,7 +74,7 @@ BAD_SEQUENCES = {
     "block name": (lambda: sequence(blocks={1: 3}), "a block is called 1"),
     "dimension zero": (lambda: sequence(blocks={"a": 0}), "the dimension of block 'a' is 0; it must be at least 1"),
     "no tasks": (lambda: sequence(tasks=[]), "tasks holds 0 objects of types []; give at least one Task"),
-    "tasks a single task": (lambda: sequence(tasks=task()), "tasks is a Task; give a list of Task, one entry for a single task"),
+    "tasks a single task": (lambda: sequence(tasks=task()), "tasks is a Task; give a list of Task"),
     "a task of another type": (lambda: sequence(tasks=[task(), "task"]), "tasks holds 2 objects of types ['Task', 'str']"),
     "unknown block": (lambda: sequence(tasks=[task(truth={"b": [1.0]}, train=("b",))]), "task 0 uses block 'b', which is not among the blocks ['a']"),
     "truth too short": (lambda: sequence(tasks=[task(), task(truth={"a": [1.0, 2.0]})]), "task 1: the truth of block 'a' has 2 entries, the block has dimension 3"),
@@ -85,7 +85,7 @@ BAD_SEQUENCES = {
     "gram of an unknown block": (lambda: sequence(gram={"b": [[1]]}), "gram has block 'b', which is not among the blocks ['a']"),
     "gram of another size": (lambda: two(np.ones((3, 3))), "gram['a'] has shape (3, 3); with 2 tasks it must be (2, 2)"),
     "gram a number": (lambda: two(5), "gram['a'] is 5; give 2 rows of 2 inner products"),
-    "gram no mapping": (lambda: sequence(tasks=[task(truth=NAMED)], gram=[[1]]), "gram is a list; give a mapping from block name"),
+    "gram no mapping": (lambda: sequence(tasks=[task(truth=NAMED)], gram=[[1]]), "gram is a list; give a mapping"),
     "gram ragged": (lambda: two([[1, 1], [1]]), "with 2 tasks it must be (2, 2)"),
     "gram NaN": (lambda: two(np.array([[1.0, np.nan], [np.nan, 1.0]])), "gram['a'] holds NaN or infinity; give finite inner products"),
     "gram with text": (lambda: two([[1, "x"], ["x", 1]]), "an entry of gram['a'] is 'x'"),
@@ -108,7 +108,9 @@ BAD_SEQUENCES = {
 }  # fmt: skip
 
 ALL_BAD = {**BAD_TASKS, **BAD_SEQUENCES}
-test_refused_with_value_reason_and_remedy = refusals({name: (build, re.escape(words)) for name, (build, words) in ALL_BAD.items()})
+test_refused_with_value_reason_and_remedy = refusals({
+    name: (build, re.escape(words)) for name, (build, words) in ALL_BAD.items()
+})
 
 
 def test_entries_beyond_64_bits_are_kept():

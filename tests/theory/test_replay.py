@@ -1,6 +1,7 @@
 """Laws with memory: against integrals over the rows' frame, closed forms coded once more, and one simulation.
 
-Experiments for which there is no law, or no finite one, are checks of `replay_battery`, which test_mutations.py runs.
+Experiments for which there is no law, or no finite one, are checks of `replay_battery`, which
+test_mutations.py runs.
 """
 
 from __future__ import annotations
