@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_study import TINY
+from scaffold import refusals
 
 from deep.__main__ import main
 from deep.records import read_records
@@ -20,7 +21,7 @@ from deep.runs import RunsFolder
 from deep.strategies import strategy
 from deep.studies import choices, presets, protocol
 from deep.studies.confirmation import dealt, mean_step_weight
-from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, Rule, Unit
+from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Rule, Unit
 from deep.studies.effects import UnitEffects
 from deep.studies.pair_records import PairRecord
 from deep.studies.protocol import read_protocol
@@ -217,11 +218,8 @@ def test_confirmation_after_a_change_of_the_design_or_the_code(study, monkeypatc
     ("arguments", "reason"),
     [
         (["--phase", "confirm"], "there is no protocol"),
-        (["--phase", "explain"], "there is no protocol"),
-        (["--phase", "confrim"], "did you mean 'confirm'"),
         (["--preset", "digit"], "did you mean 'digits'"),
         (["--preset", "mnist"], "no stream of the preset mnist has its data here"),
-        (["--workers", "0"], "workers is 0"),
         (["--device", "gpu"], "unknown device"),
         (["--out", "{tmp}/file/runs"], "cannot write"),
         (["--phase", "confirm", "--protocol", "{tmp}/file"], "cannot read the protocol"),
@@ -232,11 +230,6 @@ def test_bad_input(patched, tmp_path, arguments, reason, capsys):
     assert run(tmp_path, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments)) == 2
     err = capsys.readouterr().err
     assert reason in err and "error: " in err and not RunsFolder(tmp_path).states()
-
-
-def test_an_unknown_study(tmp_path, capsys):
-    assert main(["study", "hybird", "--out", str(tmp_path)]) == 2
-    assert "did you mean 'hybrid'" in capsys.readouterr().err
 
 
 PROGRAM = """
@@ -296,26 +289,14 @@ def test_presets_make_sense(name):
             strategy(rule, **options).check(names)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"confirmation": (Unit(0, 100), Unit(1, 5))}, "uses a seed twice"),
-        ({"confirmation": (Unit(0, 1),)}, "intervals need 2"),
-        ({"development": ()}, "development needs 1"),
-        ({"streams": (TINY.streams[0],) * 2}, "each once"),
-        ({"deals": 0}, "at least 1"),
-        ({"level": 1.0}, "level"),
-        ({"explained": ("splits",)}, "did you mean 'split'"),
-    ],
-)
-def test_designs_that_are_refused(change, reason):
-    fields = {name: getattr(TINY, name) for name in Preset.__dataclass_fields__}
-    with pytest.raises(InputError, match=reason):
-        Preset(**{**fields, **change})
-
-
-def test_rules_that_are_refused():
-    with pytest.raises(InputError, match="no candidates"):
-        Rule("threshold", ())
-    with pytest.raises(InputError, match="control"):
-        Rule("threshold", ({},), "at randon")
+test_designs_and_rules_that_are_refused = refusals([
+    (lambda: replace(TINY, confirmation=(Unit(0, 100), Unit(1, 5))), "uses a seed twice"),
+    (lambda: replace(TINY, confirmation=(Unit(0, 1),)), "intervals need 2"),
+    (lambda: replace(TINY, development=()), "development needs 1"),
+    (lambda: replace(TINY, streams=(TINY.streams[0],) * 2), "each once"),
+    (lambda: replace(TINY, deals=0), "at least 1"),
+    (lambda: replace(TINY, level=1.0), "level"),
+    (lambda: replace(TINY, explained=("splits",)), "did you mean 'split'"),
+    (lambda: Rule("threshold", ()), "no candidates"),
+    (lambda: Rule("threshold", ({},), "at randon"), "control"),
+])
