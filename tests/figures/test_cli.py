@@ -47,7 +47,8 @@ def test_an_interrupted_or_killed_run_keeps_what_is_finished_and_continues(finis
     before, count = files(out, NAME), len(_points(out))
     for stop in (signal.SIGINT, signal.SIGKILL):
         command = [sys.executable, "-u", "-m", "figures", *map(str, arguments)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
             _wait_for_points(out, count + 5)
             process.send_signal(stop)
             stdout, stderr = process.communicate(timeout=60)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scaffold import python
 from scipy.stats import t as student
 
 from deep.path import PathRecord, best_scale, parabola, vertex
@@ -143,6 +141,5 @@ def test_a_finished_figure_depends_on_its_records(tmp_path):
 
 def test_drawing_needs_no_torch(tmp_path):
     program = "import sys; from figures.__main__ import main; main(['accuracy_matrices', '--out', sys.argv[1]]); sys.exit('torch' in sys.modules)"
-    root = Path(__file__).resolve().parents[2]
-    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, capture_output=True).returncode == 0
+    assert python("-c", program, tmp_path).returncode == 0
     assert (tmp_path / "accuracy_matrices.png").stat().st_size > 10_000

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 from contextlib import redirect_stdout
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from scaffold import outcome, python
 
 from figures.kit.output import Output
 from figures.make import figure_key
@@ -21,13 +19,12 @@ from figures.report import verdicts
 from figures.report.__main__ import main
 from figures.report.entries import anchor, slot_anchor
 from figures.report.page import HERE, build
-from figures.report.pictures import data_uri, find_pictures, without_caption
+from figures.report.pictures import find_pictures, without_caption
 from simulate.__main__ import main as check
 from theory.claims import CLAIMS, judge
 from theory.errors import InputError
 from theory.formulas import FORMULAS, SLOTS
 
-ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "link", "input", "img", "br"}
 
 
@@ -102,7 +99,7 @@ def test_an_unlisted_formula_has_its_place(tmp_path, monkeypatch):
         "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfrom figures.report.page import build\n"
         "FORMULAS['loose_law'] = replace(FORMULAS['own_law'], name='loose_law')\nprint(build([], None))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = python("-c", program)
     assert done.returncode == 0, done.stderr
     own, loose = (done.stdout.index(f'id="formula-{name}"') for name in ("own_law", "loose_law"))
     assert done.stdout.index("<h3>Own family</h3>") < own < done.stdout.index("<h3>Other formulas</h3>") < loose
@@ -242,10 +239,8 @@ def test_an_unexpected_verdict_stands_out(checked, tmp_path):
     [
         (None, "cannot read the verdicts"),
         ("{", "holds no JSON"),
-        ('{"schema": 99}', "no result of the check in schema 1"),
         ("[]", "no result of the check in schema 1"),
         ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
-        ('{"schema": 1, "families": 3, "rows": []}', "lacks a field or has one of another kind"),
         ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
         ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
     ],
@@ -255,9 +250,9 @@ def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsy
     path = tmp_path / "verdicts.json"
     if content is not None:
         path.write_text(content)
-    assert main(["--out", str(tmp_path), "--verdicts", str(path)]) == 2
-    complaint = capsys.readouterr().err
-    assert complaint.startswith("error: ") and message in complaint and "python -m simulate verify --json" in complaint
+    status, _, complaint = outcome(main, capsys, "--out", tmp_path, "--verdicts", path)
+    assert status == 2 and complaint.startswith("error: ") and message in complaint
+    assert "python -m simulate verify --json" in complaint
     assert not (tmp_path / "report").exists()
 
 
@@ -285,14 +280,7 @@ def test_an_unwritable_place_is_an_error(in_the_way, tmp_path, capsys, monkeypat
 def test_another_process_writes_the_same_bytes(report, tmp_path):
     out = tmp_path / "out"
     report.fill(out)
-    done = subprocess.run(
-        [sys.executable, "-m", "figures.report", "--out", "out"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = python("-m", "figures.report", "--out", "out", cwd=tmp_path, PYTHONHASHSEED="7")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {Path('out', 'report', 'index.html')}\n", "")
     assert (out / "report" / "index.html").read_bytes() == report.path.read_bytes()
     assert [path.name for path in (out / "report").iterdir()] == ["index.html"]
-
-
-def test_data_uris_hold_the_picture():
-    assert data_uri(b"abc", "png") == "data:image/png;base64,YWJj"

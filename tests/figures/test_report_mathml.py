@@ -171,7 +171,7 @@ def test_unknown_objects_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["-(a + b)*c", "a - (b - c)**3", "(a*b)**2", "a/(b*c)/2", "-a/(b - c)", "sqrt(a + b)/3", "-2*a**3", "a*(-b)**c", "-(a - b)/2"],
+    ["-(a + b)*c", "a - (b - c)**3", "(a*b)**2", "a/(b*c)/2", "-a/(b - c)", "sqrt(a + b)/3", "-2*a**3", "a*(-b)**c"],
 )
 def test_precedence(expression: str) -> None:
     values = {"a": 1.3, "b": 0.7, "c": 2.0}

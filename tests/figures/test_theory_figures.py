@@ -98,24 +98,16 @@ def test_a_winner_needs_the_confidence_that_the_caption_states():
 def test_trainable_fraction_runs_from_frozen_to_initialized(made):
     table = made("trainable_fraction")
     assert_points(table, 3 * 3 * 13)
-    for square, (criterion, pick) in itertools.product(
-        (0.0, 0.05, 0.15), {"deviation": "deviation", "generalization": "generalization"}.items()
-    ):
+    for square, criterion in itertools.product((0.0, 0.05, 0.15), ("deviation", "generalization")):
         curve = table.select(kind=THEORY, quantity=criterion, case=f"u_11={square:g}")
         arguments = {"samples": (12, 20), "noise": 0.3, "gram": {"shared": np.full((2, 2), square), "specific": [[2.0, 2.0], [2.0, 2.25]]}}
         for training, trained in ((frozen, 0), (initialized, 60)):
-            assert curve.only(x=trained).mean == pytest.approx(
-                getattr(expected_errors(training({"shared": 60, "specific": 30}, **arguments)), pick)()
-            )
+            law = expected_errors(training({"shared": 60, "specific": 30}, **arguments))
+            assert curve.only(x=trained).mean == pytest.approx(getattr(law, criterion)())
         part = {b: np.asarray(arguments["gram"]["shared"]) * d / 60 for b, d in (("kept", 37), ("moved", 23))}
-        seq = frozen(
-            {"kept": 37, "moved": 23, "specific": 30},
-            (12, 20),
-            0.3,
-            gram={**part, "specific": arguments["gram"]["specific"]},
-            keep=("kept",),
-        )
-        assert curve.only(x=23).mean == pytest.approx(getattr(expected_errors(seq), pick)(), rel=1e-12)
+        gram = {**part, "specific": arguments["gram"]["specific"]}
+        seq = frozen({"kept": 37, "moved": 23, "specific": 30}, (12, 20), 0.3, gram=gram, keep=("kept",))
+        assert curve.only(x=23).mean == pytest.approx(getattr(expected_errors(seq), criterion)(), rel=1e-12)
         mark = table.only(kind=MARK, quantity=criterion, case=f"u_11={square:g}")
         assert mark.mean == curve.column("mean").min() == curve.only(x=mark.x).mean and 0 < mark.x < 60
 
@@ -244,9 +236,8 @@ def test_fluctuations_are_exact_and_fall_with_the_size(made, paper):
     assert_points(table, 13 + 11 + 5)
     means = table.select(kind=THEORY, quantity="deviation")
     for n_2 in (2, 20, 52):
-        assert means.only(x=n_2).mean == pytest.approx(
-            expected_errors(paper(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, True)).deviation(), rel=1e-9
-        )
+        exact = expected_errors(paper(20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5, True)).deviation()
+        assert means.only(x=n_2).mean == pytest.approx(exact, rel=1e-9)
     ratios = table.select(kind=THEORY, quantity="relative standard deviation").column("mean")
     assert np.allclose(ratios[:-1] / ratios[1:], math.sqrt(2), rtol=0.06)
     assert table.select(kind=SIMULATION, quantity="standard deviation").column("moment_order").min() > 8
@@ -285,18 +276,16 @@ def test_feature_laws_against_the_exact_law(made, paper):
         for law in ("normal", "Rademacher", "Student t", "correlated"):
             for ratio in table.select(training=training, case=law, quantity="relative difference"):
                 row = table.only(training=training, case=law, quantity="deviation", x=ratio.x)
-                assert ratio.mean == pytest.approx(100 * (row.mean / curve[row.x] - 1)) and ratio.stderr == pytest.approx(
-                    100 * row.stderr / curve[row.x]
-                )
+                assert ratio.mean == pytest.approx(100 * (row.mean / curve[row.x] - 1))
+                assert ratio.stderr == pytest.approx(100 * row.stderr / curve[row.x])
         apart = table.select(training=training, case="correlated", quantity="relative difference")
         assert apart.column("mean").sum() > 5 * np.sqrt((apart.column("stderr") ** 2).sum())
         if training == "initialized":  # nothing is frozen: heavy tails do not show
             heavy_tailed = table.select(training=training, case="Student t", quantity="relative difference")
             assert abs(heavy_tailed.column("mean").sum()) < 5 * np.sqrt((heavy_tailed.column("stderr") ** 2).sum())
-    heavy = {
-        training: table.select(case="Student t", training=training).column("moment_order").max() for training in ("frozen", "initialized")
-    }
-    assert heavy["frozen"] == 2.5 and heavy["initialized"] > 4
+    heavy = table.select(case="Student t")
+    kept, moved = (heavy.select(training=name).column("moment_order").max() for name in ("frozen", "initialized"))
+    assert kept == 2.5 and moved > 4
 
 
 @pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage"])
