@@ -40,7 +40,8 @@ def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
 LIGHT = {
     "names": "from simulate import simulate, Simulation, Estimate; import simulate.sample.run, simulate.runs",
     "a simulation": "simulate(one_block(6, (3, 2), 0.1, gram=[[1, 0], [0, 1]]), 70, progress=True).forgetting()",
-    "other conditions": "simulate(SEQ, 70, features=StudentT(5), solver=Ridge(1.0)).forgetting(); hybrid(SEQ, 0.0, 70, 1).forgetting()",
+    "other conditions": "simulate(SEQ, 70, features=StudentT(5), solver=Ridge(1.0)).forgetting()",
+    "a hybrid": "hybrid(SEQ, 0.0, 70, 1).forgetting()",
     "experiments": "hash(SEQ); SEQ.at(())",
     "streams": "import deep, deep.data; from deep.streams import stream; stream('rotated-digits', tasks=2)",
 }
