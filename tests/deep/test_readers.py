@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write
-from made_files import write_archive
+from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write, write_archive
 
 from deep.data.contents import CHECKED, UNCHECKED
 from theory.errors import InputError

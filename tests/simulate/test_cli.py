@@ -7,8 +7,7 @@ from functools import partial
 
 import pytest
 import sympy
-from scaffold import ROOT, python, raising
-from scaffold import outcome as outcome_of
+from scaffold import ROOT, outcome as outcome_of, python, raising
 
 import theory.formulas
 from simulate.__main__ import main

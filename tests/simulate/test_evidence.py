@@ -10,8 +10,16 @@ from scaffold import python, refusals
 from scipy import stats
 
 from simulate.evidence import (
-    ConfidenceInterval, Estimate, bootstrap_interval, holm, merge_draws, paired_difference, skewness,
-    two_sided_p, upper_quantile, variance_upper_bound,
+    ConfidenceInterval,
+    Estimate,
+    bootstrap_interval,
+    holm,
+    merge_draws,
+    paired_difference,
+    skewness,
+    two_sided_p,
+    upper_quantile,
+    variance_upper_bound,
 )  # fmt: skip
 from theory.errors import InputError
 

@@ -11,8 +11,20 @@ from simulate import Quantity, check, simulate, sweep
 from simulate.keys import canonical, draw_key, sequence_key
 from simulate.sample.streams import Streams
 from theory import (
-    Gaussian, GradientDescent, InputError, MinNorm, NoClosedForm, Rademacher, Ridge, StandardNormal, StudentT,
-    Task, TaskSequence, expected_errors, moment_orders, one_block,
+    Gaussian,
+    GradientDescent,
+    InputError,
+    MinNorm,
+    NoClosedForm,
+    Rademacher,
+    Ridge,
+    StandardNormal,
+    StudentT,
+    Task,
+    TaskSequence,
+    expected_errors,
+    moment_orders,
+    one_block,
 )  # fmt: skip
 
 GRAM = [[1.0, 0.5, 0.2], [0.5, 1.0, 0.1], [0.2, 0.1, 1.0]]

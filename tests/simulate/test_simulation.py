@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from scaffold import python, refusals
+from scaffold import refusals
 
 import simulate
 from simulate import Simulation

@@ -9,8 +9,7 @@ import numpy as np
 import sympy
 from scaffold import refusals
 
-from theory import Isotropic, expanding, expected_errors, frozen, initialized, one_block, one_head_per_task
-from theory import trainable_fraction
+from theory import Isotropic, expanding, expected_errors, frozen, initialized, one_block, one_head_per_task, trainable_fraction
 
 HALF = Fraction(1, 2)
 ONES = np.ones((2, 2))

@@ -10,8 +10,18 @@ import pytest
 import sympy
 from exact_values import formula_value, in_domain
 from formula_points import (
-    FEWER_SAMPLES, P2, cases, forgetting_in_p2, has_value, in_floats, law_of, minimum_case, probes,
-    published_form, two_task_case, value,
+    FEWER_SAMPLES,
+    P2,
+    cases,
+    forgetting_in_p2,
+    has_value,
+    in_floats,
+    law_of,
+    minimum_case,
+    probes,
+    published_form,
+    two_task_case,
+    value,
 )  # fmt: skip
 from scaffold import python
 from test_formula_values import EVERY, TWO_TASKS
