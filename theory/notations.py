@@ -45,7 +45,7 @@ class Latex(LatexPrinter):
         """Return the summands as (negative, LaTeX), a positive one first and sums with a sign last."""
         if not isinstance(expression, sympy.Add):
             return [(False, self._print(expression))]
-        terms: list[Any] = expression.as_ordered_terms()
+        terms: Any = expression.as_ordered_terms()
         summands = [(term.could_extract_minus_sign(), term) for term in terms]
         summands.sort(key=lambda entry: entry[1].has(sympy.Sum))
         if all((-term if negative else term).is_Atom for negative, term in summands):
