@@ -15,6 +15,8 @@ from theory.errors import InputError
 
 # Part of what a seed means: another value gives other draws.
 TRIALS_PER_BLOCK = 64
+# Part of the key of whatever is stored: raise it where the same seed shall give other numbers than before.
+NUMERICS = 1
 
 FEATURES, NOISE, DIRECTION, MIXING = range(4)
 # Of the reduced sampler, none shared with the direct one, so that the two are independent under equal seeds: entries of

@@ -9,14 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import simulate as simulate_package
-import theory as theory_package
-from simulate.keys import canonical, code_fingerprint, digest, draw_key, run_key, sequence_key
+from simulate.keys import canonical, digest, draw_key, run_key, sequence_key
+from simulate.provenance import closure, stamp
 from simulate.sample.run import simulate
 from simulate.sweeps.tally import Tally
 from theory.problem import TaskSequence
@@ -71,20 +67,18 @@ class Portion:
             yield self.point, chunk, {str(target): Tally.of(found, target) for target in self.targets}
 
 
-def compute_job(job: tuple[Portion, ...]) -> tuple[str, list[tuple[int, int, dict[str, Tally]]]]:
-    """Compute the portions of a job; also return the code version, which may be another one on another machine."""
-    return sampler_code(), [found for portion in job for found in portion.compute()]
+def compute_job(job: tuple[Portion, ...]) -> tuple[dict[str, Any], list[tuple[int, int, dict[str, Tally]]]]:
+    """Compute the portions of a job; also return the stamp of the code, which may be another on another machine."""
+    return sampler_stamp(job[0].sampling.backend), [found for portion in job for found in portion.compute()]
 
 
 @functools.cache
-def sampler_code() -> str:
-    """Compute the fingerprint of the code and of the NumPy that a chunk depends on."""
-    simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    own = [simulation / name for name in ("sample", "simulation.py", "sweeps/tally.py", "sweeps/chunks.py")]
-    return digest(code_fingerprint([*own, *(problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py"))]) + np.__version__)
+def sampler_stamp(backend: str) -> dict[str, Any]:
+    """Return the stamp of the code and of the packages that a chunk depends on."""
+    return stamp(__name__, packages=("numpy", "torch") if backend == "torch" else ("numpy",))
 
 
-sampler_code()  # of the files as they are loaded now; they may be edited before the first chunk is stored
+closure(__name__)  # of the files as they are loaded now; they may be edited before the first chunk is stored
 
 
 def point_number(seq: TaskSequence) -> int:

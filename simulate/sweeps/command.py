@@ -97,5 +97,7 @@ class Sweep:
             print(result)
             kept = sum(row.trials for row in {row.label: row for row in result.rows}.values())
             print(f"{len(result.rows)} quantities, {kept:,} trials, {result.computed:,} of them computed now, {seconds:.1f} s")
+            if result.adopted:
+                print(f"{result.adopted} points were stored by other code; their first chunks came out again, so they stand")
         for warning in result.warnings:
             print(f"warning: {warning}", file=sys.stderr)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 from simulate.jobs import run_jobs
+from simulate.provenance import differences, named
 from simulate.runs import RunStore
 from simulate.sample.arrays.choice import choose_backend
 from simulate.sample.methods import METHODS
 from simulate.sample.streams import canonical_seed
-from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_code
-from simulate.sweeps.points import PointRecord, SweepPoint, make_points
+from simulate.sweeps.chunks import Portion, Sampling, chunks_of, compute_job, pack, sampler_stamp
+from simulate.sweeps.points import SweepPoint, make_points
 from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, status
+from simulate.sweeps.records import Found, PointRecord, keys_by_point
 from simulate.sweeps.result import SweepResult, SweepRow
+from simulate.sweeps.tally import Tally
 from theory.checks import is_real
 from theory.errors import InputError
 from theory.problem import TaskSequence
@@ -85,7 +89,8 @@ def sweep(
         Chunk c of a point draws from the seed (seed, number of the point, c).
     store : RunStore or path, optional
         Where chunks are kept as they end. Another call with the same store computes only what is missing, after an
-        interrupt too, and for more trials, other quantities or other points. Chunks of other code are never used.
+        interrupt too, and for more trials, other quantities or other points. Chunks of other code are used if the first
+        of them, computed again, comes out the same; on another kind of processor, to 1e-6 of each number.
     workers, kind, scheduler
         As in `simulate.jobs.run_jobs`; they do not change a bit of the result.
     memory_limit : float
@@ -113,22 +118,60 @@ def sweep(
     sampling = _sampling(method, backend, device, dtype, seed)
     points = make_points(build, cases, targets, sampling, features, solver)
     store = store if store is None or isinstance(store, RunStore) else RunStore(store)
-    aside = _set_aside(points, store)
-    run = _Sweep(points, store, precision, max_trials, _Workplace(workers, kind, scheduler, memory_limit))
+    workplace = _Workplace(workers, kind, scheduler, memory_limit)
+    run = _Sweep(points, store, precision, max_trials, workplace, sampler_stamp(backend))
+    adopted, aside = run.adopt()
     reached = run.sample(goal, progress)
-    return SweepResult(tuple(run.rows(reached)), precision, max_trials, sampling.seed, run.computed, aside)
+    return SweepResult(tuple(run.rows(reached)), precision, max_trials, sampling.seed, run.computed, aside, adopted)
 
 
 class _Sweep:
     """Points with their records; samples them, and reads the rows off."""
 
     def __init__(
-        self, points: list[SweepPoint], store: RunStore | None, precision: float | None, max_trials: int, workplace: _Workplace
+        self,
+        points: list[SweepPoint],
+        store: RunStore | None,
+        precision: float | None,
+        max_trials: int,
+        workplace: _Workplace,
+        stamp: dict[str, Any],
     ) -> None:
         self._points, self._precision, self._max_trials, self._workplace = points, precision, max_trials, workplace
-        self._store = store
-        self._records = {point.key: PointRecord(point.key, store) for point in points}
+        self._store, self._stamp = store, stamp
+        others = keys_by_point(store)
+        self._by_key = {point.key: point for point in points}
+        self._records = {key: PointRecord(key, store, stamp, others(key)) for key in self._by_key}
         self.computed = 0
+
+    def adopt(self) -> tuple[int, int]:
+        """Compute the first chunks of points that other code has stored; return how many stand and how many do not.
+
+        Those that come out again are taken over, of several records the longest; the others are left aside, with a
+        warning that names what differs.
+        """
+        doubts = [(self._by_key[key], found) for key, record in self._records.items() for found in record.doubtful]
+        portions = [
+            Portion(index, point.seq, _asked(point, names), point.sampling, (place,), self._workplace.memory_limit)
+            for index, (point, found) in enumerate(doubts)
+            for place, names in found.sample(point.own).items()
+        ]
+        again: list[dict[int, dict[str, Tally]]] = [{} for _ in doubts]
+        labels = [point.label for point, _ in doubts]
+        for _, found in self._run(portions, labels):
+            for index, chunk, tallies in found:
+                again[index].setdefault(chunk, {}).update(tallies)
+        stand, fallen = set(), {}
+        for (point, found), computed in zip(doubts, again, strict=True):
+            if point.key not in stand and found.gives(computed, self._stamp):
+                self._records[point.key].adopt(found, computed)
+                stand.add(point.key)
+                with suppress(InputError):  # a folder that one may only read: adopted for this call
+                    self._records[point.key].save()
+            else:
+                fallen.setdefault(point.key, found)
+        _warn({key: found for key, found in fallen.items() if key not in stand}, len(self._by_key), self._stamp)
+        return len(stand), len(fallen.keys() - stand)
 
     def sample(self, goal: int, progress: bool) -> list[int]:
         """Sample all points until each has what it needs; return their numbers of trials."""
@@ -164,23 +207,33 @@ class _Sweep:
         if missing and self._store is not None:
             self._store.require_writable()
         bar.expect(sum(goals[index] for index in active), missing)
-        place = self._workplace
-        jobs = run_jobs(
-            compute_job, list(pack(portions)), workers=place.workers, kind=place.kind, scheduler=place.scheduler, label=self._label
-        )
-        for _, (code, found) in jobs:
-            if code != sampler_code():
-                raise InputError("the workers run another version of driftlaw or NumPy than this process; install the same there")
+        for stamp, found in self._run(portions, [point.label for point in self._points]):
             touched = set()
             for index, chunk, tallies in found:
                 record = self._records[self._points[index].key]
-                record.add(chunk, tallies)
+                record.add(chunk, tallies, stamp)
                 touched.add(record)
                 trials = next(iter(tallies.values())).count
                 self.computed += trials
                 bar.update(trials)
             for record in touched:
                 record.save()
+
+    def _run(self, portions: list[Portion], labels: list[str]) -> Iterator[tuple[dict[str, Any], list]]:
+        """Compute portions at the workplace; yield stamp and chunks of every job as it ends."""
+
+        def label(job: tuple[Portion, ...]) -> str:
+            return ", ".join(labels[portion.point] for portion in job[:3]) + (" and others" if len(job) > 3 else "")
+
+        place, jobs = self._workplace, list(pack(portions))
+        options = {"workers": place.workers, "kind": place.kind, "scheduler": place.scheduler}
+        for _, (stamp, found) in run_jobs(compute_job, jobs, **options, label=label):
+            if changed := differences(stamp, self._stamp):
+                raise InputError(
+                    f"the workers run another version of driftlaw or NumPy than this process ({named(changed)}); "
+                    "install the same there"
+                )
+            yield stamp, found
 
     def _missing(self, active: list[int], goals: list[int]) -> list[Portion]:
         portions: dict[str, Portion] = {}
@@ -192,12 +245,8 @@ class _Sweep:
             chunks = tuple(record.missing(names, goals[index], point.sampling.method))
             if chunks:
                 names = tuple(dict.fromkeys((*names, *record.known())))
-                asked = tuple(point.own.get(name, name) for name in names)
-                portions[point.key] = Portion(index, point.seq, asked, point.sampling, chunks, self._workplace.memory_limit)
+                portions[point.key] = Portion(index, point.seq, _asked(point, names), point.sampling, chunks, self._workplace.memory_limit)
         return list(portions.values())
-
-    def _label(self, job: tuple[Portion, ...]) -> str:
-        return ", ".join(self._points[portion.point].label for portion in job[:3]) + (" and others" if len(job) > 3 else "")
 
     def _row(self, point: SweepPoint, text: str, trials: int) -> SweepRow:
         name = point.targets[text]
@@ -241,21 +290,20 @@ def _whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _set_aside(points: list[SweepPoint], store: RunStore | None) -> int:
-    """Count the points that the store knows from other code only, and say so."""
-    if store is None:
-        return 0
-    stored = store.keys()
-    known = {key.split("-")[0] for key in stored}
-    aside = sum(key not in stored and key.split("-")[0] in known for key in {point.key for point in points})
-    if aside:
+def _asked(point: SweepPoint, names: tuple[str, ...]) -> tuple[str | Quantity, ...]:
+    return tuple(point.own.get(name, name) for name in names)
+
+
+def _warn(fallen: dict[str, Found], points: int, today: dict[str, Any]) -> None:
+    """Say which code gives other numbers now than it gave when they were stored."""
+    if fallen:
+        changed = {name: None for found in fallen.values() for name in differences(found.stamp, today)}
         warnings.warn(
-            f"{aside} of {len(points)} points are stored from another version of the code or of NumPy; they are left aside and "
-            "computed again",
+            f"{len(fallen)} of {points} points are stored with other numbers than this version gives "
+            f"({named([*changed])} changed since); they are left aside and computed again",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return aside
 
 
 class _Bar:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from simulate.cases import build_case, call_case, check_cases, read_keywords, under
 from simulate.keys import canonical, digest, json_value
-from simulate.runs import RunStore
 from simulate.sample.methods import choose_method
-from simulate.sweeps.chunks import Sampling, chunks_of, problem_key, sampler_code
-from simulate.sweeps.tally import Tally
+from simulate.sweeps.chunks import Sampling, problem_key
+from simulate.sweeps.records import record_key
 from simulate.wording import case_labels
 from theory.errors import InputError
 from theory.moments import moment_orders
@@ -40,7 +39,7 @@ class SweepPoint:
     orders : mapping of str to float
         Supremum of the finite moment orders of every quantity, by full name.
     key : str
-        Of its record; the part before the dash is the same for any version of the code.
+        Of its record, whatever the code.
     """
 
     case: dict[str, Any]
@@ -84,54 +83,6 @@ def make_points(
     return points
 
 
-class PointRecord:
-    """The chunks of a point that are done, kept in a store if there is one."""
-
-    def __init__(self, key: str, store: RunStore | None) -> None:
-        self._key, self._store = key, store
-        stored = None if store is None else store.get(key)
-        self._chunks: dict[int, dict[str, Tally]] = {
-            int(chunk): {target: Tally(*values) for target, values in tallies.items()} for chunk, tallies in (stored or {}).items()
-        }
-
-    def missing(self, targets: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
-        """Return the chunks of a sample, with their trials, that are not done yet."""
-        return [(chunk, count) for chunk, count in chunks_of(trials, method) if not self._has(chunk, count, targets)]
-
-    def _has(self, chunk: int, trials: int, targets: Iterable[str]) -> bool:
-        done = self._chunks.get(chunk, {})
-        return all(target in done and done[target].count == trials for target in targets)
-
-    def known(self) -> tuple[str, ...]:
-        """Named quantities that some chunk holds; what is computed again is computed for all of them."""
-        return tuple(dict.fromkeys(target for tallies in self._chunks.values() for target in tallies if "#" not in target))
-
-    def add(self, chunk: int, tallies: dict[str, Tally]) -> None:
-        """Take in a chunk, in place of one with other trials or fewer quantities."""
-        self._chunks[chunk] = tallies
-
-    def save(self) -> None:
-        """Store what is there beside what others have stored; of every quantity the larger sample stays."""
-        if self._store is not None:
-            self._store.update(self._key, self._merged)
-
-    def _merged(self, stored: dict[str, dict[str, list]] | None) -> dict[str, dict[str, list]]:
-        merged = dict(stored or {})
-        for chunk, tallies in self._chunks.items():
-            known = merged.setdefault(str(chunk), {})
-            for target, tally in tallies.items():
-                if target not in known or known[target][0] <= tally.count:
-                    known[target] = [tally.count, tally.mean, tally.squares, tally.scale]
-        return dict(sorted(merged.items(), key=lambda entry: int(entry[0])))
-
-    def tally(self, target: str, trials: int, method: str) -> Tally:
-        """Merge a sample's chunks, in their order."""
-        merged, *rest = (self._chunks[chunk][target] for chunk, _ in chunks_of(trials, method))
-        for tally in rest:
-            merged = merged.merge(tally)
-        return merged
-
-
 def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str | Quantity], sampling: Sampling) -> SweepPoint:
     parsed = {str(target): parse_quantity(target, len(seq)) for target in targets}
     full = {text: str(target) for text, target in parsed.items()}
@@ -144,7 +95,7 @@ def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequenc
     moments = moment_orders(seq)
     orders = {full[text]: target.order(moments) for text, target in parsed.items()}
     sampling = _settled(sampling, seq)
-    key = f"{problem_key(seq, sampling)[:40]}-{sampler_code()[:24]}"
+    key = record_key(problem_key(seq, sampling)[:40])
     return SweepPoint(case, label, seq, sampling, full, own, orders, key)
 
 

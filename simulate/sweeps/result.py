@@ -100,7 +100,9 @@ class SweepResult:
     computed : int
         Trials that this call had to simulate; all others were stored.
     set_aside : int
-        Points that the store holds from other code only.
+        Points that other code has stored with other numbers.
+    adopted : int
+        Points that other code has stored and whose first chunks came out again.
     """
 
     rows: tuple[SweepRow, ...]
@@ -109,6 +111,7 @@ class SweepResult:
     seed: int
     computed: int
     set_aside: int
+    adopted: int = 0
 
     @property
     def warnings(self) -> list[str]:
@@ -132,7 +135,8 @@ class SweepResult:
         """Return everything in JSON values."""
         settings = {"precision": self.precision, "max_trials": self.max_trials, "seed": self.seed}
         rows = [row.as_dict() for row in self.rows]
-        return {"schema": SCHEMA, "rows": rows, "settings": settings, "computed": self.computed, "set_aside": self.set_aside}
+        counts = {name: getattr(self, name) for name in ("computed", "set_aside", "adopted")}
+        return {"schema": SCHEMA, "rows": rows, "settings": settings, **counts}
 
     def write(self, file: Path) -> None:
         """Write a table (.csv) or everything (.json); InputError for another ending or a place that cannot be written to."""

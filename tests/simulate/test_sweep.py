@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib
@@ -16,11 +17,13 @@ import simulate.sweeps.chunks
 from simulate import grid, simulate as sample, sweep
 from simulate.jobs import JobError
 from simulate.runs import RunStore
+from simulate.simulation import Simulation
 from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.sweeps.points import make_points
 from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
+from simulate.sweeps.records import PointRecord
 from simulate.sweeps.tally import Tally
-from theory import expected_errors, initialized, one_block, one_head_per_task
+from theory import Quantity, expected_errors, initialized, one_block, one_head_per_task
 from theory.errors import InputError
 
 CASES = grid(p=(30, 50), n=(6, 12))
@@ -126,30 +129,89 @@ def test_other_draws_have_other_records(tmp_path, other):
     assert sweep(build, CASES, "forgetting", **options).computed == 0
 
 
-def test_results_of_other_code_are_left_aside_and_counted(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(importlib.import_module("simulate.sweeps.points"), "sampler_code", lambda: "f" * 64)
-        sweep(build, CASES[:3], "forgetting", trials=300, store=tmp_path)
-    with pytest.warns(RuntimeWarning, match="3 of 4 points are stored from another version .* computed again"):
+@pytest.fixture
+def other_code(monkeypatch):
+    """Sweeps as of another version: `change` its stamp, and its numbers by a factor."""
+
+    def change(factor=1.0, processor="one", file="simulate/simulation.py"):
+        stamp = {"files": {file: f"of {factor}"}, "packages": {"numpy": np.__version__}, "processor": processor}
+        for module in ("chunks", "driver"):
+            monkeypatch.setattr(importlib.import_module(f"simulate.sweeps.{module}"), "sampler_stamp", lambda backend: stamp)
+        monkeypatch.setattr(Simulation, "per_trial", lambda self, target: factor * real(self, target))
+        monkeypatch.setattr(simulate.sweeps.chunks, "simulate", lambda *a, **b: counted.append(a[2][2]) or sample(*a, **b))
+
+    real, counted = Simulation.per_trial, []
+    change.counted = counted
+    return change
+
+
+def test_results_of_other_code_that_come_out_again_are_adopted(tmp_path, other_code):
+    options = {"targets": ["forgetting", Quantity("mine", lambda T: np.eye(T))], "trials": 900, "method": "direct", "store": tmp_path}
+    other_code()
+    first = sweep(build, CASES, **options)
+    other_code(file="simulate/sample/steps.py")
+    other_code.counted.clear()
+    again = sweep(build, CASES, **options)
+    assert (again.adopted, again.set_aside, again.computed) == (4, 0, 0) and numbers(again) == numbers(first)
+    assert other_code.counted == [0] * 4  # the first chunk of each
+    third = sweep(build, CASES, **options)
+    assert (third.adopted, third.computed) == (0, 0) and other_code.counted == [0] * 4 and len(list(tmp_path.glob("*.json"))) == 4
+
+
+def test_results_of_other_code_that_do_not_are_named_left_aside_and_found_again(tmp_path, other_code):
+    other_code(1.5)
+    broken = sweep(build, CASES[:3], "forgetting", trials=300, store=tmp_path)
+    other_code()
+    with pytest.warns(RuntimeWarning, match=r"3 of 4 points .*simulation.py.* computed again"):
         found = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    assert found.set_aside == 3 and found.computed == 1200 and len(list(tmp_path.glob("*.json"))) == 7
-    again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    assert again.set_aside == 0 and again.computed == 0 and numbers(again) == numbers(found)
+    assert (found.set_aside, found.adopted, found.computed) == (3, 0, 1200)
+    assert found.rows[0].mean == pytest.approx(broken.rows[0].mean / 1.5) and len(list(tmp_path.glob("*.json"))) == 7
+    assert sweep(build, CASES, "forgetting", trials=300, store=tmp_path).computed == 0
+    other_code(1.5, file="simulate/sample/steps.py")
+    back = sweep(build, CASES[:3], "forgetting", trials=300, store=tmp_path)
+    assert (back.adopted, back.computed) == (3, 0) and numbers(back) == numbers(broken)
 
 
-def test_the_key_changes_with_code_and_numpy(monkeypatch):
-    code = simulate.sweeps.chunks.sampler_code.__wrapped__
-    before = code()
-    monkeypatch.setattr(np, "__version__", "0.0")
-    other = code()
-    monkeypatch.setattr(simulate.sweeps.chunks, "code_fingerprint", lambda sources: str(sorted(map(str, sources))))
-    sources = code()
-    assert len({before, other, sources}) == 3
+@pytest.mark.parametrize(("processor", "adopted"), [("one", 0), ("another", 1)])
+def test_last_bits_may_differ_on_another_processor_only(tmp_path, other_code, processor, adopted):
+    other_code(1 + 1e-12)
+    sweep(build, CASES[0], "forgetting", trials=300, store=tmp_path)
+    other_code(1.0, processor)
+    with contextlib.nullcontext() if adopted else pytest.warns(RuntimeWarning, match="computed again"):
+        assert sweep(build, CASES[0], "forgetting", trials=300, store=tmp_path).adopted == adopted
+
+
+def test_a_record_that_other_code_writes_meanwhile_is_kept(tmp_path, other_code):
+    """Its chunks go aside, where a later sweep finds them."""
+    (point,) = make_points(build, CASES[0], "forgetting", simulate.sweeps.chunks.Sampling("direct"))
+    stamps = [{"files": {"a.py": name}, "packages": {}, "processor": "one"} for name in "xy"]
+    records = [PointRecord(point.key, RunStore(tmp_path), stamp) for stamp in stamps]
+    for number, record in enumerate(records):
+        record.add(number, {"forgetting[1]": Tally(256, 0.5, 1.0, 1.0)}, stamps[number])
+        record.save()
+    kept = [RunStore(tmp_path).get(key)["chunks"] for key in RunStore(tmp_path).keys()]
+    assert sorted(chunk for chunks in kept for chunk in chunks) == ["0", "1"]
+
+
+def test_numbers_of_another_numerics_version_are_never_used(tmp_path, monkeypatch):
+    sweep(build, CASES[0], "forgetting", trials=300, store=tmp_path)
+    monkeypatch.setattr(importlib.import_module("simulate.sweeps.records"), "NUMERICS", 2)
+    found = sweep(build, CASES[0], "forgetting", trials=300, store=tmp_path)
+    assert (found.computed, found.adopted) == (300, 0) and len(list(tmp_path.glob("*.json"))) == 2
+
+
+def test_a_chunk_depends_on_drawing_tallies_and_keys_but_on_no_formula():
+    files = set(simulate.sweeps.chunks.sampler_stamp("numpy")["files"])
+    needed = {"simulate/sample/steps.py", "simulate/sample/reduced.py", "simulate/simulation.py", "simulate/evidence.py"}
+    assert needed | {"simulate/sweeps/tally.py", "simulate/keys.py", "theory/quantities.py", "theory/conditions.py"} <= files
+    assert not files & {"theory/law.py", "simulate/sweeps/driver.py", "simulate/cluster.py"}
+    assert "torch" in simulate.sweeps.chunks.sampler_stamp("torch")["packages"]
 
 
 def test_workers_of_another_version_are_refused(monkeypatch):
-    monkeypatch.setattr(importlib.import_module("simulate.sweeps.driver"), "sampler_code", lambda: "other")
-    with pytest.raises(InputError, match="the workers run another version"):
+    other = {**simulate.sweeps.chunks.sampler_stamp("numpy"), "packages": {"numpy": "0.0"}}
+    monkeypatch.setattr(importlib.import_module("simulate.sweeps.driver"), "sampler_stamp", lambda backend: other)
+    with pytest.raises(InputError, match="the workers run another version .*numpy"):
         sweep(build, CASES, "forgetting", trials=64)
 
 
@@ -182,18 +244,28 @@ def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypa
         assert found.computed == 0 and numbers(found) == numbers(alone)
 
 
-def test_records_of_before_are_read(tmp_path):
-    """Chunk by chunk a list of count, mean, sum of squares and scale for every quantity."""
+def test_records_of_before_are_read_if_they_come_out_again(tmp_path):
+    """Chunk by chunk a list of count, mean, sum of squares and scale for every quantity, under a key that named the code."""
     sampling = simulate.sweeps.chunks.Sampling("direct")
     (point,) = make_points(build, CASES[0], "forgetting", sampling)
-    record = {"0": {"forgetting[1]": [256, 0.25, 64.0, 1.5]}, "1": {"forgetting[1]": [44, 0.5, 11.0, 1.25]}}
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    stored = {"format": 1, "key": point.key, "checksum": checksum, "record": record}
-    (tmp_path / f"{point.key}.json").write_text(json.dumps(stored))
-    found = sweep(build, CASES[0], "forgetting", trials=300, method="direct", store=tmp_path)
-    mean = (256 * 0.25 + 44 * 0.5) / 300
-    assert found.computed == 0 and found.rows[0].mean == pytest.approx(mean, rel=1e-14)
+    first = sample(point.seq, 256, (0, point_number(point.seq), 0), method="direct")
+    mean, squares, scale = (getattr(Tally.of(first, "forgetting"), name) for name in ("mean", "squares", "scale"))
+
+    def store(folder, mean):
+        record = {"0": {"forgetting[1]": [256, mean, squares, scale]}, "1": {"forgetting[1]": [44, 0.5, 11.0, 1.25]}}
+        text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+        key = f"{point.key.split('-')[0]}-{'0' * 24}"
+        stored = {"format": 1, "key": key, "checksum": hashlib.sha256(text.encode()).hexdigest(), "record": record}
+        folder.mkdir()
+        (folder / f"{key}.json").write_text(json.dumps(stored))
+        return folder
+
+    found = sweep(build, CASES[0], "forgetting", trials=300, method="direct", store=store(tmp_path / "right", mean))
+    assert found.computed == 0 and found.adopted == 1
+    assert found.rows[0].mean == pytest.approx((256 * mean + 44 * 0.5) / 300, rel=1e-14)
+    with pytest.warns(RuntimeWarning, match="left aside"):
+        wrong = sweep(build, CASES[0], "forgetting", trials=300, method="direct", store=store(tmp_path / "wrong", 1.01 * mean))
+    assert wrong.computed == 300 and wrong.adopted == 0
 
 
 def test_what_is_finished_is_read_where_one_may_not_write(tmp_path, read_only):

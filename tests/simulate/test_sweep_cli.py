@@ -10,6 +10,7 @@ import scaffold
 
 from simulate import grid, sweep
 from simulate.__main__ import main
+from simulate.runs import RunStore
 
 SWEEP = """
 import numpy as np
@@ -89,13 +90,23 @@ def test_files_hold_every_bit(capsys, file, tmp_path, name):
     ]
 
 
-def test_results_of_other_code_are_counted(capsys, file, tmp_path):
+@pytest.mark.parametrize("factor", [1, 2])
+def test_what_other_code_has_stored_is_told_of_in_a_line(capsys, file, tmp_path, factor):
     outcome(capsys, file(), "--trials", 100)
-    for stored in (tmp_path / "mine.sweep").glob("*.json"):
-        stored.rename(stored.with_name(stored.name.split("-")[0] + "-0.json"))
+    store = RunStore(tmp_path / "mine.sweep")
+    for key in store.keys():
+        record = store.get(key)
+        record["stamp"]["files"]["simulate/simulation.py"] = "0"
+        for tally in record["chunks"]["0"].values():
+            tally[1] *= factor
+        store.put(key, record)
     status, out, err = outcome(capsys, file(), "--trials", 100)
-    assert status == 0 and err.startswith("warning: 4 of 4 points are stored from another version") and err.count("\n") == 1
-    assert "400 of them computed now" in out
+    assert status == 0 and ("4 points were stored by other code" in out) == (factor == 1)
+    if factor == 1:
+        assert err == "" and "0 of them computed now" in out
+    else:
+        assert err.startswith("warning: 4 of 4 points are stored with other numbers") and "simulate/simulation.py" in err
+        assert err.count("\n") == 1 and "400 of them computed now" in out
 
 
 def test_a_damaged_record_is_told_of_in_a_line(capsys, file, tmp_path):

@@ -96,7 +96,7 @@ def read(file):
 
 def stored_chunks(folder, numbers):
     store = RunStore(folder)
-    return {(numbers[key], int(chunk)) for key in store.keys() for chunk in store.get(key)}
+    return {(numbers[key], int(chunk)) for key in store.keys() for chunk in store.get(key)["chunks"]}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -187,7 +187,7 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(file, tmp_path, options):
     out, err = interrupted.communicate()
     assert interrupted.returncode == 130 and out == ""
     assert err == f"\ninterrupted: finished chunks are kept in {folder}, run the same command again to go on\n"
-    records = [RunStore(folder).get(key) for key in RunStore(folder).keys()]
+    records = [RunStore(folder).get(key)["chunks"] for key in RunStore(folder).keys()]
     kept = sum(tally["forgetting[1]"][0] for record in records for tally in record.values())
     assert 0 < kept < 20 * 400_000
     again = run(file, "--trials", 256, "--method", "direct", "--json")
