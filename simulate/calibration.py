@@ -15,31 +15,31 @@ such counts: there a verdict rests on the normal law.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import simulate as simulate_package
-import theory as theory_package
 from simulate.calibration_report import TAILS, CalibrationReport, Counts, Subject, make_report
 from simulate.comparison import LEAST_GAP, Comparison, comparisons
 from simulate.conjecture import conjecture
 from simulate.evidence import upper_quantile
 from simulate.jobs import run_jobs
 from simulate.judge import decide, draw_samples
-from simulate.keys import code_fingerprint, run_key
+from simulate.keys import canonical, run_key
 from simulate.planning import Levels, Settings
+from simulate.provenance import differences, equal, named, stamp
 from simulate.runs import RunStore
 from simulate.sample.run import simulate
+from simulate.sample.streams import NUMERICS
 from simulate.simulation import Simulation
 from simulate.verdicts import AGREE, DISAGREE
 from theory.errors import InputError
-from theory.formulas import FORMULAS
+from theory.formulas import FORMULAS, MODULES
 from theory.law import expected_errors
 
 QUANTITIES: tuple[str, ...] = ("deviation", "forgetting")
@@ -92,7 +92,8 @@ def calibrate(
     subjects : tuple of Subject
         Trainings, gaps to the interpolation threshold, and the delta that the verdicts shall resolve there.
     store : RunStore, optional
-        Keeps finished parts, so that an interrupted calibration goes on where it was.
+        Keeps finished parts, so that an interrupted calibration goes on where it was; parts of other code are used if
+        the first one of a subject comes out again.
     workers, kind : int, str
         Of `simulate.jobs.run_jobs`; processes are faster, since small arrays hold the interpreter lock. They do not
         change the result.
@@ -118,16 +119,16 @@ def calibrate(
         for first in range(0, meta_runs, META_RUNS_PER_JOB)
         for subject in subjects
     ]
-    found = _stored(jobs, store)
+    # the bar counts what is left to do
+    compute = partial(run_jobs, meta_runs_of, workers=workers, kind=kind, progress="calibrate" if progress else None)
+    found = _stored(jobs, store, compute)
     missing = [index for index, counts in enumerate(found) if counts is None]
     if missing and store is not None:
         store.require_writable()
-    # the bar counts what is left to do
-    results = run_jobs(meta_runs_of, [jobs[i] for i in missing], workers=workers, kind=kind, progress="calibrate" if progress else None)
-    for place, counts in results:
+    for place, counts in compute([jobs[index] for index in missing]):
         found[missing[place]] = counts
         if store is not None:
-            store.put(_key(jobs[missing[place]]), asdict(counts))
+            store.put(_key(jobs[missing[place]]), {"stamp": _stamp(), "counts": asdict(counts)})
     totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if c is not None and job.subject == subject), Counts()) for subject in subjects}
     orders = {subject: dict(zip(QUANTITIES, (one.moment_order for one in family(subject)), strict=True)) for subject in subjects}
     return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed)
@@ -207,20 +208,40 @@ def prefixes(sampler: Callable[..., Simulation]) -> Callable[..., Simulation]:
     return sample
 
 
-def _stored(jobs: list[Job], store: RunStore | None) -> list[Counts | None]:
+def _stored(jobs: list[Job], store: RunStore | None, compute: Callable[[list[Job]], Iterator]) -> list[Counts | None]:
+    """Return what is stored; of other code only where a subject's first part of that code comes out again."""
     if store is None:
         return [None] * len(jobs)
-    records = [store.get(_key(job)) for job in jobs]
-    return [None if record is None else Counts(**record) for record in records]
+    records, today = [store.get(_key(job)) for job in jobs], _stamp()
+    doubtful: dict[Any, list[int]] = {}
+    for index, record in enumerate(records):
+        if record is not None and differences(record["stamp"], today):
+            code = canonical([record["stamp"]["files"], record["stamp"]["packages"]])
+            doubtful.setdefault((jobs[index].subject, code), []).append(index)
+    places = list(doubtful.values())
+    if places:
+        store.require_writable()
+    for place, counts in compute([jobs[indices[0]] for indices in places]):
+        first = records[places[place][0]]
+        stands = equal(first["counts"], asdict(counts))
+        for index in places[place]:
+            records[index] = store.put(_key(jobs[index]), {**records[index], "stamp": today}) if stands else None
+        if not stands:
+            changed, subject = named(differences(first["stamp"], today)), jobs[places[place][0]].subject
+            warnings.warn(
+                f"{len(places[place])} stored parts of {subject.training} training at gap {subject.gap} hold other counts than "
+                f"this version gives ({changed} changed since); they are computed again",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+    return [None if record is None else Counts(**record["counts"]) for record in records]
 
 
 def _key(job: Job) -> str:
-    return run_key({"calibration": asdict(job), "false_alarms": FALSE_ALARMS, "tails": TAILS}, _code())
+    return run_key({"calibration": asdict(job), "false_alarms": FALSE_ALARMS, "tails": TAILS}, f"numerics {NUMERICS}")
 
 
 @lru_cache
-def _code() -> str:
-    """Fingerprint of the code that a count depends on."""
-    here, law = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    names = ("sample", "simulation.py", "evidence.py", "planning.py", "comparison.py", "judge.py", "verdicts.py", "calibration.py")
-    return code_fingerprint([*(here / name for name in names), law])
+def _stamp() -> dict[str, Any]:
+    """Stamp of the code that a count depends on, with the chapters of formulas, which are found by their file names."""
+    return stamp(__name__, *(module.__name__ for module in MODULES))

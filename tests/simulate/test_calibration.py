@@ -6,6 +6,7 @@ stays one. Each mistake moves a count of 2,000 meta-runs by at least 5 standard 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import math
@@ -160,6 +161,28 @@ def test_a_calibration_goes_on_where_it_was(tmp_path, monkeypatch):
     assert resumed == calibrate(6, subjects=(SMALL,), workers=2, kind="threads")
     calibrate(4, seed=1, **options)
     assert done[3:6] == [0, 2, 4] and len(store.keys()) == 5
+
+
+@pytest.mark.parametrize("change", [0, 1])
+def test_parts_of_other_code_are_adopted_if_the_first_comes_out_again(tmp_path, monkeypatch, change):
+    monkeypatch.setattr(calibration, "META_RUNS_PER_JOB", 2)
+    store, done = RunStore(tmp_path), []
+    options = {"subjects": (SMALL,), "workers": 1, "store": store}
+    first, today = calibrate(6, **options), calibration._stamp()
+    monkeypatch.setattr(calibration, "_stamp", lambda: {**today, "files": {**today["files"], "simulate/evidence.py": "0"}})
+    count = calibration.meta_runs_of
+    changed = lambda job: done.append(job.first) or Counts({name: n + change for name, n in count(job).numbers.items()})  # noqa: E731
+    monkeypatch.setattr(calibration, "meta_runs_of", changed)
+    with pytest.warns(RuntimeWarning, match="evidence.py changed") if change else contextlib.nullcontext():
+        again = calibrate(6, **options)
+    assert (again == first) == (not change) and done == [0, *([0, 2, 4] if change else [])]
+    done.clear()
+    assert calibrate(6, **options) == again and done == []
+
+
+def test_counts_depend_on_judges_laws_and_chapters():
+    files = set(calibration._stamp()["files"])
+    assert {"simulate/evidence.py", "simulate/planning.py", "theory/law.py", "theory/ledger/criteria.py", "simulate/sample/reduced.py"} <= files
 
 
 def test_processes_give_the_same_report():
