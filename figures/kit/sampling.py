@@ -7,17 +7,15 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from tqdm import tqdm
 
-import simulate as simulate_package
-import theory as theory_package
 from figures.kit.table import Table
 from simulate import simulate
-from simulate.keys import code_fingerprint, run_key, sequence_key
+from simulate.keys import canonical, code_fingerprint, digest, run_key, sequence_key
+from simulate.provenance import closure, stamp
 from simulate.runs import RunStore
 from theory import moment_orders
 from theory.errors import InputError
@@ -167,14 +165,12 @@ class Sampler:
         """
         seed = (crc32(self.figure.encode()), 1, self._next_stored)
         self._next_stored += 1
-        own = code_fingerprint([Path(source), Path(simulate_package.__file__).parent / "hybrid_rule.py"])
+        own = canonical([code_fingerprint([source]), dict(closure("simulate.hybrid_rule"))])
         key = run_key({"figure": self.figure, "run": description, "trials": self.trials, "seed": seed, "code": own}, self._code)
         return self.store.get_or_compute(key, lambda: compute(seed, self.trials))
 
 
 def sampler_code() -> str:
-    """Compute the fingerprint of the code that a simulated value depends on."""
-    simulation, problem = Path(simulate_package.__file__).parent, Path(theory_package.__file__).parent
-    parts = [simulation / name for name in ("sample", "simulation.py", "evidence.py")]
-    own = (problem / name for name in ("problem.py", "conditions.py", "quantities.py", "values.py"))
-    return code_fingerprint([*parts, *own, Path(__file__)])
+    """Compute the fingerprint of the code and of the NumPy that a simulated value depends on."""
+    found = stamp(__name__)
+    return digest(canonical([found["files"], found["packages"]]))
