@@ -21,7 +21,7 @@ from theory.errors import InputError
 
 SCHEMA = 1
 FINISHED, FAILED, PARTIAL = STATUSES = ("finished", "failed", "partial")
-_NEWER = ("data", "notes")  # of a run's record, which older ones of this schema lack
+_NEWER = ("data", "notes", "stamp")  # of a run's record, which older ones of this schema lack
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class RunRecord:
     Parameters
     ----------
     key : str
-        Of the configuration, code and versions (`deep.training.config`).
+        Of the configuration (`deep.training.config`); in older records of code and versions too.
     config : mapping
         The configuration in JSON's own types.
     status : {"finished", "failed", "partial"}
@@ -109,6 +109,8 @@ class RunRecord:
         Checksum of the content of each data set, by its name.
     notes : tuple of str
         What a reader has to know of the data, such as parts that are not the official ones.
+    stamp : mapping
+        Of the code that trained it (`simulate.provenance`).
 
     Raises
     ------
@@ -131,6 +133,7 @@ class RunRecord:
     failure: Failure | None = field(default=None)
     data: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    stamp: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known(self.status, STATUSES, "status of a run")
@@ -173,9 +176,10 @@ class RunRecord:
         return math.fsum(result.seconds for result in self.results)
 
     def numbers(self) -> dict[str, Any]:
-        """Return the record as JSON values without seconds and notes, which tell of a machine: equal for runs that trained alike."""
+        """Return the record as JSON values without seconds, notes and stamp: equal for runs that trained alike."""
         value = to_json(self)
-        value.pop("notes", None)
+        for name in ("notes", "stamp"):
+            value.pop(name, None)
         for result in value["results"]:
             del result["seconds"]
         return value

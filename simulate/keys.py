@@ -23,14 +23,14 @@ FORMAT = 1  # of keys and records; another one makes older records unreachable
 
 
 def run_key(description: Mapping[str, Any], code: str) -> str:
-    """Compute the key of a run: equal for equal descriptions and code, in any process.
+    """Compute the key of a run: equal for equal descriptions and versions, in any process.
 
     Parameters
     ----------
     description : mapping
         Problem (such as `sequence_key` gives), method, seed and options; JSON values, tuples and fractions.
     code : str
-        Of `code_fingerprint`, so that results of different code never mix.
+        Numerics version, raised by hand where numbers change; or `code_fingerprint`, where a cache may be lost.
     """
     return digest(canonical({"format": FORMAT, "code": code, "description": json_value(description, "description")}))
 

@@ -1,9 +1,9 @@
 """Provenance: which code a stored number came from, and whether today's code gives it again.
 
-The key of a record is its configuration, a format and a numerics version that is raised by hand. The stamp beside
-it is an alarm: hashes of all files of ours that the computing module imports, and the versions of the packages that
-draw. Where it differs from today's, a small part of the record is computed again: equal, the record is adopted and
-stamped anew; unequal, it is computed again, and the files that differ are named.
+The key of a record is its configuration, a format and a numerics version that is raised by hand. The stamp
+beside it is an alarm: hashes of all files of ours that the computing module imports, and the versions of the
+packages that draw. Where it differs from today's, a small part of the record is computed again: equal, the
+record is adopted and stamped anew; unequal, it is computed again, and the files that differ are named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import importlib.metadata
 import math
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ def stamp(*modules: str, packages: Iterable[str] = ("numpy",), root: Path = ROOT
 def closure(*modules: str, root: Path = ROOT) -> Mapping[str, str]:
     """Return the hash of every file of ours that modules import, whenever they do, by its path from ``root``.
 
-    Imports within functions count, those for type checkers do not; names that a package's ``_HOME`` gives lazily
-    are followed to their modules. What is imported by a name made at run time is not seen: name such modules too.
-    Hashes see the syntax without comments and docstrings. A process reads a file once, as it was then.
+    Imports within functions count, those for type checkers do not; names that a package's ``_HOME`` gives
+    lazily are followed to their modules. What is imported by a name made at run time is not seen: name such
+    modules too. Hashes see the syntax without comments and docstrings. A process reads a file once.
     """
     found: dict[str, str] = {}
     left, seen = list(modules), set()
@@ -99,7 +99,8 @@ def named(changed: Sequence[str]) -> str:
 def joined(stored: Mapping[str, Any] | None, today: Mapping[str, Any]) -> dict[str, Any]:
     """Return today's stamp for a record that keeps parts of an older one, with the processors of both."""
     kinds = {today["processor"], *([] if stored is None else [stored["processor"]])}
-    return {**today, "processor": " and ".join(sorted({one for kind in kinds for one in kind.split(" and ")}))}
+    names = {name for kind in kinds for name in kind.split(" and ")}
+    return {**today, "processor": " and ".join(sorted(names))}
 
 
 def equal(stored: Any, again: Any, exact: bool = True, bound: float = BOUND) -> bool:
@@ -109,7 +110,7 @@ def equal(stored: Any, again: Any, exact: bool = True, bound: float = BOUND) -> 
     ----------
     stored, again : JSON value
     exact : bool
-        Bit for bit, as on one kind of processor; else floats may differ by ``bound``, relative to the larger one.
+        Bit for bit, as on one kind of processor; else floats may differ by ``bound``, relative to the larger.
     bound : float
     """
     if isinstance(stored, Mapping) and isinstance(again, Mapping):
@@ -180,8 +181,9 @@ def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
     """Return a file's hash, the names that it imports, and the homes of those that it gives lazily."""
     tree = ast.parse(path.read_bytes())
     imports: list[str] = []
-    text = "".join(_syntax(tree, imports)).encode(errors="surrogatepass")
-    digest = hashlib.sha256(text).hexdigest()[:_DIGITS]
+    text: list[str] = []
+    _syntax(tree, text, imports)
+    digest = hashlib.sha256("".join(text).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
     homes: Mapping[str, str] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
@@ -189,31 +191,32 @@ def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
     return digest, tuple(imports), homes
 
 
-def _syntax(node: Any, imports: list[str]) -> Iterator[str]:
-    """Yield a syntax tree as text, the same in all versions of Python, and gather what it imports."""
+def _syntax(node: Any, text: list[str], imports: list[str]) -> None:
+    """Add a syntax tree to ``text``, the same in all versions of Python, and what it imports to ``imports``."""
     if isinstance(node, list):
-        yield "["
+        text.append("[")
         for entry in node:
-            yield from _syntax(entry, imports)
-        yield "]"
+            _syntax(entry, text, imports)
+        text.append("]")
     elif not isinstance(node, ast.AST):
-        yield f"{node!r},"
+        text.append(f"{node!r},")
     elif not _is_silent(node):
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (f"{node.module}." if node.module else "")
             imports += [module + alias.name for alias in node.names]
-        yield f"{type(node).__name__}("
-        for name, value in ast.iter_fields(node):
+        text.append(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
             if name not in _SILENT and value is not None and value != []:
-                yield f"{name}="
-                yield from _syntax(value, imports)
-        yield ")"
+                text.append(f"{name}=")
+                _syntax(value, text, imports)
+        text.append(")")
 
 
 def _is_silent(node: ast.AST) -> bool:
-    """Say whether a statement computes nothing: a bare text, as docstrings are, or imports for type checkers."""
+    """Say whether a statement computes nothing: a bare text, as docstrings are, or for type checkers only."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     return isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test).endswith("TYPE_CHECKING")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +18,16 @@ from deep.runs.names import SHOWN, run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
 from simulate.jobs import run_jobs
+from simulate.keys import canonical
 from simulate.machine import cores
+from simulate.provenance import differences, joined, named
 from theory.checks import whole
 from theory.errors import InputError
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
+
+_VARIED = ("order", "seed", "stream_options", "strategy_options")  # among runs of which one is checked for all
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def train_runs(
         whole(workers, "workers", 1)
     folder = RunsFolder(out)
     jobs = [Job(config, out, source, len(configs) == 1, folder.run(config.key).put_config(config.canonical())) for config in configs]
+    _adopt(jobs, workers, tell)
     while jobs:
         too_large = []
         title = "runs" if len(jobs) > 1 else None
@@ -98,10 +105,69 @@ def train_runs(
         jobs = too_large
 
 
-def train(job: Job) -> RunRecord | None:
-    """Train a run to its end from its checkpoint, if there is one; return its record, None if memory did not suffice."""
+def _adopt(jobs: Sequence[Job], workers: int | None, tell: Callable[[str], None]) -> None:
+    """Compare stored runs of other code with today's: adopt those that come out again, set the others aside.
+
+    Of runs that differ in nothing but order, seed and the options of stream and strategy, and are of one code, one is
+    trained again, for its first tasks.
+    """
+    groups: dict[str, list[tuple[Job, RunRecord]]] = {}
+    for job in jobs:
+        try:
+            record = RunsFolder(job.out).run(job.config.key).record()
+            ended = record is not None and record.status in (FINISHED, FAILED)
+            if not ended or not differences(record.stamp or None, job.config.stamp):
+                continue
+            _check_data(job, record)
+        except InputError:  # which `train` raises again, beside what the other runs reached
+            continue
+        kind = {name: value for name, value in job.config.canonical().items() if name not in _VARIED}
+        groups.setdefault(canonical([kind, record.stamp]), []).append((job, record))
+    found = list(groups.values())
+    chosen = [max(group, key=lambda entry: len(entry[1].results))[0] for group in found]
+    options = {"workers": 1 if len(chosen) == 1 else workers, "kind": "processes", "label": _label}
+    for index, stands in run_jobs(_comes_out_again, chosen, **options) if chosen else ():
+        for job, record in found[index]:
+            _stamp_anew(job, record) if stands else RunsFolder(job.out).run(job.config.key).set_aside(record)
+        changed = named(differences(found[index][0][1].stamp or None, chosen[index].config.stamp))
+        what = f"{len(found[index])} stored runs such as {_label(chosen[index])} are of other code ({changed} changed since)"
+        if stands:
+            tell(f"{what}; the first tasks of one came out again, so they stand")
+        else:
+            text = f"{what}, and the first tasks of one come out otherwise now; they are trained anew"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+def _stamp_anew(job: Job, record: RunRecord) -> None:
+    folder = RunsFolder(job.out).run(job.config.key)
+    with suppress(InputError), folder.locked():  # in a folder that one may only read they stand for this call
+        folder.put_record(replace(record, stamp=joined(record.stamp or None, job.config.stamp)))
+
+
+def _comes_out_again(job: Job) -> bool:
+    from deep.training.run import comes_out_again
+
+    with _one_thread():
+        return comes_out_again(RunsFolder(job.out).run(job.config.key).record(), job.config, build_stream(job.config, job.source))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine."""
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()  # what this process keeps for later, others may need now
+
+
+def train(job: Job) -> RunRecord | None:
+    """Train a run to its end from its checkpoint, if there is one; return its record, None if memory did not suffice."""
     from deep.training.device import out_of_memory
     from deep.training.run import train_run
 
@@ -112,10 +178,10 @@ def train(job: Job) -> RunRecord | None:
         if (record := _ended(job, folder)) is not None:
             return record
         new = folder.put_config(job.config.canonical()) or job.new
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # more threads sum in another order, and the numbers would depend on the machine
         try:
-            record = train_run(job.config, build_stream(job.config, job.source), folder.path, folder.put_record, progress=job.progress)
+            with _one_thread():
+                stream = build_stream(job.config, job.source)
+                record = train_run(job.config, stream, folder.path, folder.put_record, progress=job.progress)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -124,10 +190,6 @@ def train(job: Job) -> RunRecord | None:
             if new and not folder.begun:
                 folder.forget_config()  # of a run that cannot start; one that was asked for before stays to be resumed
             raise
-        finally:
-            torch.set_num_threads(threads)
-            if torch.cuda.is_initialized():
-                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
         folder.put_record(record)
         return record
 

@@ -16,6 +16,7 @@ from typing import Any
 from deep.records import FAILED, FINISHED, RunRecord, from_json, to_json
 from deep.runs.names import NAMING, SHOWN
 from simulate.files import is_locked, locked
+from simulate.keys import canonical, digest
 from simulate.runs import RunStore
 from theory.errors import InputError
 
@@ -51,7 +52,7 @@ class RunState:
         """What the run was started by, where that keeps `resume` from going on with it; else empty."""
         from deep.training.keys import config_key
 
-        return "" if config_key(self.config) == self.key else "other code, versions of packages, or parts that are not driftlaw's"
+        return "" if config_key(self.config) == self.key else "an older version of driftlaw, or parts that are not driftlaw's"
 
 
 class RunFolder:
@@ -98,6 +99,15 @@ class RunFolder:
         if record.key != self.key:
             raise InputError(f"the record is of the run {record.key[:SHOWN]}, the folder {self.path} of another; store it in the folder of its own key")
         RunStore(self.path).put(_RECORD, to_json(record))
+
+    def set_aside(self, record: RunRecord) -> None:
+        """Forget this record, unless another is there by now; it stays under another name for people to read."""
+        with self.locked():
+            if self.record() == record:
+                name = f"{_RECORD}-{digest(canonical(to_json(record)))[:8]}"
+                RunStore(self.path).put(name, to_json(record))
+                for path in (self.path / f"{_RECORD}.json", *self.path.glob("*.pt")):
+                    path.unlink()
 
     def state(self) -> RunState | None:
         """Return what is known of the run; None if neither configuration nor record is there."""

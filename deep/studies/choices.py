@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, StudyStream
-from deep.studies.protocol import Candidate, Protocol, StreamProtocol, study_code
+from deep.studies.protocol import Candidate, Protocol, StreamProtocol
 from deep.studies.running import frozen_options, stages
 from theory.errors import InputError
 
@@ -28,13 +28,12 @@ def choices(stream: StudyStream, preset: Preset, measured: Sequence[Candidate]) 
 
 
 def check_protocol(protocol: Protocol, preset: Preset, device: str, absent: Mapping[str, str]) -> None:
-    """Raise InputError if a protocol was not written by this preset, code and kind of device, or data have gone since."""
+    """Raise InputError if a protocol was not written by this preset and kind of device, or data have gone since."""
     gone = [stream.label for stream in protocol.streams if stream.label in absent]
     units = (protocol.development, protocol.confirmation, protocol.deals, protocol.level)
     reasons = {
         f"it is of the preset {protocol.preset!r}, not {preset.name!r}": protocol.preset != preset.name,
         "the preset has changed since": protocol.preset == preset.name and protocol.design != preset.fingerprint,
-        "the code has changed since": protocol.code != study_code(),
         f"it was developed on {protocol.device}, not {device}": protocol.device != device,
         f"the data of {', '.join(gone)} are absent now": bool(gone),
         "its orders and seeds, deals or level are not the preset's": units != (preset.development, preset.confirmation, preset.deals, preset.level),

@@ -11,6 +11,7 @@ import numpy as np
 from deep.strategies import strategy
 from deep.studies.choices import check_protocol
 from deep.studies.design import AT_RANDOM, BEST_DEPTH, CONFIRM, FROZEN, INITIALIZED, Preset, Rule, StudyStream
+from deep.studies.development import check_code
 from deep.studies.protocol import Protocol
 from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, stages, train_all
@@ -26,6 +27,7 @@ def confirm(preset: Preset, protocol: Protocol, setting: Setting) -> list[StudyR
         If the protocol does not fit preset, code, device or data.
     """
     check_protocol(protocol, preset, setting.device, absent_data(preset.streams, setting))
+    check_code(protocol, preset, setting)
     labels = [stream.label for stream in protocol.streams]
     streams = [stream for stream in preset.streams if stream.label in labels]
     wanted = [entry for stream in streams for entry in _arms(stream, preset, protocol.stream(stream.label).chosen)]

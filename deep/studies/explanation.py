@@ -9,6 +9,7 @@ from deep.studies.choices import check_protocol
 from deep.studies.design import EXPLAIN, Preset, StudyStream
 from deep.studies.effects import Explanation, UnitEffects, masks, schedules, unit_effects
 from deep.studies.pairs import pair_records
+from deep.studies.development import check_code
 from deep.studies.protocol import Protocol
 from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, config, present_streams, stages, train_all
@@ -29,6 +30,7 @@ def explain(preset: Preset, protocol: Protocol, setting: Setting) -> Explanation
     streams = [stream for stream in present_streams(preset, protocol.absent) if stream.label in preset.explained]
     if not streams:
         raise InputError(f"the preset {preset.name} explains no stream whose data are here; take another preset, such as digits")
+    check_code(protocol, preset, setting)
     wanted = [entry for stream in streams for entry in _wanted(stream, preset, protocol, setting)]
     runs = train_all(wanted, preset, EXPLAIN, setting)
     effects = []

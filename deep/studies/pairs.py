@@ -8,10 +8,11 @@ known; here it stands for where a training ``LONGER`` times as long arrives from
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,10 +25,12 @@ from deep.studies.design import EXPLAIN, FROZEN, INITIALIZED, Preset, StudyStrea
 from deep.studies.pair_records import PairRecord
 from deep.studies.running import Setting, Wanted, config, frozen_options
 from deep.training.config import RunConfig
-from deep.training.run import train_run
+from deep.training.keys import NUMERICS, training_stamp
+from deep.training.run import BOUND, train_run
 from deep.training.task import TaskContext
 from simulate.jobs import run_jobs
-from simulate.keys import code_fingerprint, run_key
+from simulate.keys import canonical, run_key
+from simulate.provenance import differences, equal, joined, named, same_processor
 from simulate.runs import RunStore
 from theory.errors import InputError
 
@@ -54,20 +57,48 @@ class PairJob:
     def key(self) -> str:
         """Of the stored result; other images have another."""
         data = {task.dataset.name: task.dataset.fingerprint for task in build_stream(self.config, self.source)}
-        return run_key({"pairs": self.config.key, "label": self.stream.label, "preset": self.preset, "data": data}, code_fingerprint([Path(__file__)]))
+        value = {"pairs": self.config.key, "label": self.stream.label, "preset": self.preset, "data": data}
+        return run_key(value, f"numerics {NUMERICS}")
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """Stamp of the code that measures."""
+        return dict(training_stamp(__name__, *self.config.modules, *replace(self.config, strategy=FROZEN).modules))
 
 
 def pair_records(preset: Preset, streams: Sequence[StudyStream], setting: Setting) -> list[PairRecord]:
     """Measure all ordered pairs of tasks of some streams in the development units; what is stored is not measured again."""
     store = RunStore(setting.out / "pairs")
     jobs = [PairJob(preset.name, stream, unit, setting.source, setting.device, setting.own_parts) for stream in streams for unit in preset.development]
-    missing = [job for job in jobs if store.get(job.key) is None]
-    if missing:
+    stored = {job.key: store.get(job.key) for job in jobs}
+    missing = [job for job in jobs if stored[job.key] is None]
+    doubtful: dict[str, list[PairJob]] = {}
+    for job in jobs:
+        if job not in missing and differences(stored[job.key]["stamp"], job.stamp):
+            doubtful.setdefault(canonical([job.stream.label, stored[job.key]["stamp"]]), []).append(job)
+    if missing or doubtful:
         store.require_writable()
+
+    def measured(some: list[PairJob]) -> Iterator[tuple[PairJob, list[Any]]]:
+        for index, found in run_jobs(measure, some, workers=setting.workers, kind="processes", progress="units", label=_label):
+            yield some[index], [to_json(record) for record in found]
+
+    for first, found in measured([group[0] for group in doubtful.values()]):
+        old, today = stored[first.key], first.stamp
+        group = next(group for group in doubtful.values() if first in group)
+        changed = f"pairs of {first.stream.label} are of other code ({named(differences(old['stamp'], today))} changed since)"
+        if equal(old["records"], found, same_processor(old["stamp"], today), BOUND):
+            setting.tell(f"{changed}; those of one unit came out again, so they stand")
+            for job in group:
+                store.put(job.key, {**stored[job.key], "stamp": joined(stored[job.key]["stamp"], today)})
+        else:
+            warnings.warn(f"{changed} and come out otherwise now; they are measured anew", RuntimeWarning, stacklevel=2)
+            store.put(first.key, {"stamp": today, "records": found})
+            missing += group[1:]
     setting.tell(f"{preset.name}, pairs of tasks: {len(missing)} units")
-    for index, found in run_jobs(measure, missing, workers=setting.workers, kind="processes", progress="units", label=_label):
-        store.put(missing[index].key, [to_json(record) for record in found])
-    return [from_json(value, (PairRecord,)) for job in jobs for value in store.get(job.key)]
+    for job, found in measured(missing):
+        store.put(job.key, {"stamp": job.stamp, "records": found})
+    return [from_json(value, (PairRecord,)) for job in jobs for value in store.get(job.key)["records"]]
 
 
 def measure(job: PairJob) -> list[PairRecord]:

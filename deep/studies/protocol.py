@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import os
 from collections.abc import Mapping
@@ -14,12 +13,10 @@ from typing import Any
 from deep.records import built
 from deep.studies.design import Unit
 from simulate.files import replace_file
-from simulate.keys import code_fingerprint, json_value
+from simulate.keys import json_value
 from theory.errors import InputError
 
 SCHEMA, KIND = 1, "hybrid-protocol"
-_HERE = Path(__file__).parent
-_OWN = ("confirmation.py", "design.py", "records.py", "running.py", "statistics.py")
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,6 @@ class Protocol:
     ----------
     preset, design : str
         Name and fingerprint of the design: streams, sample sizes, grids, seeds.
-    code : str
-        Fingerprint of all code that a run's numbers or the verdicts depend on.
     development, confirmation : tuple of Unit
     deals : int
     level : float
@@ -80,11 +75,12 @@ class Protocol:
     device : str
     versions : mapping
         Of the packages in development.
+    stamp : mapping
+        Of the code of development (`simulate.provenance`); empty in older protocols.
     """
 
     preset: str
     design: str
-    code: str
     development: tuple[Unit, ...]
     confirmation: tuple[Unit, ...]
     deals: int
@@ -93,18 +89,11 @@ class Protocol:
     absent: Mapping[str, str]
     device: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    stamp: Mapping[str, Any] = field(default_factory=dict)
 
     def stream(self, label: str) -> StreamProtocol:
         """Return what is fixed for a stream."""
         return next(stream for stream in self.streams if stream.label == label)
-
-
-@functools.cache
-def study_code() -> str:
-    """Compute the hash of all code that a study's numbers and verdicts depend on."""
-    from deep.training.keys import code
-
-    return code_fingerprint([_HERE / name for name in _OWN]) + code()
 
 
 def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
@@ -117,7 +106,7 @@ def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
     """
     value = _as_json(protocol)
     stored = _readable(path)
-    if stored is not None and _as_json(stored) != value:
+    if stored is not None and _as_json(dataclasses.replace(stored, stamp=protocol.stamp)) != value:
         raise InputError(
             f"{path} holds another protocol, and a confirmation may rest on it; choose another --protocol or --out, with fresh seeds if the test part was "
             "read, or remove it"
@@ -146,6 +135,7 @@ def read_protocol(path: str | os.PathLike[str]) -> Protocol:
     if not isinstance(value, dict) or (value.pop("schema", None), value.pop("kind", None)) != (SCHEMA, KIND):
         raise InputError(f"{path} is no protocol of schema {SCHEMA}; write one with --phase develop")
     try:
+        value.pop("code", None)  # of older protocols: a hash of all files, whatever they say
         units = {name: tuple(Unit(*unit) for unit in value[name]) for name in ("development", "confirmation")}
         return built(Protocol, {**value, **units, "streams": tuple(map(_stream, value["streams"]))})
     except (KeyError, TypeError) as error:

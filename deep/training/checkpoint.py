@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from deep.training.config import RunConfig
-from deep.training.keys import code, versions
 from simulate.files import replace_file
 from theory.errors import InputError
 
@@ -68,8 +67,6 @@ def save(folder: str | os.PathLike[str], key: str, config: RunConfig, checkpoint
         "format": FORMAT,
         "key": key,
         "config": json.dumps(config.canonical()),
-        "versions": dict(versions()),
-        "code": code(),
         "record": json.dumps(checkpoint.record),
         **{name: getattr(checkpoint, name) for name in _TENSORS},
     }
@@ -86,7 +83,7 @@ def load(folder: str | os.PathLike[str], key: str, config: RunConfig) -> Checkpo
     Raises
     ------
     InputError
-        If it belongs to another run (stream, configuration, code, versions of packages), or cannot be read.
+        If it belongs to another run (stream, configuration), or cannot be read.
     """
     path = Path(folder) / NAME
     remedy = f"remove {path} to start the run anew"
@@ -138,8 +135,4 @@ def _differences(content: Mapping[str, Any], config: RunConfig) -> str:
     """Say in which respects a checkpoint's run is another one."""
     theirs, ours = json.loads(content["config"]), config.canonical()
     named = [f"{name} is {theirs.get(name)!r}, not {ours.get(name)!r}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
-    old, new = content["versions"], versions()
-    named += [f"{name} was {old.get(name)}, is {new.get(name)}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    if content["code"] != code():
-        named.append("driftlaw's code was another")
     return "; ".join(named) or "tasks, or what is called by a name, are others"

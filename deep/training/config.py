@@ -12,7 +12,7 @@ from deep.networks.registry import ARCHITECTURES, SHIPPED, default_network, defa
 from deep.strategies import strategy
 from deep.streams import SCENARIOS, make_options, parse_name
 from deep.training.captured import check_capturable
-from deep.training.keys import config_key, described, within_code
+from deep.training.keys import config_key, described, training_stamp, within_code
 from deep.training.options import LoopOptions
 from simulate.keys import json_value
 from theory.checks import known, whole
@@ -114,10 +114,22 @@ class RunConfig(LoopOptions):
 
     @property
     def key(self) -> str:
-        """Key of the run: equal for equal configurations, code and versions of packages, also where own parts have the names."""
+        """Key of the run: equal for equal configurations, also where own parts have the names."""
         network = ARCHITECTURES[self.network]
-        parts = {"strategy": type(strategy(self.strategy, **self.strategy_options)), "stream": parse_name(self.stream)[0]}
-        parts = {name: part for name, part in parts.items() if not within_code(part)}
+        parts = {name: part for name, part in self._parts().items() if not within_code(part)}
         if network is not SHIPPED.get(self.network):
             parts["network"] = network.make
         return config_key(self.canonical(), {name: described(part) for name, part in parts.items()})
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """Stamp of the code that trains the run (`simulate.provenance`)."""
+        return dict(training_stamp(*self.modules))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules that define strategy and stream."""
+        return tuple(part.__module__ for part in self._parts().values())
+
+    def _parts(self) -> dict[str, type]:
+        return {"strategy": type(strategy(self.strategy, **self.strategy_options)), "stream": parse_name(self.stream)[0]}

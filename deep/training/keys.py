@@ -1,4 +1,4 @@
-"""Keys of runs: all that a run's numbers depend on, without torch, so that a stored configuration can be judged at once."""
+"""Keys and stamps of runs, without torch, so that a stored configuration can be judged at once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from simulate.keys import code_fingerprint, json_value, run_key
+from simulate.provenance import stamp
 from theory.errors import InputError
 
+NUMERICS = 1  # raise it where the same configuration shall give other numbers than before
 _PACKAGE = Path(__file__).parent.parent
-_SOURCES = ("data", "networks", "strategies", "streams", "training")
 _PACKAGES = ("numpy", "scipy", "torch", "driftlaw")
 
 
 def config_key(canonical: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> str:
-    """Compute the key of a run: equal for equal configurations, code and versions of packages.
+    """Compute the key of a run: equal for equal configurations and numerics version.
 
     Parameters
     ----------
@@ -28,13 +29,13 @@ def config_key(canonical: Mapping[str, Any], parts: Mapping[str, Any] | None = N
     parts : mapping, optional
         What `described` says of each named part that is none of driftlaw's own.
     """
-    return run_key({"configuration": canonical, "versions": versions(), **({"parts": parts} if parts else {})}, code())
+    return run_key({"configuration": canonical, **({"parts": parts} if parts else {})}, f"numerics {NUMERICS}")
 
 
 @functools.cache
-def code() -> str:
-    """Compute the hash of all code that a run's numbers depend on."""
-    return code_fingerprint(_PACKAGE / name for name in _SOURCES)
+def training_stamp(*modules: str) -> Mapping[str, Any]:
+    """Return the stamp of what ``modules`` train: those of a run's strategy and stream, or of a study too."""
+    return stamp("deep.training.run", *modules, packages=("numpy", "torch"))
 
 
 @functools.cache
@@ -50,9 +51,8 @@ def versions() -> Mapping[str, str]:
 
 
 def within_code(part: Callable) -> bool:
-    """Return whether `code` covers the file that defines a class or function."""
-    file = _file(part)
-    return any(file.is_relative_to(_PACKAGE / name) for name in _SOURCES)
+    """Return whether a stamp can cover the file that defines a class or function."""
+    return _file(part).is_relative_to(_PACKAGE)
 
 
 def described(part: Callable) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,12 +24,16 @@ from deep.training.device import DTYPES, chosen_device, device_name, wait
 from deep.training.evaluate import accuracies
 from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
-from deep.training.keys import code, versions
+from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.optimiser import Optimiser
 from deep.training.task import TaskContext
 from simulate.keys import run_key
+from simulate.provenance import differences, equal, joined, named, same_processor
 from theory.errors import InputError
+
+CHECKED = 2  # tasks of a stored run that are trained again; what strategies do shows from the second one on
+BOUND = 0.02  # relative, of numbers that another kind of processor has trained: rounding errors grow with every step
 
 
 def train_run(
@@ -39,6 +44,7 @@ def train_run(
     *,
     watch: Callable[[TaskContext, StreamExamples], object] | None = None,
     progress: bool = False,
+    tasks: int | None = None,
 ) -> RunRecord:
     """Train a network on a stream, task by task.
 
@@ -49,7 +55,8 @@ def train_run(
         Made of the configuration's name, options, seed and order. Some of its tasks alone, as in ``replace(stream, tasks=...)``,
         are another run, of another key.
     checkpoint_folder : path, optional
-        Where a checkpoint is kept after each task; one that is there already is gone on from.
+        Where a checkpoint is kept after each task; one that is there already is gone on from. One of other code is if
+        the first tasks come out again; else it is left, with a warning.
     store : callable, optional
         Called with the partial record after each task, once its checkpoint is written.
     watch : callable, optional
@@ -57,6 +64,8 @@ def train_run(
         examples; it must leave parameters as they are.
     progress : bool
         Show a progress bar, on a terminal.
+    tasks : int, optional
+        Train no more than the first so many tasks of the stream; the record is partial then.
 
     Returns
     -------
@@ -74,10 +83,11 @@ def train_run(
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(_draw(config.seed, Role.STRATEGY))
         run = _Run(config, stream, device)
-        run.resume(checkpoint_folder)
-        bar = tqdm(total=len(stream) * config.epochs, initial=len(run.record.results) * config.epochs, unit="epoch", disable=None if progress else True)
+        run.resume(checkpoint_folder, stream)
+        last = len(stream) if tasks is None else min(tasks, len(stream))
+        bar = tqdm(total=last * config.epochs, initial=len(run.record.results) * config.epochs, unit="epoch", disable=None if progress else True)
         with bar:
-            for number in range(len(run.record.results), len(stream)):
+            for number in range(len(run.record.results), last):
                 try:
                     task = run.train(number, lambda: bar.update())
                 except Diverged as error:
@@ -88,7 +98,20 @@ def train_run(
                     checkpoints.save(checkpoint_folder, run.record.key, config, run.checkpoint())
                 if store is not None:
                     store(run.record)
-        return replace(run.record, status=FINISHED)
+        return replace(run.record, status=FINISHED if last == len(stream) else PARTIAL)
+
+
+def comes_out_again(record: RunRecord, config: RunConfig, stream: Stream) -> bool:
+    """Train the first `CHECKED` tasks of a stored run again; say whether they come out as they are stored.
+
+    All numbers are compared, bit for bit on one kind of processor or GPU, within `BOUND` on others.
+    """
+    tasks = min(CHECKED, len(record.results)) if record.status == PARTIAL else CHECKED
+    again = train_run(config, stream, tasks=tasks)
+    failure = record.failure if record.failure is not None and record.failure.task < tasks else None
+    exact = same_processor(record.stamp or None, again.stamp) and record.device == again.device
+    parts = [(value["baseline"], value["results"][:tasks]) for value in (record.numbers(), again.numbers())]
+    return failure == again.failure and equal(*parts, exact, BOUND)
 
 
 class _Run:
@@ -121,6 +144,7 @@ class _Run:
             device=device_name(device),
             data={task.dataset.name: task.dataset.fingerprint for task in stream},
             notes=stream.notes,
+            stamp=config.stamp,
         )
 
     def train(self, number: int, epoch_done: Callable[[], object]) -> TaskContext:
@@ -158,7 +182,7 @@ class _Run:
             to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients if more else [], generators
         )
 
-    def resume(self, folder: str | os.PathLike[str] | None) -> None:
+    def resume(self, folder: str | os.PathLike[str] | None, stream: Stream) -> None:
         """Take up the checkpoint of a folder, if there is one."""
         found = None if folder is None else checkpoints.load(folder, self.record.key, self.config)
         if found is None:
@@ -166,7 +190,16 @@ class _Run:
         record = from_json(found.record)
         if record.stream_fingerprint != self.record.stream_fingerprint:
             raise InputError(f"the checkpoint in {folder} was made with other images; give the same data, or remove it to start the run anew")
-        self.record = record
+        if changed := differences(record.stamp or None, self.record.stamp):
+            if not comes_out_again(record, self.config, stream):
+                warnings.warn(
+                    f"the checkpoint in {folder} was made by other code ({named(changed)} changed since), which trained the "
+                    "first tasks otherwise; the run starts anew",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+                return
+        self.record = replace(record, stamp=joined(record.stamp or None, self.record.stamp))
         try:
             self.network.load_state_dict(found.network)
         except RuntimeError as error:
@@ -235,4 +268,4 @@ def _key(config: RunConfig, stream: Stream) -> str:
         return config.key
     if stream.options != options:
         raise InputError(f"the stream is made by {stream.options}, the configuration says {options}; give the configuration the stream's stream_options")
-    return run_key({"run": config.key, "stream": stream.fingerprint}, code())
+    return run_key({"run": config.key, "stream": stream.fingerprint}, f"numerics {NUMERICS}")

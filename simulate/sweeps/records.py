@@ -16,7 +16,7 @@ from simulate.sweeps.tally import Tally
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Chunks of a point as a store holds them, and the stamp of the code that drew them, None from before stamps."""
+    """Chunks of a point in a store, with the stamp of the code that drew them; None from before stamps."""
 
     stamp: Mapping[str, Any] | None
     chunks: Mapping[int, Mapping[str, Tally]]
@@ -28,7 +28,7 @@ class Found:
         return cls(stored.get("stamp"), {int(chunk): _tallies(values) for chunk, values in chunks.items()})
 
     def sample(self, own: Iterable[str]) -> dict[tuple[int, int], tuple[str, ...]]:
-        """Return what a check computes: quantities by chunk and number of trials, each in the first chunk that has it.
+        """Return what a check computes: quantities by chunk and trials, each in the first chunk that has it.
 
         Of the user's own quantities only ``own`` are known.
         """
@@ -78,8 +78,8 @@ class PointRecord:
         if stored is not None and not differences(stored["stamp"], today):
             self._take(Found.of(stored))
         elif store is not None:
-            records = [stored, *map(store.get, others)]
-            self.doubtful = sorted((Found.of(one) for one in records if one), key=lambda one: -len(one.chunks))
+            found = [Found.of(one) for one in (stored, *map(store.get, others)) if one]
+            self.doubtful = sorted(found, key=lambda one: -len(one.chunks))
 
     def adopt(self, found: Found, again: Mapping[int, Mapping[str, Tally]]) -> None:
         """Take in what is stored by other code, as far as quantities were compared; stamp it anew."""
@@ -89,11 +89,12 @@ class PointRecord:
             for chunk, tallies in found.chunks.items()
         }
         self._adopted = found.stamp
-        self._take(Found(found.stamp, {chunk: tallies for chunk, tallies in kept.items() if tallies}))
+        self._take(Found(found.stamp, kept))
 
     def missing(self, targets: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
         """Return the chunks of a sample, with their trials, that are not done yet."""
-        return [(chunk, count) for chunk, count in chunks_of(trials, method) if not self._has(chunk, count, targets)]
+        chunks = chunks_of(trials, method)
+        return [(chunk, count) for chunk, count in chunks if not self._has(chunk, count, targets)]
 
     def known(self) -> tuple[str, ...]:
         """Named quantities that some chunk holds; what is computed again is computed for all of them."""
@@ -101,7 +102,7 @@ class PointRecord:
         return tuple(dict.fromkeys(names))
 
     def add(self, chunk: int, tallies: dict[str, Tally], stamp: Mapping[str, Any]) -> None:
-        """Take in a chunk, in place of one with other trials or fewer quantities, and the processor that drew it."""
+        """Take in a chunk, in place of one with other trials or fewer quantities, and its processor."""
         self._chunks[chunk] = tallies
         self._stamp = joined(stamp, self._stamp)
 
@@ -126,8 +127,9 @@ class PointRecord:
         self._stamp = joined(found.stamp or {"processor": "unknown"}, self._stamp)
 
     def _merged(self, stored: dict[str, Any] | None) -> dict[str, Any]:
-        if stored is not None and differences(stored["stamp"], self._stamp) and stored["stamp"] != self._adopted:
-            self._store.put(f"{self._key}-{digest(canonical(stored['stamp']))[:24]}", stored)  # by other code: aside
+        stamp = stored and stored["stamp"]
+        if stamp and differences(stamp, self._stamp) and stamp != self._adopted:  # by other code: aside
+            self._store.put(f"{self._key}-{digest(canonical(stamp))[:24]}", stored)
             stored = None
         merged = dict(stored["chunks"]) if stored else {}
         for chunk, tallies in self._chunks.items():

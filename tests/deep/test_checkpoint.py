@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from scaffold import raising
 
 from deep.strategies.initialized import Initialized
 from deep.training import checkpoint, run
+from deep.training.config import RunConfig
 from deep.training.run import train_run
 from theory.errors import InputError
 
@@ -40,18 +43,22 @@ def test_another_configuration_is_refused_and_named(tmp_path):
     assert path.exists()
 
 
-def test_other_code_and_versions_are_refused_and_named(tmp_path, monkeypatch):
-    interrupted(tmp_path)
-    monkeypatch.setattr("deep.training.keys.code", lambda: "other")
-    monkeypatch.setattr(checkpoint, "code", lambda: "other")
-    with pytest.raises(InputError, match="another run: driftlaw's code was another; choose"):
-        train_run(made_config(), STREAM, tmp_path)
-    monkeypatch.undo()
-    changed = {**checkpoint.versions(), "torch": "9.9"}
-    monkeypatch.setattr("deep.training.keys.versions", lambda: changed)
-    monkeypatch.setattr(checkpoint, "versions", lambda: changed)
-    with pytest.raises(InputError, match=f"torch was {torch.__version__.replace('+', '.')}, is 9.9"):
-        train_run(made_config(), STREAM, tmp_path)
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_checkpoint_of_other_code_is_gone_on_from_if_it_comes_out_again(tmp_path, monkeypatch, changed, after):
+    """A stand-in for other code names another file, and may count a step more."""
+    whole, stamp = train_run(made_config(), STREAM), made_config().stamp
+    with monkeypatch.context() as patch:
+        patch.setattr(RunConfig, "stamp", {**stamp, "files": {**stamp["files"], "deep/training/loop.py": "0"}})
+        if changed:
+            train = run.train_task
+            patch.setattr(run, "train_task", lambda *arguments: replace(found := train(*arguments), steps=found.steps + 1))
+        interrupted(tmp_path, after=after)
+    stored = []
+    with pytest.warns(RuntimeWarning, match="loop.py changed") if changed else contextlib.nullcontext():
+        found = train_run(made_config(), STREAM, tmp_path, stored.append)
+    assert found.numbers() == whole.numbers() and found.stamp == stamp
+    assert len(stored) == 3 - (0 if changed else after)
 
 
 def test_other_images_are_refused(tmp_path):

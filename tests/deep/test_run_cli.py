@@ -118,8 +118,12 @@ def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
     folder = RunsFolder(tmp_path).run("0" * 64)
     folder.put_config(config.canonical())
     status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and "started by other code, versions" in err and str(folder.path) in err
+    assert status == 2 and "started by an older version" in err and str(folder.path) in err
     assert "deep resume" not in deep("status", "--out", tmp_path, capsys=capsys)[1] and "deep resume" not in deep("show", "0", "--out", tmp_path, capsys=capsys)[2]
+    newer = RunsFolder(tmp_path).run("1" * 64)
+    newer.put_config({**config.canonical(), "colour": "red"})
+    status, _, err = deep("resume", "1", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "started by an older version" in err
 
 
 def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, capsys):
@@ -128,7 +132,7 @@ def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, caps
         RunsFolder(tmp_path).run(key).put_config(config.canonical())
     RunsFolder(tmp_path).run("2" * 64).put_config({"stream": "split-digits"})
     status, out, _ = deep("status", "--out", tmp_path, capsys=capsys)
-    assert "goes on with the other interrupted runs" in out and "0000000000 cannot be resumed: it was started by other code" in out
+    assert "goes on with the other interrupted runs" in out and "0000000000 cannot be resumed: it was started by an older version" in out
     told = json.loads(deep("status", "--out", tmp_path, "--json", capsys=capsys)[1])
     assert {state["key"]: state.get("resumable") for state in told} == {"0" * 64: False, config.key: True, "2" * 64: None}
     status, out, err = deep("resume", "--out", tmp_path, capsys=capsys)

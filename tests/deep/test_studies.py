@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,18 +20,24 @@ from deep.__main__ import main
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.strategies import strategy
-from deep.studies import choices, presets, protocol
+from deep.runs.execute import DataSource
+from deep.studies import choices, pairs, presets, protocol
 from deep.studies.confirmation import dealt, mean_step_weight
-from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Rule, Unit
+from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, Rule, Unit
+from deep.studies.development import check_code
 from deep.studies.effects import UnitEffects
 from deep.studies.pair_records import PairRecord
 from deep.studies.protocol import read_protocol
 from deep.studies.records import METRICS, StudyRun
 from deep.studies.running import Setting, Wanted, candidates, config, stages, train_all
 from deep.studies.statistics import Results
+from deep.training.run import BOUND
+from simulate.provenance import equal
+from simulate.runs import RunStore
 from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "figures" / "records"
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +176,6 @@ def test_explanation(study):
     [
         (lambda value: value.update(preset="digits"), "it is of the preset 'digits', not 'tiny'"),
         (lambda value: value.update(design="0" * 64), "the preset has changed since"),
-        (lambda value: value.update(code="0" * 64), "the code has changed since"),
         (lambda value: value.update(device="cuda"), "it was developed on cuda, not cpu"),
         (lambda value: value["streams"][0].update(label="absent"), "the data of absent are absent now"),
         (lambda value: value.update(confirmation=[[0, 1]]), "its orders and seeds, deals or level are not the preset's"),
@@ -206,12 +212,64 @@ def test_another_protocol_is_not_written_over(study, tmp_path):
         protocol.write_protocol(tmp_path / "protocol.json", replace(found, level=0.9))
 
 
-def test_confirmation_after_a_change_of_the_design_or_the_code(study, monkeypatch, capsys):
+def test_confirmation_after_a_change_of_the_design_or_the_code(study, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(presets.PRESETS, "tiny", replace(TINY, deals=3))
     assert run(study, "--phase", "confirm") == 2 and "the preset has changed since" in capsys.readouterr().err
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
-    monkeypatch.setattr(choices, "study_code", lambda: "other")
-    assert run(study, "--phase", "confirm") == 2 and "the code has changed since" in capsys.readouterr().err
+    value = json.loads((study / "protocol-tiny.json").read_text())
+    value["stamp"]["files"]["deep/metrics.py"] = "0"
+    (tmp_path / "protocol.json").write_text(json.dumps(value))
+    options = (study, "--phase", "confirm", "--protocol", tmp_path / "protocol.json")
+    assert run(*options) == 0 and "(deep/metrics.py changed since); threshold on split came out again" in capsys.readouterr().err
+    real = StudyRun.metric
+    monkeypatch.setattr(StudyRun, "metric", lambda run, name: real(run, name) * (1 + 1e-9))
+    assert run(*options) == 2 and "other code (deep/metrics.py changed since), and threshold on split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["digits-large", "mnist-large", "cifar100-cpu"])
+def test_committed_protocols_are_read_and_fit_their_presets(name):
+    found = read_protocol(RECORDS / f"hybrid_{name}_protocol.json")
+    choices.check_protocol(found, presets.PRESETS[name], "cpu", {})
+
+
+def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
+    """What development measured of one candidate, and one run of the confirmation, on any kind of processor."""
+    preset, told = presets.PRESETS["digits-large"], []
+    found = read_protocol(RECORDS / "hybrid_digits-large_protocol.json")
+    setting = Setting(tmp_path, DataSource(tmp_path, download=False), 1, tell=told.append)
+    check_code(found, preset, setting)
+    assert "threshold on split digits came out again" in told[-1]
+    stream = preset.streams[0]
+    runs = (run for run in read_records(RECORDS / "hybrid_digits-large.jsonl", StudyRun) if run.arm == "threshold")
+    stored = next(run for run in runs if run.stream == stream.label)
+    (again,) = train_all([Wanted(stream, stored.arm, stored.unit, stored.strategy, stored.options)], preset, "confirm", setting)
+    numbers = [[list(map(list, run.accuracy)), list(run.trained), list(run.update)] for run in (stored, again)]
+    assert equal(*numbers, exact=False, bound=BOUND)
+    wrong = replace(found, streams=(replace(found.streams[0], candidates=tuple(map(better, found.streams[0].candidates))),))
+    with pytest.raises(InputError, match="threshold on split digits has Avg.Acc"):
+        check_code(wrong, preset, setting)
+
+
+def better(candidate):
+    return replace(candidate, average_accuracy=1.05 * candidate.average_accuracy)
+
+
+def test_pairs_of_other_code_are_adopted_if_those_of_one_unit_come_out_again(study, monkeypatch):
+    told, store = [], RunStore(study / "pairs")
+    setting = Setting(study, DataSource(study / "data", download=False), 1, tell=told.append)
+    (stream,) = (stream for stream in TINY.streams if stream.label == "rotated")
+    first = pairs.pair_records(TINY, [stream], setting)
+    for factor in (1, 2):
+        for key in store.keys():
+            record = store.get(key)
+            record["stamp"]["files"]["deep/metrics.py"] = "0"
+            for value in record["records"]:
+                value["distance"] = [factor * entry for entry in value["distance"]]
+            store.put(key, record)
+        with pytest.warns(RuntimeWarning, match="metrics.py .*measured anew") if factor > 1 else contextlib.nullcontext():
+            assert pairs.pair_records(TINY, [stream], setting) == first
+        assert factor > 1 or "they stand" in told[-2]
+        assert pairs.pair_records(TINY, [stream], setting) == first and told[-1] == "tiny, pairs of tasks: 0 units"
 
 
 @pytest.mark.parametrize(

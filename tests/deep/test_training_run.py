@@ -200,13 +200,14 @@ def test_keys_are_made_of_everything():
     assert python("-c", program).stdout.strip() == keys[0]
 
 
-def test_keys_depend_on_code_and_versions(monkeypatch):
-    key = RunConfig().key
-    monkeypatch.setattr(run_keys, "code", lambda: "other")
-    assert RunConfig().key != key
-    monkeypatch.undo()
-    monkeypatch.setattr(run_keys, "versions", lambda: {"torch": "9.9"})
-    assert RunConfig().key != key
+def test_keys_depend_on_the_numerics_version_and_stamps_on_what_trains(monkeypatch):
+    config = RunConfig(strategy="frozen")
+    key, files = config.key, set(config.stamp["files"])
+    monkeypatch.setattr(run_keys, "NUMERICS", 2)
+    assert config.key != key
+    used = {f"deep/{name}.py" for name in ("training/loop", "training/optimiser", "strategies/frozen", "streams/split", "networks/mlp")}
+    assert used <= files and not files & {"deep/strategies/threshold.py", "deep/runs/execute.py", "deep/studies/statistics.py"}
+    assert set(config.stamp["packages"]) == {"numpy", "torch"}
 
 
 def test_the_key_of_a_run_is_that_of_what_was_trained(digits, tmp_path):
