@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
 
 
 def _syntax(node: Any, text: list[str], imports: list[str]) -> None:
-    """Add a syntax tree to ``text``, the same in all versions of Python, and what it imports to ``imports``."""
+    """Add a syntax tree to ``text``, alike in all versions of Python, and its imports to ``imports``."""
     if isinstance(node, list):
         text.append("[")
         for entry in node:
