@@ -14,7 +14,7 @@ import hashlib
 import importlib.metadata
 import math
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,29 +123,6 @@ def equal(stored: Any, again: Any, exact: bool = True, bound: float = BOUND) -> 
     if isinstance(stored, float) and isinstance(again, float) and not exact:
         return math.isclose(stored, again, rel_tol=bound, abs_tol=bound * 1e-6)
     return bool(stored == again)
-
-
-def confirmed(
-    stored: Mapping[str, Any] | None,
-    today: Mapping[str, Any],
-    part: Any,
-    compute: Callable[[], Any],
-    bound: float = BOUND,
-) -> bool:
-    """Say whether a record may be adopted: its stamp is today's, or its fixed part comes out again.
-
-    Parameters
-    ----------
-    stored, today : mapping
-        Stamps of the record, None if it has none, and of this process.
-    part : JSON value
-        The part of the record that is compared.
-    compute : callable
-        Computes it; called where the stamps differ.
-    bound : float
-        Where they were made on other kinds of processors.
-    """
-    return not differences(stored, today) or equal(part, compute(), same_processor(stored, today), bound)
 
 
 def same_processor(stored: Mapping[str, Any] | None, today: Mapping[str, Any]) -> bool:
