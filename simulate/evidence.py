@@ -1,4 +1,4 @@
-"""Estimates with their errors, and the statistics that judge them: intervals, Holm, paired and bootstrap statistics.
+"""Estimates with their errors, and the statistics that judge them: intervals, Holm and paired statistics.
 
 Pure NumPy and standard library. Every number that was drawn at random travels as an `Estimate`: a mean never comes
 without its standard error, the number of draws behind it and their provenance.
@@ -7,7 +7,7 @@ without its standard error, the number of draws behind it and their provenance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -213,66 +213,6 @@ def skewness(values: Any) -> float:
     centred = values - values.mean()
     square = float(np.mean(centred**2))
     return float(np.mean(centred**3)) / square**1.5 if square > 0 else 0.0
-
-
-def bootstrap_interval(
-    values: Any, statistic: Callable[[np.ndarray], float], level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> ConfidenceInterval:
-    """Compute the bias-corrected and accelerated (BCa) bootstrap interval of a statistic.
-
-    Parameters
-    ----------
-    values : array_like, shape (units, ...)
-        Independent units along axis 0; whole units are resampled, so values inside a unit may depend on each other.
-    statistic : callable
-        Maps an array like ``values`` to a number.
-    level : float
-        Confidence level.
-    resamples : int
-        Bootstrap samples.
-    seed : int
-        Of their `numpy.random.SeedSequence`; equal seeds give equal intervals.
-
-    Raises
-    ------
-    InputError
-        For fewer than two units, or where the statistic is not finite on a resample.
-
-    Notes
-    -----
-    Efron 1987, J. Amer. Statist. Assoc. 82. Where every resample gives the same value the interval is that point.
-    """
-    values = _finite_samples(values)
-    if not 0 < level < 1:
-        raise InputError(f"level is {level!r}; a confidence level lies between 0 and 1, such as 0.95")
-    if resamples < 100:
-        raise InputError(f"resamples is {resamples}; the ends of an interval need at least 100")
-    count = len(values)
-    generator = np.random.default_rng(np.random.SeedSequence(seed))
-    replicates = np.array([statistic(values[generator.integers(count, size=count)]) for _ in range(resamples)], dtype=float)
-    left_out = np.array([statistic(np.delete(values, i, axis=0)) for i in range(count)], dtype=float)
-    observed = float(statistic(values))
-    broken = int(np.sum(~np.isfinite(replicates)) + np.sum(~np.isfinite(left_out))) + (not math.isfinite(observed))
-    if broken:
-        raise InputError(f"the statistic is not finite on {broken} of {resamples + count + 1} resamples of {count} units; use more units")
-    low, high = (np.quantile(replicates, share) for share in _bca_shares(observed, replicates, left_out, level))
-    return ConfidenceInterval(float(low), float(high))
-
-
-def _bca_shares(observed: float, replicates: np.ndarray, left_out: np.ndarray, level: float) -> tuple[float, float]:
-    """Shares of the bootstrap distribution at which the BCa interval ends."""
-    normal = NormalDist()
-    below = float(np.mean(replicates < observed) + np.mean(replicates <= observed)) / 2
-    # half a resample from the ends keeps the correction finite
-    bias = normal.inv_cdf(min(max(below, 0.5 / len(replicates)), 1 - 0.5 / len(replicates)))
-    pull = left_out.mean() - left_out
-    spread = float(np.sum(pull**2))
-    acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
-    shares = []
-    for z in (-upper_quantile((1 - level) / 2), upper_quantile((1 - level) / 2)):
-        shifted = bias + z
-        shares.append(normal.cdf(bias + shifted / (1 - acceleration * shifted)))
-    return shares[0], shares[1]
 
 
 def _checked_draws(draws: Iterable) -> Draws:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from deep.runs.execute import build_stream
 from deep.studies.choices import check_protocol
 from deep.studies.design import EXPLAIN, Preset, StudyStream
+from deep.studies.development import check_code
 from deep.studies.effects import Explanation, UnitEffects, masks, schedules, unit_effects
 from deep.studies.pairs import pair_records
-from deep.studies.development import check_code
 from deep.studies.protocol import Protocol
 from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, config, present_streams, stages, train_all

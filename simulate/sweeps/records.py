@@ -128,7 +128,7 @@ class PointRecord:
 
     def _merged(self, stored: dict[str, Any] | None) -> dict[str, Any]:
         stamp = stored and stored["stamp"]
-        if stamp and differences(stamp, self._stamp) and stamp != self._adopted:  # by other code: aside
+        if self._store is not None and stamp and differences(stamp, self._stamp) and stamp != self._adopted:  # by other code: aside
             self._store.put(f"{self._key}-{digest(canonical(stamp))[:24]}", stored)
             stored = None
         merged = dict(stored["chunks"]) if stored else {}

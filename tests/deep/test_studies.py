@@ -19,11 +19,11 @@ from scaffold import refusals
 from deep.__main__ import main
 from deep.records import read_records
 from deep.runs import RunsFolder
-from deep.strategies import strategy
 from deep.runs.execute import DataSource
+from deep.strategies import strategy
 from deep.studies import choices, pairs, presets, protocol
 from deep.studies.confirmation import dealt, mean_step_weight
-from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Preset, Rule, Unit
+from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Rule, Unit
 from deep.studies.development import check_code
 from deep.studies.effects import UnitEffects
 from deep.studies.pair_records import PairRecord

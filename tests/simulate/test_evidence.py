@@ -12,7 +12,6 @@ from scipy import stats
 from simulate.evidence import (
     ConfidenceInterval,
     Estimate,
-    bootstrap_interval,
     holm,
     merge_draws,
     paired_difference,
@@ -53,9 +52,6 @@ test_what_is_no_estimate_and_no_statistic = refusals([
     *((lambda bad=bad: holm(bad), "p-values") for bad in ([[0.1]], [1.2], [math.nan])),
     (lambda: paired_difference([1.0, 2.0, 3.0], [1.0, 2.0]), "same draws"),
     *((lambda act=act: act(np.zeros((4, 2))), "shape") for act in (variance_upper_bound, skewness)),
-    (lambda: bootstrap_interval([1.0, 2.0, 3.0], lambda x: math.nan if np.ptp(x) == 0 else 1.0), "not finite on"),
-    (lambda: bootstrap_interval([1.0, 2.0], np.mean, resamples=10), "resamples"),
-    (lambda: bootstrap_interval([1.0, 2.0], np.mean, level=1.5), "level"),
 ])
 
 
@@ -149,32 +145,6 @@ def test_skewness_matches_scipy():
     values = np.random.default_rng(3).gamma(0.5, size=500)
     assert skewness(values) == pytest.approx(stats.skew(values), rel=1e-12) and skewness(-values) == -skewness(values)
     assert skewness(np.full(9, 2.0)) == 0
-
-
-def test_bootstrap_interval_matches_scipy():
-    """BCa ends of two generators with 20,000 resamples differ by about 1 % of the width; 5 % is 5 standard errors."""
-    values = np.random.default_rng(2).gamma(1.0, size=40)
-    ours = bootstrap_interval(values, np.mean, 0.9, 20_000, seed=4)
-    theirs = stats.bootstrap((values,), np.mean, confidence_level=0.9, n_resamples=20_000, rng=np.random.default_rng(5)).confidence_interval
-    width = theirs.high - theirs.low
-    assert abs(ours.low - theirs.low) < 0.05 * width and abs(ours.high - theirs.high) < 0.05 * width
-    percentile = np.quantile(np.random.default_rng(6).choice(values, (20_000, 40)).mean(axis=1), 0.95)
-    assert ours.high - percentile > 0.05 * width  # the corrections are there: a plain percentile interval is another one
-
-
-def test_bootstrap_resamples_whole_units_and_repeats():
-    values = np.arange(12.0).reshape(6, 2)
-    calls = []
-
-    def slope(sample):
-        assert np.all(sample[:, 1] - sample[:, 0] == 1)
-        calls.append(len(sample))
-        return float(sample.sum())
-
-    assert bootstrap_interval(values, slope, seed=1, resamples=200) == bootstrap_interval(values, slope, seed=1, resamples=200)
-    assert bootstrap_interval(values, slope, seed=1, resamples=200) != bootstrap_interval(values, slope, seed=2, resamples=200)
-    assert set(calls) == {5, 6}
-    assert bootstrap_interval(np.ones(5), np.mean) == (1.0, 1.0)
 
 
 def test_evidence_loads_no_formula_and_no_sampler():
