@@ -9,17 +9,7 @@ import pytest
 from scaffold import python, refusals
 from scipy import stats
 
-from simulate.evidence import (
-    ConfidenceInterval,
-    Estimate,
-    holm,
-    merge_draws,
-    paired_difference,
-    skewness,
-    two_sided_p,
-    upper_quantile,
-    variance_upper_bound,
-)  # fmt: skip
+from simulate.evidence import ConfidenceInterval, Estimate, holm, merge_draws, paired_difference, skewness, two_sided_p, upper_quantile, variance_upper_bound
 from theory.errors import InputError
 
 
