@@ -70,3 +70,9 @@ def round_up(value: float) -> str:
 def signed(z: float) -> str:
     """Write a z-score with its sign."""
     return f"{z:+.1f}" if abs(z) < 1e4 else f"{z:+.1e}"
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Return rows of text in aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

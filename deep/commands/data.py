@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json, table
+from deep.commands.options import DataOptions, print_json
 from deep.data import Dataset, load, resolve_root, survey
 from deep.data.locations import DataRoot
 from deep.data.registry import Presence
+from simulate.wording import table
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,3 @@ def existing(out: Path) -> RunsFolder:
 def print_json(value: Any) -> None:
     """Print a value for a program to read."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Return rows of text in aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from deep.commands.options import print_json, table
+from deep.commands.options import print_json
 from deep.commands.settings import Settings
 from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
 from deep.records import to_json, write_records
@@ -16,6 +16,7 @@ from deep.runs.execute import DataSource, build_stream
 from deep.runs.names import run_name
 from simulate.files import require_writable
 from simulate.jobs import run_jobs
+from simulate.wording import table
 from theory.checks import whole
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deep.commands.options import table
 from deep.records import RunRecord
 from deep.runs.folder import RunState
 from deep.runs.names import SHOWN, run_name, with_options
+from simulate.wording import table
 
 _METRICS = {
     "average_accuracy": "average accuracy",

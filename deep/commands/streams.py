@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json, table
+from deep.commands.options import DataOptions, print_json
 from deep.streams import SCENARIOS, Stream, stream
+from simulate.wording import table
 from theory.errors import InputError
 
 # None, or False for a switch, leaves the kind of stream its own default.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t as student
 
-from deep.commands.options import table
 from deep.studies.design import AT_RANDOM, BASELINES, BEST_DEPTH, FROZEN, INITIALIZED, Preset
 from deep.studies.effects import Explanation
 from deep.studies.protocol import Protocol
@@ -15,6 +14,7 @@ from deep.studies.published import RESULTS, SOURCE
 from deep.studies.records import METRICS
 from deep.studies.statistics import SUPPORTED, VERDICTS, Comparison, Results, Verdict, signed
 from simulate.evidence import Estimate
+from simulate.wording import table
 
 _HEADS = {"average_accuracy": "Avg.Acc", "task_accuracy": "Task.Acc", "forgetting": "Forgetting"}
 _LEVEL = 0.95  # of the intervals of single means
