@@ -5,21 +5,47 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from theory.errors import InputError
+from theory.quantities import ERRORS, Quantity, parse_quantity
+
+JUST_AFTER = Quantity("on each task just after it", lambda tasks: np.eye(tasks) / tasks)
+
+
+def read(quantity: str | Quantity, accuracy: Any) -> float:
+    """Compute what a quantity's weights on errors[t, i] make of accuracies: a quantity of one's own on trained networks.
+
+    Parameters
+    ----------
+    quantity : str or Quantity
+        By name, as `theory.parse_quantity` reads it, or as a value; of errors. With accuracies in the place of errors
+        "generalization" is the average accuracy, and "forgetting" what later tasks add to earlier ones.
+    accuracy : array_like, shape (T, T)
+
+    Raises
+    ------
+    InputError
+        For a quantity of steps or of another size.
+    """
+    matrix = _matrix(accuracy)
+    found = parse_quantity(quantity, len(matrix))
+    if found.of != ERRORS:
+        raise InputError(f"the quantity {found.name!r} is of {found.of}; accuracies stand in the place of errors only")
+    return float(found.value(SimpleNamespace(errors=matrix), np.sum))
 
 
 def average_accuracy(accuracy: Any) -> float:
     """Compute the mean accuracy on all tasks after the last one, Avg.Acc = mean_k a[T-1, k]."""
-    return float(_matrix(accuracy)[-1].mean())
+    return read("generalization", accuracy)
 
 
 def task_accuracy(accuracy: Any) -> float:
     """Compute the mean accuracy on each task just after it was trained, Task.Acc = mean_k a[k, k]."""
-    return float(np.diagonal(_matrix(accuracy)).mean())
+    return read(JUST_AFTER, accuracy)
 
 
 def forgetting(accuracy: Any) -> float:
@@ -34,8 +60,7 @@ def forgetting(accuracy: Any) -> float:
     -----
     As arXiv 2602.20796 defines it: from the accuracy just after the task, not from the best one ever.
     """
-    matrix = _matrix(accuracy, least=2)
-    return float((np.diagonal(matrix) - matrix[-1])[:-1].mean())
+    return 0.0 - read("forgetting", _matrix(accuracy, least=2))
 
 
 def backward_transfer(accuracy: Any) -> float:

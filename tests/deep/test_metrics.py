@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, summary, task_accuracy
+from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, read, summary, task_accuracy
+from theory import InputError, Quantity
 
 # Binary fractions, so that the sums are exact.
 ACCURACY = [
@@ -23,6 +24,20 @@ def test_metrics_by_hand():
     assert forgetting(ACCURACY) == ((0.75 - 0.25) + (1.00 - 0.875)) / 2
     assert backward_transfer(ACCURACY) == -0.3125
     assert forward_transfer(ACCURACY, BASELINE) == ((0.50 - 0.25) + (0.375 - 0.50)) / 2
+
+
+def test_a_quantity_of_ones_own_reads_accuracies():
+    ahead = Quantity("ahead of time", lambda tasks: np.eye(tasks, k=1) / (tasks - 1))
+    assert read(ahead, ACCURACY) == (0.50 + 0.375) / 2 and read("error[2,0]", ACCURACY) == 0.25
+    with pytest.raises(InputError, match="is of step_sizes"):
+        read("step_size", ACCURACY)
+
+
+def test_the_bits_are_those_of_means():
+    for tasks in range(2, 24):
+        matrix = np.random.default_rng(tasks).random((tasks, tasks))
+        assert average_accuracy(matrix) == matrix[-1].mean() and task_accuracy(matrix) == np.diagonal(matrix).mean()
+        assert forgetting(matrix) == (np.diagonal(matrix) - matrix[-1])[:-1].mean()
 
 
 def test_forgetting_counts_from_the_accuracy_just_after_the_task():
