@@ -152,8 +152,6 @@ def test_a_quantity_of_ones_own_in_law_sample_verdict_and_sweep(tmp_path):
 def test_what_has_no_law_is_refused_by_name():
     with pytest.raises(NoClosedForm, match=r"Ridge\(lam=3.0\).*simulate the experiment"):
         expected_errors(mixed())
-    with pytest.raises(NoClosedForm, match="risk='features'"):
-        expected_errors(USUAL.under(risk="features"))
     with pytest.raises(InputError, match="risk is 'l1'"):
         replace(USUAL, risk="l1")
     with pytest.raises(InputError, match="there is no solver 'ridge'"):

@@ -122,8 +122,6 @@ def test_conditions_belong_to_the_experiment():
     assert one_of_two.unusual == (Rademacher(), Ridge(3)) and not one_of_two.under(StandardNormal(), MinNorm()).unusual
     with pytest.raises(NoClosedForm, match=r"no exact law is known for Rademacher\(\), Ridge\(lam=3.0\).*simulate"):
         expected_errors(one_of_two)
-    with pytest.raises(InputError, match="no solver 3"):
-        seq.under(rule=3)
     verdict = check(RIGHT, "error[0,0]", one_task, [CASE], features=decaying_variances, solver=lambda seq: "auto").verdicts[0]
     assert verdict.conditions.startswith("Gaussian(covariance=")
     with pytest.raises(InputError, match="features is 'rademacher'"):
