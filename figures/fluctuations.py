@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    INITIALIZED, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry,
+    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry,
     panel_letter, plain_log_ticks, points, ticks,
 )  # fmt: skip  # noqa: F401 - NORMAL is a number of the caption
 from simulate import simulate

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import Figure, Table, experiment_sentence, plain_log_ticks, strip
-from figures.kit.maps import LINEAR, WINNER_QUANTILE, Maps, Plane  # noqa: F401 - the caption names them
+from figures.kit.maps import LINEAR, WINNER_QUANTILE, Maps, Plane
 from theory.ledger.two_tasks import two_tasks
 from theory.regions import advantage, critical_distance
 
