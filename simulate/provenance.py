@@ -80,7 +80,7 @@ def closure(*modules: str, root: Path = ROOT) -> Mapping[str, str]:
 def differences(stored: Mapping[str, Any] | None, today: Mapping[str, Any]) -> list[str]:
     """Name the files and packages by which two stamps differ; another processor alone is no difference."""
     if stored is None:
-        return ["files unknown, as there is no stamp"]
+        return ["unknown files"]  # nothing was stamped then
     files, others = stored["files"], today["files"]
     packages, versions = stored["packages"], today["packages"]
     return [name for name in sorted({*files, *others}) if files.get(name) != others.get(name)] + [

@@ -219,11 +219,6 @@ class TaskSequence:
         return self.tasks[t].features or self.features
 
     @property
-    def usual(self) -> bool:
-        """Whether every task is what the catalogue's formulas assume: standard normal features, the least step that fits."""
-        return not self.unusual
-
-    @property
     def unusual(self) -> tuple[Any, ...]:
         """Feature laws and rules, each once, and the risk, that are none which the catalogue's formulas assume."""
         laws = (self.features_of(t) for t in range(len(self)))
