@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 from simulate.jobs import run_jobs
@@ -22,7 +21,7 @@ from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, s
 from simulate.sweeps.records import Found, PointRecord, keys_by_point
 from simulate.sweeps.result import SweepResult, SweepRow
 from simulate.sweeps.tally import Tally
-from theory.checks import is_real
+from theory.checks import is_real, whole
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
@@ -264,16 +263,12 @@ class _Sweep:
 def _first_goal(trials: Any, precision: Any, max_trials: Any) -> int:
     """Check how much is asked for; return the trials at which to look first."""
     if precision is None:
-        trials = DEFAULT_TRIALS if trials is None else trials
-        if not _whole(trials) or trials < 2:
-            raise InputError(f"trials is {trials!r}; give a whole number of at least 2, a single one has no standard error")
-        return int(trials)
+        return DEFAULT_TRIALS if trials is None else whole(trials, "trials", 2)  # a single one has no standard error
     if trials is not None:
         raise InputError(f"trials is {trials!r} beside precision={precision!r}; give one of them (max_trials bounds a precision)")
     if not is_real(precision) or not 0 < precision < 1:
         raise InputError(f"precision is {precision!r}; give a relative standard error between 0 and 1, such as 1e-3")
-    if not _whole(max_trials) or max_trials < FIRST:
-        raise InputError(f"max_trials is {max_trials!r}; give a whole number of at least {FIRST:,}")
+    whole(max_trials, "max_trials", FIRST)
     return FIRST
 
 
@@ -284,10 +279,6 @@ def _sampling(method: str, backend: str, device: str, dtype: str, seed: Any) -> 
     if not isinstance(canonical_seed(seed), int):
         raise InputError(f"seed is {seed!r}; give one whole number of at least 0")
     return Sampling(method, backend, device, dtype, int(seed))
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _asked(point: SweepPoint, names: tuple[str, ...]) -> tuple[str | Quantity, ...]:
