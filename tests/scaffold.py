@@ -20,7 +20,7 @@ def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subproce
     """Run Python in another process, which finds our packages from any folder."""
     command = [sys.executable, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def outcome(main: Callable, capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:

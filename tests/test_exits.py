@@ -82,7 +82,7 @@ def test_a_broken_pipe_elsewhere_is_an_error(capsys):
 def shell(command, **environment):
     command = command.replace("python", sys.executable)
     return subprocess.run(
-        command, shell=True, executable="/bin/bash", cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120
+        command, shell=True, executable="/bin/bash", cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
     )
 
 

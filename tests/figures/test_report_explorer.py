@@ -69,7 +69,7 @@ def node_values(source: str, cases: list[dict[str, float]]) -> dict[str, np.ndar
     const cases = {json.dumps([[case[name] for name in PARAMETERS] for case in cases])};
     const values = (quantity) => cases.map((each) => laws[quantity](...each).map(String));
     console.log(JSON.stringify(Object.fromEntries(Object.keys(laws).map((quantity) => [quantity, values(quantity)]))));"""
-    done = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {quantity: np.array(rows, dtype=float) for quantity, rows in json.loads(done.stdout).items()}
 
@@ -127,7 +127,7 @@ def chromium(page: str, *options: str, folder: Path, size: str = "1280,1500") ->
         "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
         "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", f"--window-size={size}",
     )  # fmt: skip
-    done = subprocess.run([CHROMIUM, *flags, *options, page], capture_output=True, text=True, timeout=90)
+    done = subprocess.run([CHROMIUM, *flags, *options, page], capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Uncaught" not in done.stderr, done.stderr[-2000:]
     return done
