@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from deep.metrics import summary
-from simulate.files import replace_file
-from simulate.keys import json_value
+from simulate.work.files import replace_file
+from simulate.work.keys import json_value
 from theory.checks import known
 from theory.errors import InputError
 
@@ -110,7 +110,7 @@ class RunRecord:
     notes : tuple of str
         What a reader has to know of the data, such as parts that are not the official ones.
     stamp : mapping
-        Of the code that trained it (`simulate.provenance`).
+        Of the code that trained it (`simulate.work.provenance`).
 
     Raises
     ------

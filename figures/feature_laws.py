@@ -19,7 +19,7 @@ from figures.kit import (
     PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
-from simulate.keys import condition_key
+from simulate.work.keys import condition_key
 from theory import TaskSequence, expected_errors, moment_orders
 from theory.ledger.two_tasks import two_tasks
 

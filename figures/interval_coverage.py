@@ -19,7 +19,7 @@ from figures.kit import (
     FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, binomial_interval, entry,
 )  # fmt: skip
 from simulate import simulate
-from simulate.comparison import LEAST_GAP
+from simulate.verdicts.comparison import LEAST_GAP
 from theory import TaskSequence, expected_errors, moment_orders, one_block
 
 SAMPLES = 2  # n; the dimension is n + gap

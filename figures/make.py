@@ -15,7 +15,7 @@ from figures.kit.output import SUFFIXES, Output
 from figures.kit.sampling import Sampler
 from figures.kit.style import canvas_with_caption, style
 from figures.registry import require_records
-from simulate.keys import code_fingerprint, run_key
+from simulate.work.keys import code_fingerprint, run_key
 
 
 def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = False) -> bool:

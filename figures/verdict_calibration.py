@@ -19,7 +19,7 @@ from figures.kit import (
     FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
     panel_letter, plain_log_ticks, ticks,
 )  # fmt: skip
-from simulate.calibration_report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
+from simulate.calibration.report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
 
 RECORD = RECORDS / "calibration.jsonl"
 TAIL, ALARM, MISS = "rate of |z| / nominal", "false alarms", "not as promised"

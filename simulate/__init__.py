@@ -9,14 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
-    from simulate.cases import grid as grid
     from simulate.evidence import Estimate as Estimate
     from simulate.hybrid_rule import compare_schedules as compare_schedules, hybrid as hybrid
-    from simulate.jobs import run_jobs as run_jobs
-    from simulate.judge import check as check
     from simulate.sample.run import simulate as simulate
     from simulate.simulation import Simulation as Simulation
     from simulate.sweeps.driver import sweep as sweep
+    from simulate.verdicts.cases import grid as grid
+    from simulate.verdicts.judge import check as check
+    from simulate.work.jobs import run_jobs as run_jobs
     from theory.conditions import (
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
@@ -43,10 +43,10 @@ _HOME = {
     "parse_quantity": "theory.quantities",
     "hybrid": "simulate.hybrid_rule",
     "compare_schedules": "simulate.hybrid_rule",
-    "check": "simulate.judge",
+    "check": "simulate.verdicts.judge",
     "sweep": "simulate.sweeps.driver",
-    "grid": "simulate.cases",
-    "run_jobs": "simulate.jobs",
+    "grid": "simulate.verdicts.cases",
+    "run_jobs": "simulate.work.jobs",
 }
 
 __all__ = sorted(_HOME)

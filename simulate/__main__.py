@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
-from simulate.calibration_command import Calibrate
-from simulate.files import replace_file, require_writable
+from simulate.calibration.command import Calibrate
 from simulate.sweeps.command import Sweep
+from simulate.work.files import replace_file, require_writable
 from theory.errors import InputError
 from theory.exits import STANDS, WRONG, command_line
 
@@ -43,7 +43,7 @@ class _Options:
 
     def settings(self, **others: Any) -> Any:
         """Settings of what is given on the command line, then of ``others``, then of defaults."""
-        from simulate.planning import Settings
+        from simulate.verdicts.planning import Settings
 
         given = {name: getattr(self, name, None) for name in Settings.__dataclass_fields__}
         return Settings(**{**others, **{name: value for name, value in given.items() if value is not None}})
@@ -68,9 +68,9 @@ class Check(_Options):
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
 
     def run(self) -> int:
-        from simulate.judge import check
-        from simulate.lemma import load_lemma
-        from simulate.planning import Settings
+        from simulate.verdicts.judge import check
+        from simulate.verdicts.lemma import load_lemma
+        from simulate.verdicts.planning import Settings
 
         options = {"progress": not self.json, **load_lemma(self.file)}
         settings = self.settings(**{name: options[name] for name in Settings.__dataclass_fields__ if name in options})
@@ -99,8 +99,8 @@ class Verify(_Options):
     """Also write the JSON object to this file, such as for the report."""
 
     def run(self) -> int:
-        from simulate.conjecture import conjecture
-        from simulate.judge import check_all
+        from simulate.verdicts.conjecture import conjecture
+        from simulate.verdicts.judge import check_all
 
         if self.out is not None:
             require_writable(self.out)
@@ -140,7 +140,7 @@ class Robustness(_Options):
     """The first so many cases of every family."""
 
     def run(self) -> int:
-        from simulate.robustness import DEFAULT_FAMILIES, robustness, table
+        from simulate.verdicts.robustness import DEFAULT_FAMILIES, robustness, table
 
         if self.cases < 1:
             raise InputError(f"cases is {self.cases}; give at least 1")
@@ -174,7 +174,7 @@ def _write(file: Path, result: dict[str, Any]) -> None:
 
 
 def _result(reports: list[Any], settings: Any, exit_status: int, seconds: float) -> dict[str, Any]:
-    from simulate.verdicts import TailRates
+    from simulate.verdicts.report import TailRates
 
     families = [
         {"formula": r.formula, "expected": r.expected, "verdict": r.verdict, "exact": r.exact, "summary": r.summary, "warning": r.warning or None}
@@ -187,7 +187,7 @@ def _result(reports: list[Any], settings: Any, exit_status: int, seconds: float)
 
 
 def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, seconds: float) -> None:
-    from simulate.verdicts import NOT_TESTABLE, TailRates
+    from simulate.verdicts.report import NOT_TESTABLE, TailRates
 
     if as_json:
         print(json.dumps(_result(reports, settings, exit_status, seconds), indent=2, allow_nan=False))

@@ -38,7 +38,7 @@ def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
 
 
 LIGHT = {
-    "names": "from simulate import simulate, Simulation, Estimate; import simulate.sample.run, simulate.runs",
+    "names": "from simulate import simulate, Simulation, Estimate; import simulate.sample.run, simulate.work.store",
     "a simulation": "simulate(one_block(6, (3, 2), 0.1, gram=[[1, 0], [0, 1]]), 70, progress=True).forgetting()",
     "other conditions": "simulate(SEQ, 70, features=StudentT(5), solver=Ridge(1.0)).forgetting()",
     "a hybrid": "hybrid(SEQ, 0.0, 70, 1).forgetting()",

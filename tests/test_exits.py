@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from scaffold import ROOT, python, raising
 
-import simulate.calibration
+import simulate.calibration.measure
 from simulate import simulate as sample
-from simulate.files import require_writable
+from simulate.work.files import require_writable
 from theory import one_block
 from theory.errors import InputError
 from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line, interrupt_says
@@ -181,7 +181,7 @@ def test_a_broken_promise_of_the_verdicts_is_status_1(monkeypatch, capsys):
             self.broken, self.rows = broken, list
 
     for broken, status in (([], STANDS), (["a rate"], WRONG)):
-        monkeypatch.setattr(simulate.calibration, "calibrate", lambda *_, found=Report(broken), **__: found)
+        monkeypatch.setattr(simulate.calibration.measure, "calibrate", lambda *_, found=Report(broken), **__: found)
         assert main("simulate", "calibrate", "--json") == status
 
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from deep.bridge import BridgeRecord, bridge_record
 from deep.commands.options import print_json
 from deep.records import to_json, write_records
-from simulate.files import require_writable
 from simulate.wording import table
+from simulate.work.files import require_writable
 from theory.checks import whole
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence

@@ -14,9 +14,9 @@ from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
 from deep.records import to_json, write_records
 from deep.runs.execute import DataSource, build_stream
 from deep.runs.names import run_name
-from simulate.files import require_writable
-from simulate.jobs import run_jobs
 from simulate.wording import table
+from simulate.work.files import require_writable
+from simulate.work.jobs import run_jobs
 from theory.checks import whole
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from deep.records import FAILED, RunRecord, to_json, write_records
 from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
-from simulate.files import require_writable
+from simulate.work.files import require_writable
 from theory.errors import DriftlawError
 from theory.exits import BAD_INPUT, STANDS, interrupt_says
 

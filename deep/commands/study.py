@@ -15,7 +15,7 @@ from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
 from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
-from simulate.files import require_writable
+from simulate.work.files import require_writable
 from theory.checks import known
 from theory.exits import STANDS, interrupt_says
 

@@ -17,10 +17,10 @@ from deep.runs.folder import RunFolder, RunsFolder
 from deep.runs.names import SHOWN, run_name
 from deep.streams import Stream
 from deep.streams.registry import make_options, parse_name
-from simulate.jobs import run_jobs
-from simulate.keys import canonical
-from simulate.machine import cores
-from simulate.provenance import differences, joined, named
+from simulate.work.jobs import run_jobs
+from simulate.work.keys import canonical
+from simulate.work.machine import cores
+from simulate.work.provenance import differences, joined, named
 from theory.checks import whole
 from theory.errors import InputError
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from deep.records import FAILED, FINISHED, RunRecord, from_json, to_json
 from deep.runs.names import NAMING, SHOWN
-from simulate.files import is_locked, locked
-from simulate.keys import canonical, digest
-from simulate.runs import RunStore
+from simulate.work.files import is_locked, locked
+from simulate.work.keys import canonical, digest
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 DEFAULT = Path("runs")

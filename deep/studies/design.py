@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from simulate.keys import canonical, digest, json_value
+from simulate.work.keys import canonical, digest, json_value
 from theory.checks import between, known, whole
 from theory.errors import InputError
 

@@ -16,7 +16,7 @@ from deep.studies.records import StudyRun
 from deep.studies.running import Setting, Wanted, absent_data, candidates, present_streams, train_all
 from deep.training.keys import training_stamp, versions
 from deep.training.run import BOUND
-from simulate.provenance import differences, equal, named, same_processor
+from simulate.work.provenance import differences, equal, named, same_processor
 from theory.errors import InputError
 
 

@@ -28,10 +28,10 @@ from deep.training.config import RunConfig
 from deep.training.keys import NUMERICS, training_stamp
 from deep.training.run import BOUND, train_run
 from deep.training.task import TaskContext
-from simulate.jobs import run_jobs
-from simulate.keys import canonical, run_key
-from simulate.provenance import differences, equal, joined, named, same_processor
-from simulate.runs import RunStore
+from simulate.work.jobs import run_jobs
+from simulate.work.keys import canonical, run_key
+from simulate.work.provenance import differences, equal, joined, named, same_processor
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 LONGER = 5

@@ -12,8 +12,8 @@ from typing import Any
 
 from deep.records import built
 from deep.studies.design import Unit
-from simulate.files import replace_file
-from simulate.keys import json_value
+from simulate.work.files import replace_file
+from simulate.work.keys import json_value
 from theory.errors import InputError
 
 SCHEMA, KIND = 1, "hybrid-protocol"
@@ -76,7 +76,7 @@ class Protocol:
     versions : mapping
         Of the packages in development.
     stamp : mapping
-        Of the code of development (`simulate.provenance`); empty in older protocols.
+        Of the code of development (`simulate.work.provenance`); empty in older protocols.
     """
 
     preset: str

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from deep.training.config import RunConfig
-from simulate.files import replace_file
+from simulate.work.files import replace_file
 from theory.errors import InputError
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from deep.streams import SCENARIOS, make_options, parse_name
 from deep.training.captured import check_capturable
 from deep.training.keys import config_key, described, training_stamp, within_code
 from deep.training.options import LoopOptions
-from simulate.keys import json_value
+from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError
 
@@ -123,7 +123,7 @@ class RunConfig(LoopOptions):
 
     @property
     def stamp(self) -> dict[str, Any]:
-        """Stamp of the code that trains the run (`simulate.provenance`)."""
+        """Stamp of the code that trains the run (`simulate.work.provenance`)."""
         return dict(training_stamp(*self.modules))
 
     @property

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulate.keys import code_fingerprint, json_value, run_key
-from simulate.provenance import stamp
+from simulate.work.keys import code_fingerprint, json_value, run_key
+from simulate.work.provenance import stamp
 from theory.errors import InputError
 
 NUMERICS = 1  # raise it where the same configuration shall give other numbers than before

@@ -28,8 +28,8 @@ from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.optimiser import Optimiser
 from deep.training.task import TaskContext
-from simulate.keys import run_key
-from simulate.provenance import differences, equal, joined, named, same_processor
+from simulate.work.keys import run_key
+from simulate.work.provenance import differences, equal, joined, named, same_processor
 from theory.errors import InputError
 
 CHECKED = 2  # tasks of a stored run that are trained again; what strategies do shows from the second one on

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulate.files import remove_leftovers, replace_file
-from simulate.runs import RunStore
+from simulate.work.files import remove_leftovers, replace_file
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 if TYPE_CHECKING:

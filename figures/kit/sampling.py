@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from figures.kit.table import Table
 from simulate import simulate
-from simulate.keys import canonical, code_fingerprint, digest, run_key, sequence_key
-from simulate.provenance import closure, stamp
-from simulate.runs import RunStore
+from simulate.work.keys import canonical, code_fingerprint, digest, run_key, sequence_key
+from simulate.work.provenance import closure, stamp
+from simulate.work.store import RunStore
 from theory import moment_orders
 from theory.errors import InputError
 from theory.problem import TaskSequence

@@ -13,8 +13,8 @@ from figures.report import controls, entries, statements, verdicts
 from figures.report.explorer import script
 from figures.report.pictures import Picture, find_pictures
 from figures.report.prose import pretty, unlinked
-from simulate.files import replace_file, require_writable
-from simulate.keys import code_fingerprint
+from simulate.work.files import replace_file, require_writable
+from simulate.work.keys import code_fingerprint
 from theory.claims import CLAIMS
 from theory.errors import InputError
 from theory.formulas import FORMULAS, SLOTS

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from simulate.machine import cores
 from simulate.sample.solvers import check_descent
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
+from simulate.work.machine import cores
 from theory.checks import positive, whole
 from theory.conditions import Rule
 from theory.errors import InputError

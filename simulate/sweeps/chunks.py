@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from simulate.keys import canonical, digest, draw_key, run_key, sequence_key
-from simulate.provenance import closure, stamp
 from simulate.sample.run import simulate
 from simulate.sweeps.tally import Tally
+from simulate.work.keys import canonical, digest, draw_key, run_key, sequence_key
+from simulate.work.provenance import closure, stamp
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
 

@@ -61,8 +61,8 @@ class Sweep:
 
     def run(self) -> int:
         """Run the sweep; returns the exit status."""
-        from simulate.lemma import load_sweep
         from simulate.sweeps.result import INFINITE, OPEN as MISSED, check_output
+        from simulate.verdicts.lemma import load_sweep
 
         if self.out is not None:
             check_output(self.out)

@@ -9,9 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from simulate.jobs import run_jobs
-from simulate.provenance import differences, named
-from simulate.runs import RunStore
 from simulate.sample.arrays.choice import choose_backend
 from simulate.sample.methods import METHODS
 from simulate.sample.streams import canonical_seed
@@ -21,6 +18,9 @@ from simulate.sweeps.precision import FIRST, FIXED, INFINITE, OPEN, next_goal, s
 from simulate.sweeps.records import Found, PointRecord, keys_by_point
 from simulate.sweeps.result import SweepResult, SweepRow
 from simulate.sweeps.tally import Tally
+from simulate.work.jobs import run_jobs
+from simulate.work.provenance import differences, named
+from simulate.work.store import RunStore
 from theory.checks import is_real, whole
 from theory.errors import InputError
 from theory.problem import TaskSequence
@@ -91,7 +91,7 @@ def sweep(
         interrupt too, and for more trials, other quantities or other points. Chunks of other code are used if the first
         of them, computed again, comes out the same; on another kind of processor, to 1e-6 of each number.
     workers, kind, scheduler
-        As in `simulate.jobs.run_jobs`; they do not change a bit of the result.
+        As in `simulate.work.jobs.run_jobs`; they do not change a bit of the result.
     memory_limit : float
         Bytes that the working arrays of one worker may take.
     progress : bool

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulate.cases import build_case, call_case, check_cases, read_keywords, under
-from simulate.keys import canonical, digest, json_value
 from simulate.sample.methods import choose_method
 from simulate.sweeps.chunks import Sampling, problem_key
 from simulate.sweeps.records import record_key
+from simulate.verdicts.cases import build_case, call_case, check_cases, read_keywords, under
 from simulate.wording import case_labels
+from simulate.work.keys import canonical, digest, json_value
 from theory.errors import InputError
 from theory.moments import moment_orders
 from theory.problem import TaskSequence

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulate.keys import canonical, digest
-from simulate.provenance import differences, equal, joined, same_processor
-from simulate.runs import RunStore
 from simulate.sample.streams import NUMERICS
 from simulate.sweeps.chunks import chunks_of
 from simulate.sweeps.tally import Tally
+from simulate.work.keys import canonical, digest
+from simulate.work.provenance import differences, equal, joined, same_processor
+from simulate.work.store import RunStore
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from simulate.evidence import Estimate
-from simulate.files import replace_file, require_writable
 from simulate.sweeps.chunks import Sampling
 from simulate.sweeps.precision import INFINITE, OPEN
 from simulate.wording import plain, round_to
+from simulate.work.files import replace_file, require_writable
 from theory.errors import InputError
 
 SCHEMA = 1  # of the JSON output

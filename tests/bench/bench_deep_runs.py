@@ -19,7 +19,7 @@ from speed_table import machine, write
 from deep.records import FINISHED, RunRecord
 from deep.runs.execute import train_runs
 from deep.training.config import RunConfig
-from simulate.machine import cores
+from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 
 SCHEMA = 1

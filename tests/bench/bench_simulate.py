@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 from verdict_study import study
 
-from simulate.files import replace_file, require_writable
-from simulate.machine import cores
 from simulate.sample import reduced
 from simulate.sample.streams import TRIALS_PER_BLOCK
+from simulate.work.files import replace_file, require_writable
+from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 
 RECORDS = Path(__file__).resolve().parents[2] / "figures" / "records"

@@ -16,8 +16,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from simulate import simulate
-from simulate.machine import cores
 from simulate.sample.batches import BATCH_BYTES
+from simulate.work.machine import cores
 from theory import TaskSequence, one_block
 
 NOISE = 0.3

@@ -9,7 +9,7 @@ import numpy as np
 from contenders import INVERSE, LSTSQ, Experiment
 
 from simulate import Estimate, simulate
-from simulate.jobs import run_jobs
+from simulate.work.jobs import run_jobs
 
 TASKS, SAMPLES, LEAST, MOST = 10, 50, 10, 50_000
 NOISES = (0.1, 0.5, 1.0)

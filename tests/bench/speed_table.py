@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from contenders import DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE
 
-from simulate.files import replace_file
-from simulate.machine import cores
+from simulate.work.files import replace_file
+from simulate.work.machine import cores
 
 Rows = list[dict[str, Any]]
 

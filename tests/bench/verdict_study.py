@@ -11,9 +11,9 @@ from unittest.mock import patch
 import numpy as np
 
 from simulate import simulate
-from simulate.conjecture import conjecture
-from simulate.planning import Settings
-from simulate.verdicts import NOT_TESTABLE, Verdict
+from simulate.verdicts.conjecture import conjecture
+from simulate.verdicts.planning import Settings
+from simulate.verdicts.report import NOT_TESTABLE, Verdict
 from theory.formulas import FAMILIES
 
 DOUBLE, SINGLE, TORCH = "numpy float64", "numpy float32, same draws", "torch float32, other draws"
@@ -39,7 +39,7 @@ def study(cases: int | None = None, families: Iterable[str] = tuple(FAMILIES)) -
 
 def _verdicts(options: dict[str, str], families: list[Any], cases: int | None) -> dict[Key, Verdict]:
     """All testable verdicts; the check itself offers double precision alone, so its sampler is replaced."""
-    check = importlib.import_module("simulate.judge")
+    check = importlib.import_module("simulate.verdicts.judge")
     claims = [conjecture(f.formula, cases=f.cases[:cases], name=f.name, expected=f.expected, exact=True) for f in families]
     with patch.object(check, "simulate", partial(simulate, **options)):
         reports = check.check_all(claims, Settings())

@@ -14,7 +14,7 @@ from deep.commands.settings import parse_options
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.training.config import RunConfig
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 QUICK = ("--stream-options", "train_examples=40", "--epochs", "2", "--probe-examples", "20")

@@ -20,7 +20,7 @@ from deep.records import Failure
 from deep.runs import RunsFolder, execute
 from deep.training import run as training
 from deep.training.config import RunConfig
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config

@@ -32,8 +32,8 @@ from deep.studies.records import METRICS, StudyRun
 from deep.studies.running import Setting, Wanted, candidates, config, stages, train_all
 from deep.studies.statistics import Results
 from deep.training.run import BOUND
-from simulate.provenance import equal
-from simulate.runs import RunStore
+from simulate.work.provenance import equal
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]

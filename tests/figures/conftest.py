@@ -13,7 +13,7 @@ from figures.kit.sampling import Sampler, Simulated
 from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import Table
 from figures.registry import discover
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 from theory import expanding
 
 FIGURES = discover()

@@ -19,7 +19,7 @@ from figures.kit.table import Table
 from figures.make import figure_key, make
 from figures.registry import MissingRecords, choose, discover
 from simulate import simulate
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)

@@ -19,7 +19,7 @@ from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
 from simulate import simulate
-from simulate.calibration import SUBJECTS
+from simulate.calibration.measure import SUBJECTS
 from theory import expanding, expected_errors
 from theory.errors import InputError
 

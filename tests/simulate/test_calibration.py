@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-import simulate.calibration as calibration
+import simulate.calibration.measure as calibration
 from simulate.__main__ import main
-from simulate.calibration import QUANTITIES, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
-from simulate.calibration_report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, TAILS, TOO_HIGH, Counts, make_report, read_report
-from simulate.planning import Settings
-from simulate.runs import RunStore
+from simulate.calibration.measure import QUANTITIES, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
+from simulate.calibration.report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, TAILS, TOO_HIGH, Counts, make_report, read_report
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
+from simulate.verdicts.planning import Settings
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
-check_module = importlib.import_module("simulate.judge")
+check_module = importlib.import_module("simulate.verdicts.judge")
 
 SUBJECT = Subject("frozen", 40, 0.02)
 PLAN = 1000  # trials that the stand-in's spread asks for; few, since its draws are normal
@@ -49,7 +49,7 @@ def report(monkeypatch):
     """Return a function that calibrates with the stand-in, as the code then is."""
     monkeypatch.setattr(calibration, "simulate", stand_in)
     monkeypatch.setattr(calibration, "FALSE_ALARMS", (0.05,))
-    monkeypatch.setattr("simulate.planning.LEAST_TRIALS", 256)
+    monkeypatch.setattr("simulate.verdicts.planning.LEAST_TRIALS", 256)
     return lambda: calibrate(2000, subjects=(SUBJECT,), workers=1, false_alarm=0.01)
 
 
@@ -182,7 +182,7 @@ def test_parts_of_other_code_are_adopted_if_the_first_comes_out_again(tmp_path, 
 
 def test_counts_depend_on_judges_laws_and_chapters():
     files = set(calibration._stamp()["files"])
-    assert {"simulate/evidence.py", "simulate/planning.py", "theory/law.py", "theory/ledger/criteria.py", "simulate/sample/reduced.py"} <= files
+    assert {"simulate/evidence.py", "simulate/verdicts/planning.py", "theory/law.py", "theory/ledger/criteria.py", "simulate/sample/reduced.py"} <= files
 
 
 def test_processes_give_the_same_report():

@@ -16,20 +16,20 @@ import sympy
 from scipy.stats import binom
 
 from simulate import GradientDescent, Ridge, check
-from simulate.comparison import comparisons
-from simulate.conjecture import conjecture
 from simulate.evidence import Estimate, holm, two_sided_p
-from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.sample.solvers import step_filter
 from simulate.simulation import Simulation
-from simulate.verdicts import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.verdicts.comparison import comparisons
+from simulate.verdicts.conjecture import conjecture
+from simulate.verdicts.planning import BATCH, LEAST_TRIALS, Levels, Settings
+from simulate.verdicts.report import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import DomainError, InputError
 from theory.formula import Condition, Formula
 from theory.formulas import FORMULAS
 
-check_module = importlib.import_module("simulate.judge")
+check_module = importlib.import_module("simulate.verdicts.judge")
 
 p, n, s = sympy.symbols("p n s", positive=True)
 RIGHT = 1 - n / p + n * s**2 / (p - n - 1)  # E L_0(theta_0) of one block with |w| = 1

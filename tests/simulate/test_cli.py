@@ -11,7 +11,7 @@ from scaffold import ROOT, outcome as outcome_of, python, raising
 
 import theory.formulas
 from simulate.__main__ import main
-from simulate.verdicts import FIELDS
+from simulate.verdicts.report import FIELDS
 from theory import Isotropic, one_block
 from theory.formula import Condition, Family, Formula
 
@@ -214,6 +214,6 @@ def test_the_file_may_import_its_neighbours_and_use_dataclasses(capsys, lemma, t
 
 
 def test_an_interrupt_says_so(capsys, lemma, monkeypatch):
-    monkeypatch.setattr("simulate.lemma.load_lemma", raising(KeyboardInterrupt))
+    monkeypatch.setattr("simulate.verdicts.lemma.load_lemma", raising(KeyboardInterrupt))
     status, out, err = outcome(capsys, "check", lemma())
     assert status == 130 and out == "" and "interrupted" in err

@@ -14,8 +14,8 @@ import pytest
 from scaffold import ROOT
 
 from simulate import grid, run_jobs, sweep
-from simulate.jobs import JobError
-from simulate.runs import RunStore
+from simulate.work.jobs import JobError
+from simulate.work.store import RunStore
 from theory.errors import InputError
 
 distributed = pytest.importorskip("distributed")
@@ -62,7 +62,7 @@ def cluster():
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """Seconds in which any machine gets there."""
-    monkeypatch.setattr(importlib.import_module("simulate.jobs"), "STARTUP", 600)
+    monkeypatch.setattr(importlib.import_module("simulate.work.jobs"), "STARTUP", 600)
 
 
 def workers(cluster):

@@ -9,8 +9,8 @@ import pytest
 from scaffold import refusals
 
 from simulate import equivalents_check, simulate
-from simulate.equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from simulate.evidence import Estimate
+from simulate.verdicts.equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from theory import expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simulate import Quantity, check, simulate, sweep
-from simulate.keys import canonical, draw_key, sequence_key
 from simulate.sample.streams import Streams
+from simulate.work.keys import canonical, draw_key, sequence_key
 from theory import (
     Gaussian,
     GradientDescent,

@@ -9,10 +9,10 @@ from scaffold import refusals
 from test_reproducibility import traced_peak
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
-from simulate.keys import condition_key, sequence_key
 from simulate.sample.features import draw
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
+from simulate.work.keys import condition_key, sequence_key
 from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.conditions import FeatureLaw
 

@@ -17,8 +17,8 @@ import pytest
 import threadpoolctl
 from scaffold import ROOT, python, raising, refusals
 
-from simulate.files import is_locked
-from simulate.jobs import JobError, run_jobs
+from simulate.work.files import is_locked
+from simulate.work.jobs import JobError, run_jobs
 from theory.errors import InputError
 
 GENEROUS = 600  # seconds, in which any machine gets there
@@ -108,7 +108,7 @@ WORKERS = """
 import sys, threading
 from pathlib import Path
 from simulate import run_jobs
-from simulate.files import locked
+from simulate.work.files import locked
 
 def work(path):
     with locked(Path(path)):
@@ -177,6 +177,6 @@ test_bad_options = refusals([
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "simulate.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "simulate.work.cluster", raising=False)
     with pytest.raises(InputError, match=r"pip install 'driftlaw\[cluster\]'"):
         list(run_jobs(abs, [1], scheduler=NOBODY))

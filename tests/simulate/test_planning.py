@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from simulate.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
+from simulate.verdicts.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
 
 
 def test_levels():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulate.provenance import _read, closure, differences, equal, joined, same_processor, stamp
+from simulate.work.provenance import _read, closure, differences, equal, joined, same_processor, stamp
 
 FILES = {
     "theory/__init__.py": (

@@ -11,11 +11,11 @@ from test_check import RIGHT, one_task, s
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, check, simulate
 from simulate.__main__ import main
-from simulate.conjecture import conjecture
-from simulate.judge import check_all
-from simulate.planning import Settings
-from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
-from simulate.verdicts import CheckReport, Judged, TailRates
+from simulate.verdicts.conjecture import conjecture
+from simulate.verdicts.judge import check_all
+from simulate.verdicts.planning import Settings
+from simulate.verdicts.report import CheckReport, Judged, TailRates
+from simulate.verdicts.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
 from theory import InputError, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
 

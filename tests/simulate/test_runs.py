@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import sympy
 
-from simulate.files import is_locked, locked, remove_leftovers, replace_file
-from simulate.keys import code_fingerprint, run_key, sequence_key
-from simulate.runs import RunStore
+from simulate.work.files import is_locked, locked, remove_leftovers, replace_file
+from simulate.work.keys import code_fingerprint, run_key, sequence_key
+from simulate.work.store import RunStore
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import InputError
 from theory.notices import plain_warnings
@@ -102,7 +102,7 @@ def test_a_killed_writer_leaves_whole_records_only(tmp_path):
     """A process that writes large records without end is killed at once; whatever is there afterwards is whole."""
     code = """
 import itertools, sys
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 store = RunStore(sys.argv[1])
 for i in itertools.count():
     store.put(f"k{i % 5}", {"values": [i] * 20000})
@@ -168,7 +168,7 @@ def test_an_update_lets_nobody_come_in_between(tmp_path):
     """Four processes count in one record; not a step is lost."""
     code = """
 import sys
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 for _ in range(25):
     RunStore(sys.argv[1]).update("k", lambda stored: {"count": (stored or {"count": 0})["count"] + 1})
 """
@@ -182,7 +182,7 @@ for _ in range(25):
 STUCK = """
 import os, sys, threading
 from pathlib import Path
-from simulate.files import replace_file
+from simulate.work.files import replace_file
 def stop(*_):
     print("writing", flush=True)
     threading.Event().wait()
@@ -321,7 +321,7 @@ def test_sequence_key_is_the_same_however_numbers_are_written():
     floats = frozen({"shared": 4, "specific": 6}, (3, 2), 0.5, gram={"shared": np.eye(2), "specific": np.eye(2)})
     assert sequence_key(exact) == sequence_key(floats) == json.loads(json.dumps(sequence_key(exact)))
     code = (
-        "import json, numpy as np; from simulate.keys import sequence_key; from theory import frozen; "
+        "import json, numpy as np; from simulate.work.keys import sequence_key; from theory import frozen; "
         "gram = {'shared': np.eye(2), 'specific': np.eye(2)}; "
         "print(json.dumps(sequence_key(frozen({'shared': 4, 'specific': 6}, (3, 2), 0.5, gram=gram))))"
     )

@@ -15,14 +15,14 @@ import scipy.stats
 
 import simulate.sweeps.chunks
 from simulate import grid, simulate as sample, sweep
-from simulate.jobs import JobError
-from simulate.runs import RunStore
 from simulate.simulation import Simulation
 from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.sweeps.points import make_points
 from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
 from simulate.sweeps.records import PointRecord
 from simulate.sweeps.tally import Tally
+from simulate.work.jobs import JobError
+from simulate.work.store import RunStore
 from theory import Quantity, expected_errors, initialized, one_block, one_head_per_task
 from theory.errors import InputError
 
@@ -203,8 +203,8 @@ def test_numbers_of_another_numerics_version_are_never_used(tmp_path, monkeypatc
 def test_a_chunk_depends_on_drawing_tallies_and_keys_but_on_no_formula():
     files = set(simulate.sweeps.chunks.sampler_stamp("numpy")["files"])
     needed = {"simulate/sample/steps.py", "simulate/sample/reduced.py", "simulate/simulation.py", "simulate/evidence.py"}
-    assert needed | {"simulate/sweeps/tally.py", "simulate/keys.py", "theory/quantities.py", "theory/conditions.py"} <= files
-    assert not files & {"theory/law.py", "simulate/sweeps/driver.py", "simulate/cluster.py"}
+    assert needed | {"simulate/sweeps/tally.py", "simulate/work/keys.py", "theory/quantities.py", "theory/conditions.py"} <= files
+    assert not files & {"theory/law.py", "simulate/sweeps/driver.py", "simulate/work/cluster.py"}
     assert "torch" in simulate.sweeps.chunks.sampler_stamp("torch")["packages"]
 
 

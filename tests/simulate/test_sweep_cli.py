@@ -10,7 +10,7 @@ import scaffold
 
 from simulate import grid, sweep
 from simulate.__main__ import main
-from simulate.runs import RunStore
+from simulate.work.store import RunStore
 
 SWEEP = """
 import numpy as np

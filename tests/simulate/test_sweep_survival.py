@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from simulate import sweep
-from simulate.runs import RunStore
 from simulate.sweeps.chunks import chunks_of
+from simulate.work.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """
@@ -37,7 +37,7 @@ ZYGOTE = """
 import importlib, os, signal, sys, threading
 import simulate.sweeps.chunks as chunks
 from simulate import sweep
-from simulate.lemma import load_sweep
+from simulate.verdicts.lemma import load_sweep
 from pathlib import Path
 
 driver = importlib.import_module("simulate.sweeps.driver")
@@ -146,7 +146,7 @@ def test_two_processes_on_one_store_lose_nothing(file, tmp_path):
     build, cases, targets = read(file)
     program = (
         "import sys; import simulate.sweeps.chunks as chunks; from simulate import sweep\n"
-        "from simulate.lemma import load_sweep; from pathlib import Path\n"
+        "from simulate.verdicts.lemma import load_sweep; from pathlib import Path\n"
         "wanted, chunks.JOB_SECONDS = load_sweep(Path(sys.argv[1])), 0.0\n"
         "print(); sys.stdout.flush(); sys.stdin.readline()\n"
         "options = dict(trials=1000, method='direct', store=sys.argv[2], workers=1)\n"

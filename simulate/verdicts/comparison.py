@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from simulate.conjecture import Conjecture, NoValue
+from simulate.verdicts.conjecture import Conjecture, NoValue
 from simulate.wording import case_labels
 from theory.conditions import StandardNormal
 from theory.errors import DomainError

@@ -43,9 +43,9 @@ class Calibrate:
 
     def run(self) -> int:
         """Run the calibration; returns the exit status."""
-        from simulate.calibration import calibrate
-        from simulate.files import require_writable
-        from simulate.runs import RunStore
+        from simulate.calibration.measure import calibrate
+        from simulate.work.files import require_writable
+        from simulate.work.store import RunStore
 
         if self.out is not None:
             require_writable(self.out)

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from simulate.evidence import holm
-from simulate.files import replace_file
+from simulate.work.files import replace_file
 from theory.errors import InputError
 
 SCHEMA = 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from simulate.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
+from simulate.verdicts.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
 from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence

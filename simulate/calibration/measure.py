@@ -24,20 +24,20 @@ from typing import Any
 
 import numpy as np
 
-from simulate.calibration_report import TAILS, CalibrationReport, Counts, Subject, make_report
-from simulate.comparison import LEAST_GAP, Comparison, comparisons
-from simulate.conjecture import conjecture
+from simulate.calibration.report import TAILS, CalibrationReport, Counts, Subject, make_report
 from simulate.evidence import upper_quantile
-from simulate.jobs import run_jobs
-from simulate.judge import decide, draw_samples
-from simulate.keys import canonical, run_key
-from simulate.planning import Levels, Settings
-from simulate.provenance import differences, equal, named, stamp
-from simulate.runs import RunStore
 from simulate.sample.run import simulate
 from simulate.sample.streams import NUMERICS
 from simulate.simulation import Simulation
-from simulate.verdicts import AGREE, DISAGREE
+from simulate.verdicts.comparison import LEAST_GAP, Comparison, comparisons
+from simulate.verdicts.conjecture import conjecture
+from simulate.verdicts.judge import decide, draw_samples
+from simulate.verdicts.planning import Levels, Settings
+from simulate.verdicts.report import AGREE, DISAGREE
+from simulate.work.jobs import run_jobs
+from simulate.work.keys import canonical, run_key
+from simulate.work.provenance import differences, equal, named, stamp
+from simulate.work.store import RunStore
 from theory.errors import InputError
 from theory.formulas import FORMULAS, MODULES
 from theory.law import expected_errors
@@ -95,7 +95,7 @@ def calibrate(
         Keeps finished parts, so that an interrupted calibration goes on where it was; parts of other code are used if
         the first one of a subject comes out again.
     workers, kind : int, str
-        Of `simulate.jobs.run_jobs`; processes are faster, since small arrays hold the interpreter lock. They do not
+        Of `simulate.work.jobs.run_jobs`; processes are faster, since small arrays hold the interpreter lock. They do not
         change the result.
     progress : bool
         Whether to show a progress bar, on a terminal only.

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OURS = ("theory", "simulate", "deep", "figures", "driftlaw")
 BOUND = 1e-6  # relative, of a float64 number that another kind of processor has computed
 _SHOWN = 4  # files that a line names

@@ -15,14 +15,14 @@ from zlib import crc32
 
 import numpy as np
 
-from simulate.comparison import Comparison, comparisons
-from simulate.conjecture import Conjecture, conjecture
 from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
-from simulate.keys import canonical, draw_key
-from simulate.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
-from simulate.verdicts import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.verdicts.comparison import Comparison, comparisons
+from simulate.verdicts.conjecture import Conjecture, conjecture
+from simulate.verdicts.planning import Levels, Settings, TrialPlan, plan_trials
+from simulate.verdicts.report import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.work.keys import canonical, draw_key
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity

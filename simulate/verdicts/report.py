@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulate.evidence import two_sided_p
-from simulate.planning import BATCH, whole_batches
+from simulate.verdicts.planning import BATCH, whole_batches
 from simulate.wording import plain, round_to, round_up, signed
 from theory import exits
 

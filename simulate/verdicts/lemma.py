@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from simulate.cases import grid
-from simulate.judge import check
+from simulate.verdicts.cases import grid
+from simulate.verdicts.judge import check
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulate.files import locked, remove_leftovers, replace_file
-from simulate.keys import FORMAT, canonical, digest, json_value
+from simulate.work.files import locked, remove_leftovers, replace_file
+from simulate.work.keys import FORMAT, canonical, digest, json_value
 from theory.errors import InputError
 
 
@@ -83,7 +83,7 @@ class RunStore:
         Parameters
         ----------
         key : str
-            From `simulate.keys.run_key`.
+            From `simulate.work.keys.run_key`.
         record : JSON value
             Mappings with text keys, sequences, text, whole and finite numbers, NumPy arrays (as lists).
 

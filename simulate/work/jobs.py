@@ -20,8 +20,8 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import threadpool_limits
 
-from simulate.machine import cores
-from simulate.pool import ProcessBackend
+from simulate.work.machine import cores
+from simulate.work.pool import ProcessBackend
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
@@ -208,7 +208,7 @@ def _cluster(address: str) -> Iterator[dict[str, Any]]:
     try:
         from distributed import Client
 
-        from simulate.cluster import DaskBackend
+        from simulate.work.cluster import DaskBackend
     except ImportError:
         raise InputError("a scheduler needs dask and distributed; install them with: pip install 'driftlaw[cluster]'") from None
     try:
@@ -224,7 +224,7 @@ def _cluster(address: str) -> Iterator[dict[str, Any]]:
 def _lost_worker_errors() -> tuple[type[BaseException], ...]:
     """Exceptions that say that a worker died, not that a job failed."""
     try:
-        from simulate.cluster import LOST
+        from simulate.work.cluster import LOST
     except ImportError:
         return (BrokenProcessPool,)
     return (BrokenProcessPool, *LOST)

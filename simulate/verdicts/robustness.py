@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from simulate.conjecture import conjecture
-from simulate.judge import check_all
-from simulate.planning import Settings
 from simulate.sample.truths import block_truths
-from simulate.verdicts import FAILS, HOLDS, OPEN, CheckReport, Verdict
+from simulate.verdicts.conjecture import conjecture
+from simulate.verdicts.judge import check_all
+from simulate.verdicts.planning import Settings
+from simulate.verdicts.report import FAILS, HOLDS, OPEN, CheckReport, Verdict
 from theory.conditions import Gaussian, GradientDescent, Rademacher, Ridge, StudentT
 from theory.formula import Family
 from theory.problem import TaskSequence
