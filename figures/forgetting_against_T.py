@@ -67,12 +67,12 @@ def compute(table: Table, sampler: Sampler) -> None:
                 law = expected_errors(sequence(training, case))
                 values = [getattr(law, quantity)(tasks - 1) for tasks in counts]
             table.add_curve(quantity, training, "T", counts, values, source, case)
-    targets = {(quantity, tasks): f"{quantity}[{tasks - 1}]" for quantity, first in FIRST.items() for tasks in SIMULATED if tasks >= first}
+    texts = {(quantity, tasks): f"{quantity}[{tasks - 1}]" for quantity, first in FIRST.items() for tasks in SIMULATED if tasks >= first}
     # All T come from one sequence: its first T tasks are the experiment with T tasks.
-    results = sampler.run([Point({training: sequence(training, case)}, tuple(targets.values())) for training, case in LOOKS])
+    results = sampler.run([Point({training: sequence(training, case)}, tuple(texts.values())) for training, case in LOOKS])
     for (training, case), result in zip(LOOKS, results, strict=True):
-        for (quantity, tasks), target in targets.items():
-            table.add_point(quantity, training, "T", tasks, result[training, target], case)
+        for (quantity, tasks), text in texts.items():
+            table.add_point(quantity, training, "T", tasks, result[training, text], case)
 
 
 ONE = [Line(look, case, {"training": t, "case": case}) for (t, case), look in LOOKS.items() if t == "one block"]

@@ -41,7 +41,7 @@ def compute(table: Table, sampler: Sampler) -> None:
         seq, name, samples = sequence(record), training(record), record.samples[1]
         law, orders = expected_errors(seq), moment_orders(seq)
         exact = {"deviation": law.deviation(), "forgetting": law.forgetting(), "update": law.update_magnitude[1]}
-        least = min(float(orders.read(target)) for target in ("deviation", "forgetting"))
+        least = min(float(orders.read(quantity)) for quantity in ("deviation", "forgetting"))
         for quantity, value in exact.items():
             table.add_curve(quantity, name, "n_2", [samples], [value], "expected_errors")
             table.add_point(quantity, name, "n_2", samples, Simulated(*record.estimates[quantity], record.trials, least))

@@ -53,7 +53,7 @@ class _Options:
 class Check(_Options):
     """Check the lemma of a Python file against simulation.
 
-    The file defines formula (a SymPy expression, a function or a theory.Formula), target (such as "deviation"),
+    The file defines formula (a SymPy expression, a function or a theory.Formula), quantity (such as "deviation"),
     build (makes a TaskSequence of a case) and cases, or grid (a mapping from parameter to its values); it may define
     whatever else simulate.check takes, such as delta, solver, features, seed or expected ("agree" or "disagree").
     Options given here take precedence.

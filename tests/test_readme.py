@@ -69,8 +69,8 @@ def test_every_path_of_the_layout_exists():
     layout = README[README.index("## Layout") :]
     for folder in re.findall(r"^    (\w+)/", layout, re.M):
         assert (ROOT / folder).is_dir()
-    for file in re.findall(r"\((\w+\.py)\)|\((\w+)/\)", layout):
-        assert any((ROOT / folder / (file[0] or file[1])).exists() for folder in ("theory", "simulate", "figures"))
+    for folder, file in re.findall(r"\b(\w+)/(?:\)|,| of| and)|\((\w+\.py)\)", layout):
+        assert any((ROOT / package / (folder or file)).exists() for package in ("theory", "simulate", "deep", "figures"))
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / picture).is_file()
 

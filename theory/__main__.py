@@ -80,7 +80,7 @@ def _list(command: List) -> str:
     from theory.formulas import FORMULAS, SLOTS
 
     if command.json:
-        rows = [{"name": f.name, "status": f.status, "target": f.target} for f in FORMULAS.values()]
+        rows = [{"name": f.name, "status": f.status, "quantity": f.quantity} for f in FORMULAS.values()]
         return _dump({"formulas": rows, "slots": [{"name": s.name, "knowledge": s.knowledge} for s in SLOTS.values()]})
     width = max(map(len, FORMULAS))
     lines = [f"{f.name:<{width}}  {f.status:<13}  {f.statement}" for f in FORMULAS.values()]
@@ -105,7 +105,7 @@ def _show(command: Show) -> str:
         return code(entry, wanted[0])
     about = describe(entry)
     slots = [slot.name for slot in SLOTS.values() if entry.name in slot.related]
-    lines = [f"{entry.name} ({entry.status})", entry.statement, "", f"  {about['target'] or 'value'} = {entry.expression}"]
+    lines = [f"{entry.name} ({entry.status})", entry.statement, "", f"  {about['quantity'] or 'value'} = {entry.expression}"]
     lines += [f"    {symbol} = {definition}" for symbol, definition in entry.intermediates]
     lines += ["", *(f"  {name}: {meaning}" for name, meaning in entry.parameters.items()), ""]
     lines += [f"  finite where {c['relation']}: {c['reason']}" for c in about["domain"]]

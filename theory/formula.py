@@ -53,7 +53,7 @@ class Formula:
     parameters : mapping of str to str
         Name of each free symbol to its meaning. A meaning that starts with "list" or "matrix" is an array counted
         from 1 in the expression (`sympy.IndexedBase`) and from 0 in a case.
-    target : str or None
+    quantity : str or None
         The quantity that it gives, as in ``Simulation.estimate`` ("deviation", "forgetting", ...).
     build : callable or None
         Maps a case (keyword arguments) to the TaskSequence that the formula speaks of.
@@ -75,7 +75,7 @@ class Formula:
     parameters: Mapping[str, str]
     source: str
     status: str
-    target: str | None = None
+    quantity: str | None = None
     build: Callable[..., TaskSequence] | None = None
     intermediates: tuple[tuple[sympy.Symbol, sympy.Expr], ...] = ()
     domain: tuple[Condition, ...] = ()

@@ -13,7 +13,7 @@ from theory.formula import Formula
 
 # First letters of squared lengths, errors and noise; coefficients are written before them.
 _MAGNITUDES = {"u", "q", "c", "e", "E", "g", "w", "D", "x", "h", "xy", "sigma", "mu", "J", "eta", "xi", "kappa", "C", "U", "S", "spill"}
-# What stands left of the sign of equality: by target, then by the end of a name; T is the number of tasks.
+# What stands left of the sign of equality: by quantity, then by the end of a name; T is the number of tasks.
 _SIGNS = {
     "deviation": r"E\,L_1(\theta_T)", "forgetting": "F_T", "generalization": "G_T",
     "update_magnitude": r"E\,\left|\theta_2-\theta_1\right|^2", "error[1,1]": r"E\,L_2(\theta_T)", "error[-1,0]": r"E\,L_1(\theta_T)",
@@ -121,10 +121,10 @@ def _has_magnitude(factor: sympy.Expr) -> bool:
 
 def sign_of(formula: Formula) -> str:
     """Return the quantity that a formula gives as LaTeX, in the paper's letters."""
-    if formula.target in _SIGNS:
-        return _SIGNS[formula.target].replace("_T", "_2" if "n_2" in formula.parameters else "_T")
+    if formula.quantity in _SIGNS:
+        return _SIGNS[formula.quantity].replace("_T", "_2" if "n_2" in formula.parameters else "_T")
     own = [sign for ending, sign in _OWN_SIGNS.items() if formula.name.endswith(ending)]
-    return own[0] if own else rf"\text{{{formula.target or formula.name.replace('_', ' ')}}}"
+    return own[0] if own else rf"\text{{{formula.quantity or formula.name.replace('_', ' ')}}}"
 
 
 class _Mathematica(MCodePrinter):
@@ -172,7 +172,7 @@ def describe(formula: Formula) -> dict[str, Any]:
         "name": formula.name,
         "statement": formula.statement,
         "status": formula.status,
-        "target": formula.target,
+        "quantity": formula.quantity,
         "expression": str(formula.expression),
         "latex": latex(formula.expression),
         "intermediates": [{"symbol": str(s), "expression": str(e), "latex": f"{latex(s)} = {latex(e)}"} for s, e in formula.intermediates],

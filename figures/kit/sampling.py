@@ -48,7 +48,7 @@ class Point:
     ----------
     sequences : mapping of str to TaskSequence
         Trainings by name; all learn from the same draws.
-    targets : sequence of str
+    quantities : sequence of str
         Quantities, as `theory.parse_quantity` reads them.
     difference : pair of str, optional
         Two of the names: their paired difference is estimated too, under the name "first - second".
@@ -59,7 +59,7 @@ class Point:
     """
 
     sequences: Mapping[str, TaskSequence]
-    targets: Sequence[str]
+    quantities: Sequence[str]
     difference: tuple[str, str] | None = None
     method: str = "direct"
     x: float = math.nan
@@ -80,14 +80,14 @@ class Point:
         return parts | ({" - ".join(self.difference): self.difference} if self.difference else {})
 
     def orders(self) -> dict[tuple[str, str], float]:
-        """Moment order of every estimate, by (name, target)."""
+        """Moment order of every estimate, by (name, quantity)."""
         moments = {name: moment_orders(seq) for name, seq in self.sequences.items()}
 
-        def order(part: str, target: str) -> float:
-            return float(moments[part].read(target))
+        def order(part: str, quantity: str) -> float:
+            return float(moments[part].read(quantity))
 
-        estimates = ((name, target) for name in self.parts for target in self.targets)
-        return {(name, target): min(order(part, target) for part in self.parts[name]) for name, target in estimates}
+        estimates = ((name, quantity) for name in self.parts for quantity in self.quantities)
+        return {(name, quantity): min(order(part, quantity) for part in self.parts[name]) for name, quantity in estimates}
 
 
 class Sampler:
@@ -115,17 +115,17 @@ class Sampler:
                 table.add_point(quantity, training, x_name, point.x, simulated, point.case)
 
     def add_paired(
-        self, table: Table, x_name: str, sequences: Mapping[float, TaskSequence], targets: Iterable[str], training: str, case: str = ""
+        self, table: Table, x_name: str, sequences: Mapping[float, TaskSequence], quantities: Iterable[str], training: str, case: str = ""
     ) -> None:
         """Simulate a curve as a single point, so that all its places learn from the same draws, and add its rows."""
-        named, targets = {f"{x:g}": seq for x, seq in sequences.items()}, tuple(targets)
-        (found,) = self.run([Point(named, targets)])
+        named, quantities = {f"{x:g}": seq for x, seq in sequences.items()}, tuple(quantities)
+        (found,) = self.run([Point(named, quantities)])
         for x in sequences:
-            for target in targets:
-                table.add_point(target, training, x_name, x, found[f"{x:g}", target], case)
+            for quantity in quantities:
+                table.add_point(quantity, training, x_name, x, found[f"{x:g}", quantity], case)
 
     def run(self, points: Sequence[Point]) -> list[dict[tuple[str, str], Simulated | None]]:
-        """Return the estimates of every point, by (name, target); None where the variance is infinite."""
+        """Return the estimates of every point, by (name, quantity); None where the variance is infinite."""
         bar = tqdm(points, desc=self.figure, unit="point", leave=False, disable=None)
         return [self._estimate(point) for point in bar]
 
@@ -141,15 +141,15 @@ class Sampler:
             "trials": self.trials, "seed": seed, "wanted": wanted, "method": point.method,
         }  # fmt: skip
         record = self.store.get_or_compute(run_key(description, self._code), lambda: self._simulate(point, wanted, seed))
-        found = {(name, target): (mean, stderr) for name, target, mean, stderr in record}
+        found = {(name, quantity): (mean, stderr) for name, quantity, mean, stderr in record}
         return {pair: Simulated(*found[pair], self.trials, order) if pair in found else None for pair, order in orders.items()}
 
     def _simulate(self, point: Point, wanted: list[list[str]], seed: tuple[int, int]) -> list[list[Any]]:
         needed = dict.fromkeys(part for name, _ in wanted for part in point.parts[name])
         runs = {name: simulate(point.sequences[name], self.trials, seed, method=point.method) for name in needed}
         samples = {name: reduce(operator.sub, (runs[part] for part in point.parts[name])) for name, _ in wanted}
-        estimates = [(name, target, samples[name].estimate(target)) for name, target in wanted]
-        return [[name, target, estimate.mean, estimate.stderr] for name, target, estimate in estimates]
+        estimates = [(name, quantity, samples[name].estimate(quantity)) for name, quantity in wanted]
+        return [[name, quantity, estimate.mean, estimate.stderr] for name, quantity, estimate in estimates]
 
     def stored(self, description: Mapping[str, Any], source: str, compute: Callable[[tuple[int, ...], int], Any]) -> Any:
         """Return what ``compute`` finds for simulated values of any kind, kept like the points.

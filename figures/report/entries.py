@@ -117,7 +117,7 @@ def _assumptions(formula: Formula) -> str:
     facts = {
         "Assumes": "; ".join(pretty(assumption) for assumption in formula.assumptions),
         "Normal intervals where": _conditions(formula.normal_domain),
-        "Target": f"<code>{escape(formula.target)}</code>" if formula.target else "",
+        "Quantity": f"<code>{escape(formula.quantity)}</code>" if formula.quantity else "",
     }
     rows = [
         f'<tr><th scope="row">{symbol(key)}</th><td><code>{escape(key)}</code></td><td>{pretty(meaning)}</td></tr>'

@@ -52,19 +52,19 @@ class Portion:
 
     point: int
     seq: TaskSequence
-    targets: tuple[str | Quantity, ...]
+    quantities: tuple[str | Quantity, ...]
     sampling: Sampling
     chunks: tuple[tuple[int, int], ...]
     memory_limit: float
 
     def compute(self) -> Iterator[tuple[int, int, dict[str, Tally]]]:
-        """Simulate; yield point, chunk and the tallies of all targets."""
+        """Simulate; yield point, chunk and the tallies of all quantities."""
         how = self.sampling
         options: dict[str, Any] = {"method": how.method, "backend": how.backend, "device": how.device, "dtype": how.dtype}
         for chunk, trials in self.chunks:
             seed = (how.seed, point_number(self.seq), chunk)
             found = simulate(self.seq, trials, seed, **options, memory_limit=self.memory_limit, workers=1)
-            yield self.point, chunk, {str(target): Tally.of(found, target) for target in self.targets}
+            yield self.point, chunk, {str(quantity): Tally.of(found, quantity) for quantity in self.quantities}
 
 
 def compute_job(job: tuple[Portion, ...]) -> tuple[dict[str, Any], list[tuple[int, int, dict[str, Tally]]]]:
@@ -118,7 +118,7 @@ def pack(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
 
 
 def _replace_chunks(portion: Portion, chunks: list[tuple[int, int]]) -> Portion:
-    return Portion(portion.point, portion.seq, portion.targets, portion.sampling, tuple(chunks), portion.memory_limit)
+    return Portion(portion.point, portion.seq, portion.quantities, portion.sampling, tuple(chunks), portion.memory_limit)
 
 
 def _seconds_per_trial(seq: TaskSequence, method: str) -> float:

@@ -19,7 +19,7 @@ from theory.exits import OPEN, STANDS, interrupt_says
 class Sweep:
     """Estimate quantities of many experiments, resumed where an earlier call was interrupted.
 
-    The Python file defines build (makes a TaskSequence of a case), targets (such as "forgetting", one or a list) and
+    The Python file defines build (makes a TaskSequence of a case), quantities (such as "forgetting", one or a list) and
     cases (a list of mappings) or grid (a mapping from parameter to its values).
 
     Exit status: 0; 3, with a warning, where a precision was not reached; 2 for a mistake in the input, what the machine
@@ -83,7 +83,7 @@ class Sweep:
         if self.processes and self.scheduler:
             raise InputError("--processes stands beside --scheduler, whose workers do the work; leave one of them out")
         return sweep(
-            wanted.build, wanted.cases, wanted.targets, features=wanted.features, solver=wanted.solver,
+            wanted.build, wanted.cases, wanted.quantities, features=wanted.features, solver=wanted.solver,
             trials=self.trials, precision=self.precision, max_trials=self.max_trials, method=self.method, backend=self.backend,
             device=self.device, dtype=self.dtype, seed=self.seed, store=store, workers=self.workers,
             kind="processes" if self.processes else "threads", scheduler=self.scheduler, memory_limit=self.memory_limit,

@@ -42,7 +42,7 @@ class _Workplace:
 def sweep(
     build: Callable[..., TaskSequence],
     cases: Any,
-    targets: str | Quantity | Sequence[str | Quantity],
+    quantities: str | Quantity | Sequence[str | Quantity],
     *,
     features: Any = None,
     solver: Any = None,
@@ -69,7 +69,7 @@ def sweep(
         Makes a `theory.TaskSequence` of a case's keyword arguments.
     cases : iterable of mapping, or one mapping
         Values of all parameters, such as `simulate.grid` makes.
-    targets : str, Quantity or sequence of them
+    quantities : str, Quantity or sequence of them
         The quantities, by name as `theory.parse_quantity` reads them, or as values.
     features, solver
         In place of what the experiments say, as in `simulate.check`.
@@ -115,7 +115,7 @@ def sweep(
     """
     goal = _first_goal(trials, precision, max_trials)
     sampling = _sampling(method, backend, device, dtype, seed)
-    points = make_points(build, cases, targets, sampling, features, solver)
+    points = make_points(build, cases, quantities, sampling, features, solver)
     store = store if store is None or isinstance(store, RunStore) else RunStore(store)
     workplace = _Workplace(workers, kind, scheduler, memory_limit)
     run = _Sweep(points, store, precision, max_trials, workplace, sampler_stamp(backend))
@@ -186,7 +186,7 @@ class _Sweep:
 
     def rows(self, goals: list[int]) -> list[SweepRow]:
         """Return a row for every quantity of every point."""
-        return [self._row(point, text, trials) for point, trials in zip(self._points, goals, strict=True) for text in point.targets]
+        return [self._row(point, text, trials) for point, trials in zip(self._points, goals, strict=True) for text in point.quantities]
 
     def _wanted(self, point: SweepPoint) -> Any:
         return self._precision is None or point.measurable
@@ -240,7 +240,7 @@ class _Sweep:
             point = self._points[index]
             if point.key in portions:  # the same experiment stands in several cases
                 continue
-            record, names = self._records[point.key], tuple(point.targets.values())
+            record, names = self._records[point.key], tuple(point.quantities.values())
             chunks = tuple(record.missing(names, goals[index], point.sampling.method))
             if chunks:
                 names = tuple(dict.fromkeys((*names, *record.known())))
@@ -248,7 +248,7 @@ class _Sweep:
         return list(portions.values())
 
     def _row(self, point: SweepPoint, text: str, trials: int) -> SweepRow:
-        name = point.targets[text]
+        name = point.quantities[text]
         order = point.orders[name]
         finite = name in point.measurable
         tally = self._tally(point, name, trials) if trials else None

@@ -32,7 +32,7 @@ class SweepPoint:
         The case in a few words.
     seq : TaskSequence
     sampling : Sampling
-    targets : mapping of str to str
+    quantities : mapping of str to str
         From every quantity as it was asked for to its full name in this experiment, such as "forgetting[1]".
     own : mapping of str to Quantity
         Quantities of the user's own by full name, which tells their weights apart.
@@ -46,7 +46,7 @@ class SweepPoint:
     label: str
     seq: TaskSequence
     sampling: Sampling
-    targets: Mapping[str, str]
+    quantities: Mapping[str, str]
     own: Mapping[str, Quantity]
     orders: Mapping[str, float]
     key: str
@@ -54,11 +54,11 @@ class SweepPoint:
     @property
     def measurable(self) -> list[str]:
         """Full names of the quantities with a finite variance."""
-        return [name for name in self.targets.values() if self.orders[name] > FINITE_VARIANCE]
+        return [name for name in self.quantities.values() if self.orders[name] > FINITE_VARIANCE]
 
 
 def make_points(
-    build: Callable[..., TaskSequence], cases: Any, targets: Any, sampling: Sampling, features: Any = None, solver: Any = None
+    build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, features: Any = None, solver: Any = None
 ) -> list[SweepPoint]:
     """Build the experiments of all cases; ``sampling.method`` may be "auto", which every experiment settles by itself.
 
@@ -73,27 +73,27 @@ def make_points(
         raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
     reads = read_keywords(build, "build")
     cases = check_cases(cases, {"build": reads})
-    targets = _checked_targets(targets)
+    quantities = _checked_quantities(quantities)
     labels = case_labels(cases)
 
     points = []
     for index, (case, label) in enumerate(zip(cases, labels, strict=True)):
         seq = build_case(lambda case: under(build(**reads.pick(case)), features, solver), index, case)
-        points.append(call_case("the sweep", lambda case: _point(case, label, seq, targets, sampling), index, case))
+        points.append(call_case("the sweep", lambda case: _point(case, label, seq, quantities, sampling), index, case))
     return points
 
 
-def _point(case: dict[str, Any], label: str, seq: TaskSequence, targets: Sequence[str | Quantity], sampling: Sampling) -> SweepPoint:
-    parsed = {str(target): parse_quantity(target, len(seq)) for target in targets}
-    full = {text: str(target) for text, target in parsed.items()}
+def _point(case: dict[str, Any], label: str, seq: TaskSequence, quantities: Sequence[str | Quantity], sampling: Sampling) -> SweepPoint:
+    parsed = {str(quantity): parse_quantity(quantity, len(seq)) for quantity in quantities}
+    full = {text: str(quantity) for text, quantity in parsed.items()}
     own = {}
-    for target in (target for target in targets if isinstance(target, Quantity)):
-        fixed = target.written_out(len(seq))
+    for quantity in (quantity for quantity in quantities if isinstance(quantity, Quantity)):
+        fixed = quantity.written_out(len(seq))
         weights = digest(canonical(json_value([fixed.of, fixed.weights(len(seq))], "weights")))
-        full[target.name] = f"{target.name} #{weights[:12]}"
-        own[full[target.name]] = replace(fixed, name=full[target.name])
+        full[quantity.name] = f"{quantity.name} #{weights[:12]}"
+        own[full[quantity.name]] = replace(fixed, name=full[quantity.name])
     moments = moment_orders(seq)
-    orders = {full[text]: target.order(moments) for text, target in parsed.items()}
+    orders = {full[text]: quantity.order(moments) for text, quantity in parsed.items()}
     sampling = _settled(sampling, seq)
     key = record_key(problem_key(seq, sampling)[:40])
     return SweepPoint(case, label, seq, sampling, full, own, orders, key)
@@ -106,17 +106,17 @@ def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
     return Sampling(method, sampling.backend, sampling.device, sampling.dtype, sampling.seed)
 
 
-def _checked_targets(targets: Any) -> tuple[str | Quantity, ...]:
-    targets = (targets,) if isinstance(targets, (str, Quantity)) else tuple(targets)
-    for target in targets:
-        if not isinstance(target, (str, Quantity)):
+def _checked_quantities(quantities: Any) -> tuple[str | Quantity, ...]:
+    quantities = (quantities,) if isinstance(quantities, (str, Quantity)) else tuple(quantities)
+    for quantity in quantities:
+        if not isinstance(quantity, (str, Quantity)):
             raise InputError(
-                f"the quantity is {target!r}; a sweep stores results by name, so give a name such as 'forgetting' or 'error[1,0]', or a Quantity"
+                f"the quantity is {quantity!r}; a sweep stores results by name, so give a name such as 'forgetting' or 'error[1,0]', or a Quantity"
             )
-    names = [str(target) for target in dict.fromkeys(targets)]
+    names = [str(quantity) for quantity in dict.fromkeys(quantities)]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two quantities are called {name!r}, so their results could not be told apart; rename one")
-    if not targets:
-        raise InputError("targets is empty; name at least one quantity, such as 'forgetting'")
-    return tuple(dict.fromkeys(targets))
+    if not quantities:
+        raise InputError("quantities is empty; name at least one quantity, such as 'forgetting'")
+    return tuple(dict.fromkeys(quantities))

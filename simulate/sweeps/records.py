@@ -35,19 +35,19 @@ class Found:
         wanted: dict[tuple[int, int], tuple[str, ...]] = {}
         seen: set[str] = set()
         for chunk, tallies in sorted(self.chunks.items()):
-            for target in tallies.keys() - seen:
-                if "#" not in target or target in own:
-                    place = (chunk, tallies[target].count)
-                    wanted[place] = (*wanted.get(place, ()), target)
-                seen.add(target)
+            for quantity in tallies.keys() - seen:
+                if "#" not in quantity or quantity in own:
+                    place = (chunk, tallies[quantity].count)
+                    wanted[place] = (*wanted.get(place, ()), quantity)
+                seen.add(quantity)
         return wanted
 
     def gives(self, again: Mapping[int, Mapping[str, Tally]], today: Mapping[str, Any]) -> bool:
         """Say whether all that was computed again is what is stored."""
         pairs = [
-            (list(vars(self.chunks[chunk][target]).values()), list(vars(tally).values()))
+            (list(vars(self.chunks[chunk][quantity]).values()), list(vars(tally).values()))
             for chunk, tallies in again.items()
-            for target, tally in tallies.items()
+            for quantity, tally in tallies.items()
         ]
         exact = same_processor(self.stamp, today)
         return bool(pairs) and all(equal(stored, computed, exact) for stored, computed in pairs)
@@ -83,22 +83,22 @@ class PointRecord:
 
     def adopt(self, found: Found, again: Mapping[int, Mapping[str, Tally]]) -> None:
         """Take in what is stored by other code, as far as quantities were compared; stamp it anew."""
-        compared = {target for tallies in again.values() for target in tallies}
+        compared = {quantity for tallies in again.values() for quantity in tallies}
         kept = {
-            chunk: {target: tally for target, tally in tallies.items() if target in compared}
+            chunk: {quantity: tally for quantity, tally in tallies.items() if quantity in compared}
             for chunk, tallies in found.chunks.items()
         }
         self._adopted = found.stamp
         self._take(Found(found.stamp, kept))
 
-    def missing(self, targets: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
+    def missing(self, quantities: Iterable[str], trials: int, method: str) -> list[tuple[int, int]]:
         """Return the chunks of a sample, with their trials, that are not done yet."""
         chunks = chunks_of(trials, method)
-        return [(chunk, count) for chunk, count in chunks if not self._has(chunk, count, targets)]
+        return [(chunk, count) for chunk, count in chunks if not self._has(chunk, count, quantities)]
 
     def known(self) -> tuple[str, ...]:
         """Named quantities that some chunk holds; what is computed again is computed for all of them."""
-        names = (target for tallies in self._chunks.values() for target in tallies if "#" not in target)
+        names = (quantity for tallies in self._chunks.values() for quantity in tallies if "#" not in quantity)
         return tuple(dict.fromkeys(names))
 
     def add(self, chunk: int, tallies: dict[str, Tally], stamp: Mapping[str, Any]) -> None:
@@ -111,16 +111,16 @@ class PointRecord:
         if self._store is not None:
             self._store.update(self._key, self._merged)
 
-    def tally(self, target: str, trials: int, method: str) -> Tally:
+    def tally(self, quantity: str, trials: int, method: str) -> Tally:
         """Merge a sample's chunks, in their order."""
-        merged, *rest = (self._chunks[chunk][target] for chunk, _ in chunks_of(trials, method))
+        merged, *rest = (self._chunks[chunk][quantity] for chunk, _ in chunks_of(trials, method))
         for tally in rest:
             merged = merged.merge(tally)
         return merged
 
-    def _has(self, chunk: int, trials: int, targets: Iterable[str]) -> bool:
+    def _has(self, chunk: int, trials: int, quantities: Iterable[str]) -> bool:
         done = self._chunks.get(chunk, {})
-        return all(target in done and done[target].count == trials for target in targets)
+        return all(quantity in done and done[quantity].count == trials for quantity in quantities)
 
     def _take(self, found: Found) -> None:
         self._chunks = {chunk: dict(tallies) for chunk, tallies in found.chunks.items()}
@@ -134,9 +134,9 @@ class PointRecord:
         merged = dict(stored["chunks"]) if stored else {}
         for chunk, tallies in self._chunks.items():
             known = merged.setdefault(str(chunk), {})
-            for target, tally in tallies.items():
-                if target not in known or known[target][0] <= tally.count:
-                    known[target] = [tally.count, tally.mean, tally.squares, tally.scale]
+            for quantity, tally in tallies.items():
+                if quantity not in known or known[quantity][0] <= tally.count:
+                    known[quantity] = [tally.count, tally.mean, tally.squares, tally.scale]
         stamp = joined(stored["stamp"] if stored else self._stamp, self._stamp)
         return {"stamp": stamp, "chunks": dict(sorted(merged.items(), key=lambda entry: int(entry[0])))}
 
@@ -158,4 +158,4 @@ def keys_by_point(store: RunStore | None) -> Callable[[str], list[str]]:
 
 
 def _tallies(values: Mapping[str, Sequence[Any]]) -> dict[str, Tally]:
-    return {target: Tally(*numbers) for target, numbers in values.items()}
+    return {quantity: Tally(*numbers) for quantity, numbers in values.items()}

@@ -88,7 +88,7 @@ def comparisons(claim: Conjecture) -> list[Comparison]:
 
 def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     seq = claim.sequence(index)
-    quantity = claim.target if callable(claim.target) else parse_quantity(claim.target, len(seq))
+    quantity = claim.quantity if callable(claim.quantity) else parse_quantity(claim.quantity, len(seq))
     orders = moment_orders(seq)
     order = _moment_order(orders, quantity)
     least = LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER

@@ -36,7 +36,7 @@ class Conjecture:
     Parameters
     ----------
     name : str
-    target : str or callable
+    quantity : str or callable
         The quantity, as `simulate.Simulation.per_trial` takes it.
     cases : tuple of dict
         One value for every parameter of formula and builder.
@@ -54,7 +54,7 @@ class Conjecture:
     """
 
     name: str
-    target: str | Quantity | Callable
+    quantity: str | Quantity | Callable
     cases: tuple[dict[str, Any], ...]
     formula: Callable[[dict[str, Any]], Any]
     builder: Callable[[dict[str, Any]], TaskSequence]
@@ -94,7 +94,7 @@ class Conjecture:
 
 def conjecture(
     formula: Any,
-    target: str | Quantity | Callable | None = None,
+    quantity: str | Quantity | Callable | None = None,
     build: Callable | None = None,
     cases: Iterable[Mapping] | Mapping | None = None,
     *,
@@ -113,10 +113,10 @@ def conjecture(
         If a part is missing, a case lacks a parameter, or a case has a key that nothing reads.
     """
     if isinstance(formula, Formula):
-        target, build = target or formula.target, build or formula.build
-    if target is None or build is None or cases is None:
-        absent = "target" if target is None else "build" if build is None else "cases"
-        raise InputError(f"{absent} is missing; give {absent}=... (only a theory.Formula brings its own target and build)")
+        quantity, build = quantity or formula.quantity, build or formula.build
+    if quantity is None or build is None or cases is None:
+        absent = "quantity" if quantity is None else "build" if build is None else "cases"
+        raise InputError(f"{absent} is missing; give {absent}=... (only a theory.Formula brings its own quantity and build)")
     if not callable(build):
         raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
     if name is not None and not isinstance(name, str):
@@ -131,7 +131,7 @@ def conjecture(
     build_reads = read_keywords(build, "build")
     return Conjecture(
         name or default_name,
-        target,
+        quantity,
         check_cases(cases, {"the formula": reads, "build": build_reads}),
         value,
         lambda case: under(build(**build_reads.pick(case)), features, solver),

@@ -30,7 +30,7 @@ class EquivalentError:
 
     Parameters
     ----------
-    target : str
+    quantity : str
     factors : tuple of int
         Of the dimensions and sample counts.
     approximate : tuple of float
@@ -41,7 +41,7 @@ class EquivalentError:
         Of a fit of ``error = c factor^-rate`` to the errors, weighted by their standard errors; 1 is the claim.
     """
 
-    target: str
+    quantity: str
     factors: tuple[int, ...]
     approximate: tuple[float, ...]
     errors: tuple[Estimate, ...]
@@ -58,7 +58,7 @@ class EquivalentError:
             f"  x {factor}: equivalent {value:.5f}, off by {error.mean:+.5f} +- {error.stderr:.5f} ({100 * share:+.2f} %)"
             for factor, value, error, share in zip(self.factors, self.approximate, self.errors, self.relative, strict=True)
         ]
-        return "\n".join([f"{self.target}: error ~ size^-{self.rate:.2f} (+- {self.rate_stderr:.2f})", *lines])
+        return "\n".join([f"{self.quantity}: error ~ size^-{self.rate:.2f} (+- {self.rate_stderr:.2f})", *lines])
 
 
 def equivalent_error(
@@ -66,7 +66,7 @@ def equivalent_error(
     factors: Sequence[int] = (1, 2, 4, 8),
     trials: int = 4000,
     seed: int = 0,
-    target: str = "deviation",
+    quantity: str = "deviation",
     *,
     workers: int | None = None,
 ) -> EquivalentError:
@@ -80,7 +80,7 @@ def equivalent_error(
         At least two.
     trials, seed, workers
         Of every simulation, as in `simulate.simulate`.
-    target : str
+    quantity : str
         As in `theory.parse_quantity`.
 
     Raises
@@ -96,28 +96,28 @@ def equivalent_error(
         seq = build(factor)
         if all(task.equally_weighted for task in seq.tasks):
             raise InputError(f"the experiment at factor {factor} weighs all blocks alike, where the law is exact; give weights that differ")
-        values.append(float(approximate_errors(seq).read(target)))
-        expectation = controlled_estimate(seq, target, trials, seed, workers=workers)
+        values.append(float(approximate_errors(seq).read(quantity)))
+        expectation = controlled_estimate(seq, quantity, trials, seed, workers=workers)
         errors.append(Estimate(values[-1] - expectation.mean, expectation.stderr, expectation.count, expectation.draws))
-    return EquivalentError(target, factors, tuple(values), tuple(errors), *fitted_rate(factors, errors))
+    return EquivalentError(quantity, factors, tuple(values), tuple(errors), *fitted_rate(factors, errors))
 
 
-def controlled_estimate(seq: TaskSequence, target: str, trials: int, seed: Any = 0, *, workers: int | None = None) -> Estimate:
-    """Estimate a target of an experiment with unequal weights, with the two ends of the weights as control variates.
+def controlled_estimate(seq: TaskSequence, quantity: str, trials: int, seed: Any = 0, *, workers: int | None = None) -> Estimate:
+    """Estimate a quantity of an experiment with unequal weights, with the two ends of the weights as control variates.
 
     Notes
     -----
-    With a the target's values and B those of the controls, whose expectations m are exact: the mean of
+    With a the quantity's values and B those of the controls, whose expectations m are exact: the mean of
     a - (B - m) beta, beta from least squares on the sample. The standard error is that of the residuals.
     """
     run = simulate(seq, trials, seed, workers=workers)
-    values, controls = run.per_trial(target), []
+    values, controls = run.per_trial(quantity), []
     for control in (_equal(seq), _light_only(seq)):
         try:
-            exact = float(expected_errors(control).read(target))
+            exact = float(expected_errors(control).read(quantity))
         except DomainError:  # a threshold of that training alone
             continue
-        controls.append(simulate(control, trials, seed, workers=workers).per_trial(target) - exact)
+        controls.append(simulate(control, trials, seed, workers=workers).per_trial(quantity) - exact)
     if trials <= len(controls) + 1:
         raise InputError(f"trials is {trials}; the control variates need at least {len(controls) + 2}")
     design = np.column_stack([np.ones(trials), *controls])

@@ -35,7 +35,7 @@ LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences
 
 def check(
     formula: Any,
-    target: str | Quantity | Callable[[Simulation], Any] | None = None,
+    quantity: str | Quantity | Callable[[Simulation], Any] | None = None,
     build: Callable[..., TaskSequence] | None = None,
     cases: Iterable[Mapping[str, Any]] | None = None,
     *,
@@ -53,6 +53,7 @@ def check(
     workers: int | None = None,
     progress: bool = False,
     name: str | None = None,
+    target: str | Quantity | Callable[[Simulation], Any] | None = None,
 ) -> CheckReport:
     """Judge a formula by simulation: agree, disagree, undecided or not testable.
 
@@ -60,8 +61,8 @@ def check(
     ----------
     formula : sympy.Expr, callable or theory.Formula
         An expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
-        `theory.Formula` brings its own target and build.
-    target : str, theory.Quantity or callable
+        `theory.Formula` brings its own quantity and build.
+    quantity : str, theory.Quantity or callable
         The quantity, such as "deviation", "forgetting" or "error[1,0]" (`theory.parse_quantity`), a `theory.Quantity`, or a function
         of a `simulate.Simulation` that returns one value for each trial.
     build : callable
@@ -70,7 +71,7 @@ def check(
         Values of all parameters.
     delta : float
         Difference that matters, as a share of the case's error scale, E L_i(theta_i) + sigma_i^2 on average over
-        the tasks i that the target looks back on.
+        the tasks i that the quantity looks back on.
     false_alarm : float
         Probability of "disagree" anywhere although the formula is right in all cases.
     power : float
@@ -95,6 +96,8 @@ def check(
         Whether to show a progress bar, on a terminal only.
     name : str, optional
         What to call the formula.
+    target : str, theory.Quantity or callable, optional
+        Former name of ``quantity``.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def check(
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
     claim = conjecture(
-        formula, target, build, cases, name=name, expected=expected, exact=exact, features=features, solver=solver
+        formula, quantity if target is None else target, build, cases, name=name, expected=expected, exact=exact, features=features, solver=solver
     )
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 

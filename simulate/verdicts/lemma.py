@@ -1,4 +1,4 @@
-"""Files of the user's: a lemma is Python that defines what `simulate.check` takes, a sweep one of build, targets and cases."""
+"""Files of the user's: a lemma is Python that defines what `simulate.check` takes, a sweep one of build, quantities and cases."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from theory.formula import Formula
 
 CONDITIONS = ("features", "solver")
 SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
+FORMERLY = {"target": "quantity", "targets": "quantities"}  # files that were written with these names are read on
 
 
 def load_lemma(path: Path) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def load_lemma(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        Defines ``formula``, ``cases`` or ``grid`` and, unless the formula is a `theory.Formula`, ``target`` and
+        Defines ``formula``, ``cases`` or ``grid`` and, unless the formula is a `theory.Formula`, ``quantity`` and
         ``build``; may define whatever else `simulate.check` takes. The file may import its neighbours.
 
     Raises
@@ -39,8 +40,8 @@ def load_lemma(path: Path) -> dict[str, Any]:
     """
     defined = _defined(path)
     own = isinstance(defined.get("formula"), Formula)
-    _require(["formula", *([] if own else ["target", "build"]), "cases"], defined, path)
-    reads = list(inspect.signature(check).parameters)
+    _require(["formula", *([] if own else ["quantity", "build"]), "cases"], defined, path)
+    reads = [name for name in inspect.signature(check).parameters if name not in FORMERLY]
     _refuse_near_misses(defined, [*reads, "grid"], path)
     return ({} if own else {"name": path.stem}) | {name: defined[name] for name in reads if name in defined}
 
@@ -51,7 +52,7 @@ class SweepFile:
 
     build: Callable[..., Any]
     cases: Any
-    targets: Any
+    quantities: Any
     features: Any = None
     solver: Any = None
 
@@ -62,7 +63,7 @@ def load_sweep(path: Path) -> SweepFile:
     Parameters
     ----------
     path : Path
-        Defines ``build``, ``targets`` (one name or several) and either ``cases`` (a list of mappings) or ``grid`` (a
+        Defines ``build``, ``quantities`` (one name or several) and either ``cases`` (a list of mappings) or ``grid`` (a
         mapping from parameter to its values, all combinations of which are the cases). The file may import its neighbours.
 
     Raises
@@ -74,7 +75,7 @@ def load_sweep(path: Path) -> SweepFile:
     from simulate.sweeps.driver import sweep
 
     defined = _defined(path)
-    needed = ["build", "targets", "cases"]
+    needed = ["build", "quantities", "cases"]
     _require(needed, defined, path)
     reads = [*needed, *CONDITIONS]
     _refuse_near_misses(defined, [*reads, "grid"], path)
@@ -88,7 +89,7 @@ def load_sweep(path: Path) -> SweepFile:
 
 def _defined(path: Path) -> dict[str, Any]:
     """What the file defines, without modules and names that start with an underscore; ``grid`` is multiplied out to cases."""
-    defined = {name: value for name, value in vars(_executed(path)).items() if not (name.startswith("_") or isinstance(value, ModuleType))}
+    defined = {FORMERLY.get(name, name): value for name, value in vars(_executed(path)).items() if not (name.startswith("_") or isinstance(value, ModuleType))}
     if "grid" in defined and not _imported(defined["grid"], path):
         if "cases" in defined:
             raise InputError(f"{path} defines both 'grid' and 'cases'; keep one of them (cases = simulate.grid(...) + [...] joins both)")

@@ -175,8 +175,8 @@ def test_estimates_are_those_of_the_simulation_and_points_have_draws_of_their_ow
     seed = (sampling.crc32(b"x"), 0)
     runs = {name: simulate(seq, 50, seed) for name, seq in pair.items()}
     runs["frozen - initialized"] = runs["frozen"] - runs["initialized"]
-    for (name, target), found in first.items():
-        estimate = runs[name].estimate(target)
+    for (name, quantity), found in first.items():
+        estimate = runs[name].estimate(quantity)
         assert (found.mean, found.stderr, found.trials) == (estimate.mean, estimate.stderr, 50)
     assert len({result["frozen", "deviation"].mean for result in (first, second, elsewhere)}) == 3
 

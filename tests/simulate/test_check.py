@@ -43,8 +43,8 @@ def one_task(p, n, s):
     return one_block(p, (n,), s, truth=[Isotropic(1)])
 
 
-def judge(formula, cases=CASES, target="error[0,0]", build=one_task, **options):
-    return check(formula, target, build, cases, **options)
+def judge(formula, cases=CASES, quantity="error[0,0]", build=one_task, **options):
+    return check(formula, quantity, build, cases, **options)
 
 
 # The real sampler with fixed seeds. A right formula is called wrong with probability 1e-6 and fails to agree with .05;
@@ -115,15 +115,15 @@ def test_a_target_may_be_a_function():
         return sim.errors_sample[:, 0, 0] + sim.step_sizes_sample[:, 0]
 
     step = n / p + n * s**2 / (p - n - 1)
-    assert judge(RIGHT + step, target=both).verdict == "agree"
-    assert judge(RIGHT, target=both).verdict == "disagree"
-    assert judge(RIGHT, target=both).verdicts[0].quantity == "both"
+    assert judge(RIGHT + step, quantity=both).verdict == "agree"
+    assert judge(RIGHT, quantity=both).verdict == "disagree"
+    assert judge(RIGHT, quantity=both).verdicts[0].quantity == "both"
 
 
 @pytest.mark.parametrize(("quantity", "value"), [("step_size[0]", n / p + n * s**2 / (p - n - 1)), ("generalization", RIGHT)])
 def test_other_targets(quantity, value):
-    assert judge(value, target=quantity).verdict == "agree"
-    assert judge(value * 2, target=quantity).verdict == "disagree"
+    assert judge(value, quantity=quantity).verdict == "agree"
+    assert judge(value * 2, quantity=quantity).verdict == "disagree"
 
 
 def test_near_the_threshold_nothing_is_testable():
@@ -155,7 +155,7 @@ def test_the_scale_needs_moments_too():
 
 
 @pytest.mark.parametrize(
-    ("target", "tasks", "order"),
+    ("quantity", "tasks", "order"),
     [
         ("deviation", [1], 10.5),
         ("deviation[1]", [0], 6.0),
@@ -170,10 +170,10 @@ def test_the_scale_needs_moments_too():
         (lambda sim: sim.errors_sample[:, 0, 0], [0, 1, 2], 6.0),
     ],
 )
-def test_scale_and_moment_order_of_every_target(target, tasks, order):
+def test_scale_and_moment_order_of_every_target(quantity, tasks, order):
     """Task 0 fits 19 samples with 30 parameters (order 6); the full steps on 50 samples (order 10.5) erase it."""
     seq = one_block(30, (19, 50, 50), 0.3, truth=[Isotropic(1)] * 3)
-    (one,) = comparisons(conjecture(1, target, lambda x: seq, {"x": 0}))
+    (one,) = comparisons(conjecture(1, quantity, lambda x: seq, {"x": 0}))
     assert (list(one.scale_tasks), one.moment_order) == (tasks, order)
 
 
@@ -275,7 +275,7 @@ def test_rows_are_json():
         (RIGHT, {"build": lambda p, n, s: one_block(p, (n,), -s, truth=[Isotropic(1)])}, "case 0 .*noise is -0.4"),
         (RIGHT, {"build": 3}, "build is 3"),
         (RIGHT, {"build": None}, "build is missing"),
-        (RIGHT, {"target": None}, "target is missing"),
+        (RIGHT, {"quantity": None}, "quantity is missing"),
         (RIGHT, {"expected": "yes"}, "expected is 'yes'"),
         (RIGHT, {"delta": 0}, "delta is 0"),
         (RIGHT, {"power": 0.3}, "power is 0.3"),
@@ -284,13 +284,13 @@ def test_rows_are_json():
         (RIGHT, {"max_trials": 100}, "at least 4,096"),
         (sympy.Eq(p, n), {}, "give a SymPy expression"),
         ("1 - n/p", {}, "sympify turns text"),
-        (FORMULAS["p2_star"], {"target": None, "build": None}, "target is missing"),
-        (FORMULAS["frozen_deviation"], {"target": None, "build": None, "cases": [{"p": 1}]}, "the formula needs"),
+        (FORMULAS["p2_star"], {"quantity": None, "build": None}, "quantity is missing"),
+        (FORMULAS["frozen_deviation"], {"quantity": None, "build": None, "cases": [{"p": 1}]}, "the formula needs"),
     ],
 )
 def test_errors_name_the_mistake(formula, changes, message):
     with pytest.raises(InputError, match=message):
-        check(formula, **{"target": "error[0,0]", "build": one_task, "cases": CASES, **changes})
+        check(formula, **{"quantity": "error[0,0]", "build": one_task, "cases": CASES, **changes})
 
 
 def test_two_conjectures_of_one_name_are_refused():
@@ -491,8 +491,8 @@ def test_levels_count_what_is_judged(monkeypatch):
     assert one.half_width == levels.z_alpha * one.stderr
 
 
-@pytest.mark.parametrize(("target", "value", "scale"), [("deviation", 0.1, 2.25), ("generalization", 2.55, 3.87)])
-def test_the_error_scale_is_the_pilots(monkeypatch, target, value, scale):
+@pytest.mark.parametrize(("quantity", "value", "scale"), [("deviation", 0.1, 2.25), ("generalization", 2.55, 3.87)])
+def test_the_error_scale_is_the_pilots(monkeypatch, quantity, value, scale):
     """E L_i(theta_i) + sigma_i^2 is 2 + .5^2 of task 0 and 5 + .7^2 of task 1, whatever the value that is judged."""
 
     def sampler(*args, **_):
@@ -502,7 +502,7 @@ def test_the_error_scale_is_the_pilots(monkeypatch, target, value, scale):
 
     monkeypatch.setattr(check_module, "simulate", sampler)
     seq = one_block(30, (8, 5), (0.5, 0.7), truth=[Isotropic(1)] * 2)
-    (one,) = check(value, target, lambda x: seq, {"x": 0}).verdicts
+    (one,) = check(value, quantity, lambda x: seq, {"x": 0}).verdicts
     assert one.verdict == "agree" and one.delta == pytest.approx(0.02 * scale)
 
 
@@ -526,7 +526,7 @@ def test_targets_on_one_experiment_all_get_their_trials(monkeypatch):
     def wide(sim):
         return 1 + 2 * (sim.errors_sample[:, 0, 0] - 1)
 
-    claims = [conjecture(1, target, one_task, quiet(2), name=str(target)) for target in ("error[0,0]", wide)]
+    claims = [conjecture(1, quantity, one_task, quiet(2), name=str(quantity)) for quantity in ("error[0,0]", wide)]
     narrow, broad = check_module.check_all(claims, Settings())
     for one, other in zip(narrow.verdicts, broad.verdicts, strict=True):
         assert one.trials == other.trials == other.needed > 3 * one.needed
@@ -554,7 +554,7 @@ def test_frozen_training_of_vectors():
 def test_what_is_certain_needs_the_least_trials_and_measures_no_tails():
     """Task 1 meets the truth without noise; what it moved at task 0 is random, on the same draws."""
     seq = one_block(6, (3, 20), 0.0, truth=[Isotropic(1, "w")] * 2)
-    claims = [conjecture(value, target, lambda x: seq, {"x": 0}, name=target) for target, value in (("deviation", 0), ("error[0,0]", 0.5))]
+    claims = [conjecture(value, quantity, lambda x: seq, {"x": 0}, name=quantity) for quantity, value in (("deviation", 0), ("error[0,0]", 0.5))]
     alone = check_module.check_all(claims[:1], Settings())[0]
     assert alone.verdict == "agree" and alone.verdicts[0].trials == LEAST_TRIALS and alone.tail_rates.batches == 0
     certain, random = check_module.check_all(claims, Settings())

@@ -21,7 +21,7 @@ from theory import Isotropic, one_block
 
 p, n, sigma = symbols("p n sigma")
 formula = 1 - n / p + n * sigma**2 / (p - n - 1)
-target = "error[0,0]"
+quantity = "error[0,0]"
 
 def build(p, n, sigma):
     return one_block(p, (n,), sigma, truth=[Isotropic(1)])
@@ -90,7 +90,7 @@ outcome = partial(outcome_of, main)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("target =", "taget =", "does not define 'target' (it must define formula, target, build, cases, or grid in place of cases); is it 'taget'?"),
+        ("quantity =", "quantiy =", "does not define 'quantity' (it must define formula, quantity, build, cases, or grid in place of cases); is it 'quantiy'?"),
         ('symbols("p n sigma")', 'symbols("p n")', "mylemma.py, line 5: ValueError: not enough values"),
         ("formula =", "formula = 1 / 0 #", "mylemma.py, line 6: ZeroDivisionError"),
         ("formula =", "formula = = ", "mylemma.py, line 6: SyntaxError"),
@@ -99,7 +99,7 @@ outcome = partial(outcome_of, main)
         ("def build", "exit(3)\ndef build", "mylemma.py, line 9: SystemExit: 3"),
         ("return one_block", "return [][1]\n    one_block", "build raised IndexError: list index out of range"),
         ("def build(p,", "def build(p: Dimension,", "mylemma.py, line 9: NameError: name 'Dimension' is not defined"),
-        ('target = "error[0,0]"', 'target = "erorr[0,0]"', "did you mean 'error'?"),
+        ('quantity = "error[0,0]"', 'quantity = "erorr[0,0]"', "did you mean 'error'?"),
         ("cases =", "exact = formula\ncases =", "exact is "),
         ("cases =", "max_trials = 5000.5\ncases =", "max_trials is 5000.5"),
         ("cases =", "grid = dict(p=[30], n=[8], sigma=[0.4])\ncases =", "defines both 'grid' and 'cases'"),
@@ -125,7 +125,7 @@ def test_missing_files(capsys, tmp_path):
 
 
 def test_options_in_the_file_and_before_it(capsys, lemma):
-    path = lemma('target = "error[0,0]"', 'target = "error[0,0]"\ndelta = 0.05\nexpected = "disagree"\nname = "mine"')
+    path = lemma('quantity = "error[0,0]"', 'quantity = "error[0,0]"\ndelta = 0.05\nexpected = "disagree"\nname = "mine"')
     status, out, err = outcome(capsys, "check", path, "--json")
     found = json.loads(out)
     assert status == found["exit_status"] == 1  # it agrees, yet the file expects it not to

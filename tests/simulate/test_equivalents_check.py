@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from simulate import equivalents_check, simulate
+from simulate import simulate
 from simulate.evidence import Estimate
+from simulate.verdicts import equivalents_check
 from simulate.verdicts.equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from theory import expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
@@ -105,5 +106,5 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (lambda: equivalent_error(small(3.0), (2, 2)), r"factors is \(2, 2\)"),
     (lambda: equivalent_error(small(1.0), (1, 2)), "factor 1 weighs all blocks alike"),
     (lambda: controlled_estimate(small(3.0)(1), "deviation", 3), "trials is 3; .*at least 4"),
-    (lambda: equivalent_error(small(3.0), (1, 2), 10, target="deviatoin"), "did you mean 'deviation'"),
+    (lambda: equivalent_error(small(3.0), (1, 2), 10, quantity="deviatoin"), "did you mean 'deviation'"),
 ])

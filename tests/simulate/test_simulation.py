@@ -40,13 +40,13 @@ WRITTEN_OUT = {
 }
 
 
-@pytest.mark.parametrize("target", WRITTEN_OUT)
-def test_targets_are_what_they_are_called(target):
+@pytest.mark.parametrize("quantity", WRITTEN_OUT)
+def test_targets_are_what_they_are_called(quantity):
     found = made_up()
     by_trial = zip(found.errors_sample, found.step_sizes_sample, found.update_magnitude_sample, strict=True)
-    expected = [WRITTEN_OUT[target](*trial) for trial in by_trial]
-    np.testing.assert_allclose(found.per_trial(target), expected, rtol=1e-14)
-    estimate = found.estimate(target)
+    expected = [WRITTEN_OUT[quantity](*trial) for trial in by_trial]
+    np.testing.assert_allclose(found.per_trial(quantity), expected, rtol=1e-14)
+    estimate = found.estimate(quantity)
     assert estimate.mean == pytest.approx(np.mean(expected), rel=1e-13) and estimate.count == 50
     assert estimate.stderr == pytest.approx(np.std(expected, ddof=1) / 50**0.5, rel=1e-12)
     assert estimate.draws == found.draws
@@ -157,8 +157,8 @@ def test_differences_are_taken_trial_by_trial():
     difference = one - two
     assert np.array_equal(difference.errors_sample, one.errors_sample - two.errors_sample)
     assert np.array_equal(difference.update_magnitude_sample, one.update_magnitude_sample - two.update_magnitude_sample)
-    for target in ("deviation", "forgetting", "generalization", "step_size"):
-        np.testing.assert_allclose(difference.per_trial(target), one.per_trial(target) - two.per_trial(target), atol=1e-14)
+    for quantity in ("deviation", "forgetting", "generalization", "step_size"):
+        np.testing.assert_allclose(difference.per_trial(quantity), one.per_trial(quantity) - two.per_trial(quantity), atol=1e-14)
     assert difference.draws == one.draws
     more = simulate.simulate(SEQ, 30, 2) - simulate.simulate(OTHER, 30, 2)
     assert difference.merge(more).trials == 70

@@ -103,7 +103,7 @@ def test_what_is_stored_is_not_computed_again(tmp_path):
 
 @pytest.mark.parametrize(("method", "kept"), [("direct", 3 * 256), ("reduced", 0)])
 def test_more_trials_extend_and_fewer_take_nothing_away(tmp_path, method, kept):
-    options = {"targets": "forgetting", "method": method, "store": tmp_path}
+    options = {"quantities": "forgetting", "method": method, "store": tmp_path}
     sweep(build, CASES[0], trials=1000, **options)
     longer = sweep(build, CASES[0], trials=2500, **options)
     assert longer.computed == 2500 - kept and numbers(longer) == numbers(sweep(build, CASES[0], "forgetting", trials=2500, method=method))
@@ -137,7 +137,7 @@ def other_code(monkeypatch):
         stamp = {"files": {file: f"of {factor}"}, "packages": {"numpy": np.__version__}, "processor": processor}
         for module in ("chunks", "driver"):
             monkeypatch.setattr(importlib.import_module(f"simulate.sweeps.{module}"), "sampler_stamp", lambda backend: stamp)
-        monkeypatch.setattr(Simulation, "per_trial", lambda self, target: factor * real(self, target))
+        monkeypatch.setattr(Simulation, "per_trial", lambda self, quantity: factor * real(self, quantity))
         monkeypatch.setattr(simulate.sweeps.chunks, "simulate", lambda *a, **b: counted.append(a[2][2]) or sample(*a, **b))
 
     real, counted = Simulation.per_trial, []
@@ -146,7 +146,7 @@ def other_code(monkeypatch):
 
 
 def test_results_of_other_code_that_come_out_again_are_adopted(tmp_path, other_code):
-    options = {"targets": ["forgetting", Quantity("mine", lambda T: np.eye(T))], "trials": 900, "method": "direct", "store": tmp_path}
+    options = {"quantities": ["forgetting", Quantity("mine", lambda T: np.eye(T))], "trials": 900, "method": "direct", "store": tmp_path}
     other_code()
     first = sweep(build, CASES, **options)
     other_code(file="simulate/sample/steps.py")
@@ -238,9 +238,9 @@ def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypa
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", interleaved)
     sweep(build, CASES, "forgetting", trials=1000, method="direct", store=tmp_path, workers=1)
     monkeypatch.undo()
-    for target, trials in (("forgetting", 1000), ("deviation", 2000)):
-        found = sweep(build, CASES, target, trials=trials, method="direct", store=tmp_path)
-        alone = sweep(build, CASES, target, trials=trials, method="direct")
+    for quantity, trials in (("forgetting", 1000), ("deviation", 2000)):
+        found = sweep(build, CASES, quantity, trials=trials, method="direct", store=tmp_path)
+        alone = sweep(build, CASES, quantity, trials=trials, method="direct")
         assert found.computed == 0 and numbers(found) == numbers(alone)
 
 
@@ -411,10 +411,10 @@ def test_tallies_merge_as_estimates_do():
         ({"seed": -1}, "seed is -1"),
         ({"seed": (1, 2)}, r"seed is \(1, 2\); give one whole number"),
         ({"method": "exact"}, "method is 'exact'; choose one of direct, reduced, auto"),
-        ({"targets": []}, "targets is empty"),
-        ({"targets": [abs]}, "the quantity is <built-in function abs>; a sweep stores results by name"),
-        ({"targets": "forgeting"}, r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),
-        ({"targets": "error[0,2]"}, r"case 0 .*the sequence has tasks 0 to 1"),
+        ({"quantities": []}, "quantities is empty"),
+        ({"quantities": [abs]}, "the quantity is <built-in function abs>; a sweep stores results by name"),
+        ({"quantities": "forgeting"}, r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),
+        ({"quantities": "error[0,2]"}, r"case 0 .*the sequence has tasks 0 to 1"),
         ({"cases": []}, "cases is empty"),
         ({"cases": {"p": 30}}, r"case 0 \(p=30\): build needs 'n', which the case lacks"),
         ({"cases": {"p": 30, "n": 6, "nois": 1}}, "build does not read 'nois'; did you mean 'noise'"),
@@ -425,7 +425,7 @@ def test_tallies_merge_as_estimates_do():
     ],
 )
 def test_bad_input_is_refused(changes, message):
-    arguments = {"build": build, "cases": CASES, "targets": "forgetting", **changes}
+    arguments = {"build": build, "cases": CASES, "quantities": "forgetting", **changes}
     with pytest.raises(InputError, match=message):
         sweep(**arguments)
 

@@ -16,7 +16,7 @@ SWEEP = """
 import numpy as np
 from theory import initialized
 
-targets = ["forgetting", "error[0,0]"]
+quantities = ["forgetting", "error[0,0]"]
 grid = {"p": (30, 50), "seed": (6, 12)}
 
 def build(p, seed):
@@ -42,7 +42,7 @@ def outcome(capsys, *arguments):
 def expected(**options):
     defined = {}
     exec(SWEEP, defined)
-    return [row.as_dict() for row in sweep(defined["build"], grid(**defined["grid"]), defined["targets"], **options).rows]
+    return [row.as_dict() for row in sweep(defined["build"], grid(**defined["grid"]), defined["quantities"], **options).rows]
 
 
 def test_a_table_and_a_store_beside_the_file(capsys, file, tmp_path):
@@ -128,7 +128,7 @@ def test_an_interrupt_says_how_to_go_on(capsys, file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("targets =", "target =", "does not define 'targets' (it must define build, targets, cases, or grid in place of cases); is it 'target'?"),
+        ("quantities =", "quantity =", "does not define 'quantities' (it must define build, quantities, cases, or grid in place of cases); is it 'quantity'?"),
         ("grid =", "gird =", "does not define 'cases'"),
         ("(30, 50)", "(30, -1)", "case 2 (p=-1, seed=6): the dimension of block 'shared' is -1"),
         ("grid =", "cases = [dict(p=30, seed=6)]\ngrid =", "defines both 'grid' and 'cases'"),

@@ -22,7 +22,7 @@ SWEEP = """
 import numpy as np
 from theory import initialized
 
-targets = ["forgetting", "deviation"]
+quantities = ["forgetting", "deviation"]
 grid = {"p": tuple(range(30, 70, 4)), "n": (6, 12)}
 
 def build(p, n):
@@ -42,7 +42,7 @@ from pathlib import Path
 
 driver = importlib.import_module("simulate.sweeps.driver")
 wanted = load_sweep(Path(sys.argv[1]))
-points = driver.make_points(wanted.build, wanted.cases, wanted.targets, chunks.Sampling("direct"))
+points = driver.make_points(wanted.build, wanted.cases, wanted.quantities, chunks.Sampling("direct"))
 driver.make_points = lambda *_: points
 chunks.JOB_SECONDS = 0.0
 lock, events = threading.Lock(), 0
@@ -73,7 +73,7 @@ for line in sys.stdin:
                     os.write(handle, f"taken {point} {chunk}\\n".encode())
                 yield index, (code, found)
         driver.run_jobs = handed_over
-        sweep(wanted.build, wanted.cases, wanted.targets, trials=int(trials), method="direct", store=folder, workers=int(workers))
+        sweep(wanted.build, wanted.cases, wanted.quantities, trials=int(trials), method="direct", store=folder, workers=int(workers))
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -91,7 +91,7 @@ def read(file):
     exec(SWEEP, defined)
     from simulate import grid
 
-    return defined["build"], grid(**defined["grid"]), defined["targets"]
+    return defined["build"], grid(**defined["grid"]), defined["quantities"]
 
 
 def stored_chunks(folder, numbers):
@@ -105,12 +105,12 @@ def test_killed_at_twenty_random_moments(file, tmp_path, workers):
     from simulate.sweeps.chunks import Sampling, point_number
     from simulate.sweeps.points import make_points
 
-    build, cases, targets = read(file)
+    build, cases, quantities = read(file)
     trials, folder, log = 1000, tmp_path / "store", tmp_path / "log"
-    points = make_points(build, cases, targets, Sampling("direct"))
+    points = make_points(build, cases, quantities, Sampling("direct"))
     numbers = {point.key: point_number(point.seq) for point in points}
     everything = {(number, chunk) for number in numbers.values() for chunk, _ in chunks_of(trials, "direct")}
-    quiet = sweep(build, cases, targets, trials=trials, method="direct", workers=1)
+    quiet = sweep(build, cases, quantities, trials=trials, method="direct", workers=1)
     command = [sys.executable, "-c", ZYGOTE, str(file)]
     killed, before, moments = 0, set(), random.Random(workers)
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
@@ -137,13 +137,13 @@ def test_killed_at_twenty_random_moments(file, tmp_path, workers):
             before = after
     assert status == 0 and killed >= 5 and before == everything
     assert not list(folder.glob("*.tmp"))
-    found = sweep(build, cases, targets, trials=trials, method="direct", store=folder)
+    found = sweep(build, cases, quantities, trials=trials, method="direct", store=folder)
     assert found.computed == 0 and [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]
 
 
 def test_two_processes_on_one_store_lose_nothing(file, tmp_path):
     """Chunk for chunk beside one another, with other quantities."""
-    build, cases, targets = read(file)
+    build, cases, quantities = read(file)
     program = (
         "import sys; import simulate.sweeps.chunks as chunks; from simulate import sweep\n"
         "from simulate.verdicts.lemma import load_sweep; from pathlib import Path\n"
@@ -155,7 +155,7 @@ def test_two_processes_on_one_store_lose_nothing(file, tmp_path):
     folder = tmp_path / "store"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", program, file, folder]
-    beside = [subprocess.Popen([*command, target], cwd=ROOT, **pipes) for target in targets]
+    beside = [subprocess.Popen([*command, quantity], cwd=ROOT, **pipes) for quantity in quantities]
     for process in beside:
         process.stdout.readline()
     for process in beside:
@@ -165,7 +165,7 @@ def test_two_processes_on_one_store_lose_nothing(file, tmp_path):
         process.communicate()
         assert process.returncode == 0
     options = {"trials": 1000, "method": "direct", "store": folder}
-    again = [sweep(build, cases[:6], target, **options) for target in targets]
+    again = [sweep(build, cases[:6], quantity, **options) for quantity in quantities]
     assert [found.computed for found in again] == [0, 0]
 
 
@@ -193,8 +193,8 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(file, tmp_path, options):
     again = run(file, "--trials", 256, "--method", "direct", "--json")
     found = json.loads(again.communicate()[0])
     assert found["computed"] == 256 * (20 - sum("0" in record for record in records))
-    build, cases, targets = read(file)
-    assert found["rows"] == [row.as_dict() for row in sweep(build, cases, targets, trials=256, method="direct").rows]
+    build, cases, quantities = read(file)
+    assert found["rows"] == [row.as_dict() for row in sweep(build, cases, quantities, trials=256, method="direct").rows]
 
 
 def test_a_killed_worker_process_changes_nothing(tmp_path):
@@ -208,8 +208,8 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
     def build(p):
         return initialized({"shared": p, "specific": 20}, (10, 8), 0.3, gram={"shared": np.eye(2), "specific": np.eye(2)})
 
-    cases, targets = [{"p": p} for p in range(30, 42)], ["forgetting"]
-    quiet = sweep(build, cases, targets, trials=500, method="direct")
+    cases, quantities = [{"p": p} for p in range(30, 42)], ["forgetting"]
+    quiet = sweep(build, cases, quantities, trials=500, method="direct")
     with pytest.MonkeyPatch.context() as patch:
         import simulate.sweeps.chunks as chunks
 
@@ -223,7 +223,7 @@ def test_a_killed_worker_process_changes_nothing(tmp_path):
 
         patch.setattr(chunks, "JOB_SECONDS", 0.0)
         patch.setattr(sys.modules["simulate.sweeps.driver"], "compute_job", dying)
-        found = sweep(build, cases, targets, trials=500, method="direct", kind="processes", workers=2, store=tmp_path / "store")
+        found = sweep(build, cases, quantities, trials=500, method="direct", kind="processes", workers=2, store=tmp_path / "store")
     assert os.path.exists(flag) and found.computed == 12 * 500
     assert [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]
-    assert sweep(build, cases, targets, trials=500, method="direct", store=tmp_path / "store").computed == 0
+    assert sweep(build, cases, quantities, trials=500, method="direct", store=tmp_path / "store").computed == 0

@@ -144,8 +144,8 @@ def test_normal_domain_keeps_eight_from_every_threshold(name):
         normal = in_domain(formula, case, "normal_domain")
         seen.add(normal)
         assert normal == (min(gaps) >= gap), (case, gaps)
-        if normal and formula.target in ("deviation", "forgetting", "generalization"):
-            assert getattr(moment_orders(seq), formula.target)() > 4
+        if normal and formula.quantity in ("deviation", "forgetting", "generalization"):
+            assert getattr(moment_orders(seq), formula.quantity)() > 4
     assert True in seen and (False in seen or name == "heads_frozen_forgetting")
 
 
@@ -241,14 +241,14 @@ def test_the_catalogue_is_read_without_algebra():
 def test_families_expect_what_the_law_says(name):
     """Equal to the law to rounding where a family expects agreement, off by more than 2 % of the error scale where not."""
     family = FAMILIES[name]
-    target = family.formula.target
+    quantity = family.formula.quantity
     for case in family.cases:
         seq = family.formula.build(**case)
         law = expected_errors(seq)
-        if target.startswith("error["):
-            exact = law.error(*(int(x) for x in target[6:-1].split(",")))
+        if quantity.startswith("error["):
+            exact = law.error(*(int(x) for x in quantity[6:-1].split(",")))
         else:
-            exact = law.update_magnitude[-1] if target == "update_magnitude" else getattr(law, target)()
+            exact = law.update_magnitude[-1] if quantity == "update_magnitude" else getattr(law, quantity)()
         off = abs(family.formula(**case) - exact)
         scale = law.errors[-1, -1] + float(seq.tasks[-1].noise) ** 2
         assert off < 1e-9 * max(scale, 1) if family.expected == "agree" else off > 0.02 * scale

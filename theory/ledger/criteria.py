@@ -43,7 +43,7 @@ def criterion(training: str, quantity: str, statement: str, expression: sympy.Ex
         expression=expression,
         intermediates=intermediates,
         parameters=s.meanings(*(name for name in DIMENSIONS + TRUTHS if name in names)),
-        target="update_magnitude" if quantity == "update" else quantity,
+        quantity="update_magnitude" if quantity == "update" else quantity,
         build=build,
         domain=domain,
         normal_domain=normal,

@@ -47,7 +47,7 @@ def _formulas(training: str) -> tuple[Entry, ...]:
             expression=expression,
             intermediates=s.needed(terms, expression, domain + normal),
             parameters=s.meanings(*DIMENSIONS, *criteria.TRUTHS, "x_q"),
-            target=quantity,
+            quantity=quantity,
             build=excess_risk(train_shared),
             domain=domain,
             normal_domain=normal,

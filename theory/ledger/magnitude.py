@@ -59,7 +59,7 @@ def _partial_step(training: str) -> Entry:
     common["parameters"] = {**common["parameters"], "s": "share of the full step that task 2 takes"}
     return Entry(
         statement=f"Deviation from task 1's parameters when task 2 takes the share s of its step under {training} training: a parabola.",
-        target="deviation",
+        quantity="deviation",
         build=scaled(training),
         **common,
     )
@@ -79,7 +79,7 @@ def _least_change(training: str) -> Entry:
     common["domain"] += (Condition(U > 0, "without a step there is nothing to scale"),)
     return Entry(
         statement=f"Forgetting of task 1 if task 2's step under {training} training is scaled by s = s*: never above zero.",
-        target="forgetting",
+        quantity="forgetting",
         build=at_best_scale(training),
         **common,
     )

@@ -63,7 +63,7 @@ FORGETTING = Entry(
         (r**T - r**i) * w[i] + NOISE * (r**i - r**T) + sympy.Sum(_pulled * D[j, i], (j, i + 1, T)),
         (i, 1, T - 1),
     ) / (T - 1),
-    target="forgetting",
+    quantity="forgetting",
     **{**_COMMON, "domain": (_FINITE, Condition(T >= 2, "forgetting needs an earlier task"))},
 )  # fmt: skip
 
@@ -72,7 +72,7 @@ GENERALIZATION = Entry(
     statement="Average generalization error G_T of T tasks on one block.",
     expression=NOISE * (1 - r**T)
     + sympy.Sum(r**T * w[k] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, k], (i, 1, T)), (k, 1, T)) / T,
-    target="generalization",
+    quantity="generalization",
     **_COMMON,
 )
 
@@ -80,7 +80,7 @@ LAST_ERROR = Entry(
     name="lin_first_error",
     statement="Error on the first task after T tasks on one block; task k's is the same with w_k and |w_i - w_k|^2 in the place of the first truth's.",
     expression=NOISE * (1 - r**T) + r**T * w[1] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, 1], (i, 1, T)),
-    target="error[-1,0]",
+    quantity="error[-1,0]",
     **_COMMON,
 )
 

@@ -67,7 +67,7 @@ FROM_ZERO = Entry(
     expression=_generalization(k),
     intermediates=_terms(k),
     parameters=STREAM,
-    target="generalization",
+    quantity="generalization",
     build=replay("zero"),
     source=OURS,
     status="exact",
@@ -80,7 +80,7 @@ JOINT = Entry(
     expression=_generalization(n),
     intermediates=_terms(n),
     parameters={name: meaning for name, meaning in STREAM.items() if name != "k"},
-    target="generalization",
+    quantity="generalization",
     build=lambda **case: replay("zero")(**{**case, "k": case["n"]}),
     source=OURS,
     status="exact",
@@ -118,7 +118,7 @@ _CONSTRAINT_TERMS = (
     (J, m / p * d_w + mu),
 )
 _CONSTRAINT = {
-    "target": "forgetting",
+    "quantity": "forgetting",
     "parameters": PAIR,
     "build": constrained,
     "domain": (
@@ -144,7 +144,7 @@ CONSTRAINTS_SECOND_ERROR = Entry(
     statement="Error on task 2 with hard constraints on m stored samples of task 1, which spoil the fit by J.",
     expression=J + (1 - n_2 / (p - m)) * (E_1 + 2 * r * c_w + d_w - J) + kap * (sigma_2**2 + J),
     intermediates=_CONSTRAINT_TERMS,
-    **{**_CONSTRAINT, "target": "error[1,1]"},
+    **{**_CONSTRAINT, "quantity": "error[1,1]"},
 )
 
 def freshly_replayed(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
@@ -172,7 +172,7 @@ FRESH_FORGETTING = Entry(
         (spill, m * sigma_1**2 + n_2 * sigma_2**2 + m * n_2 * d_w / p),
     ),
     parameters={**CONSTRAINTS_FORGETTING.parameters, "m": "freshly drawn samples of task 1"},
-    target="forgetting",
+    quantity="forgetting",
     build=freshly_replayed,
     domain=(s.below_threshold(n_1, p, 1)[0], s.below_threshold(nbar, p, 2)[0]),
     normal_domain=(s.below_threshold(n_1, p, 1)[1], s.below_threshold(nbar, p, 2)[1]),

@@ -125,16 +125,16 @@ def in_floats(case: Case) -> Case:
 # ---------------------------------------------------------------- exact values
 
 
-def _target(law: Law, target: str) -> F:
-    if target.startswith("error["):
-        t, i = (int(x) for x in target[6:-1].split(","))
+def _target(law: Law, quantity: str) -> F:
+    if quantity.startswith("error["):
+        t, i = (int(x) for x in quantity[6:-1].split(","))
         return law.error(t, i)
-    value = getattr(law, target)
-    return value[-1] if target == "update_magnitude" else value()
+    value = getattr(law, quantity)
+    return value[-1] if quantity == "update_magnitude" else value()
 
 
 def _law_value(formula: Formula, case: Case) -> F:
-    return _target(law_of(formula.build(**case)), formula.target)
+    return _target(law_of(formula.build(**case)), formula.quantity)
 
 
 def _stream(case: Case, start: str, stored: int | None) -> TaskSequence:
@@ -217,11 +217,11 @@ def _step_numbers(n: int, d: int, sigma: F) -> tuple[F, F, F, F, F]:
 
 
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
-    "lin_forgetting": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.target),
-    "lin_generalization": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.target),
-    "lin_first_error": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.target),
-    "replay_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["k"])), f.target),
-    "joint_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["n"])), f.target),
+    "lin_forgetting": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
+    "lin_generalization": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
+    "lin_first_error": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
+    "replay_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["k"])), f.quantity),
+    "joint_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["n"])), f.quantity),
     "frozen_best_scale": lambda f, case: _parabola(f, case)[0],
     "initialized_best_scale": lambda f, case: _parabola(f, case)[0],
     "frozen_least_forgetting": lambda f, case: _parabola(f, case)[1],
