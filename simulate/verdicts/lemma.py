@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,9 @@ from typing import Any
 
 from simulate.verdicts.cases import grid
 from simulate.verdicts.judge import check
-from theory.errors import DriftlawError, InputError
+from theory.errors import InputError
 from theory.formula import Formula
+from theory.own import load
 
 CONDITIONS = ("features", "solver")
 SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
@@ -80,32 +79,37 @@ def load_sweep(path: Path) -> SweepFile:
     reads = [*needed, *CONDITIONS]
     _refuse_near_misses(defined, [*reads, "grid"], path)
     for option in [name for name in inspect.signature(sweep).parameters if name not in reads]:
-        for name in _helpers(defined, reads, path):
+        for name in _helpers(defined, reads):
             if name == option or _misspells(name, option, defined[name]):
                 how = f"give it to the command (--help), or rename it to _{name}"
                 raise InputError(f"{path} defines {name!r}, which a sweep does not read from its file; {how}")
     return SweepFile(**{name: defined[name] for name in reads if name in defined})
 
 
-def _defined(path: Path) -> dict[str, Any]:
-    """What the file defines, without modules and names that start with an underscore; ``grid`` is multiplied out to cases."""
-    defined = {FORMERLY.get(name, name): value for name, value in vars(_executed(path)).items() if not (name.startswith("_") or isinstance(value, ModuleType))}
-    if "grid" in defined and not _imported(defined["grid"], path):
+class _Defined(dict[str, Any]):
+    """What a file defines, by today's names, without modules and names that start with an underscore."""
+
+    def __init__(self, own: ModuleType) -> None:
+        read = {name: value for name, value in vars(own).items() if not (name.startswith("_") or isinstance(value, ModuleType))}
+        super().__init__({FORMERLY.get(name, name): value for name, value in read.items()})
+        self.module = own.__name__
+
+    def imported(self, name: str) -> bool:
+        """Whether a value is a function or a class from elsewhere."""
+        value = self[name]
+        return (inspect.isroutine(value) or inspect.isclass(value)) and value.__module__ != self.module
+
+
+def _defined(path: Path) -> _Defined:
+    """What the file defines; ``grid`` is multiplied out to cases."""
+    defined = _Defined(load(path))
+    if "grid" in defined and not defined.imported("grid"):
         if "cases" in defined:
             raise InputError(f"{path} defines both 'grid' and 'cases'; keep one of them (cases = simulate.grid(...) + [...] joins both)")
         if not isinstance(defined["grid"], Mapping):
             raise InputError(f"{path}: grid is {defined['grid']!r}; give a mapping from parameter to its values")
         defined["cases"] = grid(**defined["grid"])
     return defined
-
-
-def _imported(value: Any, path: Path) -> bool:
-    """Whether a value is a function or a class from elsewhere."""
-    return (inspect.isroutine(value) or inspect.isclass(value)) and value.__module__ != _module_name(path)
-
-
-def _module_name(path: Path) -> str:
-    return f"lemma_{path.stem}"
 
 
 def _require(needed: list[str], defined: dict[str, Any], path: Path) -> None:
@@ -116,17 +120,17 @@ def _require(needed: list[str], defined: dict[str, Any], path: Path) -> None:
             raise InputError(f"{path} does not define {part!r} (it must define {', '.join(needed)}, or grid in place of cases){hint}")
 
 
-def _refuse_near_misses(defined: dict[str, Any], reads: list[str], path: Path) -> None:
+def _refuse_near_misses(defined: _Defined, reads: list[str], path: Path) -> None:
     """Refuse names that are read by nobody and close to one that would be, had the file defined it: they are misspelt."""
-    for name in _helpers(defined, reads, path):
+    for name in _helpers(defined, reads):
         for known in reads:
             if known not in defined and _misspells(name, known, defined[name]):
                 rename = f"call it {known}, or _{name} if it is a name of your own"
                 raise InputError(f"{path} defines {name!r}, which is not read; did you mean {known!r}? ({rename})")
 
 
-def _helpers(defined: dict[str, Any], reads: list[str], path: Path) -> list[str]:
-    return [name for name, value in defined.items() if name not in reads and not _imported(value, path)]
+def _helpers(defined: _Defined, reads: list[str]) -> list[str]:
+    return [name for name in defined if name not in reads and not defined.imported(name)]
 
 
 def _misspells(name: str, known: str, value: Any) -> bool:
@@ -136,29 +140,3 @@ def _misspells(name: str, known: str, value: Any) -> bool:
     alike = short[:1] == right[0] and difflib.SequenceMatcher(None, short, right).ratio() > 0.85
     meant = inspect.isroutine(value) or re.fullmatch(rf"{known}(s|_?\d+)", name)
     return SYNONYMS.get(name) == known or short == right or swapped or (alike and not meant)
-
-
-def _executed(path: Path) -> ModuleType:
-    """Run the file as a module of its own; mistakes in it become errors that name the line."""
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}; give the path of a Python file") from None
-    module = ModuleType(_module_name(path))
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses and pickles look their module up
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
-    except DriftlawError as error:
-        raise InputError(f"{path}, line {_line(error, path)}: {error}") from error
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {error}; correct it there") from error
-    return module
-
-
-def _line(error: BaseException, path: Path) -> Any:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return lines[-1] if lines else "unknown"

@@ -1,0 +1,204 @@
+"""Users' Python files: read once, run from what was read, here and in other processes.
+
+A file that defines a lemma, a strategy or a figure is a module of its own, whatever else is called so. Jobs carry its text: workers see
+what their caller saw, even if the file has changed or lies on another machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.abc import ExecutionLoader, MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from theory.errors import DriftlawError, InputError
+
+OURS = ("theory", "simulate", "deep", "figures", "driftlaw")  # packages whose files are not users'
+_SOURCES: dict[str, SourceFile] = {}  # by the name of the module
+_LOADED: dict[SourceFile, ModuleType] = {}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A user's file as it was read, and the files beside it that it imports.
+
+    Parameters
+    ----------
+    path : str
+        Absolute.
+    text : str
+    neighbours : tuple of (str, str, str)
+        Module name, path and text of what the file imports from its folder by name, directly or not.
+    """
+
+    path: str
+    text: str
+    neighbours: tuple[tuple[str, str, str], ...] = ()
+
+    @classmethod
+    def read(cls, path: Path | str) -> SourceFile:
+        """Read a file and its neighbours; InputError if it cannot be read or is no Python."""
+        path = Path(path).resolve()
+        text, found = _text(path), {}
+        left = [text]
+        while left:
+            for name in _imports(left.pop()):
+                file = next((file for file in _places(path.parent, name) if file.is_file()), None)
+                if file not in (None, path) and name not in found:
+                    found[name] = (str(file), _text(file))
+                    left.append(found[name][1])
+        return cls(str(path), text, tuple((name, *entry) for name, entry in sorted(found.items())))
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Everything that is run: by the file's name without folder, and the neighbours' names as modules."""
+        return {Path(self.path).name: self.text, **{name: text for name, _, text in self.neighbours}}
+
+    def __str__(self) -> str:
+        """Return the path, from the working directory if the file lies in there."""
+        path, here = Path(self.path), Path.cwd()
+        return str(path.relative_to(here)) if path.is_relative_to(here) else self.path
+
+    def module(self) -> ModuleType:
+        """Return the module that the file makes; it runs once in each process.
+
+        Raises
+        ------
+        InputError
+            If it fails; names file and line.
+        """
+        if self in _LOADED:
+            return _LOADED[self]
+        name = f"{Path(self.path).stem}_{sha256(repr(self).encode()).hexdigest()[:8]}"
+        for neighbour, path, text in self.neighbours:
+            other = sys.modules.get(neighbour)
+            loader = getattr(other, "__loader__", None)
+            if isinstance(loader, _Texts) and loader.texts[neighbour] != (path, text):
+                del sys.modules[neighbour]  # as it was before the file changed
+            elif other is not None and Path(other.__file__ or "").resolve() != Path(path):
+                raise InputError(f"{self} imports {neighbour} from its folder, but {other.__file__} is loaded under that name; rename one of them")
+        sys.meta_path.insert(0, _Texts({name: (self.path, self.text), **{entry[0]: entry[1:] for entry in self.neighbours}}))
+        _SOURCES[name] = self
+        try:
+            _LOADED[self] = importlib.import_module(name)
+        except DriftlawError as error:
+            raise InputError(f"{self}, line {_line(error, self.path)}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{self}, line {_line(error, self.path)}: {type(error).__name__}: {error}; correct it there") from error
+        return _LOADED[self]
+
+
+class _Texts(MetaPathFinder, ExecutionLoader):
+    """Makes modules of texts; tracebacks show their lines, in processes that do not have the files too."""
+
+    def __init__(self, texts: Mapping[str, tuple[str, str]]) -> None:
+        self.texts = texts
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.util.spec_from_loader(fullname, self) if fullname in self.texts else None
+
+    def get_filename(self, fullname: str) -> str:
+        return self.texts[fullname][0]
+
+    def get_source(self, fullname: str) -> str:
+        return self.texts[fullname][1]
+
+    def is_package(self, fullname: str) -> bool:
+        return Path(self.texts[fullname][0]).name == "__init__.py"
+
+
+def load(path: Path | str) -> ModuleType:
+    """Run a user's Python file, once as long as it does not change; return the module.
+
+    Parameters
+    ----------
+    path : path
+        The file may import its neighbours. What it registers (`theory.parts`) is known from then on.
+
+    Raises
+    ------
+    InputError
+        If it is missing or unreadable, or fails (names file and line).
+    """
+    return SourceFile.read(path).module()
+
+
+def loaded(arguments: Sequence[str] | None = None) -> list[str]:
+    """Take every ``--load FILE.py`` out of a command's arguments and load the files; return the other arguments."""
+    left: list[str] = []
+    words: Iterator[str] = iter(sys.argv[1:] if arguments is None else arguments)
+    for word in words:
+        option, sign, file = word.partition("=")
+        if option != "--load":
+            left.append(word)
+        elif file := file if sign else next(words, ""):
+            load(file)
+        else:
+            raise InputError("--load names no file; give the path of a Python file that registers parts of your own")
+    return left
+
+
+def source_of(module: str) -> SourceFile | None:
+    """Return the file of a loaded module as it was read; None for driftlaw's own.
+
+    The file of a script, or of a module that was imported, is read when it is first asked for: when the module registers a part.
+
+    Raises
+    ------
+    InputError
+        If the module has no file, as in a notebook.
+    """
+    if module.split(".")[0] in OURS:
+        return None
+    if module not in _SOURCES:
+        file = getattr(sys.modules[module], "__file__", None)
+        if file is None:
+            raise InputError(f"the module {module} has no file, so that neither keys nor other processes could know its parts; define them in a file")
+        _SOURCES[module] = SourceFile.read(file)
+        _LOADED.setdefault(_SOURCES[module], sys.modules[module])
+    return _SOURCES[module]
+
+
+def _text(path: Path) -> str:
+    try:
+        return importlib.util.decode_source(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}; give the path of a Python file") from None
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}; save it as UTF-8") from None
+
+
+def _imports(text: str) -> Iterator[str]:
+    """Names that a file may import from its folder; one that is no Python says so when it is run."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except SyntaxError:
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] not in (*OURS, *sys.stdlib_module_names))
+
+
+def _places(folder: Path, name: str) -> tuple[Path, Path]:
+    path = folder.joinpath(*name.split("."))
+    return path / "__init__.py", path.with_name(f"{path.name}.py")
+
+
+def _line(error: BaseException, path: str) -> Any:
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return lines[-1] if lines else "unknown"
