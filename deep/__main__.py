@@ -9,19 +9,21 @@ from typing import Annotated, Any
 import tyro
 
 from theory.exits import command_line
+from theory.own import LOADING, loaded
 
-DESCRIPTION = """Continual learning of deep networks: data sets, streams of tasks, training.
+DESCRIPTION = f"""Continual learning of deep networks: data sets, streams of tasks, training.
 
 Exit status: 0; 2 for bad input, what the machine lacks, or a run that failed; 130 after an interrupt.
+{LOADING}
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status of `theory.exits`."""
-    return command_line(lambda: _command(arguments).run())
+    return command_line(lambda: _command(loaded(arguments)).run())
 
 
-def _command(arguments: Sequence[str] | None) -> Any:
+def _command(arguments: list[str]) -> Any:
     from deep.commands.data import DataCommand
     from deep.commands.linear import LinearCommand
     from deep.commands.path import PathCommand

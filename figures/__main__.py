@@ -15,6 +15,7 @@ import tyro
 from figures import DEFAULT_OUT
 from theory.errors import InputError
 from theory.exits import STANDS, command_line, interrupt_says
+from theory.own import loaded
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Options:
     """Draw the figures: exact laws as curves, simulation as points with 95 % intervals.
 
     Every figure is written as PNG, SVG, PDF and the CSV of all that is drawn. Finished figures and simulated points
-    are kept, so a command that was interrupted continues where it was.
+    are kept, so a command that was interrupted continues where it was. With --load FILE.py, figures of your own too.
     """
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")] = ()
@@ -35,7 +36,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(tyro.cli(Options, args=arguments, prog="python -m figures")))
+    return command_line(lambda: _run(tyro.cli(Options, args=loaded(arguments), prog="python -m figures")))
 
 
 def _run(options: Options) -> int:

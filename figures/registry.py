@@ -1,8 +1,11 @@
-"""Which figures there are: every module of this package that has a ``FIGURE``."""
+"""Which figures there are: the ``FIGURE`` of every module of this package, and those of users' own files.
+
+    FIGURES.register(Figure(__doc__, compute, draw), name="mine")
+"""
 
 from __future__ import annotations
 
-import difflib
+import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -11,22 +14,31 @@ from typing import NoReturn
 
 import figures
 from figures.kit.figure import Figure
+from theory.checks import known
 from theory.errors import InputError
+from theory.parts import Parts, instances
 
 
 class MissingRecords(InputError):
     """A figure is drawn from records that are not there."""
 
 
+FIGURES: Parts[Figure] = Parts("figure", instances(Figure))
+
+
 def discover() -> dict[str, Figure]:
-    """Import this package's modules and return the figures among them, by module name in alphabetical order."""
-    found = {}
+    """Return all figures by name, those of this package's modules in alphabetical order."""
+    _register_ours()
+    return dict(FIGURES)
+
+
+@functools.cache
+def _register_ours() -> None:
     for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
         if not module.ispkg and not module.name.startswith("_"):
             own = vars(importlib.import_module(f"figures.{module.name}"))
             if "FIGURE" in own:  # None where the records that it is drawn from were not made
-                found[module.name] = own["FIGURE"] or Figure(module.name, _unrecorded, _unrecorded)
-    return found
+                FIGURES.register(own["FIGURE"] or Figure(module.name, _unrecorded, _unrecorded), name=module.name)
 
 
 def require_records(figure: Figure) -> None:
@@ -41,7 +53,7 @@ def _unrecorded(*_: object) -> NoReturn:
     raise MissingRecords(f"its records are not in {records}; README.md in there says how they are made")
 
 
-def choose(names: Iterable[str], known: Iterable[str]) -> list[str]:
+def choose(names: Iterable[str], figures: Iterable[str]) -> list[str]:
     """Return the asked names without repetition, all known ones if none is asked.
 
     Raises
@@ -49,10 +61,5 @@ def choose(names: Iterable[str], known: Iterable[str]) -> list[str]:
     InputError
         For an unknown name; shows the nearest known one.
     """
-    known, names = list(known), list(dict.fromkeys(names))
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise InputError(f"there is no figure {name!r}; {hint}choose from {', '.join(known)}")
-    return names or known
+    names = [known(name, figures, "figure") for name in dict.fromkeys(names)]
+    return names or list(figures)

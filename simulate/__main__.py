@@ -18,6 +18,7 @@ from simulate.sweeps.command import Sweep
 from simulate.work.files import replace_file, require_writable
 from theory.errors import InputError
 from theory.exits import STANDS, WRONG, command_line
+from theory.own import LOADING, loaded
 
 SCHEMA = 1  # of the JSON output
 
@@ -201,17 +202,17 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: _command(arguments).run())
+    return command_line(lambda: _command(loaded(arguments)).run())
 
 
-def _command(arguments: list[str] | None) -> Any:
+def _command(arguments: list[str]) -> Any:
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
     commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
     commands |= Annotated[Calibrate, subcommand("calibrate")]
     return tyro.cli(
         FlagCreatePairsOff[commands],
         prog="python -m simulate",
-        description="Check formulas of continual learning against simulation, and sweep over many experiments.",
+        description=f"Check formulas of continual learning against simulation, and sweep over many experiments.\n\n{LOADING}",
         args=arguments,
     )
 

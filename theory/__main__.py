@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from theory.checks import known
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
+from theory.own import LOADING, loaded
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Export:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: _run(arguments))
+    return command_line(lambda: _run(loaded(arguments)))
 
 
-def _run(arguments: list[str] | None) -> int:
-    command = tyro.cli(List | Show | Eval | Export, args=arguments, prog="python -m theory", description=__doc__)
+def _run(arguments: list[str]) -> int:
+    command = tyro.cli(List | Show | Eval | Export, args=arguments, prog="python -m theory", description=f"{__doc__}\n\n{LOADING}")
     print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
     return STANDS
 
@@ -123,7 +125,7 @@ def _evaluate(command: Eval) -> str:
     formula = find(command.name)
     if not isinstance(formula, Formula):
         raise InputError(f"{formula.name} is a published slot and has no expression; evaluate one of {', '.join(formula.related) or 'the formulas'}")
-    case = dict(_parameter(text) for text in command.set)
+    case = {known(name, formula.parameters, f"parameter of {formula.name}:"): value for name, value in map(_parameter, command.set)}
     value = formula(**case)
     parts = formula.intermediate_values(**case)
     if command.json:

@@ -1,6 +1,7 @@
 """The project's own formulas, the families of cases at which they are checked, and the published slots.
 
-A module of `theory.ledger` that has ``FORMULAS``, and ``FAMILIES`` for their checks, is found by itself.
+A module of `theory.ledger` that has ``FORMULAS``, and ``FAMILIES`` for their checks, is found by itself; a user's own formula is registered:
+``FORMULAS.register(Formula("mine", ...))``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import theory.ledger
 from theory.errors import InputError
 from theory.formula import Family, Formula
 from theory.ledger.slots import SLOTS, Slot
+from theory.parts import Parts, instances
 
 # Chapters that are read in this order; others follow by name.
 _FIRST = ("two_tasks", "criteria", "excess_risk", "architectures", "magnitude", "published", "extremum", "one_block", "replay", "fluctuations")
@@ -26,8 +28,13 @@ def _modules() -> list[ModuleType]:
 
 
 MODULES = _modules()
-FORMULAS: dict[str, Formula] = {formula.name: formula for module in MODULES for formula in module.FORMULAS}
-FAMILIES: dict[str, Family] = {family.name: family for module in MODULES for family in getattr(module, "FAMILIES", ())}
+FORMULAS: Parts[Formula] = Parts("formula", instances(Formula))
+FAMILIES: Parts[Family] = Parts("family", instances(Family))
+for _module in MODULES:
+    for _formula in _module.FORMULAS:
+        FORMULAS.register(_formula)
+    for _family in getattr(_module, "FAMILIES", ()):
+        FAMILIES.register(_family)
 
 __all__ = ["FAMILIES", "FORMULAS", "MODULES", "SLOTS", "find"]
 

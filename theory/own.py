@@ -22,6 +22,7 @@ from typing import Any
 from theory.errors import DriftlawError, InputError
 
 OURS = ("theory", "simulate", "deep", "figures", "driftlaw")  # packages whose files are not users'
+LOADING = "Every command takes --load FILE.py, as often as needed: a Python file that registers parts of your own."
 _SOURCES: dict[str, SourceFile] = {}  # by the name of the module
 _LOADED: dict[SourceFile, ModuleType] = {}
 

@@ -40,8 +40,22 @@ class _Place(NamedTuple):
         return same and (self.mark == other.mark or self.module != other.module or self.module == "__main__")
 
 
+def instances(kind: type[P]) -> Callable[..., tuple[str, P]]:
+    """Return what admits values of a class, by the given name or their own ``name``."""
+
+    def admit(part: Any, name: str | None) -> tuple[str, P]:
+        name = name or getattr(part, "name", None)
+        if not isinstance(part, kind):
+            raise InputError(f"{part!r} is no {kind.__name__}; register one")
+        if not name:
+            raise InputError(f"this {kind.__name__} has no name; register it with name='mine'")
+        return name, part
+
+    return admit
+
+
 class Parts(Mapping[str, P], Generic[P]):
-    """The parts of one kind, by name in alphabetical order.
+    """The parts of one kind, by name in the order in which they were registered, ours first.
 
     Parameters
     ----------
@@ -108,7 +122,7 @@ class Parts(Mapping[str, P], Generic[P]):
 
     def __iter__(self) -> Iterator[str]:
         self._import_home()
-        return iter(sorted(self._parts))
+        return iter(list(self._parts))
 
     def __len__(self) -> int:
         self._import_home()

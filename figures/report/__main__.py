@@ -13,6 +13,7 @@ import tyro
 from figures import DEFAULT_OUT
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
+from theory.own import loaded
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(tyro.cli(Options, args=arguments, prog="python -m figures.report")))
+    return command_line(lambda: _run(tyro.cli(Options, args=loaded(arguments), prog="python -m figures.report")))
 
 
 def _run(options: Options) -> int:

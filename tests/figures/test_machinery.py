@@ -144,7 +144,7 @@ def test_names_are_chosen_without_repetition():
 UNKNOWN = replace(POINT, difference=("all", "none"))
 test_refusals = refusals([
     (lambda: choose(["FORGETTING_T"], ["forgetting_against_T", "other"]), "did you mean 'forgetting_against_T'"),
-    (lambda: choose(["xyz"], ["a", "b"]), "there is no figure 'xyz'; choose from a, b"),
+    (lambda: choose(["xyz"], ["a", "b"]), "unknown figure 'xyz'; choose one of a, b"),
     (lambda: Sampler("x", 50, RunStore("nowhere")).run([UNKNOWN]), "choose two of all"),
     (lambda: Table().trials(), "one number"),
 ])
