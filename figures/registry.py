@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -28,17 +27,13 @@ FIGURES: Parts[Figure] = Parts("figure", instances(Figure))
 
 def discover() -> dict[str, Figure]:
     """Return all figures by name, those of this package's modules in alphabetical order."""
-    _register_ours()
-    return dict(FIGURES)
-
-
-@functools.cache
-def _register_ours() -> None:
+    ours = {name for name in FIGURES if FIGURES.source(name) is None}
     for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
         if not module.ispkg and not module.name.startswith("_"):
             own = vars(importlib.import_module(f"figures.{module.name}"))
-            if "FIGURE" in own:  # None where the records that it is drawn from were not made
+            if "FIGURE" in own and module.name not in ours:  # None where the records that it is drawn from were not made
                 FIGURES.register(own["FIGURE"] or Figure(module.name, _unrecorded, _unrecorded), name=module.name)
+    return dict(FIGURES)
 
 
 def require_records(figure: Figure) -> None:

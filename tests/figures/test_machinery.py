@@ -21,6 +21,7 @@ from figures.registry import MissingRecords, choose, discover
 from simulate import simulate
 from simulate.work.store import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block
+from theory.parts import Parts, instances
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
 
@@ -116,6 +117,7 @@ def test_a_new_file_is_a_new_figure(tmp_path, monkeypatch):
     (tmp_path / "brand_new.py").write_text(text)
     (tmp_path / "no_figure.py").write_text("")
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    monkeypatch.setattr(registry, "FIGURES", Parts("figure", instances(Figure)))
     names = list(discover())
     assert "brand_new" in names and "no_figure" not in names and names == sorted(names)
     assert {"deviation_against_p2", "forgetting_against_p2", "reconstruction_split", "forgetting_against_T"} <= set(names)
@@ -125,6 +127,7 @@ def test_missing_records_are_told_and_the_other_figures_are_drawn(tmp_path, monk
     """Whether the module saw that its records are missing, or the figure only names them."""
     (tmp_path / "never_recorded.py").write_text("FIGURE = None\n")
     monkeypatch.setattr(figures, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(registry, "FIGURES", Parts("figure", instances(Figure)))
     lost = replace(SMALL, sources=(tmp_path / "runs.jsonl",))
     known = {**discover(), "lost": lost, "small": SMALL}
     assert list(known) == ["never_recorded", "lost", "small"]
