@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulate.wording import round_to
 from theory.errors import InputError
 
 Draws = frozenset  # of (seed, first, last): trials first to last, both included, of the stream of that seed
@@ -53,6 +54,13 @@ class Estimate:
         if np.shape(self.mean) != np.shape(self.stderr):
             raise InputError(f"mean has shape {np.shape(self.mean)} and stderr {np.shape(self.stderr)}; they must be equal")
         object.__setattr__(self, "draws", _checked_draws(self.draws))
+
+    def __str__(self) -> str:
+        """Return the mean with its standard error, to two digits of that, and the draws behind it."""
+        if np.ndim(self.mean):
+            return repr(self)
+        mean, stderr = round_to(float(self.stderr), float(self.mean), float(self.stderr))
+        return f"{mean} +- {stderr} ({self.count:,} trials)"
 
     @classmethod
     def from_samples(cls, values: Any, draws: Iterable = frozenset()) -> Estimate:
