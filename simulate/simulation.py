@@ -16,7 +16,7 @@ from theory.quantities import Quantity, Readings, parse_quantity
 _SAMPLES: tuple[str, ...] = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Simulation(Readings):
     """Per-trial results of learning a sequence of T tasks, or paired differences of two such results.
 
@@ -60,6 +60,12 @@ class Simulation(Readings):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         object.__setattr__(self, "draws", frozenset(self.draws))
+
+    def __repr__(self) -> str:
+        """Return the errors after the last task, as far as a line holds them."""
+        last = [f"task {i}: {self.estimate(f'error[-1,{i}]')}" for i in range(min(self.tasks, 4))] if self.trials > 1 else []
+        more = ["..."] if self.tasks > 4 else []
+        return f"<{self.method} simulation of {self.tasks} tasks, {self.trials:,} trials; errors after the last: {', '.join([*last, *more])}>"
 
     @property
     def trials(self) -> int:
