@@ -10,3 +10,7 @@
 
 `python -m deep run --stream split-digits --strategy frozen` trains; `python -m deep --help` lists the other commands.
 """
+
+import importlib
+
+importlib.import_module("driftlaw")  # loads all four packages from beside this one; by name, for no number depends on it

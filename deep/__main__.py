@@ -20,10 +20,11 @@ Exit status: 0; 2 for bad input, what the machine lacks, or a run that failed; 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status of `theory.exits`."""
-    return command_line(lambda: _command(loaded(arguments)).run())
+    return command_line(lambda: run(arguments))
 
 
-def _command(arguments: list[str]) -> Any:
+def run(arguments: Sequence[str] | None, prog: str = "python -m deep") -> int:
+    """Run the command that the arguments say."""
     from deep.commands.data import DataCommand
     from deep.commands.linear import LinearCommand
     from deep.commands.path import PathCommand
@@ -45,7 +46,8 @@ def _command(arguments: list[str]) -> Any:
         | Annotated[PathCommand, tyro.conf.subcommand("path")]
         | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
     )
-    return tyro.cli(commands, args=arguments, prog="python -m deep", description=DESCRIPTION)
+    command: Any = tyro.cli(commands, args=loaded(arguments), prog=prog, description=DESCRIPTION)
+    return command.run()
 
 
 if __name__ == "__main__":

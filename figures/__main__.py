@@ -36,10 +36,12 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(tyro.cli(Options, args=loaded(arguments), prog="python -m figures")))
+    return command_line(lambda: run(arguments))
 
 
-def _run(options: Options) -> int:
+def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int:
+    """Draw what the arguments say."""
+    options = tyro.cli(Options, args=loaded(arguments), prog=prog)
     kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
     with interrupt_says(f"{kept}; the same command continues from there"):
         draw_all(options)

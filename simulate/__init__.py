@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     )
     from theory.quantities import Quantity as Quantity, parse_quantity as parse_quantity
 
+importlib.import_module("driftlaw")  # loads all four packages from beside this one; by name, for no number depends on it
+
 _HOME = {
     "simulate": "simulate.sample.run",
     "StandardNormal": "theory.conditions",

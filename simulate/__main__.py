@@ -202,19 +202,21 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: _command(loaded(arguments)).run())
+    return command_line(lambda: run(arguments))
 
 
-def _command(arguments: list[str]) -> Any:
+def run(arguments: list[str] | None, prog: str = "python -m simulate") -> int:
+    """Run the command that the arguments say."""
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
     commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
     commands |= Annotated[Calibrate, subcommand("calibrate")]
-    return tyro.cli(
+    command: Any = tyro.cli(
         FlagCreatePairsOff[commands],
-        prog="python -m simulate",
+        prog=prog,
         description=f"Check formulas of continual learning against simulation, and sweep over many experiments.\n\n{LOADING}",
-        args=arguments,
+        args=loaded(arguments),
     )
+    return command.run()
 
 
 if __name__ == "__main__":

@@ -57,11 +57,12 @@ class Export:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: _run(loaded(arguments)))
+    return command_line(lambda: run(arguments))
 
 
-def _run(arguments: list[str]) -> int:
-    command = tyro.cli(List | Show | Eval | Export, args=arguments, prog="python -m theory", description=f"{__doc__}\n\n{LOADING}")
+def run(arguments: list[str] | None, prog: str = "python -m theory") -> int:
+    """Run the command that the arguments say."""
+    command = tyro.cli(List | Show | Eval | Export, args=loaded(arguments), prog=prog, description=f"{__doc__}\n\n{LOADING}")
     print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
     return STANDS
 

@@ -28,10 +28,12 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(tyro.cli(Options, args=loaded(arguments), prog="python -m figures.report")))
+    return command_line(lambda: run(arguments))
 
 
-def _run(options: Options) -> int:
+def run(arguments: Sequence[str] | None, prog: str = "python -m figures.report") -> int:
+    """Write the report that the arguments say."""
+    options = tyro.cli(Options, args=loaded(arguments), prog=prog)
     from figures.report.page import write_report
 
     if not any(path.suffix in (".svg", ".png") for path in options.out.glob("*.*")):

@@ -1,0 +1,116 @@
+"""driftlaw verifies the theory of continual learning in overparameterized models.
+
+    import driftlaw as dl
+
+    seq = dl.one_block(p=40, samples=(10, 10), noise=0.5, gram=[[1, 0.5], [0.5, 1]])
+    dl.expected_errors(seq).forgetting()                 # the exact law
+    dl.simulate(seq, trials=20_000).estimate("forgetting")  # the same by sampling
+    print(dl.check(formula, "forgetting", build, cases))    # a verdict on a formula of one's own
+
+Everything lives in four packages beside this one, `theory`, `simulate`, `deep` and `figures`; here are the names that one types. They are
+loaded on first use: experiments need no SymPy, samplers no formula, and only networks need torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+    from deep.runs.execute import train_runs as train_runs
+    from deep.strategies import Strategy as Strategy
+    from deep.streams import stream as stream
+    from deep.training.config import RunConfig as RunConfig
+    from deep.training.run import train_run as train_run
+    from simulate import (
+        Estimate as Estimate,
+        Simulation as Simulation,
+        check as check,
+        compare_schedules as compare_schedules,
+        grid as grid,
+        hybrid as hybrid,
+        simulate as simulate,
+        sweep as sweep,
+    )
+    from theory import (
+        DomainError as DomainError,
+        DriftlawError as DriftlawError,
+        Formula as Formula,
+        Gaussian as Gaussian,
+        GradientDescent as GradientDescent,
+        InputError as InputError,
+        Isotropic as Isotropic,
+        Law as Law,
+        MinNorm as MinNorm,
+        NoClosedForm as NoClosedForm,
+        Quantity as Quantity,
+        Rademacher as Rademacher,
+        Ridge as Ridge,
+        StandardNormal as StandardNormal,
+        StudentT as StudentT,
+        Task as Task,
+        TaskSequence as TaskSequence,
+        expanding as expanding,
+        expected_errors as expected_errors,
+        frozen as frozen,
+        initialized as initialized,
+        moment_orders as moment_orders,
+        one_block as one_block,
+        one_head_per_task as one_head_per_task,
+        parse_quantity as parse_quantity,
+        trainable_fraction as trainable_fraction,
+    )
+    from theory.formulas import FORMULAS as FORMULAS
+    from theory.own import load as load
+
+__version__ = "0.1.0"
+
+PACKAGES = ("theory", "simulate", "deep", "figures")
+_HOME = {
+    **dict.fromkeys(("Estimate", "Simulation", "check", "compare_schedules", "grid", "hybrid", "simulate", "sweep"), "simulate"),
+    **dict.fromkeys(("one_block", "one_head_per_task", "expanding", "frozen", "initialized", "trainable_fraction", "moment_orders"), "theory"),
+    **dict.fromkeys(("Task", "TaskSequence", "Isotropic", "Formula", "Law", "expected_errors", "Quantity", "parse_quantity"), "theory"),
+    **dict.fromkeys(("StandardNormal", "Gaussian", "Rademacher", "StudentT", "MinNorm", "Ridge", "GradientDescent"), "theory"),
+    **dict.fromkeys(("DriftlawError", "InputError", "DomainError", "NoClosedForm"), "theory"),
+    "FORMULAS": "theory.formulas",
+    "load": "theory.own",
+    "RunConfig": "deep.training.config",
+    "Strategy": "deep.strategies",
+    "stream": "deep.streams",
+    "train_run": "deep.training.run",
+    "train_runs": "deep.runs.execute",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'driftlaw' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def _take(name: str) -> None:
+    """Load a package from beside this one, whatever else ``sys.path`` calls so: a user's own folder ``theory``, say."""
+    place = Path(__file__).resolve().parent.parent / name / "__init__.py"
+    other = sys.modules.get(name)
+    if other is None:
+        spec = importlib.util.spec_from_file_location(name, place)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"driftlaw's package {name} is not at {place}; install driftlaw anew")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    elif Path(other.__file__ or "").resolve() != place:
+        where = other.__file__ or list(other.__path__)[0]
+        raise ImportError(f"driftlaw needs the name {name} for {place}, but {where} is loaded under it; import driftlaw first, or rename that one")
+
+
+for _name in PACKAGES:
+    _take(_name)

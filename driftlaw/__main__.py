@@ -1,0 +1,51 @@
+"""The command ``driftlaw``: one entrance to the commands of all packages."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from driftlaw import __version__
+from theory.checks import known
+from theory.exits import STANDS, command_line
+
+# Command, where it lives, and whether its name is for the package to read as well.
+COMMANDS = {
+    "check": ("simulate", "judge the lemma of a Python file by simulation"),
+    "verify": ("simulate", "judge the catalogue of formulas"),
+    "sweep": ("simulate", "estimate quantities over many experiments, resumably"),
+    "calibrate": ("simulate", "measure how often verdicts go wrong"),
+    "robustness": ("simulate", "see how far formulas hold beyond their assumptions"),
+    "theory": ("theory", "list, show, evaluate and export formulas: theory list, theory show NAME ..."),
+    "deep": ("deep", "train and study networks: deep run, deep status, deep resume, deep study ..."),
+    "figures": ("figures", "draw the figures"),
+    "report": ("figures.report", "write the page with catalogue, claims, figures and an explorer"),
+}
+_OF_SIMULATE = [name for name, (home, _) in COMMANDS.items() if home == "simulate"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status of `theory.exits`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "--version"):
+        print(f"driftlaw {__version__}" if words[:1] == ["--version"] else _help())
+        return STANDS
+    name, *rest = words
+    return command_line(lambda: _run(name, rest))
+
+
+def _run(name: str, rest: list[str]) -> int:
+    home, _ = COMMANDS[known(name, COMMANDS, "command")]
+    run = importlib.import_module(f"{home}.__main__").run
+    return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(["driftlaw COMMAND ...: verify the theory of continual learning", "", *lines, "", "driftlaw COMMAND --help says more; driftlaw --version"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
