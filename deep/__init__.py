@@ -13,4 +13,4 @@
 
 import importlib
 
-importlib.import_module("driftlaw")  # loads all four packages from beside this one; by name, for no number depends on it
+importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it

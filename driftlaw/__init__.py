@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,20 +98,20 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-def _take(name: str) -> None:
-    """Load a package from beside this one, whatever else ``sys.path`` calls so: a user's own folder ``theory``, say."""
-    place = Path(__file__).resolve().parent.parent / name / "__init__.py"
-    other = sys.modules.get(name)
-    if other is None:
-        spec = importlib.util.spec_from_file_location(name, place)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"driftlaw's package {name} is not at {place}; install driftlaw anew")
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    elif Path(other.__file__ or "").resolve() != place:
-        where = other.__file__ or list(other.__path__)[0]
-        raise ImportError(f"driftlaw needs the name {name} for {place}, but {where} is loaded under it; import driftlaw first, or rename that one")
+class _Beside(MetaPathFinder):
+    """Finds the four packages beside this one, whatever else ``sys.path`` calls so: a user's own folder ``theory``, say."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.util.spec_from_file_location(fullname, _place(fullname)) if fullname in PACKAGES else None
+
+
+def _place(package: str) -> Path:
+    return Path(__file__).resolve().parent.parent / package / "__init__.py"
 
 
 for _name in PACKAGES:
-    _take(_name)
+    _other = sys.modules.get(_name)
+    if _other is not None and Path(_other.__file__ or "").resolve() != _place(_name):
+        _where = _other.__file__ or list(_other.__path__)[0]
+        raise ImportError(f"driftlaw needs the name {_name} for {_place(_name)}, but {_where} is loaded under it; import driftlaw first, or rename that one")
+sys.meta_path.insert(0, _Beside())

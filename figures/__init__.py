@@ -7,7 +7,7 @@ itself; `figures.kit.Figure` says what it must hold, and `figures.kit` has what 
 import importlib
 from pathlib import Path
 
-importlib.import_module("driftlaw")  # loads all four packages from beside this one; by name, for no number depends on it
+importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it
 
 _HERE = Path(__file__).parent
 # Beside the sources of a checkout; never among installed packages.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     )
     from theory.quantities import Quantity as Quantity, parse_quantity as parse_quantity
 
-importlib.import_module("driftlaw")  # loads all four packages from beside this one; by name, for no number depends on it
+importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it
 
 _HOME = {
     "simulate": "simulate.sample.run",

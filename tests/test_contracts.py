@@ -90,7 +90,7 @@ print(sum(name.partition(".")[0] in packages for name in sys.modules))
     assert result.returncode == 0 and int(result.stdout) > 100, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("name", ["theory", "simulate"])
+@pytest.mark.parametrize("name", ["theory", "simulate", "driftlaw"])
 def test_editors_see_the_names_that_are_loaded_on_first_use(name):
     """What type checkers read stands beside the lazy table, and no module hides a function of its name."""
     package = importlib.import_module(name)
