@@ -151,11 +151,12 @@ class Formula:
         return value
 
     def _values(self, case: Mapping[str, Any]) -> dict[str, Any]:
-        for name in self.parameters:
-            if name not in case:
-                near = difflib.get_close_matches(name, case, n=1)
-                hint = f" (is it {near[0]!r}?)" if near else ""
-                raise InputError(f"formula {self.name} needs the parameter {name!r} ({self.parameters[name]}); the case has {sorted(case)}{hint}")
+        missing = [name for name in self.parameters if name not in case]
+        if missing:
+            needed = ", ".join(f"{name!r} ({self.parameters[name]})" for name in missing)
+            near = {name: found for name in missing for found in difflib.get_close_matches(name, case.keys() - self.parameters.keys(), n=1)}
+            hint = "".join(f" (is {found!r} meant to be {name!r}?)" for name, found in near.items())
+            raise InputError(f"formula {self.name} needs {needed}; the case has {sorted(case)}{hint}")
         values = {name: case[name] for name in self.parameters}
         for name, argument in zip(self.parameters, self._arguments, strict=True):
             self._require_meaningful(name, argument, values[name])

@@ -72,12 +72,12 @@ def test_a_missing_parameter_is_named(name):
         rest = {key: entry for key, entry in case.items() if key != parameter}
         with pytest.raises(InputError) as caught:
             formula(**rest)
-        assert f"formula {name} needs the parameter {parameter!r} ({formula.parameters[parameter]})" in str(caught.value)
+        assert f"formula {name} needs {parameter!r} ({formula.parameters[parameter]})" in str(caught.value)
 
 
 def test_a_misspelt_parameter_gets_a_hint():
     case = {key: entry for key, entry in TWO_TASKS.items() if key != "sigma_1"}
-    with pytest.raises(InputError, match="needs the parameter 'sigma_1' .*is it 'sigma1'"):
+    with pytest.raises(InputError, match="needs 'sigma_1' .*is 'sigma1' meant to be 'sigma_1'"):
         FORMULAS["frozen_deviation"](**case, sigma1=0.3)
 
 

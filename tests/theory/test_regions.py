@@ -85,5 +85,5 @@ test_bad_input_is_named = refusals([
     (lambda: region_of(20, 30, 30), "n_2 = 30"),
     (lambda: frozen_wins("forgeting"), "criterion is 'forgeting'"),
     (lambda: frozen_wins("forgetting", p=3), "misses 'p_1'"),
-    (lambda: advantage("forgetting", p=3), "needs the parameter"),
+    (lambda: advantage("forgetting", p=3), "needs .*; the case has"),
 ], DriftlawError)

@@ -42,7 +42,7 @@ def test_eval_computes_the_worked_example():
     ("arguments", "message"),
     [
         (("show", "frozen_devation"), "did you mean 'frozen_deviation'"),
-        (("eval", "frozen_deviation", "--set", "p=40"), "needs the parameter 'p_1'"),
+        (("eval", "frozen_deviation", "--set", "p=40"), "needs 'p_1'"),
         (("eval", "frozen_deviation", "--set", "p=forty"), "write NAME=VALUE"),
         (("eval", "Lemma 4.3"), "has no expression"),
         (("show", "p2_star", "--latex", "--python"), "choose one"),
