@@ -14,7 +14,6 @@ from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import Table
 from figures.registry import discover
 from simulate.runs import RunStore
-from theory import expanding
 
 FIGURES = discover()
 
@@ -77,14 +76,3 @@ def drawn(made):
         return canvas
 
     return draw
-
-
-@pytest.fixture(scope="session")
-def paper():
-    """Return what builds the paper's setting with u_2 = u_1 and q_2 - q_1 orthogonal to q_1, written anew."""
-
-    def two_tasks(p, p_1, p_2, n, sigma, u, q, d_q, train_shared=False):
-        gram = {"shared": [[u, u], [u, u]], "specific": [[q, q], [q, q + d_q]]}
-        return expanding(p, (p_1, p_2 - p_1), n, sigma, gram=gram, train_shared=train_shared)
-
-    return two_tasks

@@ -38,25 +38,6 @@ def test_one_block_is_the_published_closed_form_above_the_threshold(made, noise)
         r, spread = 1 - 50 / p, 2 - 2 * truths  # squared distances of the truths
         errors = r**10 + (1 - r) * np.array([r ** (9 - i) for i in range(10)]) @ spread + p * noise**2 / (p - 51) * (1 - r**10)
         assert row.mean == pytest.approx(errors.mean(), rel=1e-9)
-    gaps = curve.column("x")[np.isnan(curve.column("mean"))]
-    assert gaps.tolist() == [49, 50, 51]
-
-
-@pytest.mark.parametrize("training", ["frozen", "initialized"])
-def test_frozen_training_has_a_second_pole(made, training):
-    curve = made("double_descent").select(kind=THEORY, training=training)
-    gaps = curve.column("x")[np.isnan(curve.column("mean"))].tolist()
-    assert gaps == ([50, 98, 100, 102] if training == "frozen" else [50])
-    peak = max(row.mean for row in curve if 90 < row.x < 110)
-    assert (peak > 10) == (training == "frozen")
-
-
-def test_reduced_points_reach_a_million_and_stay_where_the_variance_is_finite(made):
-    table = made("double_descent")
-    for training in ("one block", "frozen", "initialized"):
-        points = table.select(kind=SIMULATION, training=training)
-        assert points.column("x").max() == 10**6 and points.column("x").min() < 50 and points.column("moment_order").min() > 2
-    assert double_descent.one(10**6, 0.5).blocks["shared"] == 10**6
 
 
 # Distributions.
@@ -64,14 +45,17 @@ def test_reduced_points_reach_a_million_and_stay_where_the_variance_is_finite(ma
 
 @pytest.mark.parametrize(("name", "distance"), [("equal", 0.0), ("distant", 1.0)])
 @pytest.mark.parametrize("training", ["frozen", "initialized"])
-def test_the_mean_that_is_marked_is_the_law(made, name, distance, training):
+def test_distributions_have_the_laws_mean_and_tails_that_complete_shares(made, training, name, distance):
     table = made("forgetting_distributions").select(training=training, case=name)
     gram = {"shared": np.zeros((2, 2)), "specific": [[1.0, 1.0], [1.0, 1.0 + distance]]}
     seq = expanding(60, (30, 0), (15, 15), (0.3, 0.3), gram=gram, train_shared=training == "initialized")
-    (mark,) = table.select(kind=MARK).column("x")
-    assert mark == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
-    (mean,) = table.select(quantity="forgetting", kind=SIMULATION).rows
-    assert abs(mean.mean - mark) < 5 * mean.stderr
+    (mark,), mean = table.select(kind=MARK), table.only(quantity="forgetting", kind=SIMULATION)
+    assert mark.x == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
+    assert abs(mean.mean - mark.x) < 5 * mean.stderr
+    share, tail = ({row.x: row.mean for row in table.select(quantity=quantity)} for quantity in ("share at most", "share above"))
+    assert np.all(np.diff([*share.values()]) >= 0) and np.all(np.diff([*tail.values()]) <= 0)
+    common = share.keys() & tail.keys()
+    assert len(common) > 5 and all(share[x] + tail[x] == pytest.approx(1) for x in common)
 
 
 def test_direct_sampling_lies_in_the_band(made):
@@ -83,18 +67,6 @@ def test_direct_sampling_lies_in_the_band(made):
     assert np.abs(direct - table.column("mean")).max() < band < 0.1
     shifted = np.array([(values + 0.05 <= x).mean() for x in table.column("x")])
     assert np.abs(shifted - table.column("mean")).max() > band  # a third of a standard deviation would be seen
-
-
-def test_shares_are_monotone_and_tails_complete_them(made):
-    table = made("forgetting_distributions")
-    for training in ("frozen", "initialized"):
-        for name in ("equal", "distant"):
-            rows = table.select(training=training, case=name)
-            share, tail = (rows.select(quantity=q) for q in ("share at most", "share above"))
-            assert np.all(np.diff(share.column("mean")) >= 0) and np.all(np.diff(tail.column("mean")) <= 0)
-            common = {row.x: row.mean for row in share}
-            pairs = [(row.mean, common[row.x]) for row in tail if row.x in common]
-            assert len(pairs) > 5 and all(above + below == pytest.approx(1) for above, below in pairs)
 
 
 def test_bands_hold_what_they_say():
