@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from figures import cost_against_p, double_descent, forgetting_distributions, verdict_calibration
+from figures import cost_against_p, forgetting_distributions, verdict_calibration
 from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
