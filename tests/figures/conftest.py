@@ -63,12 +63,10 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def drawn(made):
-    """Return what draws a figure, once, or another table in its place."""
+def picture():
+    """Return what draws a table as a figure does."""
 
-    @functools.cache
-    def draw(name, table=None):
-        figure, table = FIGURES[name], table or made(name)
+    def draw(figure, table):
         with style():
             canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
             figure.draw(table, canvas)
@@ -76,3 +74,9 @@ def drawn(made):
         return canvas
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def drawn(made, picture):
+    """Return what draws a figure, once, or another table in its place."""
+    return functools.cache(lambda name, table=None: picture(FIGURES[name], table or made(name)))

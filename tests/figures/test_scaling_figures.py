@@ -15,7 +15,6 @@ import pytest
 from scipy.stats import binom
 
 from figures import cost_against_p, forgetting_distributions, verdict_calibration
-from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
 from simulate import simulate
@@ -101,16 +100,13 @@ def costs(tmp_path, monkeypatch):
     return file
 
 
-def test_costs_are_those_of_the_record(costs):
+def test_costs_are_those_of_the_record(costs, picture):
     table = cost_against_p.FIGURE.table(None)
     assert {row.training for row in table} == {"loop: numpy lstsq", "reduced"}  # the figure's methods only
     (row,) = table.select(quantity="median time", training="loop: numpy lstsq", case="T=10, n=50", x=10_000).rows
     assert (row.mean, row.trials, row.kind) == (0.5, 3, MEASURED)
     assert "$p=10{,}000$" in (text := cost_against_p.FIGURE.caption(table)) and "10,000-fold at $T=2$ and 10,000-fold at $T=10$" in text
-    with style():
-        canvas = canvas_with_caption((7.4, 3.7), "Cost.", text)
-        cost_against_p.draw(table, canvas)
-    (loop, reduced) = canvas.axes[1].containers
+    (loop, reduced) = picture(cost_against_p.FIGURE, table).axes[1].containers
     assert reduced.lines[0].get_xdata().tolist() == [100, 10_000, 10**6]
     (segments,) = (bars.get_segments() for bars in loop.lines[2])
     assert [segment[:, 1].tolist() for segment in segments] == [pytest.approx([0.0045, 0.0075]), pytest.approx([0.45, 0.75])]

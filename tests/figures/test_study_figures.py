@@ -17,7 +17,6 @@ from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
 from figures.kit import half_width, studies
-from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, THEORY, Table
 from theory import expected_errors, frozen, initialized
 
@@ -221,13 +220,9 @@ def test_updates_and_the_law_beside_them(recorded):
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_pictures(recorded, module):
+def test_pictures(recorded, picture, module):
     table = module.FIGURE.table(None)
-    with style():
-        canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.FIGURE.caption(table))
-        module.FIGURE.draw(table, canvas)
-        canvas.draw_without_rendering()
-    shown = " ".join(text.get_text() for ax in canvas.axes for text in [ax.title, *ax.texts, ax._left_title])
+    shown = " ".join(text.get_text() for ax in picture(module.FIGURE, table).axes for text in [ax.title, *ax.texts, ax._left_title])
     assert all(name in shown for name in {row.case for row in table if row.case != magnitude_forgetting.LAW})
 
 
