@@ -50,6 +50,10 @@ def test_simulated_points_agree_with_the_theory_at_their_place(table):
     assert len(points) >= 8
 
 
+def places(lines):
+    return {(float(x), float(y)) for line in lines for x, y in zip(*line.get_data(), strict=True)}
+
+
 def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas):
     """Beyond it only reference lines are drawn, at 0 and at the error of task 1."""
     caps = {cap for ax in canvas.axes for container in ax.containers for cap in container.lines[1]}
@@ -57,9 +61,16 @@ def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas)
     across = {line for line in lines if list(line.get_xdata()) == [0, 1] and len(set(line.get_ydata())) == 1}
     levels = {float(line.get_ydata()[0]) for line in across}
     assert levels <= {0.0, *table.select(quantity="error of task 1").column("mean")}
-    drawn = {(float(x), float(y)) for line in lines if line not in across for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
     table = table.select(lambda row: not math.isnan(row.mean) and row.quantity != "error of task 1")
-    assert {(x, y) for x, y in drawn if not math.isnan(y)} == {(row.x, row.mean) for row in table}
+    drawn = {(x, y) for x, y in places(line for line in lines if line not in across) if not math.isnan(y)}
+    assert drawn == {(row.x, row.mean) for row in table}
+
+
+@pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage"])
+def test_every_simulated_value_is_drawn(name, table, canvas):
+    shown = {(x, round(y, 9)) for x, y in places(line for ax in canvas.axes for line in ax.lines)}
+    points = table.select(kind=SIMULATION)
+    assert {(row.x, round(float(row.case.split("=")[1]) if name == "phase_diagrams" else row.mean, 9)) for row in points} <= shown
 
 
 def test_points_carry_95_percent_intervals_and_are_hollow_without_a_fourth_moment(name, table, canvas):

@@ -46,13 +46,6 @@ def drawn(tmp_path, monkeypatch):
     return output, calls
 
 
-def test_a_finished_figure_is_kept(drawn):
-    output, calls = drawn
-    before = {path: path.stat().st_mtime_ns for path in output.files("small")}
-    assert not make("small", {"small": SMALL}, output) and calls == []
-    assert {path: path.stat().st_mtime_ns for path in output.files("small")} == before
-
-
 def test_quick_and_other_trials_draw_anew(drawn):
     output, calls = drawn
     assert make("small", {"small": SMALL}, output, quick=True) and calls == [20]
@@ -181,15 +174,10 @@ def test_estimates_are_those_of_the_simulation_and_points_have_draws_of_their_ow
     assert len({result["frozen", "deviation"].mean for result in (first, second, elsewhere)}) == 3
 
 
-def test_stored_points_are_read_back_and_damage_is_repaired(tmp_path, monkeypatch):
+def test_stored_points_are_read_back(tmp_path, monkeypatch):
     first = Sampler("x", 50, RunStore(tmp_path)).run([POINT])
     monkeypatch.setattr(sampling, "simulate", None)
     assert Sampler("x", 50, RunStore(tmp_path)).run([POINT]) == first
-    monkeypatch.undo()
-    (path,) = tmp_path.glob("*.json")
-    path.write_text(path.read_text()[:-5])
-    with pytest.warns(RuntimeWarning, match="damaged"):
-        assert Sampler("x", 50, RunStore(tmp_path)).run([POINT]) == first
 
 
 def test_a_caption_is_filled_with_facts_names_and_sentences(tmp_path):

@@ -132,18 +132,15 @@ def test_displayed_formula_has_the_value_of_the_formula(formula: Formula) -> Non
         assert displayed_value(formula, case) == pytest.approx(value, rel=1e-11, abs=1e-12)
 
 
-def test_a_wrong_sign_or_a_lost_parenthesis_on_display_would_be_seen() -> None:
+@pytest.mark.parametrize(
+    ("correct", "mistake", "count"),
+    [("<mo>−</mo>", "<mo>+</mo>", 1), ('<mo form="(prefix|postfix)" stretchy="false" lspace="0" rspace="0">[()]</mo>', "", 0)],
+)
+def test_a_wrong_sign_or_a_lost_parenthesis_on_display_would_be_seen(correct: str, mistake: str, count: int) -> None:
     formula = FORMULAS["frozen_forgetting"]
-    (case, *_) = cases_of(formula)
-
-    def flipped(left: str, right: Any) -> str:
-        return equation(left, right).replace("<mo>−</mo>", "<mo>+</mo>", 1)
-
-    def bare(left: str, right: Any) -> str:
-        return re.sub('<mo form="(prefix|postfix)" stretchy="false" lspace="0" rspace="0">[()]</mo>', "", equation(left, right))
-
-    for damage in (flipped, bare):
-        assert abs(displayed_value(formula, case, damage) - formula(**case)) > 1e-6
+    case = cases_of(formula)[0]
+    damaged = displayed_value(formula, case, lambda left, right: re.sub(correct, mistake, equation(left, right), count=count))
+    assert abs(damaged - formula(**case)) > 1e-6
 
 
 @pytest.mark.parametrize("formula", FORMULAS.values(), ids=list(FORMULAS))
