@@ -49,16 +49,10 @@ def test_what_ends_a_program_decides_its_status_and_one_line(program, error, sta
     assert {"Traceback" in err, "ZeroDivisionError" in err, bool(above)} == {isinstance(error, ZeroDivisionError)}
 
 
-class Closed(io.StringIO):
-    """Standard output whose reader has left."""
-
-    def flush(self):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-
 @pytest.mark.parametrize("status", [STANDS, WRONG])
 def test_a_reader_that_leaves_changes_no_status_and_hears_no_complaint(status, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys.stdout, "flush", raising(BrokenPipeError(errno.EPIPE, "Broken pipe")))
     assert command_line(lambda: status) == status and not capsys.readouterr().err
 
 

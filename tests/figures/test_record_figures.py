@@ -17,16 +17,6 @@ from figures.kit.table import MEASURED
 from theory.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def matrices():
-    return accuracy_matrices.FIGURE.table(None)
-
-
-@pytest.fixture(scope="module")
-def paths():
-    return update_path.FIGURE.table(None)
-
-
 def lines(name: str) -> list[dict]:
     """Records of a file, read as plain JSON."""
     return [json.loads(line) for line in (RECORDS / name).read_text().splitlines()]
@@ -34,7 +24,7 @@ def lines(name: str) -> list[dict]:
 
 @pytest.mark.parametrize("scenario", ["task", "domain"])
 @pytest.mark.parametrize("strategy", ["initialized", "frozen"])
-def test_accuracies_are_the_records_means(matrices, scenario, strategy):
+def test_accuracies_are_the_records_means(made, scenario, strategy):
     records = lines(f"split_digits_{scenario}_{strategy}.jsonl")
     assert [record["config"]["order"] for record in records] == list(range(11))
     assert {(record["config"]["scenario"], record["config"]["strategy"], record["config"]["evaluate_on"]) for record in records} == {
@@ -42,14 +32,15 @@ def test_accuracies_are_the_records_means(matrices, scenario, strategy):
     }
     for after, task in ((0, 0), (4, 0), (2, 3), (4, 4)):
         values = [record["results"][after]["accuracy"][task] for record in records]
-        row = matrices.only(kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
+        row = made("accuracy_matrices").only(kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
         assert row.mean == pytest.approx(np.mean(values), abs=1e-15)
         assert row.stderr == pytest.approx(np.std(values, ddof=1) / 11**0.5, abs=1e-15) and row.trials == 11
     forgotten = np.mean([np.mean([r["results"][k]["accuracy"][k] - r["results"][4]["accuracy"][k] for k in range(4)]) for r in records])
-    assert matrices.only(quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
+    assert made("accuracy_matrices").only(quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
 
 
-def test_the_difference_is_paired_by_order(matrices):
+def test_the_difference_is_paired_by_order(made):
+    matrices = made("accuracy_matrices")
     for scenario in ("task", "domain"):
         left, right = (lines(f"split_digits_{scenario}_{strategy}.jsonl") for strategy in ("frozen", "initialized"))
         pairs = [a["metrics"]["average_accuracy"] - b["metrics"]["average_accuracy"] for a, b in zip(left, right, strict=True)]
@@ -60,8 +51,8 @@ def test_the_difference_is_paired_by_order(matrices):
 
 
 @pytest.mark.parametrize("strategy", ["initialized", "frozen"])
-def test_curves_along_the_update_are_the_records_means(paths, strategy):
-    records = lines(f"split_digits_paths_{strategy}.jsonl")
+def test_curves_along_the_update_are_the_records_means(made, strategy):
+    records, paths = lines(f"split_digits_paths_{strategy}.jsonl"), made("update_path")
     scales = records[0]["scales"]
     whole = np.array([[curves[0]["loss"] for curves in record["curves"]] for record in records])
     assert {curves[0]["part"] for record in records for curves in record["curves"]} == {"all stages"}
