@@ -37,7 +37,7 @@ def canvas(name, drawn):
 
 
 @pytest.mark.parametrize("name", sorted(set(FIGURES) - OF_ANOTHER_KIND))
-def test_simulated_points_agree_with_the_theory_at_their_place(table):
+def test_simulated_points_agree_with_the_theory_at_their_place(name, table):
     """False alarm: 6e-7 a point, below 6e-4 for all figures if means were normal; seeds are fixed, so a pass stays one.
 
     Power: a curve that is off by 8 standard errors at one point is caught with probability .998.
@@ -47,7 +47,7 @@ def test_simulated_points_agree_with_the_theory_at_their_place(table):
     for row in points:
         exact = curves.only(quantity=row.quantity, training=row.training, case=row.case, x=row.x).mean
         assert abs(row.mean - exact) < 5 * row.stderr, row
-    assert len(points) >= 8
+    assert len(points) >= 8 and f"{points.trials():,} independent trials" in FIGURES[name].caption(table)
 
 
 def places(lines):
@@ -70,6 +70,7 @@ def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas)
 def test_every_simulated_value_is_drawn(name, table, canvas):
     shown = {(x, round(y, 9)) for x, y in places(line for ax in canvas.axes for line in ax.lines)}
     points = table.select(kind=SIMULATION)
+    assert f"{max(row.trials for row in points):,}" in FIGURES[name].caption(table)
     assert {(row.x, round(float(row.case.split("=")[1]) if name == "phase_diagrams" else row.mean, 9)) for row in points} <= shown
 
 
