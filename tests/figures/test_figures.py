@@ -88,9 +88,9 @@ def test_points_carry_95_percent_intervals_and_are_hollow_without_a_fourth_momen
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_words_stay_inside_and_off_the_data(name, drawn):
-    """Nothing is cut at the edge, the caption lies below the axes, and no legend covers a point of its axes."""
-    canvas = drawn(name)
+def test_words_are_all_there_inside_and_off_the_data(name, table, canvas):
+    """The whole caption lies below the axes, nothing is cut at the edge, and no legend covers a point of its axes."""
+    assert " ".join(text.get_text() for text in canvas.texts) == f"{FIGURES[name].title} {FIGURES[name].caption(table)}"
     renderer = canvas.canvas.get_renderer()
     box = canvas.bbox
     for text in [*canvas.texts, *(t for ax in canvas.axes for t in (ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts))]:
