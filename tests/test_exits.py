@@ -10,16 +10,17 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from scaffold import ROOT, python, raising
+from scaffold import ROOT, outcome, python, raising
 
 import simulate.calibration.measure
 from simulate import simulate as sample
 from simulate.work.files import require_writable
 from theory import one_block
 from theory.errors import InputError
-from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line, interrupt_says
+from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line
 
 PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")
 ENDS = [
@@ -29,61 +30,35 @@ ENDS = [
     (PermissionError(errno.EACCES, "Permission denied", "rows.csv"), BAD_INPUT, "error: rows.csv: Permission denied"),
     (OverflowError("int too large"), BAD_INPUT, "double precision"),
     (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
+    (ZeroDivisionError("division by zero"), BAD_INPUT, "error: this is a fault of driftlaw and no verdict"),
 ]
 
 
-def main(program, *arguments):
-    return importlib.import_module(f"{program}.__main__").main([str(argument) for argument in arguments])
+def ran(program, capsys, *arguments):
+    return outcome(importlib.import_module(f"{program}.__main__").main, capsys, *arguments)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
 def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
+    """Below a traceback if it is a fault of ours."""
     monkeypatch.setattr("tyro.cli", raising(error))
-    assert main(program) == status
-    out, err = capsys.readouterr()
-    assert message in err and len(err.strip().splitlines()) == 1 and not out
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_crash_is_no_verdict(program, monkeypatch, capsys):
-    monkeypatch.setattr("tyro.cli", raising(ZeroDivisionError("division by zero")))
-    assert main(program) == BAD_INPUT
-    err = capsys.readouterr().err
-    assert "Traceback" in err and "ZeroDivisionError" in err and err.splitlines()[-1].startswith("error: ")
-
-
-def test_an_interrupt_says_what_is_kept(capsys):
-    def run():
-        with interrupt_says("the rows are kept"):
-            raise KeyboardInterrupt
-
-    assert command_line(run) == INTERRUPTED and capsys.readouterr().err == "\ninterrupted: the rows are kept\n"
-
-
-class Closed(io.StringIO):
-    """Standard output whose reader has left."""
-
-    def flush(self):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    found, out, err = ran(program, capsys)
+    *above, line = err.strip().splitlines()
+    assert (found, out) == (status, "") and message in line
+    assert {"Traceback" in err, "ZeroDivisionError" in err, bool(above)} == {isinstance(error, ZeroDivisionError)}
 
 
 @pytest.mark.parametrize("status", [STANDS, WRONG])
 def test_a_reader_that_leaves_changes_no_status_and_hears_no_complaint(status, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys.stdout, "flush", raising(BrokenPipeError(errno.EPIPE, "Broken pipe")))
     assert command_line(lambda: status) == status and not capsys.readouterr().err
 
 
 def test_a_broken_pipe_elsewhere_is_an_error(capsys):
     assert command_line(raising(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == BAD_INPUT
     assert "Broken pipe" in capsys.readouterr().err
-
-
-def shell(command, **environment):
-    command = command.replace("python", sys.executable)
-    return subprocess.run(
-        command, shell=True, executable="/bin/bash", cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
-    )
 
 
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
@@ -99,7 +74,8 @@ def shell(command, **environment):
     ],
 )  # fmt: skip
 def test_standard_output_that_is_full_left_or_closed(command, status, message):
-    done = shell(command, PYTHONUNBUFFERED="1")
+    command = command.replace("python", sys.executable)
+    done = subprocess.run(["/bin/bash", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, capture_output=True, text=True)
     assert done.returncode == status and done.stderr.startswith(message) and done.stderr.count("\n") == bool(message)
 
 
@@ -160,8 +136,7 @@ EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
 )
 def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, capsys):
     (tmp_path / "sweep.py").write_text(SWEEP.replace("PARAMETERS", str(10**12)))
-    status = main(program, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
-    out, err = capsys.readouterr()
+    status, out, err = ran(program, capsys, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
     assert status == BAD_INPUT and err.startswith("error: ") and "Traceback" not in err and not out
     assert not (tmp_path / "nowhere").exists() and not (tmp_path / "report").exists()
 
@@ -176,13 +151,10 @@ def test_dimensions_beyond_memory_are_refused_early(parameters):
 
 
 def test_a_broken_promise_of_the_verdicts_is_status_1(monkeypatch, capsys):
-    class Report:
-        def __init__(self, broken):
-            self.broken, self.rows = broken, list
-
     for broken, status in (([], STANDS), (["a rate"], WRONG)):
-        monkeypatch.setattr(simulate.calibration.measure, "calibrate", lambda *_, found=Report(broken), **__: found)
-        assert main("simulate", "calibrate", "--json") == status
+        report = SimpleNamespace(broken=broken, rows=list)
+        monkeypatch.setattr(simulate.calibration.measure, "calibrate", lambda *_, found=report, **__: found)
+        assert ran("simulate", capsys, "calibrate", "--json")[0] == status
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import tomllib
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from scaffold import ROOT
 
-ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PINS = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^ ;\n]+)", LOCK, re.M)}
 

@@ -9,8 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scaffold import ROOT, python as _run
+from scipy.stats import sem
+
+from deep.records import read_records
+from deep.studies.confirmation import mean_step_weight
+from deep.studies.design import CONFIRM
+from deep.studies.presets import PRESETS
+from deep.studies.records import StudyRun
+from deep.studies.statistics import DECIDING, SUPPORTED, Results, comparisons, verdicts
+from figures import hybrid_scores
+from figures.kit.studies import RECORDS, confirmed, confirmed_files, confirmed_streams
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXT = " ".join(README.split())
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
@@ -18,19 +29,16 @@ def _sentences(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if re.match(r"\s*(mylemma:|agree |disagree )", line)]
 
 
-def test_the_lemma_gets_the_verdict_that_is_shown(tmp_path):
-    (tmp_path / "mylemma.py").write_text(SNIPPETS[0], encoding="utf-8")
-    result = _run("-m", "simulate", "check", "mylemma.py", cwd=tmp_path)
-    shown = re.search(r"<!-- verdict:begin -->\n(.*?)<!-- verdict:end -->", README, re.S).group(1)
-    assert result.returncode == 1 and _sentences(result.stdout) == _sentences(shown) != []
-
-
-def test_the_corrected_lemma_agrees(tmp_path):
+def test_the_lemma_gets_the_verdict_that_is_shown_and_the_corrected_one_agrees(tmp_path):
     wrong, right = "+ n * sigma**2 / p ", "+ n * sigma**2 / (p - n - 1) "
-    assert wrong in SNIPPETS[0]
-    (tmp_path / "mylemma.py").write_text(SNIPPETS[0].replace(wrong, right), encoding="utf-8")
-    result = _run("-m", "simulate", "check", "mylemma.py", cwd=tmp_path)
-    assert result.returncode == 0 and result.stdout.startswith("mylemma: agree (3 agree of 3 cases)")
+    results = []
+    for lemma in (SNIPPETS[0], SNIPPETS[0].replace(wrong, right)):
+        (tmp_path / "mylemma.py").write_text(lemma, encoding="utf-8")
+        results.append(_run("-m", "simulate", "check", "mylemma.py", cwd=tmp_path))
+    shown = re.search(r"<!-- verdict:begin -->\n(.*?)<!-- verdict:end -->", README, re.S).group(1)
+    assert [result.returncode for result in results] == [1, 0]
+    assert _sentences(results[0].stdout) == _sentences(shown) != []
+    assert results[1].stdout.startswith("mylemma: agree (3 agree of 3 cases)")
 
 
 def test_the_snippet_gives_the_number_that_is_shown():
@@ -77,98 +85,73 @@ def test_every_path_of_the_layout_exists():
 
 def test_the_hybrid_study_found_what_is_said():
     """Every row of the table against the committed records: streams, runs, and what is supported."""
-    from deep.studies.presets import PRESETS
-    from deep.studies.statistics import SUPPORTED, comparisons, verdicts
-    from figures.kit.studies import confirmed, confirmed_files
-
     rows = re.findall(r"^\| .*\(`([\w-]+)`\).* \| (\d+) \| (\d+) \| (.*) \|$", README, re.M)
     assert [row[0] for row in rows] == list(confirmed_files())
     for name, streams, runs, claimed in rows:
         preset, results = PRESETS[name], confirmed(confirmed_files()[name])
-        assert (int(streams), int(runs)) == (len(results.streams), len(preset.confirmation))
         compared = comparisons(results, preset.rules, preset.level)
-        control = ("threshold", "threshold at random", "average_accuracy")
-        assert all(entry.low <= 0 for entry in compared if (entry.rule, entry.reference, entry.metric) == control)
-        found = [verdict for verdict in verdicts(compared, preset.rules) if verdict.verdict == SUPPORTED]
-        assert (claimed == "none") == (not found)
-        assert len(found) == len(claimed.split(", ")) * (claimed != "none") and all(verdict.rule in claimed for verdict in found)
+        assert not any(entry.above for entry in compared if (entry.reference, entry.metric) == ("threshold at random", DECIDING))
+        found = [verdict.rule for verdict in verdicts(compared, preset.rules) if verdict.verdict == SUPPORTED]
+        count = 0 if claimed == "none" else claimed.count(",") + 1
+        assert (int(streams), int(runs), count) == (len(results.streams), len(preset.confirmation), len(found))
+        assert all(rule in claimed for rule in found)
 
 
 def test_the_fairer_control_gave_what_is_said():
     """The differences to initialized training whose later tasks alone are slowed, with the study's own intervals."""
-    from deep.records import read_records
-    from deep.studies.confirmation import mean_step_weight
-    from deep.studies.presets import PRESETS
-    from deep.studies.records import StudyRun
-    from deep.studies.statistics import Results, comparisons
-    from figures.kit.studies import RECORDS, confirmed_files
-
-    later = read_records(RECORDS / "hybrid_later_rate.jsonl", StudyRun)
+    later = [replace(run, arm=f"{run.arm.partition(' ')[0]} as a rate") for run in read_records(RECORDS / "hybrid_later_rate.jsonl", StudyRun)]
     found = {}
     for name, path in confirmed_files().items():
-        recorded = [run for run in read_records(path, StudyRun) if run.phase == "confirm"]
-        for stream, arm in dict.fromkeys((run.stream, run.arm) for run in later if run.preset == name):
-            rule = arm.partition(" ")[0]
-            own = [run for run in later if (run.preset, run.stream, run.arm) == (name, stream, arm)]
-            weights = {run.unit: mean_step_weight(run) for run in recorded if (run.stream, run.arm) == (stream, rule)}
-            assert all(run.options == {"rate": weights[run.unit]} for run in own) and len(own) == len(weights)
-            others = [run for run in recorded if (run.stream, run.arm) != (stream, f"{rule} as a rate")]
-            compared = comparisons(Results([*others, *(replace(run, arm=f"{rule} as a rate") for run in own)]), PRESETS[name].rules, PRESETS[name].level)
-            (entry,) = (
-                entry for entry in compared
-                if (entry.stream, entry.rule, entry.reference, entry.metric) == (stream, rule, f"{rule} as a rate", "average_accuracy")
-            )  # fmt: skip
-            found[stream] = 100 * entry.difference.mean, entry.low > 0
-    ahead = [f"+{mean:.1f}" for mean, above in sorted(found.values()) if above]
-    open_ = [f"+{mean:.1f}".replace("+0.", "+.") for mean, above in sorted(found.values()) if not above]
-    text = " ".join(README.split())
-    assert f"one head (by {ahead[0]}, {ahead[1]} and {ahead[2]} points)" in text and f"include zero ({open_[0]} and {open_[1]})" in text
+        preset, fair = PRESETS[name], {(run.stream, run.arm, run.unit, run.deal): run for run in later if run.preset == name}
+        runs = {(run.stream, run.arm, run.unit, run.deal): run for run in read_records(path, StudyRun) if run.phase == CONFIRM}
+        places = {key[:2] for key in fair}
+        assert fair.keys() == {key for key in runs if key[:2] in places}
+        for (stream, arm, *place), run in fair.items():
+            assert run.options == {"rate": mean_step_weight(runs[stream, arm.partition(" ")[0], *place])}
+        for entry in comparisons(Results((runs | fair).values()), preset.rules, preset.level):
+            if entry.metric == DECIDING and (entry.stream, entry.reference) in places:
+                found[entry.stream] = 100 * entry.difference.mean, entry.above
+    ahead, open_ = ([f"+{short(mean, 1)}" for mean, above in sorted(found.values()) if above == wanted] for wanted in (True, False))
+    assert f"one head (by {ahead[0]}, {ahead[1]} and {ahead[2]} points)" in TEXT and f"include zero ({open_[0]} and {open_[1]})" in TEXT
     assert len(ahead) == 3 and all(("one head" in stream) == above for stream, (_, above) in found.items()) and len(open_) == 2
 
 
 def test_the_errors_that_intervals_leave_out_are_what_is_said():
     """Standard errors of a rule minus initialized training, by runs and by orders."""
-    from figures.kit.studies import confirmed, confirmed_files
 
-    def errors(name, stream, rule):
-        values = [confirmed(confirmed_files()[name]).values(stream, arm, "average_accuracy") for arm in (rule, "initialized")]
-        found = {unit: 100 * (values[0][unit] - values[1][unit]) for unit in values[0]}
-        by_order = [np.mean([gain for unit, gain in found.items() if unit.order == order]) for order in dict.fromkeys(unit.order for unit in found)]
-        return len(found), len(by_order), *(np.std(draws, ddof=1) / len(draws) ** 0.5 for draws in (list(found.values()), by_order))
+    def gains(name, stream):
+        rule, base = (confirmed(confirmed_files()[name]).values(stream, arm, DECIDING) for arm in ("magnitude", "initialized"))
+        return {unit: 100 * (rule[unit] - base[unit]) for unit in rule}
 
-    text = " ".join(README.split())
-    assert f"the {short(errors('digits-large', 'split digits, one head', 'magnitude')[2])} counted" in text
-    runs, orders, counted, right = errors("mnist-large", "rotated MNIST", "magnitude")
-    assert f"By its {orders} orders instead of its {runs} runs" in text and f"is {right:.1f} points, not {counted:.1f}." in text
+    digits, mnist = gains("digits-large", "split digits, one head"), gains("mnist-large", "rotated MNIST")
+    by_order = [np.mean([gain for unit, gain in mnist.items() if unit.order == order]) for order in {unit.order for unit in mnist}]
+    assert f"the {short(sem([*digits.values()]))} counted" in TEXT
+    assert f"By its {len(by_order)} orders instead of its {len(mnist)} runs" in TEXT
+    assert f"is {sem(by_order):.1f} points, not {sem([*mnist.values()]):.1f}." in TEXT
 
 
 def test_what_scores_and_the_law_foresaw_is_what_is_said():
     """The sentences below the table, number by number, against the committed records."""
-    from figures import hybrid_scores
-    from figures.kit.studies import confirmed, confirmed_files
-
     table = hybrid_scores.FIGURE.table(None)
-    found = {(row.case, row.training, row.x_name): row.mean for row in table.select(quantity=hybrid_scores.CORRELATION)}
-    cases = dict.fromkeys(case for case, _, _ in found)
-    score, chance = ([found[case, hybrid_scores.SCORES, which] for case in cases] for which in ("estimate", "p"))
-    text = " ".join(README.split())
-    assert len(cases) == 6 and f"adds lies between {short(min(score))} and +{short(max(score))}, on none of them different" in text
-    assert f"(p of {short(min(chance), 3)} or more" in text and min(chance) > 0.05
-    ranks = [(found[case, hybrid_scores.RANKS, "estimate"], found[case, hybrid_scores.RANKS, "p"]) for case in cases]
-    assert [sum(p < 0.01 and sign * rho > 0 for rho, p in ranks) for sign in (1, -1)] == [1, 3]
-    assert all(p < 0.01 or p > 0.05 for _, p in ranks) and "rightly on one of six streams and the wrong way round on three" in text
+    marks = table.select(quantity=hybrid_scores.CORRELATION)
+    score, chance, rank, rank_chance = (
+        marks.select(training=training, x_name=which).column("mean")
+        for training in (hybrid_scores.SCORES, hybrid_scores.RANKS) for which in ("estimate", "p")
+    )  # fmt: skip
+    assert len(score) == 6 and f"adds lies between {short(min(score))} and +{short(max(score))}, on none of them different" in TEXT
+    assert f"(p of {short(min(chance), 3)} or more" in TEXT and min(chance) > 0.05
+    assert [np.sum((rank_chance < 0.01) & (sign * rank > 0)) for sign in (1, -1)] == [1, 3]
+    assert not np.any((rank_chance >= 0.01) & (rank_chance <= 0.05)) and "rightly on one of six streams and the wrong way round on three" in TEXT
     pairs = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.KEPT)
     better = sum(row.mean > hybrid_scores._TIE for row in pairs)
-    assert not any(row.x > 0 for row in pairs) and f"frozen training forgot less in {better} of {len(pairs)} pairs" in text
+    assert not any(row.x > 0 for row in pairs) and f"frozen training forgot less in {better} of {len(pairs)} pairs" in TEXT
     drawn = []
-    for path in confirmed_files().values():
-        results = confirmed(path)
-        for stream in results.streams:
-            own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
-            drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
-    assert f"in {sum(drawn)} of {len(drawn)} runs drew the rule's own schedule" in text
+    for _, results, stream, *_ in confirmed_streams():
+        own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
+        drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
+    assert f"in {sum(drawn)} of {len(drawn)} runs drew the rule's own schedule" in TEXT
 
 
 def short(number: float, digits: int = 2) -> str:
     """Write a number below 1 as the README does, without the zero before the point."""
-    return f"{number:.{digits}f}".replace("0.", ".", 1)
+    return re.sub(r"\b0\.", ".", f"{number:.{digits}f}")

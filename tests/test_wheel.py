@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
+from scaffold import ROOT, python
 
-ROOT = Path(__file__).parent.parent
 PACKAGES = ("driftlaw", "theory", "simulate", "deep", "figures")
 KEPT = {".py", ".jsonl", ".html", ".css", ".js"}
 
@@ -24,8 +20,7 @@ def wheel(tmp_path_factory):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("out", "__pycache__", "gallery"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    program = "import setuptools.build_meta as backend; backend.build_wheel('dist')"
-    built = subprocess.run([sys.executable, "-c", program], cwd=source, capture_output=True, text=True)
+    built = python("-c", "import setuptools.build_meta as backend; backend.build_wheel('dist')", cwd=source)
     assert built.returncode == 0, built.stderr
     (path,) = (source / "dist").glob("*.whl")
     return path
@@ -43,8 +38,7 @@ def test_an_installed_figure_goes_to_the_working_directory(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(site)
     here.mkdir()
     before = sorted(site.rglob("*"))
-    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "figures", "verdict_calibration"]  # of records, which the wheel must bring
-    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    # A figure of records, which the wheel must bring.
+    done = python("-m", "figures", "verdict_calibration", cwd=here, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stderr
     assert sorted(site.rglob("*")) == before and (here / "figures-out" / "verdict_calibration.csv").exists()

@@ -14,7 +14,6 @@ from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import Table
 from figures.registry import discover
 from simulate.work.store import RunStore
-from theory import expanding
 
 FIGURES = discover()
 
@@ -64,12 +63,10 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def drawn(made):
-    """Return what draws a figure, once, or another table in its place."""
+def picture():
+    """Return what draws a table as a figure does."""
 
-    @functools.cache
-    def draw(name, table=None):
-        figure, table = FIGURES[name], table or made(name)
+    def draw(figure, table):
         with style():
             canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
             figure.draw(table, canvas)
@@ -80,11 +77,6 @@ def drawn(made):
 
 
 @pytest.fixture(scope="session")
-def paper():
-    """Return what builds the paper's setting with u_2 = u_1 and q_2 - q_1 orthogonal to q_1, written anew."""
-
-    def two_tasks(p, p_1, p_2, n, sigma, u, q, d_q, train_shared=False):
-        gram = {"shared": [[u, u], [u, u]], "specific": [[q, q], [q, q + d_q]]}
-        return expanding(p, (p_1, p_2 - p_1), n, sigma, gram=gram, train_shared=train_shared)
-
-    return two_tasks
+def drawn(made, picture):
+    """Return what draws a figure, once, or another table in its place."""
+    return functools.cache(lambda name, table=None: picture(FIGURES[name], table or made(name)))

@@ -26,9 +26,9 @@ def files(folder, name):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A folder with one finished figure, and what the command said."""
+    """A folder with one finished figure, named twice, and what the command said."""
     folder = tmp_path_factory.mktemp("figures")
-    return folder / "out", run(NAME, "--quick", "--out", "out", cwd=folder)
+    return folder / "out", run(NAME, NAME, "--quick", "--out", "out", cwd=folder)
 
 
 def test_one_figure_is_four_whole_files(finished):

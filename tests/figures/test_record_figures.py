@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,23 +11,10 @@ from scipy.stats import t as student
 
 from deep.path import PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
-from figures import accuracy_matrices, linear_training, update_path
-from figures.kit import RECORDS, half_width, runs_sentence
-from figures.kit.table import MEASURED, SIMULATION, THEORY, Table
-from figures.make import figure_key
-from figures.registry import discover
-from theory import expected_errors, frozen, initialized
+from figures import accuracy_matrices, update_path
+from figures.kit import RECORDS, half_width
+from figures.kit.table import MEASURED
 from theory.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def matrices():
-    return accuracy_matrices.FIGURE.table(None)
-
-
-@pytest.fixture(scope="module")
-def paths():
-    return update_path.FIGURE.table(None)
 
 
 def lines(name: str) -> list[dict]:
@@ -38,7 +24,7 @@ def lines(name: str) -> list[dict]:
 
 @pytest.mark.parametrize("scenario", ["task", "domain"])
 @pytest.mark.parametrize("strategy", ["initialized", "frozen"])
-def test_accuracies_are_the_records_means(matrices, scenario, strategy):
+def test_accuracies_are_the_records_means(made, scenario, strategy):
     records = lines(f"split_digits_{scenario}_{strategy}.jsonl")
     assert [record["config"]["order"] for record in records] == list(range(11))
     assert {(record["config"]["scenario"], record["config"]["strategy"], record["config"]["evaluate_on"]) for record in records} == {
@@ -46,14 +32,15 @@ def test_accuracies_are_the_records_means(matrices, scenario, strategy):
     }
     for after, task in ((0, 0), (4, 0), (2, 3), (4, 4)):
         values = [record["results"][after]["accuracy"][task] for record in records]
-        row = matrices.only(kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
+        row = made("accuracy_matrices").only(kind=MEASURED, training=strategy, case=scenario, quantity=f"accuracy on task {task + 1}", x=after + 1)
         assert row.mean == pytest.approx(np.mean(values), abs=1e-15)
         assert row.stderr == pytest.approx(np.std(values, ddof=1) / 11**0.5, abs=1e-15) and row.trials == 11
     forgotten = np.mean([np.mean([r["results"][k]["accuracy"][k] - r["results"][4]["accuracy"][k] for k in range(4)]) for r in records])
-    assert matrices.only(quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
+    assert made("accuracy_matrices").only(quantity="forgetting", training=strategy, case=scenario).mean == pytest.approx(forgotten, abs=1e-15)
 
 
-def test_the_difference_is_paired_by_order(matrices):
+def test_the_difference_is_paired_by_order(made):
+    matrices = made("accuracy_matrices")
     for scenario in ("task", "domain"):
         left, right = (lines(f"split_digits_{scenario}_{strategy}.jsonl") for strategy in ("frozen", "initialized"))
         pairs = [a["metrics"]["average_accuracy"] - b["metrics"]["average_accuracy"] for a, b in zip(left, right, strict=True)]
@@ -64,8 +51,8 @@ def test_the_difference_is_paired_by_order(matrices):
 
 
 @pytest.mark.parametrize("strategy", ["initialized", "frozen"])
-def test_curves_along_the_update_are_the_records_means(paths, strategy):
-    records = lines(f"split_digits_paths_{strategy}.jsonl")
+def test_curves_along_the_update_are_the_records_means(made, strategy):
+    records, paths = lines(f"split_digits_paths_{strategy}.jsonl"), made("update_path")
     scales = records[0]["scales"]
     whole = np.array([[curves[0]["loss"] for curves in record["curves"]] for record in records])
     assert {curves[0]["part"] for record in records for curves in record["curves"]} == {"all stages"}
@@ -102,41 +89,6 @@ def test_parabola_and_best_length():
     assert vertex(parabola(scales, -(scales**2))) is None
     with pytest.raises(InputError, match="goes through 0, 0.5 and 1"):
         parabola([0.0, 1.0], [1.0, 2.0])
-
-
-def test_linear_training_agrees_with_the_law():
-    """False alarm: 5 standard errors, 6e-7 a point, below 5e-5 for all if means were normal; the records are fixed."""
-    table = linear_training.FIGURE.table(None)
-    points = table.select(kind=SIMULATION)
-    assert len(points) == 72 and {row.training for row in points} == {"initialized", "partially frozen", "frozen"}
-    for row in points:
-        exact = table.only(kind=THEORY, quantity=row.quantity, training=row.training, x=row.x).mean
-        assert abs(row.mean - exact) < 5 * row.stderr, row
-    blocks = {"shared": 40, "specific": 60}
-    gram = {"shared": [[1.0, 1.0], [1.0, 1.0]], "specific": [[1.0, 0.6], [0.6, 1.0]]}
-    for training, make in (("initialized", initialized), ("frozen", frozen)):
-        for samples in (10, 40):
-            law = expected_errors(make(blocks, (30, samples), (0.3, 0.5), gram=gram))
-            drawn = table.select(kind=THEORY, training=training, x=samples)
-            assert drawn.only(quantity="deviation").mean == pytest.approx(law.deviation(), rel=1e-12)
-            assert drawn.only(quantity="update").mean == pytest.approx(law.update_magnitude[1], rel=1e-12)
-
-
-def test_captions_say_runs_and_intervals(matrices, paths):
-    assert "Means of 11 runs" in accuracy_matrices.FIGURE.caption(matrices) and "2.23 standard errors" in accuracy_matrices.FIGURE.caption(matrices)
-    assert "Means of 6 runs" in update_path.FIGURE.caption(paths) and "initialized 0." in update_path.FIGURE.caption(paths)
-    unequal = Table([*matrices.rows[:1], replace(matrices.rows[1], trials=3)])
-    with pytest.raises(InputError, match="needs one number"):
-        runs_sentence(unequal, "one for each")
-
-
-def test_a_finished_figure_depends_on_its_records(tmp_path):
-    record = tmp_path / "runs.jsonl"
-    record.write_text("one")
-    keys = [figure_key("accuracy_matrices", set(discover()), 0, False, sources) for sources in ((), (record,))]
-    record.write_text("two")
-    keys.append(figure_key("accuracy_matrices", set(discover()), 0, False, (record,)))
-    assert len(set(keys)) == 3
 
 
 def test_drawing_needs_no_torch(tmp_path):

@@ -30,11 +30,11 @@ TOLERANCE = 1e-12
 
 
 @cache
-def random_cases(count: int = SETTINGS) -> list[dict[str, float]]:
+def random_cases() -> list[dict[str, float]]:
     """Settings over all sides of the thresholds, every tenth within 1 of one of them."""
     rng = np.random.default_rng(np.random.SeedSequence(20260))
     cases = []
-    for place in range(count):
+    for place in range(SETTINGS):
         p, p_1, extra = (int(rng.integers(2, high)) for high in (150, 150, 80))
         case: dict[str, float] = {"p": p, "p_1": p_1, "p_2": p_1 + extra * int(rng.integers(2))}
         case["n_1"] = int(rng.integers(1, 2 * (p + p_1)))
@@ -58,39 +58,29 @@ def python_value(training: str, quantity: str, case: dict[str, float]) -> float:
 
 
 @cache
-def python_values(quantity: str) -> np.ndarray:
-    """Values of a quantity at the random settings, shape (settings, trainings)."""
-    return np.array([[python_value(training, quantity, case) for training in TRAININGS] for case in random_cases()])
-
-
-def node_values(source: str, cases: list[dict[str, float]]) -> dict[str, np.ndarray]:
-    """Values of every quantity, shape (cases, trainings), computed by node."""
-    program = f"""{source}
-    const cases = {json.dumps([[case[name] for name in PARAMETERS] for case in cases])};
-    const values = (quantity) => cases.map((each) => laws[quantity](...each).map(String));
-    console.log(JSON.stringify(Object.fromEntries(Object.keys(laws).map((quantity) => [quantity, values(quantity)]))));"""
-    done = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return {quantity: np.array(rows, dtype=float) for quantity, rows in json.loads(done.stdout).items()}
+def python_values() -> np.ndarray:
+    """Values at the random settings, shape (quantities, settings, trainings)."""
+    return np.array([[[python_value(training, quantity, case) for training in TRAININGS] for case in random_cases()] for quantity in QUANTITIES])
 
 
 def largest_error(source: str) -> float:
     """Largest relative difference of node's and Python's values; infinite where only one of them has a value."""
-    found, worst = node_values(source, random_cases()), 0.0
-    for quantity in QUANTITIES:
-        expected = python_values(quantity)
-        if not np.array_equal(np.isnan(expected), np.isnan(found[quantity])):
-            return math.inf
-        worst = max(worst, float(np.nanmax(np.abs(found[quantity] - expected) / np.abs(expected))))
-    return worst
+    program = f"""{source}
+    const cases = {json.dumps([[case[name] for name in PARAMETERS] for case in random_cases()])};
+    const values = (quantity) => cases.map((each) => laws[quantity](...each).map(String));
+    console.log(JSON.stringify({json.dumps(list(QUANTITIES))}.map(values)));"""
+    done = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found, expected = np.array(json.loads(done.stdout), dtype=float), python_values()
+    same = np.array_equal(np.isnan(expected), np.isnan(found))
+    return float(np.nanmax(np.abs(found - expected) / np.abs(expected))) if same else math.inf
 
 
 @needs_node
 def test_generated_functions_agree_with_the_formulas() -> None:
-    cases = random_cases()
-    regimes = {(c["n_1"] < c["p"] + c["p_1"], (c["n_2"] > c["p_2"]) + (c["n_2"] > c["p"] + c["p_2"])) for c in cases}
+    regimes = {(c["n_1"] < c["p"] + c["p_1"], (c["n_2"] > c["p_2"]) + (c["n_2"] > c["p"] + c["p_2"])) for c in random_cases()}
     assert len(regimes) == 6
-    assert 5 < np.isnan(python_values("deviation")[:, 0]).sum() < 20
+    assert 5 < np.isnan(python_values()[0, :, 0]).sum() < 20
     assert largest_error(laws()) <= TOLERANCE
 
 
@@ -121,22 +111,26 @@ def test_examples_show_what_their_names_say() -> None:
         assert wins == ("Frozen wins" in name or name == "Between the poles"), name
 
 
-def chromium(page: str, *options: str, folder: Path, size: str = "1280,1500") -> subprocess.CompletedProcess:
-    """Run headless Chromium on an address; its profile lies in ``folder``."""
+def chromium(page: str, *options: str, folder: Path) -> str:
+    """Run headless Chromium on an address, return its output; its profile lies in ``folder``."""
     flags = (
         "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", f"--window-size={size}",
+        "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", "--window-size=1280,1500",
     )  # fmt: skip
     done = subprocess.run([CHROMIUM, *flags, *options, page], capture_output=True, text=True, timeout=1800)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "Uncaught" not in done.stderr, done.stderr[-2000:]
-    return done
+    assert done.returncode == 0 and "Uncaught" not in done.stderr, done.stderr[-2000:]
+    return done.stdout
 
 
 def shown_values(dom: str) -> dict[tuple[str, str], float]:
     """Numbers in the explorer's table."""
     cells = re.findall(r'<td id="value-(\w+?)-(\w+)"[^>]*data-value="([^"]+)"', dom)
     return {(quantity, training): float(value) for quantity, training, value in cells}
+
+
+def curves(dom: str) -> list[tuple[str, str]]:
+    """Training and path of every curve."""
+    return re.findall(r'<path class="line (\w+)" d="([^"]*)" clip-path', dom)
 
 
 def shown(dom: str, name: str) -> str:
@@ -157,15 +151,14 @@ def shown(dom: str, name: str) -> str:
     ],
 )
 def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[str, Any], report, tmp_path: Path) -> None:
-    dom = chromium(f"{report.path.as_uri()}{address}", "--dump-dom", folder=tmp_path).stdout
+    dom = chromium(f"{report.path.as_uri()}{address}", "--dump-dom", folder=tmp_path)
     case = {**START, **changes}
     case |= {f"c_{b}": math.sqrt(case[f"{b}_11"] * case[f"d_{b}"]) * math.cos(math.pi * case[f"angle_{b}"] / 180) for b in ("u", "q")}
     values = shown_values(dom)
     assert len(values) == len(QUANTITIES) * len(TRAININGS)
     for (quantity, training), value in values.items():
         assert value == pytest.approx(python_value(training, quantity, case), rel=TOLERANCE, nan_ok=True), (quantity, training)
-    curves = re.findall(r'<path class="line (\w+)" d="([^"]*)" clip-path', dom)
-    assert {training for training, _ in curves} == set(TRAININGS) and all(path.count("L") > 20 for _, path in curves)
+    assert {training for training, _ in curves(dom)} == set(TRAININGS) and all(path.count("L") > 20 for _, path in curves(dom))
     quantity, axis = ("forgetting", "d_q") if "forgetting" in address else ("deviation", "p_2")
     row = [python_value(training, quantity, case) for training in ("frozen", "initialized")]
     if not any(map(math.isnan, row)):
@@ -181,17 +174,12 @@ def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[st
         assert notice == ""
 
 
-def poles_of(dom: str) -> list[str]:
-    return re.findall(r'<text class="pole-name"[^>]*>([^<]*)<', dom)
-
-
 @needs_chromium
 def test_curves_have_gaps_at_the_poles(report, tmp_path: Path) -> None:
     """At the start both thresholds lie on the axis of p_2: p + p_2 = n_2 at 20 and p_2 = n_2 at 40."""
-    dom = chromium(f"{report.path.as_uri()}#p_2=60", "--dump-dom", folder=tmp_path).stdout
-    assert poles_of(dom) == ["pole, initialized", "pole, frozen"]
-    pieces = {training: path.count("M") for training, path in re.findall(r'<path class="line (\w+)" d="([^"]*)" clip-path', dom)}
-    assert pieces == {"frozen": 2, "initialized": 2, "from_zero": 2}
+    dom = chromium(f"{report.path.as_uri()}#p_2=60", "--dump-dom", folder=tmp_path)
+    assert re.findall(r'<text class="pole-name"[^>]*>([^<]*)<', dom) == ["pole, initialized", "pole, frozen"]
+    assert {training: path.count("M") for training, path in curves(dom)} == {"frozen": 2, "initialized": 2, "from_zero": 2}
 
 
 @needs_chromium
@@ -221,7 +209,7 @@ def test_a_phone_needs_no_sideways_scrolling(report, tmp_path: Path) -> None:
         f"<script>addEventListener('load', () => setTimeout(() => {{ {measure}; }}, 300));</script>",
         encoding="utf-8",
     )
-    dom = chromium(wrapper.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path).stdout
+    dom = chromium(wrapper.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path)
     client, scroll, height = map(int, re.search(r"<title>(\d+) (\d+) (\d+)</title>", dom).groups())
     assert 330 <= client <= 360 and height > 20_000
     assert scroll <= client
@@ -245,7 +233,7 @@ def test_buttons_sliders_fields_menus_and_map_change_everything(report, tmp_path
     </script></body>"""
     page = tmp_path / "steps.html"
     page.write_text(report.text.replace("</body>", steps), encoding="utf-8")
-    dom = chromium(page.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path).stdout
+    dom = chromium(page.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path)
     address, p_2, n_2, words = html.unescape(re.search("<title>([^<]*)", dom)[1]).split("|", 3)
     state = dict(part.split("=") for part in address[1:].split("&"))
     assert state.pop("quantity") == "generalization"

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from figures import cost_against_p, double_descent, forgetting_distributions, verdict_calibration
-from figures.kit.style import canvas_with_caption, style
+from figures import cost_against_p, forgetting_distributions, verdict_calibration
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
 from simulate import simulate
@@ -38,25 +37,6 @@ def test_one_block_is_the_published_closed_form_above_the_threshold(made, noise)
         r, spread = 1 - 50 / p, 2 - 2 * truths  # squared distances of the truths
         errors = r**10 + (1 - r) * np.array([r ** (9 - i) for i in range(10)]) @ spread + p * noise**2 / (p - 51) * (1 - r**10)
         assert row.mean == pytest.approx(errors.mean(), rel=1e-9)
-    gaps = curve.column("x")[np.isnan(curve.column("mean"))]
-    assert gaps.tolist() == [49, 50, 51]
-
-
-@pytest.mark.parametrize("training", ["frozen", "initialized"])
-def test_frozen_training_has_a_second_pole(made, training):
-    curve = made("double_descent").select(kind=THEORY, training=training)
-    gaps = curve.column("x")[np.isnan(curve.column("mean"))].tolist()
-    assert gaps == ([50, 98, 100, 102] if training == "frozen" else [50])
-    peak = max(row.mean for row in curve if 90 < row.x < 110)
-    assert (peak > 10) == (training == "frozen")
-
-
-def test_reduced_points_reach_a_million_and_stay_where_the_variance_is_finite(made):
-    table = made("double_descent")
-    for training in ("one block", "frozen", "initialized"):
-        points = table.select(kind=SIMULATION, training=training)
-        assert points.column("x").max() == 10**6 and points.column("x").min() < 50 and points.column("moment_order").min() > 2
-    assert double_descent.one(10**6, 0.5).blocks["shared"] == 10**6
 
 
 # Distributions.
@@ -64,14 +44,17 @@ def test_reduced_points_reach_a_million_and_stay_where_the_variance_is_finite(ma
 
 @pytest.mark.parametrize(("name", "distance"), [("equal", 0.0), ("distant", 1.0)])
 @pytest.mark.parametrize("training", ["frozen", "initialized"])
-def test_the_mean_that_is_marked_is_the_law(made, name, distance, training):
+def test_distributions_have_the_laws_mean_and_tails_that_complete_shares(made, training, name, distance):
     table = made("forgetting_distributions").select(training=training, case=name)
     gram = {"shared": np.zeros((2, 2)), "specific": [[1.0, 1.0], [1.0, 1.0 + distance]]}
     seq = expanding(60, (30, 0), (15, 15), (0.3, 0.3), gram=gram, train_shared=training == "initialized")
-    (mark,) = table.select(kind=MARK).column("x")
-    assert mark == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
-    (mean,) = table.select(quantity="forgetting", kind=SIMULATION).rows
-    assert abs(mean.mean - mark) < 5 * mean.stderr
+    (mark,), mean = table.select(kind=MARK), table.only(quantity="forgetting", kind=SIMULATION)
+    assert mark.x == pytest.approx(expected_errors(seq).forgetting(), rel=1e-12)
+    assert abs(mean.mean - mark.x) < 5 * mean.stderr
+    share, tail = ({row.x: row.mean for row in table.select(quantity=quantity)} for quantity in ("share at most", "share above"))
+    assert np.all(np.diff([*share.values()]) >= 0) and np.all(np.diff([*tail.values()]) <= 0)
+    common = share.keys() & tail.keys()
+    assert len(common) > 5 and all(share[x] + tail[x] == pytest.approx(1) for x in common)
 
 
 def test_direct_sampling_lies_in_the_band(made):
@@ -83,18 +66,6 @@ def test_direct_sampling_lies_in_the_band(made):
     assert np.abs(direct - table.column("mean")).max() < band < 0.1
     shifted = np.array([(values + 0.05 <= x).mean() for x in table.column("x")])
     assert np.abs(shifted - table.column("mean")).max() > band  # a third of a standard deviation would be seen
-
-
-def test_shares_are_monotone_and_tails_complete_them(made):
-    table = made("forgetting_distributions")
-    for training in ("frozen", "initialized"):
-        for name in ("equal", "distant"):
-            rows = table.select(training=training, case=name)
-            share, tail = (rows.select(quantity=q) for q in ("share at most", "share above"))
-            assert np.all(np.diff(share.column("mean")) >= 0) and np.all(np.diff(tail.column("mean")) <= 0)
-            common = {row.x: row.mean for row in share}
-            pairs = [(row.mean, common[row.x]) for row in tail if row.x in common]
-            assert len(pairs) > 5 and all(above + below == pytest.approx(1) for above, below in pairs)
 
 
 def test_bands_hold_what_they_say():
@@ -129,16 +100,13 @@ def costs(tmp_path, monkeypatch):
     return file
 
 
-def test_costs_are_those_of_the_record(costs):
+def test_costs_are_those_of_the_record(costs, picture):
     table = cost_against_p.FIGURE.table(None)
     assert {row.training for row in table} == {"loop: numpy lstsq", "reduced"}  # the figure's methods only
     (row,) = table.select(quantity="median time", training="loop: numpy lstsq", case="T=10, n=50", x=10_000).rows
     assert (row.mean, row.trials, row.kind) == (0.5, 3, MEASURED)
     assert "$p=10{,}000$" in (text := cost_against_p.FIGURE.caption(table)) and "10,000-fold at $T=2$ and 10,000-fold at $T=10$" in text
-    with style():
-        canvas = canvas_with_caption((7.4, 3.7), "Cost.", text)
-        cost_against_p.draw(table, canvas)
-    (loop, reduced) = canvas.axes[1].containers
+    (loop, reduced) = picture(cost_against_p.FIGURE, table).axes[1].containers
     assert reduced.lines[0].get_xdata().tolist() == [100, 10_000, 10**6]
     (segments,) = (bars.get_segments() for bars in loop.lines[2])
     assert [segment[:, 1].tolist() for segment in segments] == [pytest.approx([0.0045, 0.0075]), pytest.approx([0.45, 0.75])]

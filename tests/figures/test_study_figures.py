@@ -17,11 +17,8 @@ from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
 from figures.kit import half_width, studies
-from figures.kit.style import canvas_with_caption, style
 from figures.kit.table import MARK, MEASURED, THEORY, Table
 from theory import expected_errors, frozen, initialized
-from theory.ledger import notation as s
-from theory.regions import region_of, zeta
 
 MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
 STREAMS = ("split digits", "rotated digits")
@@ -49,20 +46,23 @@ def made_runs() -> list[StudyRun]:
     ]
 
 
-def made_explanation(generator: np.random.Generator) -> list[UnitEffects | PairRecord]:
-    effects = [
-        UnitEffects(
-            "digits", STREAMS[0], unit, 100 + unit, 3, 9, scores=(0.1 * unit, 0.25 + unit), stage_scores=((0.5, 0.5), (0.5, 0.5)),
-            gains=((0.25, 0.5, 0.75), (0.125 * unit,) * 3), by_depth=((0.5, 0.625, 0.75), (0.5, 0.75, 0.625)), chosen={"threshold": (2, 3)},
-            reached={"threshold": 0.5, "best schedule": 0.75, "mean schedule": 0.5},
-        )
-        for unit in range(3)
-    ]  # fmt: skip
-    pairs = [
+def made_pairs() -> list[PairRecord]:
+    generator = np.random.default_rng(1)
+    return [
         PairRecord("digits", STREAMS[0], 0, 100, *tasks, 50, (100, 300), (0.5, distance), (0.001, 2.0), (0.75, 0.75, 0.75), (0.75, 0.75 - gain, 0.75))
         for tasks, distance, gain in zip(permutations(range(5), 2), generator.uniform(0, 4, 20), generator.normal(0, 0.1, 20), strict=True)
     ]
-    return [*effects, *pairs]
+
+
+PAIRS = made_pairs()
+EFFECTS = [
+    UnitEffects(
+        "digits", STREAMS[0], unit, 100 + unit, 3, 9, scores=(0.1 * unit, 0.25 + unit), stage_scores=((0.5, 0.5), (0.5, 0.5)),
+        gains=((0.25, 0.5, 0.75), (0.125 * unit,) * 3), by_depth=((0.5, 0.625, 0.75), (0.5, 0.75, 0.625)), chosen={"threshold": (2, 3)},
+        reached={"threshold": 0.5, "best schedule": 0.75, "mean schedule": 0.5},
+    )
+    for unit in range(3)
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -71,9 +71,8 @@ def recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RECORDS", tmp_path)
     runs = made_runs()
     write_records(tmp_path / "hybrid_digits.jsonl", [*runs, replace(runs[0], phase=DEVELOP)])
-    write_records(tmp_path / "hybrid_digits_explain.jsonl", made_explanation(np.random.default_rng(1)))
+    write_records(tmp_path / "hybrid_digits_explain.jsonl", [*EFFECTS, *PAIRS])
     return {(run.stream, run.arm, run.order): run for run in runs}
-
 
 
 @pytest.mark.parametrize(("metric", "module"), [("average_accuracy", hybrid_accuracy), ("forgetting", hybrid_forgetting)])
@@ -95,8 +94,7 @@ def test_verdicts_are_shown(recorded):
     table = hybrid_accuracy.FIGURE.table(None)
     verdicts = {(row.training, row.case): row.source for row in table.select(kind=MARK)}
     assert len(verdicts) == 10 and verdicts["threshold", "split digits"] == "supported" and verdicts["threshold", "rotated digits"] != "supported"
-    assert "Supported: threshold on split digits." in hybrid_accuracy.FIGURE.caption(table) and "Means of 6 runs" in hybrid_accuracy.FIGURE.caption(table)
-    assert "Means of 6 runs" in hybrid_forgetting.FIGURE.caption(table)
+    assert "Supported: threshold on split digits." in hybrid_accuracy.FIGURE.caption(table)
 
 
 def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
@@ -148,51 +146,31 @@ def test_depths_are_counts_of_trained_stages(recorded):
     assert "in 3 development runs" in hybrid_depths.FIGURE.caption(table)
 
 
-def predicted(pair: PairRecord) -> bool:
-    """Return whether the linear theory says that frozen training forgets less, by its own inequality."""
-    (_, distance), (shared, specific) = pair.distance, pair.error
-    values = {zeta: specific - distance, s.e_u: shared, s.sigma_2: 0, s.p: pair.dimensions[0], s.p_2: pair.dimensions[1], s.n_2: pair.samples}
-    return bool(region_of(*pair.dimensions, pair.samples).wins.subs(values))
-
-
 def test_scores_benefits_and_pairs(recorded):
     table = hybrid_scores.FIGURE.table(None)
     points = table.select(quantity=hybrid_scores.BENEFIT)
     assert len(points) == 6 and points.only(x=0.1).mean == 0.5 and points.only(x=0.1).trials == 3
     estimate = table.only(quantity=hybrid_scores.CORRELATION, x_name="estimate", training="score and benefit").mean
     assert estimate == pytest.approx(np.corrcoef(points.column("x"), points.column("mean"))[0, 1], rel=1e-12)
-    pairs = [entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord)]
     drawn = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.KEPT)
     ranked = {row.x_name: row.mean for row in table.select(quantity=hybrid_scores.CORRELATION, training="ranks of pairs")}
     assert ranked["estimate"] == pytest.approx(spearmanr(drawn.column("x"), drawn.column("mean")).statistic, rel=1e-12)
     assert 0 < ranked["p"] <= 1
-    assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.kept for pair in pairs), abs=1e-15)
+    assert sorted(drawn.column("mean")) == pytest.approx(sorted(pair.kept for pair in PAIRS), abs=1e-15)
     both = table.select(quantity=hybrid_scores.WINS, training=hybrid_scores.BOTH)
-    assert sorted(both.column("mean")) == pytest.approx(sorted(pair.advantage for pair in pairs), abs=1e-15)
-    assert [hybrid_scores.law_advantage(pair) > 0 for pair in pairs] == [predicted(pair) for pair in pairs]
-    assert len({predicted(pair) for pair in pairs}) == 2
+    assert sorted(both.column("mean")) == pytest.approx(sorted(pair.advantage for pair in PAIRS), abs=1e-15)
+    assert list(drawn.column("x")) == sorted(map(hybrid_scores.law_advantage, PAIRS))
     means = table.select(quantity=hybrid_scores.BINNED)
     assert len(means) == 5 and np.mean(means.column("mean")) == pytest.approx(np.mean(drawn.column("mean")), abs=1e-15)
 
 
 def test_what_the_law_says_of_a_pair():
     """Written out for fewer samples than specific parameters: a large shared error speaks against frozen training."""
-    pair = next(entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord))
-    pair = replace(pair, samples=20, dimensions=(60, 40), distance=(9.0, 2.0), error=(0.5, 3.0))
+    pair = replace(PAIRS[0], samples=20, dimensions=(60, 40), distance=(9.0, 2.0), error=(0.5, 3.0))
     gap = 20 / 40 - 20 / 100
     expected = gap * (3.0 - 2.0) - 0.5 * (1 + 20 / (40 - 20 - 1) - (1 - 20 / 100))
     assert hybrid_scores.law_advantage(pair) == pytest.approx(expected, rel=1e-12)
     assert hybrid_scores.law_advantage(replace(pair, error=(0.6, 3.0))) < expected < hybrid_scores.law_advantage(replace(pair, error=(0.5, 3.1)))
-
-
-def shuffling(points, units, chances=200):
-    """Shares of p-values below .1 for made points."""
-    table, found = Table(), []
-    for x, y in points(chances):
-        table = Table()
-        hybrid_scores._add_correlation(table, "made", x, y, units(), "", "")
-        found.append({row.x_name: row.mean for row in table}["p"])
-    return np.mean(np.array(found) < 0.1)
 
 
 def test_chances_of_correlations_are_chances(monkeypatch):
@@ -200,25 +178,28 @@ def test_chances_of_correlations_are_chances(monkeypatch):
     monkeypatch.setattr(hybrid_scores, "SHUFFLES", 199)
     generator = np.random.default_rng(0)
     of_units = np.repeat(np.arange(3), 6)
+    pairs = [replace(PAIRS[0], seed=seed, order=0, first=i, second=j) for seed in range(2) for i in range(6) for j in range(6) if i != j]
 
-    def runs(count):
+    def share(units, points, count=200):
+        """Share of p-values below .1."""
+        table = Table()
         for _ in range(count):
-            yield tuple(2.0 * generator.standard_normal(3)[of_units] + generator.standard_normal(18) for _ in "xy")
+            hybrid_scores._add_correlation(table, "made", *points(), units(), "", "")
+        return np.mean(table.select(x_name="p").column("mean") < 0.1)
 
-    made = next(entry for entry in made_explanation(np.random.default_rng(1)) if isinstance(entry, PairRecord))
-    pairs = [replace(made, seed=seed, order=0, first=i, second=j) for seed in range(2) for i in range(6) for j in range(6) if i != j]
+    def of_runs():
+        return [2.0 * generator.standard_normal(3)[of_units] + generator.standard_normal(18) for _ in "xy"]
 
-    def tasks(count):
-        for _ in range(count):
-            effects = generator.standard_normal((2, 2, 6))
-            yield tuple([float(effect[pair.seed, pair.first]) for pair in pairs] for effect in effects)
+    def of_tasks():
+        return [[effect[pair.seed, pair.first] for pair in pairs] for effect in generator.standard_normal((2, 2, 6))]
+
+    def related():
+        return np.arange(18.0), np.arange(18.0) + generator.standard_normal(18)
 
     low, high = 0.1 - 4 * (0.09 / 200) ** 0.5, 0.1 + 4 * (0.09 / 200) ** 0.5
-    assert low < shuffling(tasks, lambda: hybrid_scores._of_tasks(pairs)) < high
-    within = shuffling(runs, lambda: hybrid_scores._within(of_units.tolist()))
-    assert within < high
-    related = [(np.arange(18.0), np.arange(18.0) + generator.standard_normal(18))] * 5
-    assert shuffling(lambda count: related, lambda: hybrid_scores._within(of_units.tolist())) == 1
+    assert low < share(lambda: hybrid_scores._of_tasks(pairs), of_tasks) < high
+    assert share(lambda: hybrid_scores._within(of_units.tolist()), of_runs) < high
+    assert share(lambda: hybrid_scores._within(of_units.tolist()), related, 5) == 1
 
 
 def test_updates_and_the_law_beside_them(recorded):
@@ -238,13 +219,9 @@ def test_updates_and_the_law_beside_them(recorded):
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_pictures(recorded, module):
+def test_pictures(recorded, picture, module):
     table = module.FIGURE.table(None)
-    with style():
-        canvas = canvas_with_caption(module.FIGURE.size, "Title.", module.FIGURE.caption(table))
-        module.FIGURE.draw(table, canvas)
-        canvas.draw_without_rendering()
-    shown = " ".join(text.get_text() for ax in canvas.axes for text in [ax.title, *ax.texts, ax._left_title])
+    shown = " ".join(text.get_text() for ax in picture(module.FIGURE, table).axes for text in [ax.title, *ax.texts, ax._left_title])
     assert all(name in shown for name in {row.case for row in table if row.case != magnitude_forgetting.LAW})
 
 
