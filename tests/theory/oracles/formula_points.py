@@ -17,7 +17,6 @@ from typing import Any
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
-from written_out import remaining
 
 from theory.constructors import one_block
 from theory.errors import DriftlawError
@@ -115,7 +114,7 @@ def _block_errors(case: Case) -> dict[str, F]:
     seen = [Task(0, 0, {"shared": "u"}, ("shared",)), Task(0, 0, {"specific": "q"}, ("specific",))]
     grams = {"shared": [[case["u_11"]] * 3] * 3, "specific": [[case["q_11"]] * 3] * 3}
     errors = law_of(TaskSequence({"shared": case["p"], "specific": case["p_1"]}, [task, *seen], grams)).errors
-    return {"u": errors[0, 1], "q": errors[0, 2], "r": remaining(case["n_1"], case["p"] + case["p_1"])}
+    return {"u": errors[0, 1], "q": errors[0, 2], "r": max(1 - F(case["n_1"], case["p"] + case["p_1"]), F(0))}
 
 
 def in_floats(case: Case) -> Case:
