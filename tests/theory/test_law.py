@@ -55,8 +55,8 @@ def by_inner_products(seq: TaskSequence) -> TaskSequence:
     return TaskSequence(seq.blocks, tasks, gram)
 
 
-@settings(max_examples=5 * settings().max_examples)
-@given(sequences(vectors=True), st.data())
+@settings(max_examples=10 * settings().max_examples)
+@given(sequences(max_dimension=8, vectors=True), st.data())
 def test_random_experiments_by_integration(seq, data):
     """Counts at the threshold too, with and without noise: both routes call the same steps infinite."""
     t = data.draw(st.integers(0, len(seq) - 1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +15,11 @@ fractions = st.fractions(min_value=-3, max_value=3, max_denominator=4)
 positive_fractions = st.fractions(min_value=Fraction(1, 4), max_value=3, max_denominator=4)
 noises = st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(2, 3), Fraction(3, 2)])
 scales = st.sampled_from([1, 1, 1, Fraction(1, 2), Fraction(5, 4), 0, -1])
+
+
+def subsets(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Some of the names, in any order."""
+    return st.sampled_from([some for count in range(len(names), 0, -1) for some in permutations(names, count)])
 
 
 def sample_counts(dimension: int, quiet: bool = False) -> st.SearchStrategy[int]:
@@ -33,13 +40,13 @@ def sequences(draw: st.DrawFn, max_tasks: int = 4, max_blocks: int = 3, max_dime
 
     Truths are given by exact inner products, or as vectors of whole numbers (for small dimensions).
     """
-    names = draw(st.permutations("abc"))[: draw(st.integers(1, max_blocks))]
+    names = draw(subsets("abc"[:max_blocks]))
     blocks = {name: draw(st.integers(1, max_dimension)) for name in names}
     count = draw(st.integers(1, max_tasks))
     tasks: list[Task] = []
     for t in range(count):
-        used = [name for name in draw(st.permutations(names)) if draw(st.booleans())] or [draw(st.sampled_from(names))]
-        train = [name for name in draw(st.permutations(used)) if draw(st.integers(0, 2))] or [draw(st.sampled_from(used))]
+        used = draw(subsets(names))
+        train = draw(subsets(used))
         truth: dict[str, Any] = {name: f"{name}_{t}" for name in used}
         if vectors:
             truth = {name: [draw(st.integers(-2, 2)) for _ in range(blocks[name])] for name in used}
@@ -48,7 +55,7 @@ def sequences(draw: st.DrawFn, max_tasks: int = 4, max_blocks: int = 3, max_dime
                 samples=draw(sample_counts(sum(blocks[name] for name in train))),
                 noise=draw(noises),
                 truth=truth,
-                train=tuple(train),
+                train=train,
                 start={name: draw(st.sampled_from(["previous", "previous", "zero"])) for name in train},
                 scale={name: draw(scales) for name in train},
                 weights=draw(st.sampled_from([None, dict.fromkeys(train, Fraction(3))])),
