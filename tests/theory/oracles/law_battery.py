@@ -316,8 +316,10 @@ def check_borders_of_number_systems(world) -> None:
     """Irrational scales, whole grids beside symbols, truths that cancel, regimes that cannot be."""
     s, m, k = sympy.Symbol("s", positive=True), *sympy.symbols("m k", positive=True, integer=True)
 
-    def single(n, d, **settings):
-        return TaskSequence({"a": d}, [Task(n, HALF, {"a": "u"}, ("a",), **settings)], {"a": [[1]]})
+    def after_a_fit(shared: list) -> TaskSequence:
+        """Task 0 finds its truth; task 1 has as many samples as parameters, and no noise but the shared block's error."""
+        tasks = [Task(7, 0, {"a": "u_0", "b": "v_0"}, ("a", "b")), Task(3, 0, {"a": "u_1", "b": "v_1"}, ("b",))]
+        return TaskSequence({"a": 4, "b": 3}, tasks, {"a": shared, "b": [[1, 0], [0, 1]]})
 
     plain, longer = (world.expected_errors(single(2, 6, **settings)).step_sizes[0] for settings in ({}, {"scale": sympy.sqrt(2)}))
     require(sympy.simplify(longer - 2 * plain) == 0, "an irrational scale")
@@ -325,12 +327,8 @@ def check_borders_of_number_systems(world) -> None:
     refused(InputError, "regime", lambda: world.expected_errors(single(2, 6), regime=None))
     for regime, n, d in (("overparameterized", m + k, m), ("underparameterized", m, m + k + 1)):
         refused(DomainError, "cannot be", lambda regime=regime, n=n, d=d: world.expected_errors(single(n, d), regime=regime))
-    gram = {"a": [[s, s], [s, s]], "b": [[1, 0], [0, 1]]}
-    tasks = [Task(7, 0, {"a": "u", "b": "v_0"}, ("a", "b")), Task(3, 0, {"a": "u", "b": "v_1"}, ("b",))]
-    right = world.expected_errors(TaskSequence({"a": 4, "b": 3}, [replace(t, truth={"a": f"u_{i}", "b": f"v_{i}"}) for i, t in enumerate(tasks)], gram))
-    require(right.errors[1, 1] == 0, "equal truths cancel")
-    wrong = {"a": [[s, -s], [-s, s]], "b": [[1, 0], [0, 1]]}
-    refused(DomainError, "infinite", world.expected_errors, TaskSequence({"a": 4, "b": 3}, [replace(t, truth={"a": f"u_{i}", "b": f"v_{i}"}) for i, t in enumerate(tasks)], wrong))
+    require(world.expected_errors(after_a_fit([[s, s], [s, s]])).errors[1, 1] == 0, "equal truths cancel")
+    refused(DomainError, "infinite", world.expected_errors, after_a_fit([[s, -s], [-s, s]]))
     opposite = [[2, -1], [-1, 2]]
     numbers, symbols = (world.expected_errors(one_block(6, (2, 3), noise, gram=opposite)).errors[1, 0] for noise in (0, (0, s)))
     require(sympy.expand(symbols.subs(s, 0) - numbers) == 0, "an inner product of -1")
