@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from theory.problem import Task, TaskSequence
 
 fractions = st.fractions(min_value=-3, max_value=3, max_denominator=4)
-positive_fractions = st.fractions(min_value=Fraction(1, 4), max_value=3, max_denominator=4)
 noises = st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(2, 3), Fraction(3, 2)])
 scales = st.sampled_from([1, 1, 1, Fraction(1, 2), Fraction(5, 4), 0, -1])
 
@@ -22,10 +21,9 @@ def subsets(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from([some for count in range(len(names), 0, -1) for some in permutations(names, count)])
 
 
-def sample_counts(dimension: int, quiet: bool = False) -> st.SearchStrategy[int]:
-    """Counts away from the interpolation threshold; any count where the step meets no noise."""
-    counts = range(2 * dimension + 4)
-    return st.sampled_from([n for n in counts if quiet or n == 0 or abs(n - dimension) >= 2])
+def sample_counts(dimension: int) -> st.SearchStrategy[int]:
+    """Counts away from the interpolation threshold."""
+    return st.sampled_from([n for n in range(2 * dimension + 4) if n == 0 or abs(n - dimension) >= 2])
 
 
 def products(draw: st.DrawFn, tasks: int, size: int = 3) -> list[list[Fraction]]:
