@@ -49,19 +49,12 @@ def test_the_ends_are_initialized_and_frozen_training_up_to_one_over_dimension(w
     assert gap(8) / gap(1) == pytest.approx(1 / 8, rel=0.15)
 
 
-@pytest.mark.parametrize("weight", [0.5, 3.0, 30.0, 1e4])
-def test_simulation_stays_within_the_stated_distance(weight):
+@pytest.mark.parametrize(("weight", "settings"), [(0.5, {}), (3.0, {}), (30.0, {}), (1e4, {}), (4.0, {"start": {"specific": "zero"}, "scale": 0.7})])
+def test_simulation_stays_within_the_stated_distance(weight, settings):
     """Four times the dimensions of the example: 0.5 % plus 5 standard errors (false alarm below 1e-6 a quantity)."""
     seq = _weighted(weight, factor=4)
+    seq = replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], **settings)))
     law, sample = approximate_errors(seq), simulate(seq, 1500, seed=3)
-    for theory, estimate in ((law.errors, sample.errors), (law.step_sizes, sample.step_sizes), (law.update_magnitude, sample.update_magnitude)):
-        assert np.all(np.abs(estimate.mean - theory) <= 5 * estimate.stderr + 0.005 * np.abs(theory))
-
-
-def test_restarted_weighted_blocks():
-    seq = _weighted(4.0, factor=4)
-    seq = replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], start={"specific": "zero"}, scale=0.7)))
-    law, sample = approximate_errors(seq), simulate(seq, 1500, seed=4)
     for theory, estimate in ((law.errors, sample.errors), (law.step_sizes, sample.step_sizes), (law.update_magnitude, sample.update_magnitude)):
         assert np.all(np.abs(estimate.mean - theory) <= 5 * estimate.stderr + 0.005 * np.abs(theory))
 

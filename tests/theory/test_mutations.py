@@ -25,7 +25,7 @@ CHECKS = {
     "theory.algebra": (
         check_integrals_in_fractions, check_truths, check_number_systems, check_integrals_in_floats, *LAW_CHECKS, check_conditions_on_stored_samples,
     ),
-    "theory.recursion": (*LAW_CHECKS[:6], check_nested_memory, *LAW_CHECKS[6:], *MOMENT_CHECKS, *REPLAY_CHECKS),
+    "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS),
     "theory.replay": REPLAY_CHECKS,
     "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS),
     "theory.quantities": QUANTITY_CHECKS,

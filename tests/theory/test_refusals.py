@@ -12,7 +12,7 @@ from test_problem import HALF, sequence, task, two
 from theory import Isotropic, Task, TaskSequence
 
 NAMED = {"a": "w"}
-
+M = sympy.Symbol("m", positive=True, integer=True)
 
 BAD_TASKS = {
     "samples negative": (lambda: task(samples=-1), "samples is -1; it must be at least 0"),
@@ -101,6 +101,7 @@ BAD_SEQUENCES = {
     ),
     "memory of the future": (lambda: sequence(tasks=[task(), task(memory={1: 1})]), "task 1 has memory of task 1; memory holds earlier tasks only"),
     "memory above the samples": (lambda: sequence(tasks=[task(), task(memory={0: 3})]), "task 1 stores 3 samples of task 0, which has 2; store at most that many"),
+    "memory above symbolic samples": (lambda: sequence(tasks=[task(samples=M), task(memory={0: M + 1})]), "task 1 stores m + 1 samples of task 0, which has m"),
     "memory above a grid of samples": (lambda: sequence(tasks=[task(samples=np.array([4, 2])), task(memory={0: 3})]), "store at most that many"),
     "grids that do not broadcast": (
         lambda: sequence(tasks=[task(samples=np.array([1, 2]), noise=np.array([0.1, 0.2, 0.3]))]), "grids of shapes [(2,), (3,)] do not broadcast"

@@ -1,18 +1,18 @@
-"""The law by brute force: write the estimate out in the entries of each task's projection and integrate the squared errors.
+"""The law by integration: E theta and E theta theta', entry by entry in the parameters, carried from task to task.
 
-No recursion over expected scalars takes part: theta_t is a vector of polynomials in the entries of P_1, ..., P_t and of
-the noise steps g_1, ..., g_t; a squared error is a polynomial of degree two in each task's variables, and it is
-integrated over the last task first. Two facts enter: g_t is centred with covariance f_t k / d I given the past (it is
-rotation-invariant, f_t the variance of what the trained blocks cannot explain), and the moments of `haar_moments`.
+No recursion over blocks takes part. Given the past, task t moves the trained entries by S (P (w - start) + g), with P the
+projection on the span of its data and S the scales. Two facts enter: the integrals of `haar_moments` for E P_ij and
+E P_ij P_kl, and that g is centred, independent of P and rotation-invariant, hence of covariance f k / d I, where f is the
+variance of what the trained blocks cannot explain.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
 from haar_moments import expected_noise_step, projection_moment
-from polynomials import Polynomial, add, constant, integrate, multiply, scale, squared_length, subtract, variable
 
 from theory.problem import Task, TaskSequence
 
@@ -22,66 +22,55 @@ class InfiniteExpectation(Exception):
 
 
 class DirectRoute:
-    """Expected errors, step sizes and update magnitudes of a small sequence whose truths are vectors of fractions."""
+    """Expected errors, step sizes and update magnitudes of a sequence whose truths are vectors of fractions."""
 
     def __init__(self, seq: TaskSequence) -> None:
         self.seq = seq
-        self.noise_variance: list[Polynomial] = []
-        self.theta = {block: [constant(0)] * dimension for block, dimension in seq.blocks.items()}
-        tasks = len(seq)
+        tasks, size = len(seq), sum(seq.blocks.values())
+        self.truths = [
+            np.concatenate([task.truth[b].values.astype(object) if b in task.truth else [0] * d for b, d in seq.blocks.items()]) for task in seq.tasks
+        ]
+        self.mean, self.square = np.full(size, Fraction(0)), np.full((size, size), Fraction(0))
         self.errors = np.empty((tasks, tasks), dtype=object)
         self.step_sizes, self.update_magnitude, self.effective_noise = (np.empty(tasks, dtype=object) for _ in range(3))
         for t, task in enumerate(seq.tasks):
-            previous = {block: list(entries) for block, entries in self.theta.items()}
-            start = self._train(t, task)
-            self.effective_noise[t] = self.expectation(self.noise_variance[t], t - 1)
-            self.step_sizes[t] = self.expectation(self._distance(start, task.train), t)
-            self.update_magnitude[t] = self.expectation(self._distance(previous, tuple(seq.blocks)), t)
-            for i in range(tasks):
-                self.errors[t, i] = self.expectation(self._distance(self._truth(i), tuple(seq.tasks[i].truth)), t)
+            self.effective_noise[t] = self._error(t, set(task.truth) - set(task.train)) + Fraction(task.noise) ** 2
+            self.step_sizes[t], self.update_magnitude[t] = self._train(t, task)
+            self.errors[t] = [self._error(i, seq.tasks[i].truth) for i in range(tasks)]
 
-    def _truth(self, i: int) -> dict[str, list[Polynomial]]:
-        return {block: [constant(entry) for entry in truth.values.tolist()] for block, truth in self.seq.tasks[i].truth.items()}
+    def _entries(self, value_of: dict[str, object]) -> np.ndarray:
+        """The value of its block for every parameter, 0 for blocks that are not named."""
+        return np.concatenate([np.full(d, value_of.get(block, 0), dtype=object) for block, d in self.seq.blocks.items()])
 
-    def _distance(self, point: dict[str, list[Polynomial]], blocks: tuple[str, ...]) -> Polynomial:
-        return add(*(squared_length([subtract(x, y) for x, y in zip(self.theta[block], point[block])]) for block in blocks))
+    def _error(self, i: int, blocks: Iterable[str]) -> Fraction:
+        """E |theta - w_i|^2 over some blocks."""
+        w = self.truths[i]
+        return sum((self.square.diagonal() - 2 * self.mean * w + w**2) * self._entries(dict.fromkeys(blocks, 1)), Fraction(0))
 
-    def _train(self, t: int, task: Task) -> dict[str, list[Polynomial]]:
-        truth = self._truth(t)
-        untrained = tuple(block for block in task.truth if block not in task.train)
-        self.noise_variance.append(add(self._distance(truth, untrained), constant(Fraction(task.noise) ** 2)))
-        for block in task.train:
-            if task.starts_from_zero(block):
-                self.theta[block] = [constant(0)] * self.seq.blocks[block]
-        start = {block: list(self.theta[block]) for block in task.train}
-        if task.samples == 0:
-            return start
-        places = [(block, k) for block in task.train for k in range(self.seq.blocks[block])]
-        miss = [subtract(truth[block][k], self.theta[block][k]) for block, k in places]
-        silent = not self.noise_variance[t]
-        determined = task.samples >= len(places)  # the data span everything: P is the identity
-        for i, (block, k) in enumerate(places):
-            projected = [miss[i]] if determined else [multiply(variable((t, "P", min(i, j), max(i, j))), other) for j, other in enumerate(miss)]
-            full = add(*projected, {} if silent else variable((t, "g", i)))
-            self.theta[block][k] = add(self.theta[block][k], scale(full, Fraction(task.scale_of(block))))
-        return start
+    def _train(self, t: int, task: Task) -> tuple[Fraction, Fraction]:
+        """Move the moments; return step size and update magnitude."""
+        w, n, d = self.truths[t], task.samples, self.seq.trained_dimension(t)
+        trained, scale = self._entries(dict.fromkeys(task.train, 1)), self._entries({b: task.scale_of(b) for b in task.train})
+        kept = 1 - self._entries({b: 1 for b in task.train if task.starts_from_zero(b)})
+        start_mean, start = kept * self.mean, np.outer(kept, kept) * self.square
+        missed = np.outer(trained, trained) * (start - np.outer(start_mean, w) - np.outer(w, start_mean) + np.outer(w, w))
+        share, same, crossed, noise = _step_moments(n, d, self.effective_noise[t])
+        everywhere = np.diag(trained) * (crossed * missed.trace() + noise)
+        step = np.outer(scale, scale) * ((same + crossed) * missed + everywhere)
+        along = (np.outer(self.mean, w) - self.square * kept) * (share * scale)  # E theta_{t-1} step'
+        moved = kept[:, None] * along
+        before, square = self.square, start + moved + moved.T + step
+        self.mean, self.square = start_mean + share * scale * (w - start_mean), square
+        return step.trace(), square.trace() - 2 * ((before * kept).trace() + along.trace()) + before.trace()
 
-    def expectation(self, polynomial: Polynomial, last: int) -> Fraction:
-        """Integrate over the data of the tasks ``last``, ``last - 1``, ..., 0."""
-        for t in range(last, -1, -1):
-            polynomial = integrate(polynomial, lambda v, t=t: v[0] == t, lambda inner, t=t: self._moment(inner, t))
-        return polynomial.get((), Fraction(0))
 
-    def _moment(self, inner: tuple[tuple, ...], t: int) -> Polynomial:
-        n, d = self.seq.tasks[t].samples, self.seq.trained_dimension(t)
-        noise = [v[2] for v in inner if v[1] == "g"]
-        entries = tuple(v[2:] for v in inner if v[1] == "P")
-        if len(noise) % 2 or (noise and noise[0] != noise[-1]):
-            return constant(0)
-        if not noise:
-            return constant(projection_moment(entries, n, d))
-        if entries or len(noise) > 2:
-            raise ValueError(f"monomial {inner}: squared errors mix no noise step with its projection")
-        if abs(n - d) <= 1:
-            raise InfiniteExpectation(f"task {t}: n = {n}, d = {d}")
-        return scale(self.noise_variance[t], expected_noise_step(n, d) / d)
+def _step_moments(n: int, d: int, variance: Fraction) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """E P_00, E P_00 P_11, E P_01 P_01, and the variance of the noise step in each parameter."""
+    if n == 0:
+        return (Fraction(0),) * 4
+    if variance and abs(n - d) <= 1:
+        raise InfiniteExpectation(f"n = {n}, d = {d}")
+    noise = variance * expected_noise_step(n, d) / d if variance else Fraction(0)
+    if n >= d:  # the data span everything: P is the identity
+        return Fraction(1), Fraction(1), Fraction(0), noise
+    return projection_moment(((0, 0),), n, d), projection_moment(((0, 0), (1, 1)), n, d), projection_moment(((0, 1), (0, 1)), n, d), noise

@@ -17,7 +17,6 @@ from typing import Any
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
-from written_out import remaining
 
 from theory.constructors import one_block
 from theory.errors import DriftlawError
@@ -115,7 +114,7 @@ def _block_errors(case: Case) -> dict[str, F]:
     seen = [Task(0, 0, {"shared": "u"}, ("shared",)), Task(0, 0, {"specific": "q"}, ("specific",))]
     grams = {"shared": [[case["u_11"]] * 3] * 3, "specific": [[case["q_11"]] * 3] * 3}
     errors = law_of(TaskSequence({"shared": case["p"], "specific": case["p_1"]}, [task, *seen], grams)).errors
-    return {"u": errors[0, 1], "q": errors[0, 2], "r": remaining(case["n_1"], case["p"] + case["p_1"])}
+    return {"u": errors[0, 1], "q": errors[0, 2], "r": max(1 - F(case["n_1"], case["p"] + case["p_1"]), F(0))}
 
 
 def in_floats(case: Case) -> Case:
@@ -125,25 +124,18 @@ def in_floats(case: Case) -> Case:
 # ---------------------------------------------------------------- exact values
 
 
-def _target(law: Law, quantity: str) -> F:
-    if quantity.startswith("error["):
-        t, i = (int(x) for x in quantity[6:-1].split(","))
-        return law.error(t, i)
-    value = getattr(law, quantity)
-    return value[-1] if quantity == "update_magnitude" else value()
-
-
 def _law_value(formula: Formula, case: Case) -> F:
-    return _target(law_of(formula.build(**case)), formula.quantity)
+    return law_of(formula.build(**case)).read(formula.quantity)
 
 
-def _stream(case: Case, start: str, stored: int | None) -> TaskSequence:
+def _stream(formula: Formula, case: Case) -> F:
     """The ledger's builders of one-block streams work in floats; this one is exact."""
     gram = [[_dot(v, w) for w in case["truths"]] for v in case["truths"]]
+    start = "previous" if formula.name.startswith("lin") else "zero"
     seq = one_block(case["p"], (case["n"],) * case["T"], case["sigma"], gram=gram, start=start)
-    if stored is None:
-        return seq
-    return replace(seq, tasks=[replace(task, start=start, memory={s: stored for s in range(t)}) for t, task in enumerate(seq.tasks)])
+    memories = [dict.fromkeys(range(t), _stored(formula, case)) for t in range(case["T"])]
+    tasks = [replace(task, memory=memory) for task, memory in zip(seq.tasks, memories, strict=True)]
+    return law_of(replace(seq, tasks=tasks) if start == "zero" else seq).read(formula.quantity)
 
 
 def _parabola(formula: Formula, case: Case) -> tuple[F, F]:
@@ -161,10 +153,6 @@ def published_form(case: Case) -> F:
     v_1 = 1 + F(p * n_2, (p + p_1) * (p_2 - n_2 - 1)) - F(p_1 * n_2, (p + p_1) * p_2)
     error = law_of(two_tasks(**case)).errors[0, 0]
     return v_1 * error + F(n_2, p_2) * case["d_q"] + F(n_2, p_2 - n_2 - 1) * case["sigma_2"] ** 2
-
-
-def _published_gap(formula: Formula, case: Case) -> F:
-    return _target(law_of(two_tasks(**case)), "deviation") - published_form(case)
 
 
 P2 = sympy.Symbol("p_2", positive=True, integer=True)
@@ -216,20 +204,14 @@ def _step_numbers(n: int, d: int, sigma: F) -> tuple[F, F, F, F, F]:
     return projection_moment(((0, 0), (1, 1)), n, d), projection_moment(((0, 1), (0, 1)), n, d), projection_moment(((0, 0),), n, d), *ratio
 
 
+STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
-    "lin_forgetting": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
-    "lin_generalization": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
-    "lin_first_error": lambda f, case: _target(law_of(_stream(case, "previous", None)), f.quantity),
-    "replay_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["k"])), f.quantity),
-    "joint_generalization": lambda f, case: _target(law_of(_stream(case, "zero", case["n"])), f.quantity),
-    "frozen_best_scale": lambda f, case: _parabola(f, case)[0],
-    "initialized_best_scale": lambda f, case: _parabola(f, case)[0],
-    "frozen_least_forgetting": lambda f, case: _parabola(f, case)[1],
-    "initialized_least_forgetting": lambda f, case: _parabola(f, case)[1],
-    "v1_reconstruction": lambda f, case: published_form(case),
-    "v1_reconstruction_gap": _published_gap,
-    "p2_star": _minimum,
-    "forgetting_at_p2_star": _minimum,
+    **dict.fromkeys(STREAMS, _stream),
+    **dict.fromkeys(("frozen_best_scale", "initialized_best_scale"), lambda formula, case: _parabola(formula, case)[0]),
+    **dict.fromkeys(("frozen_least_forgetting", "initialized_least_forgetting"), lambda formula, case: _parabola(formula, case)[1]),
+    "v1_reconstruction": lambda formula, case: published_form(case),
+    "v1_reconstruction_gap": lambda formula, case: law_of(two_tasks(**case)).deviation() - published_form(case),
+    **dict.fromkeys(("p2_star", "forgetting_at_p2_star"), _minimum),
     "initialized_deviation_variance": _variance,
 }
 
