@@ -1,7 +1,6 @@
 """The contracts that driftlaw's own parts are tested by, to run on one's own in one's own test suite.
 
-`training` has those of strategies and networks, `streams` those of streams, `conditions` those of feature laws and training rules of
-the linear samplers; only the first loads PyTorch. A contract is a list of checks, pairs of a name and a function that raises
+`training` has those of strategies and networks, `streams` those of streams, which load no PyTorch. A contract is a list of checks, pairs of a name and a function that raises
 AssertionError with a sentence: what is broken, where, what was seen. They take seconds on a CPU, on small made data.
 """
 

@@ -100,7 +100,6 @@ def labels_are_places_of_classes(options: StreamOptions, datasets: Data) -> None
         sources = (data.training_part(), task.train_indices), (data.training_part(), task.validation_indices), (data.test, task.test_indices)
         for part, (source, indices) in zip((task.training(), task.validation(), task.final_test()), sources, strict=True):
             demand(np.array_equal(np.array(task.classes)[part.labels], source.labels[indices]), f"{task.name} has images of other classes than it says")
-            demand(part.images.shape == (len(indices), *data.image_shape), f"images of {task.name} have the shape {part.images.shape}")
 
 
 def fewer_examples_are_balanced(options: StreamOptions, datasets: Data) -> None:
