@@ -87,20 +87,6 @@ def test_the_stream_of_a_seed_never_changes():
     assert Permuted(tasks=3).build(fixed, 1, 2).fingerprint[:16] == "f294081d4560009d"
 
 
-@given(kind=MEANT_AS_IS, seed=st.integers(0, 100), count=st.integers(4, 30), part=st.sampled_from(["train", "test"]))
-def test_fewer_examples(kind, seed, count, part):
-    """Fewer are a subset of more; the other parts stay."""
-    if kind == "correlated-split":
-        return
-    count = count if part == "train" else count % 6 + 2
-    whole, some, more = build(kind, seed), *(build(kind, seed, **{f"{part}_examples": number}) for number in (count, count + 3))
-    own = f"{part}_indices"
-    for full, task, larger in zip(whole, some, more, strict=True):
-        assert set(getattr(task, own)) <= set(getattr(larger, own)) <= set(getattr(full, own))
-        for other in {"train_indices", "validation_indices", "test_indices"} - {own}:
-            assert np.array_equal(getattr(task, other), getattr(full, other))
-
-
 @given(tasks=st.sampled_from([1, 2, 5, 10]), order=st.integers(0, 1))
 def test_split_divides_the_classes(tasks, order):
     built = Split(tasks=tasks).build(MADE, 0, order if tasks > 1 else 0)

@@ -103,10 +103,15 @@ def labels_are_places_of_classes(options: StreamOptions, datasets: Data) -> None
 
 
 def fewer_examples_are_balanced(options: StreamOptions, datasets: Data) -> None:
-    """The options train_examples and test_examples give so many images, equally many of every class, up to one."""
-    count = 1 + max(len(task.classes) for task in options.build(datasets))
-    for task in replace(options, train_examples=count, test_examples=count).build(datasets):
+    """The options train_examples and test_examples give so many images, equally many of every class up to one, among those of a greater number."""
+    full = options.build(datasets)
+    count = 1 + max(len(task.classes) for task in full)
+    some, more = (replace(options, train_examples=number, test_examples=number).build(datasets) for number in (count, count + 1))
+    for task, larger, whole in zip(some, more, full, strict=True):
         for part in (task.training(), task.final_test()):
             found = np.bincount(part.labels, minlength=len(task.classes))
             fair = found.sum() == count and np.ptp(found) <= 1
             demand(fair, f"of {count} images that are asked for, {task.name} has {found.tolist()} of its classes; make tasks by self._task")
+        for name in ("train_indices", "test_indices"):
+            fewer, middle, every = (set(getattr(one, name).tolist()) for one in (task, larger, whole))
+            demand(fewer <= middle <= every, f"{name} of {task.name} are not among those of more examples; draw them by division.draw_balanced")

@@ -26,7 +26,7 @@ from driftlaw.testing.contracts import Check, bound, demand, generators_stay, re
 from driftlaw.testing.contracts.streams import made_dataset
 
 TASKS = 3
-HEADS = (2, 3)  # units
+HEADS = (2, 3)  # units of each
 Make = Build = Callable[..., Network]
 Draw = Callable[..., Tensor]
 perceptron = partial(mlp, width=8)
@@ -112,7 +112,7 @@ def trained(
     strategy: Strategy, make: Make, scenario: str = "task", tasks: int = TASKS, dtype: torch.dtype = torch.float32, done: Sequence[Any] = ()
 ) -> Iterator[tuple[TaskContext, Trained]]:
     """Train on tasks of 18 examples, so that the last batch is a small one; go on from the last checkpoint of those that are ``done``."""
-    stream, options = Split(tasks=tasks, validation_share=0.25).build(made_dataset(2 * tasks, 12, 1)), LoopOptions(epochs=2, batch_size=8)
+    stream, options = Split(tasks=tasks, validation_share=0.25).build(made_dataset(2 * tasks, 12, 1)), LoopOptions(epochs=1, batch_size=8)
     examples = StreamExamples(stream, scenario, "validation", torch.device("cpu"), dtype)
     network = built(make, "batch", (4, 4), examples.view.sizes).to(dtype)
     strategy.check(network.stages)
