@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from made_data import made_dataset
 
 from deep.networks import Network, build
+from deep.strategies import names
 from deep.streams import Split, Stream
 from deep.training.config import RunConfig
 from deep.training.examples import Examples
@@ -13,7 +13,11 @@ from deep.training.flat import FlatParameters
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
+from driftlaw.testing.contracts.streams import made_dataset
 
+# All strategies, with options for three tasks and three stages.
+STRATEGIES = [(name, {"masks": ["010", "101"]} if name == "scheduled" else {}) for name in names()]
+STRATEGIES += [("initialized", {"start": "fresh"}), ("frozen", {"depth": 1}), ("frozen", {"depth": 3})]
 OPTIONS = {"tasks": 3, "validation_share": 0.25}
 QUICK = {"epochs": 2, "batch_size": 8, "probe_examples": 10, "normalisation": "batch", "stream": "split-digits", "stream_options": OPTIONS}
 

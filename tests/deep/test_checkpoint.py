@@ -36,6 +36,12 @@ def interrupted(folder, config=None, after=1):
     return folder / checkpoint.NAME
 
 
+def test_kept_moments_go_on_bit_for_bit(tmp_path):
+    adam = made_config(optimiser="adam", learning_rate=0.01, keep_moments=True)
+    interrupted(tmp_path, adam, after=2)
+    assert train_run(adam, STREAM, tmp_path).numbers() == train_run(adam, STREAM).numbers()
+
+
 def test_another_configuration_is_refused_and_named(tmp_path):
     path = interrupted(tmp_path)
     with pytest.raises(InputError, match=r"another run: learning_rate is 0.05, not 0.1; seed is 0, not 1; choose another folder, or remove"):

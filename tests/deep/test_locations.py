@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_data import made_dataset
 from made_files import content, idx_bytes, read, small, write
 from scaffold import refusals
 
 from deep.data import Dataset, Part, load, names, resolve_root, survey, with_own_parts
 from deep.data.locations import DataRoot
+from driftlaw.testing.contracts.streams import made_dataset
 from theory.errors import InputError
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

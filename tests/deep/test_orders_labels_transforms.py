@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from made_data import made_dataset
 
 from deep.streams import CorrelatedSplit, Domains, Permuted, Split, ordering, stream, transforms
 from deep.streams.transforms import SLOW, Noise, Permutation, Rotation
 from deep.training.config import RunConfig
 from deep.training.run import train_run
+from driftlaw.testing.contracts.streams import made_dataset
 from theory.errors import InputError
 
 MADE = made_dataset()

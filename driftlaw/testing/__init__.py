@@ -1,0 +1,1 @@
+"""What tests of one's own parts and experiments are made of."""
