@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from made_files import COUNTS, idx_bytes, made, read, small, write, write_archive
-from scaffold import raising
 
 from deep.data.contents import CHECKED
 from deep.data.sources import Source
@@ -43,7 +42,7 @@ def published(server, name: str = "mnist") -> tuple[Source, dict[str, bytes]]:
     """Serve a member of the MNIST family as .gz; return the source with this address, and its files."""
     _, files = made(name, "idx")
     write(server.folder, files, ".gz")
-    packed = {file: (server.folder / f"{file}.gz").read_bytes() for file in files}
+    packed = {path.name: path.read_bytes() for path in server.folder.iterdir()}
     return small(name, packed=packed, addresses=(server.address,)), files
 
 
@@ -105,15 +104,10 @@ def test_a_failed_download_of_the_training_part_is_noted(server):
     assert dataset.train is None and "could not download train-images-idx3-ubyte.gz" in dataset.notes[0]
 
 
-def test_a_folder_that_cannot_be_written(server, monkeypatch):
+def test_a_folder_that_cannot_be_written(server, read_only):
     source, _ = published(server)
-    (server.root / "MNIST").write_bytes(b"")
-    remedy = "or name another folder by --data-root"
-    with pytest.raises(InputError, match=f"could not download .* into .*MNIST/raw .*{remedy}"):
-        read(source, server.root, download=True)
-    (server.root / "MNIST").unlink()
-    monkeypatch.setattr("os.makedirs", raising(PermissionError(13, "Permission denied")))
-    with pytest.raises(InputError, match=f"could not download .*Permission denied.*{remedy}"):
+    read_only(server.root)
+    with pytest.raises(InputError, match="could not download .* into .*MNIST/raw .*Read-only.*or name another folder by --data-root"):
         read(source, server.root, download=True)
 
 

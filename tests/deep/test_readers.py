@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_files import COMPRESS, LAYOUTS, content, folder_of, made, pickled_bytes, read, small, write, write_archive
+from made_files import ARCHIVES, COMPRESS, LAYOUTS, content, folder_of, made, put, read, small, write
 
 from deep.data.contents import CHECKED, UNCHECKED
 from theory.errors import InputError
 
-CIFAR = [(name, kind) for name, kind in LAYOUTS if kind != "idx"]
+CASES = [(*layout, ending) for layout in LAYOUTS for ending in (*COMPRESS, *(ARCHIVES if layout[1] != "idx" else ()))]
 
 
 def check(source, root: Path, checked: str = UNCHECKED) -> None:
@@ -28,23 +28,10 @@ def check(source, root: Path, checked: str = UNCHECKED) -> None:
     assert {record.part for record in dataset.files} == {"train", "test"}
 
 
-@pytest.mark.parametrize("suffix", COMPRESS)
-@pytest.mark.parametrize(("name", "kind"), LAYOUTS)
-def test_files(tmp_path, name, kind, suffix):
+@pytest.mark.parametrize(("name", "kind", "ending"), CASES)
+def test_files_and_archives(tmp_path, name, kind, ending):
     source, files = made(name, kind)
-    write(tmp_path / folder_of(source, kind), files, suffix)
-    check(source, tmp_path, CHECKED if kind == "pickled" else UNCHECKED)
-
-
-ENDINGS = {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar": "w"}
-
-
-@pytest.mark.parametrize(("ending", "mode"), ENDINGS.items())
-@pytest.mark.parametrize(("name", "kind"), CIFAR)
-def test_archives(tmp_path, name, kind, ending, mode):
-    source, files = made(name, kind)
-    archive = source.layouts[kind == "pickled"].archive.name.replace(".tar.gz", ending)
-    write_archive(tmp_path / archive, folder_of(source, kind), files, mode)
+    put(tmp_path, source, kind, files, ending)
     check(source, tmp_path, CHECKED if kind == "pickled" else UNCHECKED)
 
 
@@ -56,17 +43,6 @@ def test_every_folder_and_the_names_of_mirrors(tmp_path, folder, suffix):
     check(source, tmp_path)
 
 
-def test_pickles_of_python_3_are_read_and_made_ones_of_python_2_are_ordinary(tmp_path):
-    files = pickled_bytes(small("cifar-10"), "train", False) | pickled_bytes(small("cifar-10"), "test", False)
-    source = small("cifar-10", md5=files)
-    write(tmp_path / folder_of(source, "pickled"), files)
-    check(source, tmp_path, CHECKED)
-    batch = pickle.loads(*pickled_bytes(source, "test").values(), encoding="bytes")
-    images, labels = content(source, "test")
-    assert np.array_equal(batch[b"data"], images.transpose(0, 3, 1, 2).reshape(20, -1))
-    assert batch[b"labels"] == labels.tolist()
-
-
 class _RunsCode:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,18 +51,14 @@ class _RunsCode:
         return (Path.touch, (self.path,))
 
 
-@pytest.mark.parametrize("archived", [False, True])
+@pytest.mark.parametrize("ending", ["", ".tar"])
 @pytest.mark.parametrize("sums", [False, True])
-def test_pickles_cannot_run_code(tmp_path, archived, sums):
+def test_pickles_cannot_run_code(tmp_path, ending, sums):
     """Nothing is unpickled that has not the published checksum."""
     source, files = made("cifar-10", "pickled")
     path = tmp_path / "was run"
     attacked = files | {"data_batch_3": pickle.dumps({"data": _RunsCode(path)})}
-    folder = folder_of(source, "pickled")
-    if archived:
-        write_archive(tmp_path / "cifar-10-python.tar", folder, attacked, "w")
-    else:
-        write(tmp_path / folder, attacked)
+    put(tmp_path, source, "pickled", attacked, ending)
     with pytest.raises(InputError, match="data_batch_[13].*; .*(obtain|put)"):
         read(source if sums else small("cifar-10"), tmp_path)
     assert not path.exists()
@@ -97,5 +69,5 @@ def test_pickles_cannot_run_code(tmp_path, archived, sums):
 def test_a_layout_with_all_files_is_preferred_to_an_incomplete_one(tmp_path):
     source, files = made("cifar-10", "pickled")
     write(tmp_path / folder_of(source, "binary"), {"data_batch_1.bin": b""})
-    write(tmp_path / folder_of(source, "pickled"), files)
+    put(tmp_path, source, "pickled", files)
     check(source, tmp_path, CHECKED)
