@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from made_records import made_record
+from scaffold import raising
 
 from deep.data.digits import digits
 from deep.records import Failure
@@ -24,19 +24,22 @@ from simulate.runs import RunStore
 from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config
+SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
+
+
+STORED = {
+    "finished": {},
+    "failed": {"status": "failed", "results": made_record().results[:1], "failure": Failure(1, 7, "the loss is NaN")},
+    "partial": {"status": "partial", "results": made_record().results[:1]},
+}
 
 
 def stored(root, key, status="finished", config=CONFIG):
-    """Store a run of some status; return its folder."""
+    """Store a run of some status, or one that was started alone; return its folder."""
     folder = RunsFolder(root).run(key)
     folder.put_config(dict(config))
-    if status == "finished":
-        folder.put_record(made_record(key=key))
-    elif status == "failed":
-        failure = Failure(1, 7, "the loss is NaN")
-        folder.put_record(replace(made_record(key=key), status="failed", results=made_record().results[:1], failure=failure))
-    elif status == "partial":
-        folder.put_record(replace(made_record(key=key), status="partial", results=made_record().results[:1]))
+    if status in STORED:
+        folder.put_record(made_record(key=key, **STORED[status]))
     return folder
 
 
@@ -61,6 +64,8 @@ def test_a_run_is_running_while_another_process_holds_it(tmp_path):
     try:
         assert holder.stdout.readline() == "held\n"
         assert folder.is_locked() and folder.state().status == "running"
+        with pytest.raises(ZeroDivisionError), folder.locked(raising(ZeroDivisionError)):  # who would wait is told
+            pass
     finally:
         holder.kill()
         holder.wait()
@@ -145,21 +150,6 @@ def test_a_folder_that_is_a_file(tmp_path):
         RunsFolder(tmp_path / "file").states()
 
 
-def test_who_waits_for_another_process_says_so(tmp_path):
-    folder, told, waits = stored(tmp_path, "a", "partial"), [], threading.Event()
-
-    def other():
-        with folder.locked(waits.set):
-            told.append("other")
-
-    with folder.locked(lambda: told.append("waits for nobody")):
-        thread = threading.Thread(target=other, daemon=True)
-        thread.start()
-        assert waits.wait() and not told
-    thread.join()
-    assert told == ["other"]
-
-
 def test_the_configuration_is_stored_once(tmp_path):
     folder = stored(tmp_path, "a", "started")
     before = (folder.path / "config.json").stat().st_mtime_ns
@@ -225,35 +215,21 @@ NO_MEMORY = [
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
 def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monkeypatch, error):
-    def no_memory(*_, **__):
-        raise error
-
-    job = execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource())
     threads = torch.get_num_threads()
-    with monkeypatch.context() as patch:
-        patch.setattr("deep.training.run.train_run", no_memory)
-        assert execute.train(job) is None
+    monkeypatch.setattr(training, "train_run", raising(error))
+    assert execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource())) is None
     assert RunsFolder(tmp_path).states()[0].status == "interrupted" and torch.get_num_threads() == threads
 
 
 def test_another_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
-    def broken(*_, **__):
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    monkeypatch.setattr("deep.training.run.train_run", broken)
+    monkeypatch.setattr(training, "train_run", raising(RuntimeError("CUDA error: device-side assert triggered")))
     with pytest.raises(RuntimeError, match="device-side assert"):
-        execute.train(execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource()))
-
-
-SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
+        execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource()))
 
 
 def test_a_call_that_is_interrupted_leaves_all_its_runs_to_be_resumed(tmp_path, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
     configs = [RunConfig(order=order, **SMALL) for order in range(3)]
-    monkeypatch.setattr("deep.training.run.train_run", interrupted)
+    monkeypatch.setattr(training, "train_run", raising(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         list(execute.train_runs(configs, tmp_path, workers=1))
     states = RunsFolder(tmp_path).states()
@@ -301,10 +277,7 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
         list(execute.train_runs([config], tmp_path))
 
-    def absent(*_):
-        raise InputError("digits is absent")
-
-    monkeypatch.setattr(execute, "_dataset", absent)
+    monkeypatch.setattr(execute, "_dataset", raising(InputError("digits is absent")))
     assert list(execute.train_runs([config], tmp_path)) == [record]
 
 
