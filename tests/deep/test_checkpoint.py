@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from made_training import made_config, made_stream
+from made_training import made_config, made_stream, train_until
 from scaffold import raising
 
 from deep.strategies.initialized import Initialized
@@ -20,19 +20,9 @@ from theory.errors import InputError
 STREAM = made_stream()
 
 
-class Interrupted(Exception):
-    pass
-
-
-def interrupted(folder, config=None, after=1):
+def interrupted(folder, after=1):
     """Train until ``after`` tasks are stored."""
-    def store(record):
-        assert record.status == "partial"
-        if len(record.results) == after:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        train_run(config or made_config(), STREAM, folder, store)
+    train_until(after, made_config(), STREAM, folder)
     return folder / checkpoint.NAME
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 import torch
-from made_training import made_config, made_examples, made_network, made_stream, made_task
+from made_training import OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task, train_until
 from stand_in_device import DEVICE, StandInDevice
 from torch import Tensor
 from torch.utils._pytree import tree_map
@@ -29,7 +29,8 @@ CASES = {
     "one head, all classes so far": {"scenario": "class"},
     "one head, domains": {"scenario": "domain"},
     "kept moments": {"optimiser": "adam", "keep_moments": True},
-    "momentum and decay": {"momentum": 0.9, "weight_decay": 0.01},
+    "momentum and decay": OPTIMISERS["momentum"],
+    **{name: {"strategy": name, "strategy_options": OPTIONS.get(name, {})} for name in names()},
 }
 
 
@@ -58,31 +59,20 @@ def steps(device, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_strategy_keeps_to_the_device(name, steps):
-    record = train_run(made_config(strategy=name, strategy_options=OPTIONS.get(name, {})), made_stream())
-    assert record.status == "finished" and len(steps) == sum(result.steps for result in record.results)
-    assert not any(steps)
-
-
 @pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
 def test_every_kind_of_run_keeps_to_the_device(changes, steps):
     shape = (32, 32, 3) if "network" in changes else (4, 4)
-    assert train_run(made_config(**changes), made_stream(shape=shape)).status == "finished"
-    assert steps and not any(steps)
+    record = train_run(made_config(**changes), made_stream(shape=shape))
+    assert record.status == "finished" and len(steps) == sum(result.steps for result in record.results)
+    assert not any(steps)
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
 @pytest.mark.parametrize("name", names())
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):
     """It is read on the CPU; network, moments, gradients and the strategy's state have to go back."""
-    config = made_config(strategy=name, strategy_options=OPTIONS.get(name, {}), optimiser="adam", keep_moments=True)
-
-    def interrupted(record):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, made_stream(), tmp_path, interrupted)
+    config = made_config(**CASES[name], optimiser="adam", keep_moments=True)
+    train_until(1, config, made_stream(), tmp_path)
     unpacked = checkpoint.unpacked
 
     def read(stored):

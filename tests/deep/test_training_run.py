@@ -284,6 +284,7 @@ test_configurations_that_cannot_be_meant = refusals([
     (lambda: RunConfig(device="cpus"), "did you mean 'cpu'"),
     (lambda: RunConfig(evaluate_on="train"), "part to evaluate on"),
     (lambda: RunConfig(own_parts=1), "own_parts is 1"),
+    (lambda: RunConfig(execution="captured"), "the device is 'cpu'; choose execution eager, or device cuda"),
     (lambda: RunConfig(seed=-1), "seed is -1"),
     (lambda: RunConfig(probe_examples=1.5), "probed examples is 1.5"),
 ])
