@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import lzma
+import pickle
+import pickletools
 import struct
 import tarfile
 from collections.abc import Mapping
@@ -92,25 +94,16 @@ def pickled_bytes(source: Source, part: str) -> dict[str, bytes]:
     key = "fine_labels" if source.name == "cifar-100" else "labels"
     names = [file.name for file in source.layouts[1].files[part]]
     pairs = zip(names, np.split(planes, len(names)), np.split(labels, len(names)), strict=True)
-    return {name: python_2_pickle(data, key, labels.tolist()) for name, data, labels in pairs}
+    return {name: python_2_pickle({"data": data, key: labels.tolist()}) for name, data, labels in pairs}
 
 
-def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
-    """Write {"data": data, key: labels} as Python 2 did: byte strings, arrays by numpy.core.multiarray."""
-
-    def text(value: bytes) -> bytes:
-        return b"T" + struct.pack("<I", len(value)) + value
-
-    def whole(value: int) -> bytes:
-        return b"J" + struct.pack("<i", value)
-
-    dtype = b"cnumpy\ndtype\n(" + text(b"u1") + whole(0) + whole(1) + b"tR("
-    dtype += whole(3) + text(b"|") + b"NNN" + whole(-1) * 2 + whole(0) + b"tb"
-    shape = b"(" + whole(data.shape[0]) + whole(data.shape[1]) + b"t"
-    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
-    array += whole(1) + shape + dtype + b"\x89" + text(data.tobytes()) + b"tb"
-    listed = b"](" + b"".join(map(whole, labels)) + b"e"
-    return b"\x80\x02}(" + text(b"data") + array + text(key.encode()) + listed + b"u."
+def python_2_pickle(value: object) -> bytes:
+    """Pickle as Python 2 did: all text is byte strings, and arrays are numpy.core's."""
+    data = bytearray(pickle.dumps(value, protocol=3))
+    opcodes = {ord("B"): ord("T"), ord("C"): ord("U"), ord("X"): ord("T")}  # the same but for the type that they stand for
+    for _, _, place in pickletools.genops(bytes(data)):
+        data[place] = opcodes.get(data[place], data[place])
+    return bytes(data).replace(b"numpy._core", b"numpy.core")
 
 
 MAKE = {"idx": idx_bytes, "binary": binary_bytes, "pickled": pickled_bytes}

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from made_files import idx_bytes, small, write
+from made_records import interrupted_at
 from scaffold import outcome, python, raising
 
 from deep.__main__ import main
@@ -107,26 +108,12 @@ def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, cap
     assert status == 0 and "finished" in out
 
 
-# Ctrl-C as soon as a task is recorded, whatever the machine's speed.
-INTERRUPTED = """
-import signal, sys
-from deep.__main__ import main
-from deep.runs.folder import RunFolder
-put = RunFolder.put_record
-def put_record(folder, record):
-    put(folder, record)
-    print(folder.state().status, file=sys.stderr)
-    signal.raise_signal(signal.SIGINT)
-RunFolder.put_record = put_record
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 def test_interrupted_and_resumed(tmp_path, capsys):
     """Ctrl-C between tasks: exit status 130, a hint, and `resume` ends the run with the numbers of an uninterrupted one."""
     options = ("--stream-options", "validation_share=0.2", "--epochs", "2", "--batch-size", "4")
-    run = python("-c", INTERRUPTED, "run", *options, "--out", tmp_path / "cut")
-    assert run.returncode == 130 and run.stderr.startswith("running\n") and "interrupted: `python -m deep resume" in run.stderr
+    with interrupted_at(tmp_path / "cut", 1) as seen:
+        status, _, err = deep("run", *options, "--out", tmp_path / "cut", capsys=capsys)
+    assert status == 130 and seen == ["running"] and "interrupted: `python -m deep resume" in err
     (state,) = RunsFolder(tmp_path / "cut").states()
     assert state.status == "interrupted" and len(state.record.results) == 1
     status, out, _ = deep("status", "--out", tmp_path / "cut", capsys=capsys)

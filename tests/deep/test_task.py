@@ -1,4 +1,4 @@
-"""A task's measurements for strategies, and what strategies and options refuse."""
+"""A task's measurements for strategies, and plans that are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch.nn import functional
 
 from deep.strategies.base import StepPlan, last_stages
 from deep.streams.seeds import Role
-from deep.training.options import LoopOptions
 
 
 def test_the_probe_is_the_gradient_of_the_mean_loss_and_leaves_no_trace():
@@ -42,13 +41,7 @@ def test_drawn_examples_are_the_same_at_every_call():
     assert not torch.equal(task.draw(7).inputs, task.draw(7, Role.PROBE).inputs)
 
 
-test_options_out_of_range_and_plans_that_do_not_fit = refusals([
-    (lambda: LoopOptions(epochs=0), "epochs is 0"),
-    (lambda: LoopOptions(batch_size=2.5), "batch size is 2.5"),
-    (lambda: LoopOptions(optimiser="adm"), "did you mean 'adam'"),
-    (lambda: LoopOptions(learning_rate=float("nan")), "learning rate"),
-    (lambda: LoopOptions(momentum=1.5), "momentum"),
-    (lambda: LoopOptions(precision="float16"), "unknown precision"),
+test_plans_that_do_not_fit = refusals([
     (lambda: StepPlan((False, False)), "trains no stage"),
     (lambda: StepPlan((True,), "afresh"), "unknown start"),
     (lambda: StepPlan((True, True), weights=(1.0, -1.0)), "step weights"),
