@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from deep.data import Dataset, Part
@@ -16,3 +18,10 @@ def made_dataset(classes: int = 10, train: int = 20, test: int = 5, shape: tuple
         images.reshape(len(images), -1)[:, :2] = np.frombuffer(np.arange(len(images), dtype=np.uint16).tobytes(), np.uint8).reshape(-1, 2)
         parts.append(Part(images, np.arange(classes * count, dtype=np.int64) % classes))
     return Dataset(name, tuple(f"class {label}" for label in range(classes)), *parts)
+
+
+def with_another_pixel(dataset: Dataset) -> Dataset:
+    """Return the data set with one grey value changed in one training image."""
+    images = dataset.train.images.copy()
+    images.flat[0] += 1
+    return replace(dataset, train=replace(dataset.train, images=images))

@@ -8,7 +8,6 @@ import torch
 from made_training import OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task
 
 from deep.strategies import strategy
-from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
 from deep.training import captured
 from deep.training.config import RunConfig
@@ -76,23 +75,14 @@ def test_all_full_batches_go_through_the_same_memory(recordings):
     assert first is second and float(second) == 14.5 and len(places) == 1
 
 
-class Looking(Initialized):
-    """Takes part in steps."""
-
-    name = "looking"
-
-    def penalty(self, parameters, batch, task):
-        return parameters.square().sum()
-
-
-def test_a_strategy_that_takes_part_in_steps_is_refused():
-    with pytest.raises(InputError, match=r"looking training takes part in every step \(penalty\).*execution eager"):
-        captured.check_capturable(Looking(), "cuda")
+@pytest.mark.parametrize("hook", ["penalty", "transform_gradient", "after_step"])
+def test_a_strategy_that_takes_part_in_steps_is_refused(hook):
+    """By its class or by itself."""
     changed = Initialized()
-    changed.after_step = print
-    with pytest.raises(InputError, match="after_step"):
-        captured.check_capturable(changed, "cuda")
-    captured.check_capturable(Strategy(), "cuda")
+    setattr(changed, hook, print)
+    for looking in (changed, type("Looking", (Initialized,), {"name": "looking", hook: print})()):
+        with pytest.raises(InputError, match=rf"{looking.name} training takes part in every step \({hook}\).*execution eager"):
+            captured.check_capturable(looking, "cuda")
 
 
 @pytest.mark.parametrize("name", ["initialized", "frozen", "threshold", "graded", "per-stage", "magnitude", "constrained"])

@@ -118,24 +118,6 @@ def test_paths_keep_to_the_device(device):
     assert len(measure_paths(made_config(), made_stream()).curves) == 2
 
 
-class Reading(Initialized):
-    """Looks at the gradient in every step."""
-
-    name = "reading"
-
-    def transform_gradient(self, gradient, task):
-        return gradient if float(gradient.norm()) >= 0 else -gradient
-
-
-class Elsewhere(Initialized):
-    """Keeps its weights beside the device."""
-
-    name = "elsewhere"
-
-    def transform_gradient(self, gradient, task):
-        return gradient * torch.ones(len(gradient))
-
-
 def _task(count: int):
     examples = made_examples(count, dtype=torch.float32)
     there = Examples(examples.inputs.to(DEVICE), examples.targets.to(DEVICE))
@@ -145,10 +127,13 @@ def _task(count: int):
 def test_the_stand_in_sees_reading_and_mixing(steps):
     """Both planted mistakes, and an index that would have to be carried over."""
     task, options, optimiser = _task(20)
-    train_task(task, Reading(), options, optimiser)
+    reading, elsewhere = Initialized(), Initialized()
+    reading.transform_gradient = lambda gradient, task: gradient if float(gradient.norm()) >= 0 else -gradient
+    elsewhere.transform_gradient = lambda gradient, task: gradient * torch.ones(len(gradient))
+    train_task(task, reading, options, optimiser)
     assert steps and all(crossings == ["aten._local_scalar_dense"] for crossings in steps)
     with pytest.raises(RuntimeError, match="combines tensors on the device with tensors beside it"):
-        train_task(task, Elsewhere(), options, optimiser)
+        train_task(task, elsewhere, options, optimiser)
     with pytest.raises(RuntimeError, match="combines"):
         torch.zeros(3, device=DEVICE)[torch.tensor([0])]
     assert float(torch.ones(3, device=DEVICE).sum() * torch.tensor(2.0)) == 1

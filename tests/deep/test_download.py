@@ -113,11 +113,8 @@ def test_a_folder_that_cannot_be_written(server, read_only):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown_on_a_terminal_only(server, monkeypatch, terminal):
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return terminal
-
-    screen = Screen()
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
     monkeypatch.setattr("sys.stderr", screen)
     read(published(server)[0], server.root, download=True)
     assert ("100%" in screen.getvalue()) == terminal

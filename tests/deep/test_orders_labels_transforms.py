@@ -33,12 +33,6 @@ def test_every_order_of_a_short_stream_is_reached():
     assert ordering(10, 1, 0) != ordering(10, 1, 1)
 
 
-def test_task_incremental_labels():
-    view = Split().build(MADE, 0, 3).view("task")
-    assert view.heads == (0, 1, 2, 3, 4) and view.sizes == (2,) * 5 and view.units == ((0, 1),) * 5
-    assert view.candidates(3, 1) == (0, 1)
-
-
 def test_domain_incremental_labels():
     view = Split().build(MADE).view("domain")
     assert view.heads == (0,) * 5 and view.sizes == (2,) and view.units == ((0, 1),) * 5

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from made_data import with_another_pixel
 from made_records import made_record
 from scaffold import raising
 
@@ -194,13 +194,9 @@ def no_memory_here():
 
 def arisen_from(error):
     """Return what is raised on the way out of a block in which an error was raised."""
-    try:
-        try:
-            raise error
-        finally:
-            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
-    except RuntimeError as outer:
-        return outer
+    outer = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    outer.__context__ = error
+    return outer
 
 
 NO_MEMORY = [
@@ -270,10 +266,7 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     config = RunConfig(**SMALL)
     (record,) = execute.train_runs([config], tmp_path)
     assert record.data == {"digits": digits().fingerprint} and record.notes == digits().notes
-    other = digits()
-    images = np.array(other.train.images)
-    images[0, 0, 0] += 1
-    monkeypatch.setattr(execute, "_dataset", lambda *_: replace(other, train=replace(other.train, images=images)))
+    monkeypatch.setattr(execute, "_dataset", lambda *_: with_another_pixel(digits()))
     with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
         list(execute.train_runs([config], tmp_path))
 
