@@ -169,10 +169,13 @@ def run_plan(plan, number=1, **options):
 def test_what_is_not_trained_does_not_move(trained, optimiser):
     trained = tuple(map(bool, trained))
     task, before, _ = run_plan(StepPlan(trained), optimiser=optimiser)
+    parameters = dict(task.network.named_parameters())
+    masks = dict(zip(parameters, task.mask.split([parameter.numel() for parameter in parameters.values()]), strict=True))
     for name, value in task.network.state_dict().items():
         stage = int(name.split(".")[1].removeprefix("conv")) - 1 if name.startswith("body") else 4
         moves = trained[stage] and not name.startswith("heads.0")
         assert torch.equal(value, before[name]) != moves, name
+        assert name not in masks or (masks[name].all() if moves else not masks[name].any()), name
 
 
 @pytest.mark.parametrize("depth", range(1, 6))
@@ -188,6 +191,7 @@ def test_step_weights_scale_the_steps_of_stages():
     for stage, weight in enumerate((0, 0.5, 1, 1, 2)):
         place = whole.flat.place(stage)
         torch.testing.assert_close(weighted.step[place], weight * whole.step[place], rtol=1e-9, atol=1e-15)
+        assert torch.equal(weighted.mask[place], whole.mask[place] & (weight > 0))
 
 
 def test_fresh_parameters_and_statistics():

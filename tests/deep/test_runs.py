@@ -274,68 +274,36 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     assert list(execute.train_runs([config], tmp_path)) == [record]
 
 
-def other_code(root, configs, change=lambda record: record, processor=None):
-    """Let records in a folder be of other code, which trained as `change` says."""
-    for config in configs:
-        folder = RunsFolder(root).run(config.key)
-        stamp = {**config.stamp, "files": {**config.stamp["files"], "deep/metrics.py": "0"}}
-        folder.put_record(replace(change(folder.record()), stamp=stamp | ({"processor": processor} if processor else {})))
+@pytest.mark.parametrize(
+    ("factor", "processor", "stands"), [(1, "this", True), (1 + 1e-9, "this", False), (1 + 1e-9, "another", True), (1.1, "another", False)]
+)
+def test_runs_of_other_code_stand_if_they_come_out_again(tmp_path, monkeypatch, factor, processor, stands):
+    """Bit for bit, and within a bound on another processor.
 
-
-def with_losses(factor):
-    def change(record):
-        results = [replace(result, losses=tuple(factor * loss for loss in result.losses)) for result in record.results]
-        return replace(record, results=tuple(results))
-
-    return change
-
-
-@pytest.fixture
-def trained_again(monkeypatch):
-    """Tell which configurations are trained, and for how many tasks."""
-    seen, real = [], training.train_run
+    Of each strategy one run for both seeds is trained again, for the tasks in which strategies differ.
+    """
+    configs = [RunConfig(**{**SMALL, "strategy": name, "seed": seed}) for name in ("initialized", "frozen") for seed in (0, 1)]
+    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
+    for key, record in first.items():
+        stamp = {**record.stamp, "files": {**record.stamp["files"], "deep/metrics.py": "0"}}
+        results = tuple(replace(result, losses=tuple(factor * loss for loss in result.losses)) for result in record.results)
+        other = replace(record, results=results, stamp=stamp | ({"processor": "another"} if processor == "another" else {}))
+        RunsFolder(tmp_path).run(key).put_record(other)
+        first[key] = other if stands else record
+    seen, told, real = [], [], training.train_run
 
     def train_run(config, *arguments, tasks=None, **options):
         seen.append((config.strategy, config.seed, tasks))
         return real(config, *arguments, tasks=tasks, **options)
 
     monkeypatch.setattr(training, "train_run", train_run)
-    return seen
-
-
-def test_runs_of_other_code_that_come_out_again_are_adopted(tmp_path, trained_again):
-    """One for both seeds of a strategy is trained again, for the tasks in which strategies differ."""
-    configs = [RunConfig(**{**SMALL, "strategy": name, "seed": seed}) for name in ("initialized", "frozen") for seed in (0, 1)]
-    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    other_code(tmp_path, configs)
-    trained_again.clear()
-    told = []
-    again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)}
-    assert again == first and sorted(trained_again) == [("frozen", 0, training.CHECKED), ("initialized", 0, training.CHECKED)]
-    assert len(told) == 2 and all("2 stored runs" in line and "metrics.py" in line and "they stand" in line for line in told)
-    trained_again.clear()
-    assert {record.key for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)} == first.keys()
-    assert not trained_again and len(told) == 2
-
-
-def test_runs_of_other_code_that_do_not_are_named_and_trained_anew(tmp_path, trained_again):
-    configs = [RunConfig(**{**SMALL, "seed": seed}) for seed in (0, 1)]
-    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    other_code(tmp_path, configs, with_losses(1 + 1e-9))
-    trained_again.clear()
-    with pytest.warns(RuntimeWarning, match="2 stored runs .*metrics.py.* trained anew"):
-        again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    assert {key: again[key].numbers() for key in again} == {key: first[key].numbers() for key in first}
-    assert sorted(seed for _, seed, tasks in trained_again if tasks is None) == [0, 1]
-    assert all(list((tmp_path / config.key).glob("record-*.json")) for config in configs)
-
-
-@pytest.mark.parametrize(("factor", "stands"), [(1 + 1e-9, True), (1.1, False)])
-def test_runs_of_another_processor_come_out_again_within_a_bound(tmp_path, factor, stands):
-    config = RunConfig(**SMALL)
-    list(execute.train_runs([config], tmp_path))
-    other_code(tmp_path, [config], with_losses(factor), "another")
-    told = []
-    with contextlib.nullcontext() if stands else pytest.warns(RuntimeWarning, match="trained anew"):
-        (record,) = execute.train_runs([config], tmp_path, tell=told.append)
-    assert ("another" in record.stamp["processor"]) == stands == bool(told)
+    with contextlib.nullcontext() if stands else pytest.warns(RuntimeWarning, match="2 stored runs .*metrics.py.* trained anew"):
+        again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)}
+    assert {key: record.numbers() for key, record in again.items()} == {key: record.numbers() for key, record in first.items()}
+    anew = [] if stands else [(config.strategy, config.seed, None) for config in configs]
+    assert sorted(seen, key=str) == sorted([*anew, *((name, 0, training.CHECKED) for name in ("initialized", "frozen"))], key=str)
+    assert len(told) == 2 * stands and all("2 stored runs" in line and "metrics.py" in line and "they stand" in line for line in told)
+    assert all(("another" in record.stamp["processor"]) == (stands and processor == "another") for record in again.values())
+    assert all(bool(list((tmp_path / key).glob("record-*.json"))) != stands for key in first)
+    seen.clear()
+    assert {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)} == again and not seen
