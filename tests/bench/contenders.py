@@ -99,8 +99,7 @@ def _in_threads(begin: Callable[[int], Callable[[int], object]], experiment: Exp
             done(min(size, share - first))
 
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, [total // workers + (worker < total % workers) for worker in range(workers)]):
-            pass
+        list(pool.map(work, [total // workers + (worker < total % workers) for worker in range(workers)]))
 
 
 def numpy_draws(experiment: Experiment, trials: int) -> None:
