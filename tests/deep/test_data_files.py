@@ -81,11 +81,11 @@ IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 QMNIST = "qmnist-test-labels-idx2-int"
 
 
-def written(tmp_path: Path, name: str, suffix: str = "", kind: str = "") -> tuple[Source, Path]:
+def written(tmp_path: Path, name: str, ending: str = "") -> tuple[Source, Path]:
     """Write an intact data set, read it once, and return its source and place."""
-    kind = kind or ("binary" if name.startswith("cifar") else "idx")
+    kind = "binary" if name.startswith("cifar") else "idx"
     source, files = made(name, kind)
-    place = put(tmp_path, source, kind, files, suffix)
+    place = put(tmp_path, source, kind, files, ending)
     read(source, tmp_path)
     return source, place
 
@@ -149,9 +149,8 @@ DAMAGED = [*itertools.product((".gz", ".xz", ".tar.gz"), (keep(0.0), keep(0.3), 
 
 @pytest.mark.parametrize(("ending", "change"), DAMAGED)
 def test_damaged_compressed_files_and_archives(tmp_path, ending, change):
-    name, kind = ("cifar-10", "binary") if ending == ".tar.gz" else ("mnist", "idx")
-    source, place = written(tmp_path, name, ending, kind)
-    path = place / f"{IMAGES}{ending}" if kind == "idx" else place
+    source, place = written(tmp_path, "cifar-10" if ending == ".tar.gz" else "mnist", ending)
+    path = place if place.is_file() else place / f"{IMAGES}{ending}"
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(InputError, match=f"{path}: .*; .*(obtain|put)"):
         read(source, tmp_path)

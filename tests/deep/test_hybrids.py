@@ -204,16 +204,14 @@ def test_the_magnitude_is_the_minimum_of_the_sum_of_parabolas():
 
 
 def test_the_mean_rule_leaves_the_mean_of_all_tasks():
-    points = []
+    def ends(**changes):
+        found = []
+        record = train_run(made_config(normalisation="none", **changes), STREAM, watch=lambda task, _: found.append(task.flat.parameters.detach().clone()))
+        return record, found
 
-    def watch(task, _):
-        points.append(task.flat.parameters.detach().clone())
-
-    options = {"strategy": "magnitude", "strategy_options": {"rule": "mean"}, "normalisation": "none"}
-    record = train_run(made_config(**options), STREAM, watch=watch)
+    record, points = ends(strategy="magnitude", strategy_options={"rule": "mean"})
+    _, whole = ends()
     assert [result.decision.get("scales") for result in record.results] == [None, [1 / 2, 1 / 2], [1 / 3, 1 / 3]]
-    whole = []
-    train_run(made_config(normalisation="none"), STREAM, watch=lambda task, _: whole.append(task.flat.parameters.detach().clone()))
     body = slice(0, 16 * 100 + 100 + 100 * 100 + 100)
     torch.testing.assert_close(points[1][body], (whole[0][body] + whole[1][body]) / 2)
     head = slice(body.stop + 2 * 101, body.stop + 4 * 101)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -140,16 +141,11 @@ def test_a_penalty_acts_but_is_no_part_of_the_loss():
     torch.testing.assert_close(pulled[0].step, plain[0].step - plain[1].learning_rate, rtol=1e-9, atol=1e-12)
 
 
-class Chosen(Strategy):
-    """Trains the stages that it is given."""
-
-    name = "chosen"
-
-    def __init__(self, plan):
-        self.chosen = plan
-
-    def plan(self, task):
-        return self.chosen
+def chosen(plan):
+    """Return a strategy that trains as planned."""
+    found = Initialized()
+    found.plan = lambda task: plan
+    return found
 
 
 def run_plan(plan, number=1, **options):
@@ -160,7 +156,7 @@ def run_plan(plan, number=1, **options):
     examples = type(examples)(examples.inputs, examples.targets, head=1)
     task, loop, optimiser = made_task(network, examples, number, weight_decay=0.1, **options)
     with Counting() as counting:
-        train_task(task, Chosen(plan), loop, optimiser)
+        train_task(task, chosen(plan), loop, optimiser)
     return task, before, counting.counts
 
 
@@ -200,7 +196,7 @@ def test_fresh_parameters_and_statistics():
     train_task(task, Initialized(), options, optimiser)
     first = {name: value.clone() for name, value in network.state_dict().items()}
     task.flat.set(task.flat.parameters.detach() * 2)
-    train_task(task, Chosen(StepPlan((True,) * 5, "fresh")), options, optimiser)
+    train_task(task, chosen(StepPlan((True,) * 5, "fresh")), options, optimiser)
     assert all(torch.equal(value, first[name]) for name, value in network.state_dict().items())
 
 
@@ -216,23 +212,15 @@ def test_low_precision_keeps_weights_in_float32():
     assert float((steps[0] - steps[1]).norm() / steps[0].norm()) < 0.1  # eight bits a product
 
 
-def test_a_loss_that_is_not_finite_names_its_step():
-    class Breaking(Initialized):
-        def __post_init__(self):
-            self.steps = 0
-
-        def transform_gradient(self, gradient, task):
-            self.steps += 1
-            return gradient * float("nan") if self.steps == 5 else gradient
-
-    task, options, optimiser = made_task(made_network(), made_examples(25), epochs=4)
+@pytest.mark.parametrize(("options", "step"), [({"epochs": 4}, 5), ({"epochs": 1, "batch_size": 5}, 4)])
+def test_a_loss_that_is_not_finite_names_its_step(options, step):
+    """The gradient breaks in the fifth step: the sixth loss shows it, or the parameters in the end."""
+    task, options, optimiser = made_task(made_network(), made_examples(25), **options)
+    breaking, steps = Initialized(), itertools.count(1)
+    breaking.transform_gradient = lambda gradient, task: gradient * float("nan") if next(steps) == 5 else gradient
     with pytest.raises(Diverged, match="loss is nan") as error:
-        train_task(task, Breaking(), options, optimiser)
-    assert error.value.step == 5
-    task, options, optimiser = made_task(made_network(), made_examples(25), epochs=1, batch_size=5)
-    with pytest.raises(Diverged) as error:
-        train_task(task, Breaking(), options, optimiser)
-    assert error.value.step == 4
+        train_task(task, breaking, options, optimiser)
+    assert error.value.step == step
 
 
 @pytest.mark.parametrize(
@@ -279,23 +267,19 @@ def test_a_task_that_starts_badly_has_not_diverged():
 
 def test_moments_end_with_the_task_or_go_on():
     """Two tasks on the same full batch: with moments kept as one task of twice the epochs, else as with a new optimiser."""
-    adam = {"optimiser": "adam", "learning_rate": 0.01}
-    ends = {}
-    for keep in (False, True):
-        task, options, optimiser = made_task(made_network(), made_examples(10), epochs=3, keep_moments=keep, **adam)
-        for _ in range(2):
-            train_task(task, Initialized(), options, optimiser)
-        ends[keep] = task.flat.parameters.detach()
-    task, options, optimiser = made_task(made_network(), made_examples(10), epochs=6, **adam)
-    train_task(task, Initialized(), options, optimiser)
-    torch.testing.assert_close(ends[True], task.flat.parameters.detach(), rtol=1e-9, atol=1e-12)
-    task, options, optimiser = made_task(made_network(), made_examples(10), epochs=3, **adam)
-    train_task(task, Initialized(), options, optimiser)
-    train_task(task, Initialized(), options, Optimiser(task.flat, options))
-    assert torch.equal(ends[False], task.flat.parameters) and not torch.equal(ends[True], ends[False])
+
+    def end(epochs, tasks, keep=False, anew=False):
+        task, options, optimiser = made_task(made_network(), made_examples(10), epochs=epochs, keep_moments=keep, optimiser="adam", learning_rate=0.01)
+        for _ in range(tasks):
+            train_task(task, Initialized(), options, Optimiser(task.flat, options) if anew else optimiser)
+        return task.flat.parameters.detach()
+
+    kept, ended = end(3, 2, keep=True), end(3, 2)
+    torch.testing.assert_close(kept, end(6, 1), rtol=1e-9, atol=1e-12)
+    assert torch.equal(ended, end(3, 2, anew=True)) and not torch.equal(kept, ended)
 
 
 def test_a_plan_for_another_network():
     task, options, optimiser = made_task(made_network(), made_examples(), number=1)
     with pytest.raises(InputError, match="plan is for 5 stages, the network has 3"):
-        train_task(task, Chosen(StepPlan((True,) * 5)), options, optimiser)
+        train_task(task, chosen(StepPlan((True,) * 5)), options, optimiser)

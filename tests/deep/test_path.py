@@ -10,6 +10,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from scaffold import refusals
 
 from deep.__main__ import main
 from deep.path import SCALES, WHOLE, Meter, PathRecord, measure_paths
@@ -97,8 +98,7 @@ def test_round_trip_and_command(tmp_path, capsys):
         read_records(records)
 
 
-def test_what_has_no_path():
-    with pytest.raises(InputError, match="choose more tasks"):
-        measure_paths(RunConfig(stream="rotated-digits", stream_options={"tasks": 1}), stream("rotated-digits", tasks=1))
-    with pytest.raises(InputError, match="the run failed in task 0"):
-        measure_paths(RunConfig(stream_options=OPTIONS, learning_rate=1e5, epochs=2), stream("split-digits", **OPTIONS))
+test_what_has_no_path = refusals([
+    (lambda: measure_paths(RunConfig(stream="rotated-digits", stream_options={"tasks": 1}), stream("rotated-digits", tasks=1)), "choose more tasks"),
+    (lambda: measure_paths(RunConfig(stream_options=OPTIONS, learning_rate=1e5, epochs=2), stream("split-digits", **OPTIONS)), "the run failed in task 0"),
+])

@@ -88,14 +88,9 @@ def test_another_seed_gives_other_numbers(initialized):
 
 def test_a_fresh_start_is_that_of_the_untrained_network(monkeypatch):
     """Without gradients a later task ends where it began: at the untrained body, whatever was learned; other heads stay."""
-    class Still(Initialized):
-        def begin_task(self, task):
-            self.factor = 0.0 if task.number else 1.0
-
-        def transform_gradient(self, gradient, task):
-            return gradient.mul_(self.factor)
-
-    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: Still(start="fresh"))
+    still = Initialized(start="fresh")
+    still.transform_gradient = lambda gradient, task: gradient * (task.number == 0)
+    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: still)
     untrained = build("mlp-100", (4, 4), (2, 2, 2), "none", int(generator(0, Role.WEIGHTS).integers(2**63))).state_dict()
     _, (first, second, _) = run("initialized", {}, normalisation="none")
     assert not any(torch.equal(value, first[name]) for name, value in untrained.items() if name.startswith(("body", "heads.0")))

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -331,14 +332,9 @@ def test_no_memory_is_held_when_a_run_has_ended():
 
 def test_float32_on_a_gpu_is_float32(monkeypatch):
     """PyTorch's convolutions there round to 10 bits unless told otherwise; and the algorithms are those that repeat."""
-    flags = {(torch.backends.cudnn, "allow_tf32"): True, (torch.backends.cuda.matmul, "allow_tf32"): True, (torch.backends.cudnn, "deterministic"): False}
-    before = [getattr(*flag) for flag in flags]
+    cudnn, matmul = SimpleNamespace(allow_tf32=True, deterministic=False), SimpleNamespace(allow_tf32=True)
+    monkeypatch.setattr(torch.backends, "cudnn", cudnn)
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    try:
-        for flag, value in flags.items():
-            setattr(*flag, value)
-        assert chosen_device("cuda").type == "cuda"
-        assert [getattr(*flag) for flag in flags] == [False, False, True]
-    finally:
-        for flag, value in zip(flags, before, strict=True):
-            setattr(*flag, value)
+    assert chosen_device("cuda").type == "cuda"
+    assert (cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic) == (False, False, True)
