@@ -217,8 +217,7 @@ def test_an_unreachable_address_says_what_to_put_where(server):
     source, _ = published(server)
     server.shutdown()
     server.server_close()
-    message = "MNIST is absent: .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match="MNIST is absent: .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw"):
         read(source, server.root, download=True)
     assert not files_under(server.root)
 

@@ -304,7 +304,6 @@ def test_a_study_that_was_interrupted_goes_on(study, tmp_path, capsys):
     assert before.items() <= seconds().items()
     assert read_records(tmp_path / "all.jsonl", StudyRun) == records(study, "develop") + records(study, "confirm")
     assert (tmp_path / "protocol-tiny.json").read_text() == (study / "protocol-tiny.json").read_text()
-    capsys.readouterr()
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
