@@ -16,6 +16,8 @@ from deep.data.contents import CHECKED, UNCHECKED
 from deep.data.sources import SOURCES, Source
 from theory.errors import InputError
 
+IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+QMNIST = "qmnist-test-labels-idx2-int"
 CASES = [(*layout, ending) for layout in LAYOUTS for ending in (*COMPRESS, *(ARCHIVES if layout[1] != "idx" else ()))]
 
 
@@ -75,10 +77,6 @@ def test_a_layout_with_all_files_is_preferred_to_an_incomplete_one(tmp_path):
     write(tmp_path / folder_of(source, "binary"), {"data_batch_1.bin": b""})
     put(tmp_path, source, "pickled", files)
     check(source, tmp_path, CHECKED)
-
-
-IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-QMNIST = "qmnist-test-labels-idx2-int"
 
 
 def written(tmp_path: Path, name: str, ending: str = "") -> tuple[Source, Path]:
