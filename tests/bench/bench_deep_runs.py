@@ -7,13 +7,13 @@ The same runs on split digits, first one at a time in this process, then side by
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import tyro
 from speed_table import machine, write
 
 from deep.records import FINISHED, RunRecord
@@ -66,21 +66,27 @@ def table(row: dict[str, Any]) -> str:
     )
 
 
-def main() -> int:
-    """Measure, print the table, write it as JSON lines if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=300, help="of each task")
-    parser.add_argument("--workers", type=int, default=cores(), help="runs at a time")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--out", type=Path, help="file of JSON lines")
-    options = parser.parse_args()
-    row = measure(options.runs, options.epochs, options.workers, options.device)
+def main(runs: int = 20, epochs: int = 300, workers: int = cores(), device: str = "cpu", out: Path | None = None) -> int:
+    """Measure how much faster runs go side by side, and print it.
+
+    Parameters
+    ----------
+    runs : int
+    epochs : int
+        Of each task.
+    workers : int
+        Runs at a time.
+    device : str
+        cpu or cuda.
+    out : path, optional
+        File of JSON lines.
+    """
+    row = measure(runs, epochs, workers, device)
     print(table(row), end="")
-    if options.out is not None:
-        write(options.out, [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device}, row])
+    if out is not None:
+        write(out, [{"kind": "machine", "schema": SCHEMA, **machine(), "device": device}, row])
     return STANDS
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main))
+    sys.exit(command_line(lambda: tyro.cli(main)))

@@ -9,15 +9,15 @@ On a GPU, where a turn is longer, captured steps are measured as well; each turn
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
+import tyro
 from speed_table import machine, write
 from torch import Tensor
 from torch.nn import functional
@@ -35,13 +35,14 @@ from theory.exits import STANDS, command_line
 
 SCHEMA = 1
 GOAL, CAPTURED_GOAL = 1.1, 1 / 3  # the latter for networks that a GPU computes faster than Python can launch
-# Network, image shape, batch size, steps of a turn, which is one epoch. On a GPU, where a program waits at the end of an epoch
+# Image shape, batch size, steps of a turn, which is one epoch. On a GPU, where a program waits at the end of an epoch
 # and a recording is made once a task, these are as many as real ones have.
-CASES = (
-    ("mlp-100", (28, 28), 10, {"cpu": 100, "cuda": 2000}),
-    ("convnet", (28, 28), 64, {"cpu": 4, "cuda": 400}),
-    ("resnet18-20", (32, 32, 3), 128, {"cpu": 1, "cuda": 100}),
-)
+CASES = {
+    "mlp-100": ((28, 28), 10, {"cpu": 100, "cuda": 2000}),
+    "convnet": ((28, 28), 64, {"cpu": 4, "cuda": 400}),
+    "resnet18-20": ((32, 32, 3), 128, {"cpu": 1, "cuda": 100}),
+}
+Name = Literal["mlp-100", "convnet", "resnet18-20"]
 SMALL = ("mlp-100", "convnet")
 STRATEGIES = (("initialized", {}), ("frozen", {"depth": 2}), ("frozen", {"depth": 1}))
 
@@ -130,25 +131,28 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Measure, print the table, write the rows as JSON lines if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="time for each network")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--networks", nargs="+", choices=[case[0] for case in CASES], default=[case[0] for case in CASES])
-    parser.add_argument("--out", type=Path, help="file of JSON lines")
-    options = parser.parse_args()
+def main(seconds: float = 20.0, device: str = "cpu", networks: tuple[Name, ...] = get_args(Name), out: Path | None = None) -> int:
+    """Measure what a step costs, and print the table.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for each network.
+    device : str
+        cpu or cuda.
+    networks : tuple of str
+    out : path, optional
+        File of JSON lines.
+    """
     torch.set_num_threads(1)
-    device = chosen_device(options.device)
-    rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": options.device, "threads": 1}]
-    for case in CASES:
-        if case[0] in options.networks:
-            rows += measure(*case, options.seconds, device)
+    rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": device, "threads": 1}]
+    for name in networks:
+        rows += measure(name, *CASES[name], seconds, chosen_device(device))
     print(table(rows), end="")
-    if options.out is not None:
-        write(options.out, rows)
+    if out is not None:
+        write(out, rows)
     return STANDS
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main))
+    sys.exit(command_line(lambda: tyro.cli(main)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,41 +32,46 @@ SAMPLES = 50
 LEAST_REPEATS, MOST_REPEATS = 3, 9
 
 
-@dataclass(frozen=True)
-class Options:
-    """Measure the samplers and write the record."""
+def main(
+    out: Path = RECORDS / "bench_simulate.jsonl",
+    tasks: tuple[int, ...] = (2, 10),
+    parameters: tuple[int, ...] = (100, 400, 1000, 10_000, 50_000, 1_000_000),
+    most_direct: int = 50_000,
+    seconds: float = 0.5,
+    sweep_points: int = 280,
+    verdict_cases: int | None = None,
+) -> int:
+    """Measure the samplers, write the record and print the table.
 
-    out: Path = RECORDS / "bench_simulate.jsonl"
-    """File of JSON lines; the table goes beside it, with the ending .txt."""
-    tasks: tuple[int, ...] = (2, 10)
-    """Numbers of tasks T."""
-    parameters: tuple[int, ...] = (100, 400, 1000, 10_000, 50_000, 1_000_000)
-    """Numbers of parameters p."""
-    most_direct: int = 50_000
-    """Largest p for all but the reduced sampler."""
-    seconds: float = 0.5
-    """How long a measurement should last at least."""
-    sweep_points: int = 280
-    """Values of p in the published sweep; 0 leaves it out."""
-    verdict_cases: int | None = None
-    """Cases of every family whose verdicts are compared; all by default, 0 leaves the study out."""
-
-
-def main(options: Options) -> int:
-    """Measure, write the record and print the table; return the exit status."""
-    require_writable(options.out)
+    Parameters
+    ----------
+    out : path
+        File of JSON lines; the table goes beside it, with the ending .txt.
+    tasks : tuple of int
+        Numbers of tasks T.
+    parameters : tuple of int
+        Numbers of parameters p.
+    most_direct : int
+        Largest p for all but the reduced sampler.
+    seconds : float
+        How long a measurement should last at least.
+    sweep_points : int
+        Values of p in the published sweep; 0 leaves it out.
+    verdict_cases : int, optional
+        Cases of every family whose verdicts are compared; all by default, 0 leaves the study out.
+    """
+    require_writable(out)
     rows = [{"kind": "machine", "schema": SCHEMA, **machine()}]
-    points = [Experiment(t, SAMPLES, p) for t in options.tasks for p in options.parameters]
-    for point in tqdm(points, unit="point", disable=None):
-        rows += measure(point, options.seconds, {REDUCED: CONTENDERS[REDUCED]} if point.parameters > options.most_direct else CONTENDERS)
-    if options.sweep_points:
-        rows.append(published_sweep(options.sweep_points, rows))
-    if options.verdict_cases != 0:
-        rows += study(options.verdict_cases)
+    for point in tqdm([Experiment(t, SAMPLES, p) for t in tasks for p in parameters], unit="point", disable=None):
+        rows += measure(point, seconds, {REDUCED: CONTENDERS[REDUCED]} if point.parameters > most_direct else CONTENDERS)
+    if sweep_points:
+        rows.append(published_sweep(sweep_points, rows))
+    if verdict_cases != 0:
+        rows += study(verdict_cases)
     rows += goals(rows)
     text = table(rows)
-    write(options.out, rows)
-    replace_file(options.out.with_suffix(".txt"), text.encode())
+    write(out, rows)
+    replace_file(out.with_suffix(".txt"), text.encode())
     print(text, end="")
     return STANDS
 
@@ -126,4 +130,4 @@ def _time(name: str, contender: Contender, point: Experiment, trials: int) -> fl
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(lambda: main(tyro.cli(Options, description="Measure the samplers and write the record."))))
+    sys.exit(command_line(lambda: tyro.cli(main)))

@@ -84,63 +84,65 @@ def sampler(experiment: Experiment, trials: int, **options: str) -> None:
     simulate(experiment.sequence, trials, **options)
 
 
-def _in_threads(work: Callable[[int, int], None], experiment: Experiment, trials: int) -> None:
-    """Share the tasks of all trials among the cores, in batches of the sampler's size."""
+def _in_threads(begin: Callable[[int], Callable[[int], object]], experiment: Experiment, trials: int) -> None:
+    """Share the tasks of all trials among the cores, in batches of the sampler's size.
+
+    Every core begins with the size of its batches, and calls what it gets with the tasks of each batch.
+    """
     batch = max(1, BATCH_BYTES // (FLOAT * experiment.samples * experiment.parameters))
     total, workers = experiment.tasks * trials, cores()
-    shares = [total // workers + (worker < total % workers) for worker in range(workers)]
+
+    def work(share: int) -> None:
+        size = min(batch, max(share, 1))
+        done = begin(size)
+        for first in range(0, share, size):
+            done(min(size, share - first))
+
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, share, min(batch, max(share, 1))) for share in shares]:
-            done.result()
+        list(pool.map(work, [total // workers + (worker < total % workers) for worker in range(workers)]))
 
 
 def numpy_draws(experiment: Experiment, trials: int) -> None:
     """Draw the features and the noise of all trials with NumPy in double precision, and do nothing else."""
-    width = experiment.samples * (experiment.parameters + 1)
 
-    def work(share: int, batch: int) -> None:
-        generator, drawn = np.random.Generator(np.random.SFC64(0)), np.empty((batch, width))
-        for first in range(0, share, batch):
-            generator.standard_normal(out=drawn[: min(batch, share - first)])
+    def begin(batch: int) -> Callable[[int], object]:
+        generator = np.random.Generator(np.random.SFC64(0))
+        drawn = np.empty((batch, experiment.samples * (experiment.parameters + 1)))
+        return lambda count: generator.standard_normal(out=drawn[:count])
 
-    _in_threads(work, experiment, trials)
+    _in_threads(begin, experiment, trials)
 
 
 def torch_draws(experiment: Experiment, trials: int) -> None:
     """Draw the features and the noise of all trials with torch in single precision, and do nothing else."""
-    width = experiment.samples * (experiment.parameters + 1)
 
-    def work(share: int, batch: int) -> None:
-        generator, drawn = torch.Generator().manual_seed(0), torch.empty(batch, width)
-        for first in range(0, share, batch):
-            drawn[: min(batch, share - first)].normal_(generator=generator)
+    def begin(batch: int) -> Callable[[int], object]:
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.empty(batch, experiment.samples * (experiment.parameters + 1))
+        return lambda count: drawn[:count].normal_(generator=generator)
 
-    _in_threads(work, experiment, trials)
+    _in_threads(begin, experiment, trials)
 
 
 def gram_products(experiment: Experiment, trials: int) -> None:
     """Multiply features by their transpose in NumPy, on the same features over and over."""
 
-    def work(share: int, batch: int) -> None:
+    def begin(batch: int) -> Callable[[int], object]:
         x = np.full((batch, experiment.samples, experiment.parameters), 0.5)
-        for first in range(0, share, batch):
-            part = x[: min(batch, share - first)]
-            part @ part.swapaxes(-1, -2)
+        return lambda count: x[:count] @ x[:count].swapaxes(-1, -2)
 
-    _in_threads(work, experiment, trials)
+    _in_threads(begin, experiment, trials)
 
 
 def small_solves(experiment: Experiment, trials: int) -> None:
     """Solve the n x n systems in NumPy."""
     n = experiment.samples
 
-    def work(share: int, batch: int) -> None:
+    def begin(batch: int) -> Callable[[int], object]:
         kernel, right = np.tile(np.eye(n) + 0.1, (batch, 1, 1)), np.ones((batch, n, 1))
-        for first in range(0, share, batch):
-            count = min(batch, share - first)
-            np.linalg.solve(kernel[:count], right[:count])
+        return lambda count: np.linalg.solve(kernel[:count], right[:count])
 
-    _in_threads(work, experiment, trials)
+    _in_threads(begin, experiment, trials)
 
 
 LSTSQ, INVERSE, DIRECT, REDUCED = "loop: numpy lstsq", "loop: torch inverse", "direct: numpy float64", "reduced"

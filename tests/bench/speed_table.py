@@ -15,6 +15,7 @@ from contenders import DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TOR
 
 from simulate.work.files import replace_file
 from simulate.work.machine import cores
+from simulate.work.provenance import processor
 
 Rows = list[dict[str, Any]]
 
@@ -24,21 +25,13 @@ def machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores(),
         "gpu": gpu,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("numpy", "torch", "scipy", "driftlaw")},
         "load_before": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def write(path: Path, rows: Rows) -> None:

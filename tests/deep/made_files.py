@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import pickle
+import pickletools
 import struct
 import tarfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from deep.data.sources import SOURCES, File, Source
 
 COUNTS = {"train": 40, "test": 20}
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+ARCHIVES = {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar": "w"}
 
 
 Contents = Mapping[str, bytes]
@@ -29,13 +31,13 @@ Contents = Mapping[str, bytes]
 def small(
     name: str, counts: dict[str, int] = COUNTS, md5: Contents = {}, packed: Contents = {}, **layout
 ) -> Source:
-    """Return the source with few images, and with the checksums of these contents and packed files only."""
+    """Return the source with few images, and with the checksums of these contents and files as they are downloaded only."""
 
     def sum_of(data: bytes | None) -> str | None:
         return None if data is None else hashlib.md5(data).hexdigest()
 
     def with_sums(file: File) -> File:
-        return File(file.name, sum_of(packed.get(file.name)), sum_of(md5.get(file.name)))
+        return File(file.name, sum_of(packed.get(file.name, packed.get(f"{file.name}.gz"))), sum_of(md5.get(file.name)))
 
     layouts = []
     for old in SOURCES[name].layouts:
@@ -85,34 +87,23 @@ def binary_bytes(source: Source, part: str) -> dict[str, bytes]:
     return {name: piece.tobytes() for name, piece in zip(names, np.split(records, len(names)), strict=True)}
 
 
-def pickled_bytes(source: Source, part: str, python_2: bool = True) -> dict[str, bytes]:
-    """Return the files of a part in CIFAR's pickled layout, as Python 2 (the authors) or 3 write them."""
+def pickled_bytes(source: Source, part: str) -> dict[str, bytes]:
+    """Return the files of a part in CIFAR's pickled layout, as the authors wrote them, with Python 2."""
     images, labels = content(source, part)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
     key = "fine_labels" if source.name == "cifar-100" else "labels"
     names = [file.name for file in source.layouts[1].files[part]]
     pairs = zip(names, np.split(planes, len(names)), np.split(labels, len(names)), strict=True)
-    if python_2:
-        return {name: python_2_pickle(data, key, labels.tolist()) for name, data, labels in pairs}
-    return {name: pickle.dumps({"data": data, key: labels.tolist()}) for name, data, labels in pairs}
+    return {name: python_2_pickle({"data": data, key: labels.tolist()}) for name, data, labels in pairs}
 
 
-def python_2_pickle(data: np.ndarray, key: str, labels: list[int]) -> bytes:
-    """Write {"data": data, key: labels} as Python 2 did: byte strings, arrays by numpy.core.multiarray."""
-
-    def text(value: bytes) -> bytes:
-        return b"T" + struct.pack("<I", len(value)) + value
-
-    def whole(value: int) -> bytes:
-        return b"J" + struct.pack("<i", value)
-
-    dtype = b"cnumpy\ndtype\n(" + text(b"u1") + whole(0) + whole(1) + b"tR("
-    dtype += whole(3) + text(b"|") + b"NNN" + whole(-1) * 2 + whole(0) + b"tb"
-    shape = b"(" + whole(data.shape[0]) + whole(data.shape[1]) + b"t"
-    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(" + whole(0) + b"t" + text(b"b") + b"tR("
-    array += whole(1) + shape + dtype + b"\x89" + text(data.tobytes()) + b"tb"
-    listed = b"](" + b"".join(map(whole, labels)) + b"e"
-    return b"\x80\x02}(" + text(b"data") + array + text(key.encode()) + listed + b"u."
+def python_2_pickle(value: object) -> bytes:
+    """Pickle as Python 2 did: all text is byte strings, and arrays are numpy.core's."""
+    data = bytearray(pickle.dumps(value, protocol=3))
+    opcodes = {ord("B"): ord("T"), ord("C"): ord("U"), ord("X"): ord("T")}  # the same but for the type that they stand for
+    for _, _, place in pickletools.genops(bytes(data)):
+        data[place] = opcodes.get(data[place], data[place])
+    return bytes(data).replace(b"numpy._core", b"numpy.core")
 
 
 MAKE = {"idx": idx_bytes, "binary": binary_bytes, "pickled": pickled_bytes}
@@ -141,9 +132,9 @@ def write(folder: Path, files: dict[str, bytes], suffix: str = "") -> None:
         (folder / f"{name}{suffix}").write_bytes(COMPRESS[suffix](data))
 
 
-def write_archive(path: Path, folder: str, files: dict[str, bytes], mode: str = "w:gz", empty: str = "") -> None:
+def write_archive(path: Path, folder: str, files: dict[str, bytes], empty: str = "") -> None:
     """Write a tar archive that holds ``folder`` with ``files``, and a folder called ``empty`` in it."""
-    with tarfile.open(path, mode) as archive:
+    with tarfile.open(path, ARCHIVES["".join(path.suffixes)]) as archive:
         for name, data in files.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(data)
@@ -152,3 +143,14 @@ def write_archive(path: Path, folder: str, files: dict[str, bytes], mode: str = 
             member = tarfile.TarInfo(f"{folder}/{empty}")
             member.type = tarfile.DIRTYPE
             archive.addfile(member)
+
+
+def put(root: Path, source: Source, kind: str, files: dict[str, bytes], ending: str = "") -> Path:
+    """Put files where the source expects them, compressed or in its archive as the ending says; return their folder or the archive."""
+    folder = folder_of(source, kind)
+    if ending in COMPRESS:
+        write(root / folder, files, ending)
+        return root / folder
+    path = root / source.layouts[kind == "pickled"].archive.name.replace(".tar.gz", ending)
+    write_archive(path, folder, files)
+    return path

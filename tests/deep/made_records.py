@@ -1,10 +1,17 @@
-"""Records of runs that never happened, for tests of what reads them."""
+"""Records of runs that never happened, for tests of what reads them, and runs that are interrupted when they store theirs."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from deep.records import RunRecord, TaskResult
+from deep.runs import RunFolder
 
 
 def made_record(**changes) -> RunRecord:
@@ -27,3 +34,19 @@ def made_record(**changes) -> RunRecord:
         device="cpu",
     )
     return replace(record, **changes)
+
+
+@contextmanager
+def interrupted_at(root: Path, records: int) -> Iterator[list[str]]:
+    """Ctrl-C as soon as so many runs of a folder have a record, whatever the machine's speed; yield what the last one's status was."""
+    put, seen = RunFolder.put_record, []
+
+    def put_record(folder: RunFolder, record: RunRecord) -> None:
+        put(folder, record)
+        if len(list(root.glob("*/record.json"))) >= records:
+            seen.append(folder.state().status)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "put_record", put_record)
+        yield seen

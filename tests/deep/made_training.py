@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
 from deep.networks import Network, build
+from deep.records import RunRecord
 from deep.strategies import names
 from deep.streams import Split, Stream
 from deep.training.config import RunConfig
@@ -12,12 +16,18 @@ from deep.training.examples import Examples
 from deep.training.flat import FlatParameters
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
+from deep.training.run import train_run
 from deep.training.task import TaskContext
 from driftlaw.testing.contracts.streams import made_dataset
 
 # All strategies, with options for three tasks and three stages.
 STRATEGIES = [(name, {"masks": ["010", "101"]} if name == "scheduled" else {}) for name in names()]
 STRATEGIES += [("initialized", {"start": "fresh"}), ("frozen", {"depth": 1}), ("frozen", {"depth": 3})]
+OPTIMISERS = {
+    "sgd": {"learning_rate": 0.1},
+    "momentum": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+    "adam": {"optimiser": "adam", "learning_rate": 0.01, "weight_decay": 0.01},
+}
 OPTIONS = {"tasks": 3, "validation_share": 0.25}
 QUICK = {"epochs": 2, "batch_size": 8, "probe_examples": 10, "normalisation": "batch", "stream": "split-digits", "stream_options": OPTIONS}
 
@@ -53,3 +63,15 @@ def made_task(network: Network, examples: Examples, number: int = 0, **options) 
     flat = FlatParameters(network)
     task = TaskContext(number, flat, examples, flat.parameters.detach().clone())
     return task, loop, Optimiser(flat, loop)
+
+
+def train_until(after: int, config: RunConfig, stream: Stream, folder: Path) -> None:
+    """Train until so many tasks are stored, and interrupt the run then."""
+
+    def store(record: RunRecord) -> None:
+        assert record.status == "partial"
+        if len(record.results) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, stream, folder, store)

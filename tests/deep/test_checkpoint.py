@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from made_training import made_config, made_stream
+from made_training import made_config, made_stream, train_until
 from scaffold import raising
 
 from deep.strategies.initialized import Initialized
@@ -20,19 +20,9 @@ from theory.errors import InputError
 STREAM = made_stream()
 
 
-class Interrupted(Exception):
-    pass
-
-
-def interrupted(folder, config=None, after=1):
+def interrupted(folder, after=1):
     """Train until ``after`` tasks are stored."""
-    def store(record):
-        assert record.status == "partial"
-        if len(record.results) == after:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        train_run(config or made_config(), STREAM, folder, store)
+    train_until(after, made_config(), STREAM, folder)
     return folder / checkpoint.NAME
 
 
@@ -121,11 +111,9 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 
 
 def test_draws_from_the_global_generator_go_on_where_they_were(tmp_path, monkeypatch):
-    class Noisy(Initialized):
-        def transform_gradient(self, gradient, task):
-            return gradient + 0.01 * torch.randn_like(gradient)
-
-    monkeypatch.setattr(run, "strategy", lambda name, **options: Noisy())
+    noisy = Initialized()
+    noisy.transform_gradient = lambda gradient, task: gradient + 0.01 * torch.randn_like(gradient)
+    monkeypatch.setattr(run, "strategy", lambda name, **options: noisy)
     torch.manual_seed(5)
     before = torch.get_rng_state()
     whole = train_run(made_config(), STREAM)

@@ -31,7 +31,6 @@ def test_known_numbers_of_parameters():
 
     assert count(build("mlp-100", (28, 28), (10,))) == 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
     assert count(build("resnet18-64", (32, 32, 3), (10,))) == 11_173_962
-    assert count(build("paper-resnet", (32, 32, 3), (10,))) == 11_173_962
 
 
 def test_nine_blocks_and_five_stages_are_the_same_function():

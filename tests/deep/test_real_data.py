@@ -49,17 +49,6 @@ def test_complete_members_of_the_mnist_family(real_data, name):
     assert np.bincount(dataset.train.labels).tolist() == (MNIST_CLASSES if name == "mnist" else [6000] * 10)
 
 
-def test_kmnist(real_data):
-    found(real_data, "kmnist", "test")
-    dataset = load("kmnist", real_data, download=False, own_parts=True)
-    if search(SOURCES["kmnist"], "train", real_data).located is None:
-        assert (len(dataset.train), len(dataset.test)) == (8000, 2000) and "Own parts" in dataset.notes[1]
-        assert np.bincount(dataset.test.labels).tolist() == [200] * 10
-        assert load("kmnist", real_data, download=False).train is None
-    else:
-        assert (len(dataset.train), len(dataset.test)) == (60_000, 10_000)
-
-
 def test_cifar_100(real_data):
     """Training and test images, the colour means printed with the files, and the names of the classes."""
     located = found(real_data, "cifar-100", "train")

@@ -1,19 +1,20 @@
-"""The folder of runs: states, locks, keys; runs side by side."""
+"""The folder of runs: states, locks, keys; runs side by side, and runs that are killed."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from made_data import with_another_pixel
 from made_records import made_record
+from scaffold import python, raising
 
 from deep.data.digits import digits
 from deep.records import Failure
@@ -24,19 +25,22 @@ from simulate.work.store import RunStore
 from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config
+SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
+
+
+STORED = {
+    "finished": {},
+    "failed": {"status": "failed", "results": made_record().results[:1], "failure": Failure(1, 7, "the loss is NaN")},
+    "partial": {"status": "partial", "results": made_record().results[:1]},
+}
 
 
 def stored(root, key, status="finished", config=CONFIG):
-    """Store a run of some status; return its folder."""
+    """Store a run of some status, or one that was started alone; return its folder."""
     folder = RunsFolder(root).run(key)
     folder.put_config(dict(config))
-    if status == "finished":
-        folder.put_record(made_record(key=key))
-    elif status == "failed":
-        failure = Failure(1, 7, "the loss is NaN")
-        folder.put_record(replace(made_record(key=key), status="failed", results=made_record().results[:1], failure=failure))
-    elif status == "partial":
-        folder.put_record(replace(made_record(key=key), status="partial", results=made_record().results[:1]))
+    if status in STORED:
+        folder.put_record(made_record(key=key, **STORED[status]))
     return folder
 
 
@@ -61,6 +65,8 @@ def test_a_run_is_running_while_another_process_holds_it(tmp_path):
     try:
         assert holder.stdout.readline() == "held\n"
         assert folder.is_locked() and folder.state().status == "running"
+        with pytest.raises(ZeroDivisionError), folder.locked(raising(ZeroDivisionError)):  # who would wait is told
+            pass
     finally:
         holder.kill()
         holder.wait()
@@ -145,21 +151,6 @@ def test_a_folder_that_is_a_file(tmp_path):
         RunsFolder(tmp_path / "file").states()
 
 
-def test_who_waits_for_another_process_says_so(tmp_path):
-    folder, told, waits = stored(tmp_path, "a", "partial"), [], threading.Event()
-
-    def other():
-        with folder.locked(waits.set):
-            told.append("other")
-
-    with folder.locked(lambda: told.append("waits for nobody")):
-        thread = threading.Thread(target=other, daemon=True)
-        thread.start()
-        assert waits.wait() and not told
-    thread.join()
-    assert told == ["other"]
-
-
 def test_the_configuration_is_stored_once(tmp_path):
     folder = stored(tmp_path, "a", "started")
     before = (folder.path / "config.json").stat().st_mtime_ns
@@ -204,13 +195,9 @@ def no_memory_here():
 
 def arisen_from(error):
     """Return what is raised on the way out of a block in which an error was raised."""
-    try:
-        try:
-            raise error
-        finally:
-            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
-    except RuntimeError as outer:
-        return outer
+    outer = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    outer.__context__ = error
+    return outer
 
 
 NO_MEMORY = [
@@ -225,35 +212,21 @@ NO_MEMORY = [
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
 def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monkeypatch, error):
-    def no_memory(*_, **__):
-        raise error
-
-    job = execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource())
     threads = torch.get_num_threads()
-    with monkeypatch.context() as patch:
-        patch.setattr("deep.training.run.train_run", no_memory)
-        assert execute.train(job) is None
+    monkeypatch.setattr(training, "train_run", raising(error))
+    assert execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource())) is None
     assert RunsFolder(tmp_path).states()[0].status == "interrupted" and torch.get_num_threads() == threads
 
 
 def test_another_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
-    def broken(*_, **__):
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    monkeypatch.setattr("deep.training.run.train_run", broken)
+    monkeypatch.setattr(training, "train_run", raising(RuntimeError("CUDA error: device-side assert triggered")))
     with pytest.raises(RuntimeError, match="device-side assert"):
-        execute.train(execute.Job(RunConfig(stream_options={"train_examples": 40}), tmp_path, execute.DataSource()))
-
-
-SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
+        execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource()))
 
 
 def test_a_call_that_is_interrupted_leaves_all_its_runs_to_be_resumed(tmp_path, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
     configs = [RunConfig(order=order, **SMALL) for order in range(3)]
-    monkeypatch.setattr("deep.training.run.train_run", interrupted)
+    monkeypatch.setattr(training, "train_run", raising(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         list(execute.train_runs(configs, tmp_path, workers=1))
     states = RunsFolder(tmp_path).states()
@@ -294,82 +267,111 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     config = RunConfig(**SMALL)
     (record,) = execute.train_runs([config], tmp_path)
     assert record.data == {"digits": digits().fingerprint} and record.notes == digits().notes
-    other = digits()
-    images = np.array(other.train.images)
-    images[0, 0, 0] += 1
-    monkeypatch.setattr(execute, "_dataset", lambda *_: replace(other, train=replace(other.train, images=images)))
+    monkeypatch.setattr(execute, "_dataset", lambda *_: with_another_pixel(digits()))
     with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
         list(execute.train_runs([config], tmp_path))
 
-    def absent(*_):
-        raise InputError("digits is absent")
-
-    monkeypatch.setattr(execute, "_dataset", absent)
+    monkeypatch.setattr(execute, "_dataset", raising(InputError("digits is absent")))
     assert list(execute.train_runs([config], tmp_path)) == [record]
 
 
-def other_code(root, configs, change=lambda record: record, processor=None):
-    """Let records in a folder be of other code, which trained as `change` says."""
-    for config in configs:
-        folder = RunsFolder(root).run(config.key)
-        stamp = {**config.stamp, "files": {**config.stamp["files"], "deep/metrics.py": "0"}}
-        folder.put_record(replace(change(folder.record()), stamp=stamp | ({"processor": processor} if processor else {})))
+@pytest.mark.parametrize(
+    ("factor", "processor", "stands"), [(1, "this", True), (1 + 1e-9, "this", False), (1 + 1e-9, "another", True), (1.1, "another", False)]
+)
+def test_runs_of_other_code_stand_if_they_come_out_again(tmp_path, monkeypatch, factor, processor, stands):
+    """Bit for bit, and within a bound on another processor.
 
-
-def with_losses(factor):
-    def change(record):
-        results = [replace(result, losses=tuple(factor * loss for loss in result.losses)) for result in record.results]
-        return replace(record, results=tuple(results))
-
-    return change
-
-
-@pytest.fixture
-def trained_again(monkeypatch):
-    """Tell which configurations are trained, and for how many tasks."""
-    seen, real = [], training.train_run
+    Of each strategy one run for both seeds is trained again, for the tasks in which strategies differ.
+    """
+    configs = [RunConfig(**{**SMALL, "strategy": name, "seed": seed}) for name in ("initialized", "frozen") for seed in (0, 1)]
+    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
+    for key, record in first.items():
+        stamp = {**record.stamp, "files": {**record.stamp["files"], "deep/metrics.py": "0"}}
+        results = tuple(replace(result, losses=tuple(factor * loss for loss in result.losses)) for result in record.results)
+        other = replace(record, results=results, stamp=stamp | ({"processor": "another"} if processor == "another" else {}))
+        RunsFolder(tmp_path).run(key).put_record(other)
+        first[key] = other if stands else record
+    seen, told, real = [], [], training.train_run
 
     def train_run(config, *arguments, tasks=None, **options):
         seen.append((config.strategy, config.seed, tasks))
         return real(config, *arguments, tasks=tasks, **options)
 
     monkeypatch.setattr(training, "train_run", train_run)
-    return seen
+    with contextlib.nullcontext() if stands else pytest.warns(RuntimeWarning, match="2 stored runs .*metrics.py.* trained anew"):
+        again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)}
+    assert {key: record.numbers() for key, record in again.items()} == {key: record.numbers() for key, record in first.items()}
+    anew = [] if stands else [(config.strategy, config.seed, None) for config in configs]
+    assert sorted(seen, key=str) == sorted([*anew, *((name, 0, training.CHECKED) for name in ("initialized", "frozen"))], key=str)
+    assert len(told) == 2 * stands and all("2 stored runs" in line and "metrics.py" in line and "they stand" in line for line in told)
+    assert all(("another" in record.stamp["processor"]) == (stands and processor == "another") for record in again.values())
+    assert all(bool(list((tmp_path / key).glob("record-*.json"))) != stands for key in first)
+    seen.clear()
+    assert {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)} == again and not seen
 
 
-def test_runs_of_other_code_that_come_out_again_are_adopted(tmp_path, trained_again):
-    """One for both seeds of a strategy is trained again, for the tasks in which strategies differ."""
-    configs = [RunConfig(**{**SMALL, "strategy": name, "seed": seed}) for name in ("initialized", "frozen") for seed in (0, 1)]
-    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    other_code(tmp_path, configs)
-    trained_again.clear()
-    told = []
-    again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)}
-    assert again == first and sorted(trained_again) == [("frozen", 0, training.CHECKED), ("initialized", 0, training.CHECKED)]
-    assert len(told) == 2 and all("2 stored runs" in line and "metrics.py" in line and "they stand" in line for line in told)
-    trained_again.clear()
-    assert {record.key for record in execute.train_runs(configs, tmp_path, workers=1, tell=told.append)} == first.keys()
-    assert not trained_again and len(told) == 2
+KILLS = 20
+
+# One process imports torch; every run is a fork of it, so that a kill costs no start.
+PROGRAM = f"""
+import json, os, random, signal, sys
+from pathlib import Path
+from deep.runs.execute import DataSource, Job, train
+from deep.runs.folder import RunsFolder
+from deep.training.config import RunConfig
+
+config = RunConfig(stream_options={{"train_examples": 120}}, epochs=4, momentum=0.9, keep_moments=True, strategy="frozen", probe_examples=50)
+
+def forked(out, last=None):
+    # Trains in a fork, which kills itself at its call number `last`; returns how many calls there were.
+    calls = 0
+
+    def count(frame, event, _):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            sys.setprofile(count)
+            train(Job(config, out, DataSource()))
+            sys.setprofile(None)
+            os.write(write, str(calls).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as told:
+        return int(told.read() or 0)
+
+def record(out):
+    return RunsFolder(out).run(config.key).record()
+
+root = Path(sys.argv[1])
+train(Job(config, root / "warm-up", DataSource()))
+calls = forked(root / "whole")
+moments = random.Random(0)
+left, wrong = [], 0
+for number in range({KILLS}):
+    out = root / str(number)
+    forked(out, moments.randrange(calls))
+    known = record(out) if RunsFolder(out).run(config.key).path.is_dir() else None
+    left.append(-1 if known is None else len(known.results))
+    forked(out)
+    again = record(out)
+    kept = known is None or [r.seconds for r in again.results[: len(known.results)]] == [r.seconds for r in known.results]
+    wrong += not kept or again is None or again.status != "finished" or again.numbers() != record(root / "whole").numbers()
+print(json.dumps({{"left": left, "wrong": wrong}}))
+"""
 
 
-def test_runs_of_other_code_that_do_not_are_named_and_trained_anew(tmp_path, trained_again):
-    configs = [RunConfig(**{**SMALL, "seed": seed}) for seed in (0, 1)]
-    first = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    other_code(tmp_path, configs, with_losses(1 + 1e-9))
-    trained_again.clear()
-    with pytest.warns(RuntimeWarning, match="2 stored runs .*metrics.py.* trained anew"):
-        again = {record.key: record for record in execute.train_runs(configs, tmp_path, workers=1)}
-    assert {key: again[key].numbers() for key in again} == {key: first[key].numbers() for key in first}
-    assert sorted(seed for _, seed, tasks in trained_again if tasks is None) == [0, 1]
-    assert all(list((tmp_path / config.key).glob("record-*.json")) for config in configs)
-
-
-@pytest.mark.parametrize(("factor", "stands"), [(1 + 1e-9, True), (1.1, False)])
-def test_runs_of_another_processor_come_out_again_within_a_bound(tmp_path, factor, stands):
-    config = RunConfig(**SMALL)
-    list(execute.train_runs([config], tmp_path))
-    other_code(tmp_path, [config], with_losses(factor), "another")
-    told = []
-    with contextlib.nullcontext() if stands else pytest.warns(RuntimeWarning, match="trained anew"):
-        (record,) = execute.train_runs([config], tmp_path, tell=told.append)
-    assert ("another" in record.stamp["processor"]) == stands == bool(told)
+def test_runs_that_were_killed_end_like_uninterrupted_ones(tmp_path):
+    """Twenty kills at random calls, not at moments of a clock; tasks that were recorded before a kill are not trained again."""
+    done = python("-c", PROGRAM, tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["wrong"] == 0 and len(result["left"]) == KILLS
+    assert any(0 < tasks < 5 for tasks in result["left"])  # some kills hit a run between its tasks

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_records import interrupted_at
 from made_study import TINY
 from scaffold import refusals
 
@@ -290,49 +287,23 @@ def test_bad_input(patched, tmp_path, arguments, reason, capsys):
     assert reason in err and "error: " in err and not RunsFolder(tmp_path).states()
 
 
-PROGRAM = """
-import os, signal, sys
-from pathlib import Path
-from made_study import TINY
-from deep.studies import presets
-from deep.__main__ import main
-from deep.runs.folder import RunFolder
-stop_at, number = map(int, sys.argv[1:3])
-put = RunFolder.put_record
-def put_record(folder, record):
-    put(folder, record)
-    if len(list(folder.path.parent.glob("*/record.json"))) >= stop_at:
-        os.kill(os.getpid(), number)
-RunFolder.put_record = put_record
-presets.PRESETS["tiny"] = TINY
-sys.exit(main(sys.argv[3:]))
-"""
-
-
-def test_a_study_that_was_killed_goes_on(study, tmp_path, capsys):
-    """SIGKILL in development, then Ctrl-C in confirmation: finished runs stay as they are, the end is that of an uninterrupted study."""
-    options = ["study", "hybrid", "--preset", "tiny", "--workers", "1", "--data-root", str(study / "data"), "--out", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
-
-    def stopped(finished: int, kill: signal.Signals) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-c", PROGRAM, str(finished), str(int(kill)), *options]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def test_a_study_that_was_interrupted_goes_on(study, tmp_path, capsys):
+    """Ctrl-C in development, then in confirmation: finished runs stay as they are, the end is that of an uninterrupted study."""
 
     def seconds() -> dict[str, float]:
         return {state.key: state.record.seconds for state in RunsFolder(tmp_path).states() if state.status == "finished"}
 
-    total = len({record.key for record in records(study, "develop")})
-    assert stopped(total // 2, signal.SIGKILL).returncode == -signal.SIGKILL
-    before = seconds()
-    assert 0 < len(before) < total
-    cut = stopped(total + 10, signal.SIGINT)
-    assert cut.returncode == 130 and "interrupted: the same command goes on" in cut.stderr
-    before |= seconds()
+    before, total = {}, len({record.key for record in records(study, "develop")})
+    for count in (total // 2, total + 10):
+        with interrupted_at(tmp_path, count):
+            assert run(tmp_path, "--data-root", study / "data") == 130
+        assert "interrupted: the same command goes on" in capsys.readouterr().err and before.items() <= seconds().items()
+        before = seconds()
+        assert count - total // 2 <= len(before) < count
     assert run(tmp_path, "--data-root", study / "data", "--records", tmp_path / "all.jsonl") == 0
     assert before.items() <= seconds().items()
     assert read_records(tmp_path / "all.jsonl", StudyRun) == records(study, "develop") + records(study, "confirm")
     assert (tmp_path / "protocol-tiny.json").read_text() == (study / "protocol-tiny.json").read_text()
-    capsys.readouterr()
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)

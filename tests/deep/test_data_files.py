@@ -1,14 +1,15 @@
-"""Damaged and mislabelled files: the error names the file, the reason and a remedy."""
+"""Every layout, compressed or not, gives back what was written; for damaged and mislabelled files the error names file, reason and remedy."""
 
 from __future__ import annotations
 
 import dataclasses
-import gzip
+import itertools
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_files import binary_bytes, content, folder_of, idx, idx_bytes, made, read, small, write, write_archive
+from made_files import ARCHIVES, COMPRESS, LAYOUTS, binary_bytes, content, folder_of, idx, made, put, read, small, write, write_archive
 from scaffold import raising
 
 from deep.data.contents import CHECKED, UNCHECKED
@@ -17,21 +18,74 @@ from theory.errors import InputError
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 QMNIST = "qmnist-test-labels-idx2-int"
+CASES = [(*layout, ending) for layout in LAYOUTS for ending in (*COMPRESS, *(ARCHIVES if layout[1] != "idx" else ()))]
 
 
-def written(tmp_path: Path, name: str, suffix: str = "", kind: str = "") -> tuple[Source, Path]:
-    """Write an intact data set, read it once, and return its source and folder."""
-    kind = kind or ("binary" if name.startswith("cifar") else "idx")
+def check(source, root: Path, checked: str = UNCHECKED) -> None:
+    dataset = read(source, root)
+    for name, part in (("train", dataset.train), ("test", dataset.test)):
+        images, labels = content(source, name)
+        assert part.images.dtype == np.uint8 and part.labels.dtype == np.int64
+        assert np.array_equal(part.images, images) and np.array_equal(part.labels, labels)
+        for array in (part.images, part.labels):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 0
+    assert {record.checked for record in dataset.files} == {checked} and not dataset.notes
+    assert {record.part for record in dataset.files} == {"train", "test"}
+
+
+@pytest.mark.parametrize(("name", "kind", "ending"), CASES)
+def test_files_and_archives(tmp_path, name, kind, ending):
     source, files = made(name, kind)
-    write(tmp_path / folder_of(source, kind), files, suffix)
+    put(tmp_path, source, kind, files, ending)
+    check(source, tmp_path, CHECKED if kind == "pickled" else UNCHECKED)
+
+
+@pytest.mark.parametrize("folder", ["FashionMNIST/raw", "FashionMNIST", "fashion-mnist"])
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_every_folder_and_the_names_of_mirrors(tmp_path, folder, suffix):
+    source, files = made("fashion-mnist", "idx")
+    write(tmp_path / folder, {name.replace("-idx", ".idx"): data for name, data in files.items()}, suffix)
+    check(source, tmp_path)
+
+
+class _RunsCode:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("ending", ["", ".tar"])
+@pytest.mark.parametrize("sums", [False, True])
+def test_pickles_cannot_run_code(tmp_path, ending, sums):
+    """Nothing is unpickled that has not the published checksum."""
+    source, files = made("cifar-10", "pickled")
+    path = tmp_path / "was run"
+    attacked = files | {"data_batch_3": pickle.dumps({"data": _RunsCode(path)})}
+    put(tmp_path, source, "pickled", attacked, ending)
+    with pytest.raises(InputError, match="data_batch_[13].*; .*(obtain|put)"):
+        read(source if sums else small("cifar-10"), tmp_path)
+    assert not path.exists()
+    pickle.loads(attacked["data_batch_3"])  # the attack works on an ordinary unpickler
+    assert path.exists()
+
+
+def test_a_layout_with_all_files_is_preferred_to_an_incomplete_one(tmp_path):
+    source, files = made("cifar-10", "pickled")
+    write(tmp_path / folder_of(source, "binary"), {"data_batch_1.bin": b""})
+    put(tmp_path, source, "pickled", files)
+    check(source, tmp_path, CHECKED)
+
+
+def written(tmp_path: Path, name: str, ending: str = "") -> tuple[Source, Path]:
+    """Write an intact data set, read it once, and return its source and place."""
+    kind = "binary" if name.startswith("cifar") else "idx"
+    source, files = made(name, kind)
+    place = put(tmp_path, source, kind, files, ending)
     read(source, tmp_path)
-    return source, tmp_path / folder_of(source, kind)
-
-
-def labels_with(value: int, place: int) -> bytes:
-    labels = content(small("mnist"), "test")[1].astype(np.uint8)
-    labels[place] = value
-    return idx(labels)
+    return source, place
 
 
 def full(shape: tuple[int, ...], kind: type, value: int = 0):
@@ -53,7 +107,7 @@ DAMAGES = {
     "labels as images": ("mnist", IMAGES, full((20,), np.uint8), "0x00000801.*swapped"),
     "images as labels": ("mnist", LABELS, full((20, 28, 28), np.uint8), "0x00000803.*swapped"),
     "fewer labels": ("mnist", LABELS, full((19,), np.uint8), r"\(19,\).*\(20,\)"),
-    "label too great": ("mnist", LABELS, lambda data: labels_with(10, 7), r"10 of image 7 .*0\.\.9 \(1 such"),
+    "label too great": ("mnist", LABELS, with_byte(15, 10), r"10 of image 7 .*0\.\.9 \(1 such"),
     "other shape": ("mnist", IMAGES, full((20, 32, 32), np.uint8), r"\(20, 32, 32\).*\(20, 28, 28\)"),
     "seven columns": ("qmnist", QMNIST, full((20, 7), np.int32), r"\(20, 7\).*\(20, 8\)"),
     "negative label": ("qmnist", QMNIST, full((20, 8), np.int32, -1), r"-1 of image 0 .*20 such"),
@@ -75,12 +129,6 @@ def test_damaged_files(tmp_path, damage):
     assert [name for name, source in SOURCES.items() if not source.balanced] == ["mnist", "qmnist"]
 
 
-def test_another_count_than_official(tmp_path):
-    source, folder = written(tmp_path, "mnist")
-    with pytest.raises(InputError, match=rf"{IMAGES}: .*\(20, 28, 28\).*\(21, 28, 28\).*; put"):
-        read(dataclasses.replace(source, counts={"train": 40, "test": 21}), tmp_path)
-
-
 def keep(share: float):
     return lambda data: data[: int(len(data) * share)]
 
@@ -93,11 +141,14 @@ def no_block(data: bytes) -> bytes:
     return data[:10] + b"\xff" * 40  # behind the header, an invalid block
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".xz"])
-@pytest.mark.parametrize("change", [keep(0.5), keep(0.0), flip, no_block])
-def test_damaged_compressed_files(tmp_path, suffix, change):
-    source, folder = written(tmp_path, "mnist", suffix)
-    path = folder / f"{IMAGES}{suffix}"
+# A flipped bit in an archive shows by its published checksum alone, below.
+DAMAGED = [*itertools.product((".gz", ".xz", ".tar.gz"), (keep(0.0), keep(0.3), keep(0.95), no_block)), (".gz", flip), (".xz", flip)]
+
+
+@pytest.mark.parametrize(("ending", "change"), DAMAGED)
+def test_damaged_compressed_files_and_archives(tmp_path, ending, change):
+    source, place = written(tmp_path, "cifar-10" if ending == ".tar.gz" else "mnist", ending)
+    path = place if place.is_file() else place / f"{IMAGES}{ending}"
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(InputError, match=f"{path}: .*; .*(obtain|put)"):
         read(source, tmp_path)
@@ -127,17 +178,6 @@ def test_the_test_part_in_the_place_of_the_training_part(tmp_path):
         read(source, tmp_path)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
-def test_truncated_archives(tmp_path, share):
-    source, files = made("cifar-10", "binary")
-    path = tmp_path / "cifar-10-binary.tar.gz"
-    write_archive(path, "cifar-10-batches-bin", files)
-    read(source, tmp_path)
-    path.write_bytes(keep(share)(path.read_bytes()))
-    with pytest.raises(InputError, match=f"{path}: truncated or damaged .*; obtain"):
-        read(source, tmp_path)
-
-
 @pytest.mark.parametrize(("above", "empty"), [("", ""), ("../", ""), ("", BIN)])
 def test_an_archive_that_lacks_a_file_or_has_it_elsewhere_or_as_a_folder(tmp_path, above, empty):
     source, files = made("cifar-10", "binary")
@@ -149,46 +189,32 @@ def test_an_archive_that_lacks_a_file_or_has_it_elsewhere_or_as_a_folder(tmp_pat
         read(source, tmp_path)
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
-def test_checksums_of_content(tmp_path, suffix):
-    source, folder = written(tmp_path, "mnist", suffix)
-    source = small("mnist", md5=idx_bytes(source, "train") | idx_bytes(source, "test"))
+@pytest.mark.parametrize(
+    ("name", "kind", "ending", "packed"),
+    [
+        *(("mnist", "idx", suffix, False) for suffix in ("", ".gz", ".xz")),
+        ("kmnist", "idx", ".gz", True),
+        *(("cifar-10", kind, ".tar.gz", True) for kind in ("binary", "pickled")),
+    ],
+)
+def test_published_checksums(tmp_path, name, kind, ending, packed):
+    """Of contents, or of files and archives as they are downloaded; a change that keeps to the layout shows."""
+    source, files = made(name, kind)
+    put(tmp_path, source, kind, files, ending)
+    source = small(name, packed={path.name: path.read_bytes() for path in tmp_path.rglob("*.gz")}) if packed else small(name, md5=files)
     assert {record.checked for record in read(source, tmp_path).files} == {CHECKED}
-    write(folder, {LABELS: labels_with(3, 0)}, suffix)  # still a valid label file
-    with pytest.raises(InputError, match=rf"{LABELS}{suffix}: .*MD5 \w+ where \w+ is published.*; obtain"):
+    changed = next(file for file in files if file.startswith(("t10k-labels", "test")))
+    put(tmp_path, source, kind, files | {changed: flip(files[changed])}, ending)
+    with pytest.raises(InputError, match=r"(t10k-labels|cifar-10-).*: checksum mismatch, MD5 \w+ where \w+ is published.*; obtain"):
         read(source, tmp_path)
 
 
-def test_checksums_of_downloaded_files(tmp_path):
-    source, folder = written(tmp_path, "kmnist", ".gz")
-    packed = {path.name.removesuffix(".gz"): path.read_bytes() for path in folder.iterdir()}
-    source = small("kmnist", packed=packed)
-    assert {record.checked for record in read(source, tmp_path).files} == {CHECKED}
-    path = folder / f"{LABELS}.gz"
-    path.write_bytes(gzip.compress(labels_with(3, 0)))
-    with pytest.raises(InputError, match=f"{LABELS}.gz: checksum mismatch.*store it decompressed"):
-        read(source, tmp_path)
-    other = idx(content(source, "test")[1].astype(np.uint8)[::-1])  # of every class as many
-    (folder / LABELS).write_bytes(other)
-    checked = {record.path: record.checked for record in read(source, tmp_path).files}
-    assert checked[str(folder / LABELS)] == UNCHECKED
-
-
-@pytest.mark.parametrize("kind", ["binary", "pickled"])
-def test_checksums_of_archives(tmp_path, kind):
-    source, files = made("cifar-10", kind)
-    archive = source.layouts[kind == "pickled"].archive.name
-    write_archive(tmp_path / archive, folder_of(source, kind), files)
-    source = small("cifar-10", packed={archive: (tmp_path / archive).read_bytes()})
-    assert {record.checked for record in read(source, tmp_path).files} == {CHECKED}
-    name = next(name for name in files if name.startswith("test"))
-    write_archive(tmp_path / archive, folder_of(source, kind), files | {name: flip(files[name])})
-    with pytest.raises(InputError, match=f"{archive}.*: checksum mismatch.*; obtain"):
-        read(source, tmp_path)
-    if kind == "binary":  # an archive of one's own has another name
-        (tmp_path / archive).unlink()
-        write_archive(tmp_path / "cifar-10-binary.tar", folder_of(source, kind), files, "w")
-        assert {record.checked for record in read(source, tmp_path).files} == {UNCHECKED}
+@pytest.mark.parametrize(("name", "kind", "downloaded", "own"), [("kmnist", "idx", ".gz", ""), ("cifar-10", "binary", ".tar.gz", ".tar")])
+def test_files_of_ones_own_have_no_published_checksum(tmp_path, name, kind, downloaded, own):
+    source, files = made(name, kind)
+    put(tmp_path, source, kind, files, own)
+    source = small(name, packed=dict.fromkeys((*files, f"{name}-binary{downloaded}"), b"as published"))
+    assert {record.checked for record in read(source, tmp_path).files} == {UNCHECKED}
 
 
 def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):

@@ -1,23 +1,27 @@
-"""The samplers' benchmark runs, compares like with like and writes what it says it writes; no time is tested."""
+"""The benchmarks run, compare like with like and write what they say they write; no time is tested."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import bench_deep_runs
 import numpy as np
 import pytest
+import torch
+from bench_deep_steps import CAPTURED_GOAL, CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table as steps_table
 from contenders import CONTENDERS, DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE, Experiment, inverse_loop, lstsq_loop
 from published_sweep import FEW, LEAST, LIMIT, MANY, MOST, published_sweep
-from scaffold import python
+from scaffold import ROOT, python
 from speed_table import goals, machine, table
 from verdict_study import study
 
+from deep.networks import build
+from deep.strategies import strategy
 from simulate import simulate
 from simulate.sample.arrays.with_torch import torch_backend
 
-PROGRAM = Path(__file__).parent / "bench_simulate.py"
-RECORD = Path(__file__).parents[2] / "figures" / "records" / "bench_simulate.jsonl"
+RECORD = ROOT / "figures" / "records" / "bench_simulate.jsonl"
 FIELDS = {
     "machine": {"schema", "date", "processor", "cores", "gpu", "python", "versions", "load_before"},
     "time": {"contender", "tasks", "samples", "parameters", "trials", "repeats", "seconds_per_trial", "least", "most"},
@@ -25,6 +29,10 @@ FIELDS = {
     "verdicts": {"sampling", "verdicts", "moved", "largest_z", "mean_squared_z", "largest_shift_of_z"},
     "goal": {"goal", "value", "side", "bound", "met", "why"},
 }
+
+
+def bench(name, *arguments, **environment):
+    return python(Path(__file__).parent / f"bench_{name}.py", *arguments, **environment)
 
 
 def check_record(path):
@@ -37,10 +45,10 @@ def check_record(path):
     return rows
 
 
-def test_the_program_writes_its_record(tmp_path):
+def test_samplers_are_measured_and_written(tmp_path):
     options = ["--tasks", "10", "--parameters", "100", "1000", "--most-direct", "100", "--seconds", "1e-9", "--sweep-points", "3", "--verdict-cases", "0"]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    result = python(PROGRAM, "--out", tmp_path / "new" / "bench.jsonl", *options, **threads)
+    result = bench("simulate", "--out", tmp_path / "new" / "bench.jsonl", *options, **threads)
     assert result.returncode == 0, result.stderr
     rows = check_record(tmp_path / "new" / "bench.jsonl")
     assert result.stdout == (tmp_path / "new" / "bench.txt").read_text(encoding="utf-8")
@@ -50,12 +58,14 @@ def test_the_program_writes_its_record(tmp_path):
     assert sweep["finite"] and sweep["points"] == 9 and all(sweep["estimated_loop_seconds"].values())
 
 
-def test_an_unwritable_record_is_refused_at_once(tmp_path):
-    result = python(PROGRAM, "--out", tmp_path)
-    assert result.returncode == 2 and "cannot write" in result.stderr
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("simulate", ("--out", "/")), ("deep_runs", ("--runs", 1, "--epochs", 0)), ("deep_steps", ("--seconds", 0, "--networks", "mlp-100", "--out", "/"))]
+)
+def test_bad_input(name, arguments):
+    result = bench(name, *arguments)
+    assert result.returncode == 2 and result.stderr.startswith("error: ")
 
 
-@pytest.mark.skipif(not RECORD.exists(), reason="no record is committed")
 def test_the_committed_record_and_table_belong_together():
     kinds = {row["kind"] for row in check_record(RECORD)}
     assert kinds == set(FIELDS)
@@ -114,3 +124,65 @@ def test_verdicts_are_compared_with_those_of_other_samplings():
     assert all(set(row) == FIELDS["verdicts"] | {"kind"} for row in (double, single, other))
     assert double["verdicts"] == 1 and double["largest_shift_of_z"] == 0
     assert 0 < single["largest_shift_of_z"] < 1e-2 < other["largest_shift_of_z"] and single["moved"] == []
+
+
+def test_runs_side_by_side_are_measured_and_written(tmp_path):
+    result = bench("deep_runs", "--runs", 3, "--epochs", 1, "--workers", 2, "--out", tmp_path / "runs.jsonl")
+    assert result.returncode == 0, result.stderr
+    head, row = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    assert head["kind"] == "machine" and row["ratio"] == pytest.approx(row["seconds_alone"] / row["seconds_together"])
+    assert result.stdout == bench_deep_runs.table(row) and "goal 1.8" in result.stdout
+
+
+def test_numbers_that_depend_on_neighbours_are_no_speed(monkeypatch):
+    real = bench_deep_runs.timed
+
+    def other_seeds(configs, workers):
+        seconds, records = real(configs, 1)
+        return seconds, records if workers == 1 else records[::-1]
+
+    monkeypatch.setattr(bench_deep_runs, "timed", other_seeds)
+    with pytest.raises(RuntimeError, match="other numbers"):
+        bench_deep_runs.measure(2, 1, 2, "cpu")
+
+
+def test_the_goal_of_runs_decides_the_verdict():
+    row = {"runs": 20, "epochs": 1, "seconds_alone": 1.0, "seconds_together": 1.0, "workers": 2, "goal": 1.8}
+    assert bench_deep_runs.table({**row, "ratio": 1.8}).endswith("met\n") and bench_deep_runs.table({**row, "ratio": 1.79}).endswith("missed\n")
+
+
+@pytest.mark.parametrize(("device", "workers", "goal"), [("cpu", 2, 1.8), ("cuda", 16, 8)])
+def test_the_goals_of_runs_are_those_asked_for(monkeypatch, device, workers, goal):
+    monkeypatch.setattr(bench_deep_runs, "timed", lambda configs, workers: (1.0, []))
+    assert bench_deep_runs.measure(2, 1, workers, device)["goal"] == goal
+
+
+def test_steps_are_measured_and_written(tmp_path):
+    result = bench("deep_steps", "--seconds", 0, "--networks", "mlp-100", "--out", tmp_path / "steps.jsonl")
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[0]["kind"] == "machine" and rows[0]["threads"] == 1
+    assert [row["loop"] for row in rows[1:]] == ["plain loop", "initialized", "frozen 2", "frozen 1"] and len(STRATEGIES) == 3
+    assert all(row["turns"] == 5 and row["network"] == "mlp-100" and 0 < row["least"] <= row["milliseconds"] for row in rows[1:])
+    assert rows[1]["ratio"] == 1 and result.stdout == steps_table(rows)
+
+
+def test_both_training_loops_do_the_same_work():
+    """On a full batch, whose order does not matter, the plain epoch and ours end at the same weights."""
+    name, (shape, _, _) = "convnet", CASES["convnet"]
+    examples = made_examples(shape, 12, torch.device("cpu"))
+    images, targets = examples.batch(torch.arange(12))
+    plain, ours = (build(name, shape, (10,)) for _ in range(2))
+    plain_turn(plain, images, targets, 12)()
+    our_turn(ours, examples, 12, strategy("initialized"))()
+    for left, right in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+    assert not torch.equal(next(plain.parameters()), next(build(name, shape, (10,)).parameters()))
+
+
+def test_the_table_of_steps_says_whether_the_goal_is_met():
+    row = {"kind": "step", "network": "mlp-100", "batch_size": 10, "turns": 5, "steps_a_turn": 1, "milliseconds": 1.0, "least": 1.0}
+    for loop, goal in (("initialized", GOAL), ("captured", CAPTURED_GOAL)):
+        for ratio, verdict in ((goal, "met"), (goal + 0.001, "missed")):
+            assert f"goal {goal:.3g}: {verdict}" in steps_table([{**row, "loop": loop, "ratio": ratio}])
+    assert "goal" not in steps_table([{**row, "network": "resnet18-20", "loop": "captured", "ratio": 1.0}])

@@ -1,27 +1,30 @@
-"""What a GPU asks of the code, tested without one: all tensors of an operator in one place, no reading inside an epoch."""
+"""What a GPU asks of the code, tested without one: tensors in one place, no reading inside an epoch, steps that are recorded."""
 
 from __future__ import annotations
 
 import contextlib
 
+import numpy as np
 import pytest
 import torch
-from made_training import made_config, made_examples, made_network, made_stream, made_task
+from made_training import OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task, train_until
 from stand_in_device import DEVICE, StandInDevice
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from deep.path import measure_paths
+from deep.strategies import strategy
 from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
 from deep.strategies.registry import names
-from deep.training import checkpoint, loop, run as runs
+from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
+from deep.training.config import RunConfig
 from deep.training.examples import Examples
 from deep.training.loop import train_task
 from deep.training.run import train_run
+from theory.errors import InputError
 
-OPTIONS = {"scheduled": {"masks": ("001", "011")}}
 CASES = {
     "batch normalisation": {},
     "convolutions": {"network": "convnet"},
@@ -29,7 +32,8 @@ CASES = {
     "one head, all classes so far": {"scenario": "class"},
     "one head, domains": {"scenario": "domain"},
     "kept moments": {"optimiser": "adam", "keep_moments": True},
-    "momentum and decay": {"momentum": 0.9, "weight_decay": 0.01},
+    "momentum and decay": OPTIMISERS["momentum"],
+    **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in names()},
 }
 
 
@@ -58,31 +62,20 @@ def steps(device, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_strategy_keeps_to_the_device(name, steps):
-    record = train_run(made_config(strategy=name, strategy_options=OPTIONS.get(name, {})), made_stream())
-    assert record.status == "finished" and len(steps) == sum(result.steps for result in record.results)
-    assert not any(steps)
-
-
 @pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
 def test_every_kind_of_run_keeps_to_the_device(changes, steps):
     shape = (32, 32, 3) if "network" in changes else (4, 4)
-    assert train_run(made_config(**changes), made_stream(shape=shape)).status == "finished"
-    assert steps and not any(steps)
+    record = train_run(made_config(**changes), made_stream(shape=shape))
+    assert record.status == "finished" and len(steps) == sum(result.steps for result in record.results)
+    assert not any(steps)
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
 @pytest.mark.parametrize("name", names())
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):
     """It is read on the CPU; network, moments, gradients and the strategy's state have to go back."""
-    config = made_config(strategy=name, strategy_options=OPTIONS.get(name, {}), optimiser="adam", keep_moments=True)
-
-    def interrupted(record):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, made_stream(), tmp_path, interrupted)
+    config = made_config(**CASES[name], optimiser="adam", keep_moments=True)
+    train_until(1, config, made_stream(), tmp_path)
     unpacked = checkpoint.unpacked
 
     def read(stored):
@@ -128,24 +121,6 @@ def test_paths_keep_to_the_device(device):
     assert len(measure_paths(made_config(), made_stream()).curves) == 2
 
 
-class Reading(Initialized):
-    """Looks at the gradient in every step."""
-
-    name = "reading"
-
-    def transform_gradient(self, gradient, task):
-        return gradient if float(gradient.norm()) >= 0 else -gradient
-
-
-class Elsewhere(Initialized):
-    """Keeps its weights beside the device."""
-
-    name = "elsewhere"
-
-    def transform_gradient(self, gradient, task):
-        return gradient * torch.ones(len(gradient))
-
-
 def _task(count: int):
     examples = made_examples(count, dtype=torch.float32)
     there = Examples(examples.inputs.to(DEVICE), examples.targets.to(DEVICE))
@@ -155,10 +130,13 @@ def _task(count: int):
 def test_the_stand_in_sees_reading_and_mixing(steps):
     """Both planted mistakes, and an index that would have to be carried over."""
     task, options, optimiser = _task(20)
-    train_task(task, Reading(), options, optimiser)
+    reading, elsewhere = Initialized(), Initialized()
+    reading.transform_gradient = lambda gradient, task: gradient if float(gradient.norm()) >= 0 else -gradient
+    elsewhere.transform_gradient = lambda gradient, task: gradient * torch.ones(len(gradient))
+    train_task(task, reading, options, optimiser)
     assert steps and all(crossings == ["aten._local_scalar_dense"] for crossings in steps)
     with pytest.raises(RuntimeError, match="combines tensors on the device with tensors beside it"):
-        train_task(task, Elsewhere(), options, optimiser)
+        train_task(task, elsewhere, options, optimiser)
     with pytest.raises(RuntimeError, match="combines"):
         torch.zeros(3, device=DEVICE)[torch.tensor([0])]
     assert float(torch.ones(3, device=DEVICE).sum() * torch.tensor(2.0)) == 1
@@ -193,3 +171,91 @@ def test_no_graph_of_a_step_outlives_it(keep):
     task.gradient()
     train_task(task, strategy, options, optimiser)
     assert strategy.seen == [False, keep]
+
+
+KINDS = OPTIMISERS | {"adam, moments kept": {**OPTIMISERS["adam"], "keep_moments": True}}
+
+
+@pytest.fixture
+def recordings(monkeypatch):
+    """Record on the CPU: the work runs a few times, as on a GPU before the recording, and is called again at a replay."""
+    made = []
+
+    def record(work):
+        calls = []
+        made.append(calls)
+        for _ in range(captured._WARM_UP):
+            work()
+
+        def replay():
+            calls.append(None)
+            work()
+
+        return replay
+
+    monkeypatch.setattr(captured, "record", record)
+    return made
+
+
+def train(execution, count=25, **options):
+    """Train two tasks, the second one with step weights; return the network's state and what the loop returned."""
+    examples = made_examples(count, (1, 8, 8))
+    task, loop, optimiser = made_task(made_network("convnet", (8, 8), normalisation="batch"), examples, execution=execution, **options)
+    found = [train_task(task, Initialized(), loop, optimiser)]
+    later = type(task)(1, task.flat, examples, task.first)
+    found.append(train_task(later, strategy("constrained"), loop, optimiser))
+    return task.network.state_dict(), found
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_captured_training_is_eager_training(options, recordings):
+    """Bit for bit: parameters, statistics, losses; the warm-up leaves no trace and the ragged batch is trained on."""
+    eager, captured_ = train("eager", **options), train("captured", **options)
+    assert eager[1] == captured_[1]
+    assert all(torch.equal(value, captured_[0][name]) for name, value in eager[0].items())
+    assert [len(calls) for calls in recordings] == [4, 4]  # of two tasks, each two epochs of two full batches
+
+
+def test_batches_that_are_all_small_are_never_recorded(recordings):
+    assert train("eager", count=7)[1] == train("captured", count=7)[1] and not recordings
+
+
+def test_all_full_batches_go_through_the_same_memory(recordings):
+    """A graph reads and writes where it did when it was recorded; another place would not reach it."""
+    places = set()
+
+    def step(indices):
+        places.add(indices.data_ptr())
+        return indices.double().mean()
+
+    taken = captured.CapturedStep(step, 10, [torch.zeros(1, dtype=torch.float64)])
+    first, second = (taken(torch.arange(start, start + 10)) for start in (0, 10))
+    assert first is second and float(second) == 14.5 and len(places) == 1
+
+
+@pytest.mark.parametrize("hook", ["penalty", "transform_gradient", "after_step"])
+def test_a_strategy_that_takes_part_in_steps_is_refused(hook):
+    """By its class or by itself."""
+    changed = Initialized()
+    setattr(changed, hook, print)
+    for looking in (changed, type("Looking", (Initialized,), {"name": "looking", hook: print})()):
+        with pytest.raises(InputError, match=rf"{looking.name} training takes part in every step \({hook}\).*execution eager"):
+            captured.check_capturable(looking, "cuda")
+
+
+@pytest.mark.parametrize("name", ["initialized", "frozen", "threshold", "graded", "per-stage", "magnitude", "constrained"])
+def test_the_strategies_that_decide_between_tasks_can_be_captured(name):
+    assert RunConfig(execution="captured", device="cuda", strategy=name).execution == "captured"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_on_a_gpu_captured_training_is_eager_training(options):
+    """The same kernels in another order of launching; rounding of sums that the libraries choose may differ."""
+    records = [
+        train_run(made_config(device="cuda", execution=execution, precision="float64", strategy="frozen", **options), made_stream())
+        for execution in ("eager", "captured")
+    ]
+    for left, right in zip(records[0].results, records[1].results, strict=True):
+        np.testing.assert_allclose(left.losses, right.losses, rtol=1e-9)
+        np.testing.assert_allclose(left.update, right.update, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""`python -m deep run | status | resume | show`, as a user runs them."""
+"""`python -m deep`, as a user runs it: data sets and streams, runs and what is told of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import dataclasses
 import json
 
 import pytest
+from made_files import idx_bytes, small, write
+from made_records import interrupted_at
 from scaffold import outcome, python, raising
 
 from deep.__main__ import main
@@ -13,6 +15,7 @@ from deep.commands.run import RunCommand
 from deep.commands.settings import parse_options
 from deep.records import read_records
 from deep.runs import RunsFolder
+from deep.streams import stream
 from deep.training.config import RunConfig
 from simulate.work.store import RunStore
 from theory.errors import InputError
@@ -22,6 +25,49 @@ QUICK = ("--stream-options", "train_examples=40", "--epochs", "2", "--probe-exam
 
 def deep(*arguments: object, capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
     return outcome(main, capsys, *arguments)
+
+
+def test_data_lists_what_is_present_and_where_it_was_looked_for(tmp_path):
+    write(tmp_path / "KMNIST" / "raw", idx_bytes(small("kmnist"), "test"))
+    done = python("-m", "deep", "data", DRIFTLAW_DATA=str(tmp_path))
+    assert done.returncode == 0 and not done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"data root: {tmp_path} (from DRIFTLAW_DATA)"
+    states = {line.split()[0]: line for line in lines[3:10]}
+    assert "present (embedded)" in states["digits"] and "train part absent" in states["kmnist"] and "absent" in states["mnist"]
+    assert f"looked in: {tmp_path}/QMNIST/raw" in done.stdout and f"cifar-10-binary.tar.gz into {tmp_path}" in done.stdout
+
+
+def test_streams_prints_the_same_fingerprint_as_another_process():
+    options = ("--seed", 3, "--order", 2, "--max-noise", 0.2)
+    done = python("-m", "deep", "streams", "corrupted-split-digits", *options, "--json")
+    assert done.returncode == 0 and not done.stderr
+    record = json.loads(done.stdout)
+    built = stream("corrupted-split-digits", 3, 2, max_noise=0.2)
+    assert record["sha256"] == built.fingerprint and [task["sha256"] for task in record["tasks"]] == [task.fingerprint for task in built]
+    assert [task["train"] for task in record["tasks"]] == [len(task.train_indices) for task in built]
+    assert record["outputs"] == {"task": [2] * 5, "domain": [2], "class": [10]} and record["notes"] == list(built.notes)
+
+
+def test_one_data_set(capsys):
+    text = deep("data", "digits", capsys=capsys)[1]
+    assert "digits: images of 8 x 8, 10 classes" in text and "1,438" in text and "Own parts" in text
+    record = json.loads(deep("data", "digits", "--json", capsys=capsys)[1])
+    assert record["parts"]["train"]["images"] == 1438 and len(record["parts"]["test"]["sha256"]) == 64
+
+
+def test_one_stream_as_text(capsys):
+    _, out, _ = deep("streams", "permuted-digits", "--tasks", 5, "--split", "--original-first", capsys=capsys)
+    lines = out.splitlines()
+    assert lines[0] == "permuted-digits: 5 tasks, images of 8 x 8, seed 0, order 0"
+    assert [line.split()[0] for line in lines[4:9]] == ["0", "1", "2", "3", "4"] and "original pixels, classes 0, 1" in lines[4]
+    assert "class-incremental: one head of 10 outputs" in lines
+
+
+def test_the_list_as_json(capsys, tmp_path):
+    record = json.loads(deep("data", "--data-root", tmp_path, "--json", capsys=capsys)[1])
+    states = {entry["name"]: entry["state"] for entry in record["data_sets"]}
+    assert states.pop("digits") == "present (embedded)" and set(states.values()) == {"absent"} and len(states) == 6
 
 
 def test_one_run(tmp_path, capsys):
@@ -48,20 +94,8 @@ def test_several_runs_give_the_numbers_that_each_gives_alone(tmp_path, capsys):
     assert one.numbers() == both[1].numbers() != both[0].numbers()
 
 
-def test_finished_runs_are_not_trained_again(tmp_path, capsys):
-    deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
-    (before,) = RunsFolder(tmp_path).states()
-    (tmp_path / before.key / "checkpoint.pt").unlink()
-    deep("run", *QUICK, "--out", tmp_path, capsys=capsys)
-    (after,) = RunsFolder(tmp_path).states()
-    assert after.record.seconds == before.record.seconds
-    status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
-    assert status == 0 and "no interrupted runs" in err
-
-
 def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, capsys):
-    options = ("--stream-options", "train_examples=40", "--epochs", "2", "--out", tmp_path)
-    status, out, err = deep("run", *options, "--learning-rate", 1e5, "--orders", 0, 1, "--workers", 1, capsys=capsys)
+    status, out, err = deep("run", *QUICK, "--out", tmp_path, "--learning-rate", 1e5, "--orders", 0, 1, "--workers", 1, capsys=capsys)
     assert status == 2 and out.count("failed in task 0") == 2
     assert err.count("failed: split-digits") == 2 and "the training loss is" in err
     state = RunsFolder(tmp_path).states()[0]
@@ -69,40 +103,14 @@ def test_a_run_that_diverges_is_marked_failed_and_the_others_go_on(tmp_path, cap
     assert state.record.failure.step >= 0
     status, shown, _ = deep("show", state.key, "--out", tmp_path, capsys=capsys)
     assert status == 0 and f"failed in task 0 at step {state.record.failure.step}" in shown
-    status, out, _ = deep("run", *options, capsys=capsys)
-    assert status == 0 and "finished" in out
-
-
-def test_a_run_whose_loss_exploded_is_no_finished_run(tmp_path, capsys):
-    """All losses are finite, the stages dead: accuracy at chance and nothing to forget."""
-    status, out, err = deep("run", "--learning-rate", 1000, "--epochs", 1, "--orders", 0, 1, "--workers", 1, "--out", tmp_path, capsys=capsys)
-    states = RunsFolder(tmp_path).states()
-    assert status == 2 and [state.status for state in states] == ["failed"] * 2 and err.count("the training diverged: its mean loss was") == 2
-    assert all(state.record.metrics is None and state.record.failure.task == 0 for state in states)
-    shown = (out, deep("status", "--out", tmp_path, capsys=capsys)[1], *(deep("show", state.key, "--out", tmp_path, capsys=capsys)[1] for state in states))
-    assert all("failed in task 0" in text and "the training diverged" in text for text in shown)
-
-
-# Ctrl-C as soon as a task is recorded, whatever the machine's speed.
-INTERRUPTED = """
-import signal, sys
-from deep.__main__ import main
-from deep.runs.folder import RunFolder
-put = RunFolder.put_record
-def put_record(folder, record):
-    put(folder, record)
-    print(folder.state().status, file=sys.stderr)
-    signal.raise_signal(signal.SIGINT)
-RunFolder.put_record = put_record
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def test_interrupted_and_resumed(tmp_path, capsys):
     """Ctrl-C between tasks: exit status 130, a hint, and `resume` ends the run with the numbers of an uninterrupted one."""
     options = ("--stream-options", "validation_share=0.2", "--epochs", "2", "--batch-size", "4")
-    run = python("-c", INTERRUPTED, "run", *options, "--out", tmp_path / "cut")
-    assert run.returncode == 130 and run.stderr.startswith("running\n") and "interrupted: `python -m deep resume" in run.stderr
+    with interrupted_at(tmp_path / "cut", 1) as seen:
+        status, _, err = deep("run", *options, "--out", tmp_path / "cut", capsys=capsys)
+    assert status == 130 and seen == ["running"] and "interrupted: `python -m deep resume" in err
     (state,) = RunsFolder(tmp_path / "cut").states()
     assert state.status == "interrupted" and len(state.record.results) == 1
     status, out, _ = deep("status", "--out", tmp_path / "cut", capsys=capsys)
@@ -113,48 +121,25 @@ def test_interrupted_and_resumed(tmp_path, capsys):
     assert records[0].status == "finished" and records[0].numbers() == records[1].numbers()
 
 
-def test_resume_refuses_runs_of_other_code(tmp_path, capsys):
-    config = RunConfig(stream_options={"train_examples": 40}, epochs=2)
-    folder = RunsFolder(tmp_path).run("0" * 64)
-    folder.put_config(config.canonical())
-    status, _, err = deep("resume", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and "started by an older version" in err and str(folder.path) in err
-    assert "deep resume" not in deep("status", "--out", tmp_path, capsys=capsys)[1] and "deep resume" not in deep("show", "0", "--out", tmp_path, capsys=capsys)[2]
-    newer = RunsFolder(tmp_path).run("1" * 64)
-    newer.put_config({**config.canonical(), "colour": "red"})
-    status, _, err = deep("resume", "1", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and "started by an older version" in err
-
-
 def test_runs_of_other_code_do_not_keep_others_from_being_resumed(tmp_path, capsys):
+    """By their keys, and by fields that today's configurations have not."""
     config = RunConfig(stream_options={"train_examples": 40}, epochs=2)
-    for key in ("0" * 64, config.key):
-        RunsFolder(tmp_path).run(key).put_config(config.canonical())
-    RunsFolder(tmp_path).run("2" * 64).put_config({"stream": "split-digits"})
-    status, out, _ = deep("status", "--out", tmp_path, capsys=capsys)
+    stored = {"0" * 64: config.canonical(), "1" * 64: {**config.canonical(), "colour": "red"}, "2" * 64: {"stream": "split-digits"}}
+    for key, value in stored.items():
+        RunsFolder(tmp_path).run(key).put_config(value)
+    hints = (deep("status", "--out", tmp_path, capsys=capsys)[1], deep("show", "0", "--out", tmp_path, capsys=capsys)[2])
+    assert not any("deep resume" in hint for hint in hints) and "2222222222 is unreadable: " in hints[0]
+    status, _, err = deep("resume", "1", "--out", tmp_path, capsys=capsys)
+    assert status == 2 and "started by an older version" in err and str(tmp_path / ("1" * 64)) in err
+    RunsFolder(tmp_path).run(config.key).put_config(config.canonical())
+    out = deep("status", "--out", tmp_path, capsys=capsys)[1]
     assert "goes on with the other interrupted runs" in out and "0000000000 cannot be resumed: it was started by an older version" in out
     told = json.loads(deep("status", "--out", tmp_path, "--json", capsys=capsys)[1])
-    assert {state["key"]: state.get("resumable") for state in told} == {"0" * 64: False, config.key: True, "2" * 64: None}
+    assert {state["key"]: state.get("resumable") for state in told} == {"0" * 64: False, "1" * 64: False, config.key: True, "2" * 64: None}
+    assert [state["key"] for state in told if "problem" in state] == ["2" * 64]
     status, out, err = deep("resume", "--out", tmp_path, capsys=capsys)
-    assert status == 2 and err.count("error: the run ") == 2 and f"run {config.key[:10]}" in out
-    assert {state.status for state in RunsFolder(tmp_path).states()} == {"interrupted", "unreadable", "finished"}
-    status, out, _ = deep("status", "--out", tmp_path, capsys=capsys)
-    assert status == 0 and "2222222222 is unreadable: " in out
-    status, out, _ = deep("status", "--out", tmp_path, "--json", capsys=capsys)
-    assert [state.get("problem", "")[-20:] for state in json.loads(out)].count("") == 2
-
-
-def test_a_truncated_checkpoint_stops_no_other_run(tmp_path, capsys):
-    command = ("run", *QUICK, "--orders", 0, 1, "--workers", 1, "--out", tmp_path)
-    deep(*command, capsys=capsys)
-    whole = {state.key: state.record for state in RunsFolder(tmp_path).states()}
-    for key in whole:
-        (tmp_path / key / "record.json").unlink()
-    cut = tmp_path / min(whole) / "checkpoint.pt"
-    cut.write_bytes(cut.read_bytes()[:1000])
-    status, _, err = deep(*command, capsys=capsys)
-    assert status == 0 and err.startswith("warning: ") and "its run starts anew" in err
-    assert {state.key: state.record.numbers() for state in RunsFolder(tmp_path).states()} == {key: record.numbers() for key, record in whole.items()}
+    assert status == 2 and err.count("error: the run ") == 3 and f"run {config.key[:10]}" in out
+    assert [state.status for state in RunsFolder(tmp_path).states() if state.key == config.key] == ["finished"]
 
 
 def test_what_other_runs_reached_is_shown_beside_one_that_cannot_be_trained(tmp_path, capsys):
@@ -167,13 +152,9 @@ def test_what_other_runs_reached_is_shown_beside_one_that_cannot_be_trained(tmp_
 
 
 def test_what_is_said_of_an_interrupted_call_names_the_data(tmp_path, capsys, monkeypatch):
-    interrupted = raising(KeyboardInterrupt)
-    monkeypatch.setattr("deep.commands.run.train_runs", interrupted)
+    monkeypatch.setattr("deep.commands.run.train_runs", raising(KeyboardInterrupt))
     status, _, err = deep("run", "--data-root", tmp_path / "my data", "--no-download", "--out", tmp_path, capsys=capsys)
     assert status == 130 and f"deep resume --out {tmp_path} --data-root '{tmp_path}/my data' --no-download`" in err
-    monkeypatch.setattr("deep.commands.linear.bridge_record", interrupted)
-    status, _, err = deep("linear", capsys=capsys)
-    assert status == 130 and err.endswith("interrupted\n")
 
 
 def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
@@ -191,20 +172,19 @@ def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["run", "--stream", "split-digit"], "did you mean 'digits'"),
-        (["run", "--strategy", "frozen", "--strategy-options", "depth=9"], "depth 9 is beyond the network"),
-        (["run", "--strategy", "frozen", "--strategy-options", "depth"], "write it as name=value"),
-        (["run", "--stream-options", "tasks=3"], "3"),
-        (["run", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
-        (["run", "--workers", "0"], "workers is 0"),
-        (["run", "--stream-options", "tasks={[]:1}"], "{[]:1}"),
-        (["show", "abc"], "no run in"),
+        (["run", "--out", "{tmp}/runs", "--stream", "split-digit"], "did you mean 'digits'"),
+        (["run", "--out", "{tmp}/runs", "--strategy", "frozen", "--strategy-options", "depth=9"], "depth 9 is beyond the network"),
+        (["run", "--out", "{tmp}/runs", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
+        (["run", "--out", "{tmp}/runs", "--workers", "0"], "workers is 0"),
+        (["run", "--out", "{tmp}/runs", "--stream-options", "tasks={[]:1}"], "{[]:1}"),
+        (["streams", "split-qmnist", "--no-download", "--data-root", "{tmp}"], "QMNIST is absent: looked for it in {tmp}"),
+        (["streams", "split-digits", "--common", "0.5"], "unknown split stream option 'common'"),
+        (["data", "--data-root", "{tmp}/none"], "the data root '{tmp}/none' (--data-root) is no folder"),
     ],
 )
 def test_bad_input(tmp_path, arguments, reason, capsys):
-    arguments = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
-    status, out, err = deep(*arguments, "--out", tmp_path / "runs", capsys=capsys)
-    assert status == 2 and reason in err and err.startswith("error: ") and not out
+    status, out, err = deep(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments), capsys=capsys)
+    assert status == 2 and reason.replace("{tmp}", str(tmp_path)) in err and err.startswith("error: ") and not out
     assert not RunsFolder(tmp_path / "runs").states()
 
 

@@ -1,0 +1,31 @@
+"""Every option of runs, streams and strategies refuses what it cannot mean, and names it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+
+import pytest
+
+from deep.strategies import names, strategy
+from deep.streams import KINDS
+from deep.training.config import RunConfig
+from theory.errors import InputError
+
+SUBJECTS = {"run": RunConfig, **KINDS, **{name: type(strategy(name)) for name in names() if name != "scheduled"}}
+FIELDS = [(kind, field) for kind, subject in SUBJECTS.items() if dataclasses.is_dataclass(subject) for field in dataclasses.fields(subject) if field.init]
+NONSENSE = {"str": ("nonsense",), "bool": (2,), "int": (-1, 0, 1.5), "float": (math.nan, -1.5, 1.5)}
+CASES = {(kind, field.name, bad) for kind, field in FIELDS for bad in NONSENSE.get(field.type.removesuffix(" | None"), ())}
+MEANT = {("run", name, 0) for name in ("order", "seed", "probe_examples")} | {("run", name, 1.5) for name in ("learning_rate", "weight_decay")}
+MEANT.add(("rotated", "max_angle", 1.5))
+
+
+@pytest.mark.parametrize(("kind", "option", "bad"), sorted(CASES - MEANT, key=str))
+def test_what_an_option_cannot_mean(kind, option, bad):
+    with pytest.raises(InputError, match=re.escape(repr(bad))):
+        SUBJECTS[kind](**{option: bad})
+
+
+def test_what_is_meant_is_taken():
+    assert MEANT < CASES and all(SUBJECTS[kind](**{option: value}) for kind, option, value in MEANT)
