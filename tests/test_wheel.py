@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("theory", "simulate", "deep", "figures")
+PACKAGES = ("theory", "simulate", "deep", "figures", "driftlaw")
 KEPT = {".py", ".jsonl", ".html", ".css", ".js"}
 
 
@@ -35,7 +35,7 @@ def test_the_wheel_holds_every_module_record_and_part_of_the_report(wheel):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {path.relative_to(ROOT) for folder in PACKAGES for path in (ROOT / folder).rglob("*") if path.suffix in KEPT}
     wanted = {str(path) for path in files if path.parts[:2] != ("figures", "out")}
-    assert "figures/records/calibration.jsonl" in wanted and held == {*wanted, "figures/records/README.md", "theory/py.typed", "simulate/py.typed"}
+    assert "figures/records/calibration.jsonl" in wanted and held == {*wanted, "figures/records/README.md", *(f"{name}/py.typed" for name in ("theory", "simulate", "driftlaw"))}
 
 
 def test_an_installed_figure_goes_to_the_working_directory(wheel, tmp_path):

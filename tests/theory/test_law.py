@@ -7,8 +7,8 @@ from fractions import Fraction as F
 
 import numpy as np
 from hypothesis import assume, given, strategies as st
-from strategies import fractions, positive_fractions, products, sample_counts, sequences
 
+from driftlaw.testing import inner_products, numbers, positive_numbers, sample_counts, task_sequences
 from theory import Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, one_block
 
 
@@ -29,7 +29,7 @@ def with_task(seq: TaskSequence, t: int, **settings) -> TaskSequence:
     return replace(seq, tasks=[replace(task, **settings) if s == t else task for s, task in enumerate(seq.tasks)])
 
 
-@given(sequences())
+@given(task_sequences())
 def test_fractions_in_fractions_out(seq):
     law = expected_errors(seq)
     values = [*law.errors.ravel(), *law.step_sizes, *law.update_magnitude, *law.effective_noise]
@@ -37,13 +37,13 @@ def test_fractions_in_fractions_out(seq):
     assert law.errors.shape == (len(seq), len(seq)) and law.step_sizes.shape == law.update_magnitude.shape == (len(seq),) and len(law) == len(seq)
 
 
-@given(sequences())
+@given(task_sequences())
 def test_squares_are_never_negative(seq):
     law = expected_errors(seq)
     assert min(*law.errors.ravel(), *law.step_sizes, *law.update_magnitude, *law.effective_noise) >= 0
 
 
-@given(sequences(), positive_fractions)
+@given(task_sequences(), positive_numbers)
 def test_scaling_truths_and_noise_scales_squares(seq, c):
     law = expected_errors(seq)
     scaled = expected_errors(with_gram(with_noise(seq, lambda sigma: c * sigma), lambda entry: c**2 * entry))
@@ -51,10 +51,10 @@ def test_scaling_truths_and_noise_scales_squares(seq, c):
     assert np.array_equal(scaled.step_sizes, c**2 * law.step_sizes) and np.array_equal(scaled.effective_noise, c**2 * law.effective_noise)
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_linear_in_grams_and_variances(seq, data):
     """Variances (3s)^2 + (4s)^2 = (5s)^2 keep the noise levels rational."""
-    other = replace(seq, gram={block: products(data.draw, len(seq)) for block in seq.blocks})
+    other = replace(seq, gram={block: data.draw(inner_products(len(seq))) for block in seq.blocks})
     total = {block: seq.gram[block].values + other.gram[block].values for block in seq.blocks}
     left, right = with_noise(seq, lambda sigma: 3 * sigma), with_noise(other, lambda sigma: 4 * sigma)
     both = expected_errors(with_noise(replace(seq, gram=total), lambda sigma: 5 * sigma))
@@ -62,7 +62,7 @@ def test_linear_in_grams_and_variances(seq, data):
     assert np.array_equal(both.update_magnitude, expected_errors(left).update_magnitude + expected_errors(right).update_magnitude)
 
 
-@given(sequences(), st.permutations("abc"))
+@given(task_sequences(), st.permutations("abc"))
 def test_names_and_order_of_blocks_do_not_matter(seq, names):
     called = dict(zip("abc", names))
 
@@ -77,12 +77,12 @@ def test_names_and_order_of_blocks_do_not_matter(seq, names):
     assert same(expected_errors(renamed), expected_errors(seq))
 
 
-@given(sequences(max_blocks=2), st.integers(1, 12), st.data())
+@given(task_sequences(blocks=(1, 2)), st.integers(1, 12), st.data())
 def test_two_blocks_that_always_go_together_are_one(seq, dimension, data):
     """Cut block "a" in two: dimensions and inner products add up to those of the whole."""
     assume(seq.blocks["a"] > 1)
     part = data.draw(st.integers(1, seq.blocks["a"] - 1))
-    inner = products(data.draw, len(seq))
+    inner = data.draw(inner_products(len(seq)))
     whole = {**seq.gram, "a": seq.gram["a"].values + np.array(inner, dtype=object)}
 
     def double(mapping):
@@ -96,7 +96,7 @@ def test_two_blocks_that_always_go_together_are_one(seq, dimension, data):
     assert same(expected_errors(cut), expected_errors(replace(seq, gram=whole)))
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_no_samples_no_step(seq, data):
     t = data.draw(st.integers(0, len(seq) - 1))
     law = expected_errors(with_task(seq, t, samples=0, start="previous"))
@@ -104,21 +104,21 @@ def test_no_samples_no_step(seq, data):
     assert law.step_sizes[t] == law.update_magnitude[t] == 0 and np.array_equal(law.errors[t], before)
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_a_step_of_scale_zero_does_not_move(seq, data):
     t = data.draw(st.integers(0, len(seq) - 1))
     still, none = with_task(seq, t, scale=0, start="previous"), with_task(seq, t, samples=0, start="previous")
     assert same(expected_errors(still), expected_errors(none))
 
 
-@given(sequences())
+@given(task_sequences())
 def test_a_block_of_zero_truth_that_nobody_trains_adds_nothing(seq):
     tasks = [replace(task, truth={**task.truth, "idle": "nothing"}) for task in seq.tasks]
     more = TaskSequence({**seq.blocks, "idle": 7}, tasks, {**seq.gram, "idle": np.zeros((len(seq), len(seq)), dtype=int)})
     assert same(expected_errors(more), expected_errors(seq))
 
 
-@given(sequences())
+@given(task_sequences())
 def test_a_block_that_only_makes_noise_counts_as_noise(seq):
     """Unit truth, never trained: the error grows by 1 where the block is used, the rest sees noise of variance sigma^2 + 1."""
     last = len(seq) - 1
@@ -137,7 +137,7 @@ def same_last(left, right) -> bool:
     return left.step_sizes[-1] == right.step_sizes[-1] and left.update_magnitude[-1] == right.update_magnitude[-1]
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_later_tasks_do_not_change_earlier_errors(seq, data):
     t = data.draw(st.integers(1, len(seq)))
     law = expected_errors(seq)
@@ -145,15 +145,15 @@ def test_later_tasks_do_not_change_earlier_errors(seq, data):
     assert np.array_equal(law.errors[:t, :t], first.errors) and np.array_equal(law.step_sizes[:t], first.step_sizes)
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_errors_grow_with_noise(seq, data):
     t = data.draw(st.integers(0, len(seq) - 1))
-    more = expected_errors(with_task(seq, t, noise=seq.tasks[t].noise + data.draw(positive_fractions)))
+    more = expected_errors(with_task(seq, t, noise=seq.tasks[t].noise + data.draw(positive_numbers)))
     law = expected_errors(seq)
     assert np.all(more.errors >= law.errors) and np.all(more.step_sizes >= law.step_sizes) and np.all(more.update_magnitude >= law.update_magnitude)
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_errors_of_two_truths_obey_the_triangle_inequality(seq, data):
     """|E L_i - E L_j| <= D + 2 sqrt(D E L_j) for tasks on the same blocks, D = |w_i - w_j|^2 (Minkowski)."""
     i, j = data.draw(st.integers(0, len(seq) - 1)), data.draw(st.integers(0, len(seq) - 1))
@@ -165,7 +165,7 @@ def test_errors_of_two_truths_obey_the_triangle_inequality(seq, data):
         assert excess <= 0 or excess**2 <= 4 * distance * min(left, right)
 
 
-@given(sequences(max_tasks=3), st.data())
+@given(task_sequences(tasks=(1, 3)), st.data())
 def test_enough_samples_forget_the_past(seq, data):
     """A full step of n >= d on every block leaves nothing of the earlier tasks, their noise and their truths."""
     d, t = sum(seq.blocks.values()), len(seq) - 1
@@ -177,7 +177,7 @@ def test_enough_samples_forget_the_past(seq, data):
     assert expected_errors(history).errors[t, t] == expected_errors(alone).errors[0, 0] == d * F(1, 4) / (last.samples - d - 1)
 
 
-@given(sequences(), st.integers(0, 3), st.data())
+@given(task_sequences(), st.integers(0, 3), st.data())
 def test_without_noise_enough_samples_find_the_truth(seq, more, data):
     """n >= d, threshold included: the estimate is the truth, so errors are distances between truths."""
     t, d = len(seq) - 1, sum(seq.blocks.values())
@@ -188,7 +188,7 @@ def test_without_noise_enough_samples_find_the_truth(seq, more, data):
         assert law.errors[t, i] == sum(g[i, i] + g[t, t] - 2 * g[i, t] for g in grams)
 
 
-@given(sequences())
+@given(task_sequences())
 def test_infinitely_many_dimensions_learn_nothing(seq):
     """With d = 10^9 and the same few samples every error is |w_i|^2 up to O(1/d)."""
     tasks = [replace(task, samples=min(task.samples, 5)) for task in seq.tasks]
@@ -197,7 +197,7 @@ def test_infinitely_many_dimensions_learn_nothing(seq):
         assert all(abs(error - sum(seq.gram[b].values[i, i] for b in seq.used(i))) < F(1, 10**5) for error in law.errors[:, i])
 
 
-@given(sequences())
+@given(task_sequences())
 def test_infinitely_many_samples_find_the_last_truth(seq):
     t = len(seq) - 1
     last = replace(seq.tasks[t], samples=10**9, scale=1)
@@ -206,10 +206,10 @@ def test_infinitely_many_samples_find_the_last_truth(seq):
     assert 0 <= learned < F(1, 10**5)
 
 
-@given(sequences(), st.data())
+@given(task_sequences(), st.data())
 def test_errors_are_a_parabola_in_the_scale_of_the_last_step(seq, data):
     t = len(seq) - 1
-    laws = {s: expected_errors(with_task(seq, t, scale=s, start="previous")) for s in (F(0), F(1), F(1, 2), F(-1), data.draw(fractions))}
+    laws = {s: expected_errors(with_task(seq, t, scale=s, start="previous")) for s in (F(0), F(1), F(1, 2), F(-1), data.draw(numbers))}
     step = laws[1].step_sizes[t]
     for i in range(t + 1):
         at = {s: law.errors[t, i] for s, law in laws.items()}
@@ -220,18 +220,18 @@ def test_errors_are_a_parabola_in_the_scale_of_the_last_step(seq, data):
     assert all(law.step_sizes[t] == s**2 * step for s, law in laws.items())
 
 
-@given(sequences())
+@given(task_sequences())
 def test_from_the_previous_estimate_steps_are_updates(seq):
     law = expected_errors(replace(seq, tasks=[replace(task, start="previous") for task in seq.tasks]))
     assert np.array_equal(law.step_sizes, law.update_magnitude)
 
 
-@given(sequences())
+@given(task_sequences())
 def test_the_first_task_starts_from_zero_anyway(seq):
     assert same(expected_errors(with_task(seq, 0, start="zero")), expected_errors(with_task(seq, 0, start="previous")))
 
 
-@given(sequences())
+@given(task_sequences())
 def test_starting_everything_from_zero_forgets_the_past(seq):
     """Of the last task alone, whatever came before."""
     t = len(seq) - 1
@@ -242,7 +242,7 @@ def test_starting_everything_from_zero_forgets_the_past(seq):
     assert law.errors[t, t] == alone.errors[0, 0] and law.step_sizes[t] == alone.step_sizes[0]
 
 
-@given(sequences(max_dimension=4, vectors=True), st.data())
+@given(task_sequences(dimension=(1, 4), vectors=True), st.data())
 def test_only_inner_products_matter(seq, data):
     """Rotating all truths of a block by an exact orthogonal matrix, or giving their Gram matrix, changes nothing."""
     turns = {block: rotation(data.draw, d) for block, d in seq.blocks.items()}
@@ -271,7 +271,7 @@ def rotation(draw, d: int) -> np.ndarray:
 def test_heads_of_their_own_are_never_forgotten(shared, head, data):
     """Later tasks do not touch task 0's blocks, so that its error stays."""
     names = ("shared", "head_0", "head_1")
-    gram = {name: products(data.draw, 2) for name in names}
+    gram = {name: data.draw(inner_products(2)) for name in names}
     n = data.draw(sample_counts(shared + head)), data.draw(sample_counts(head))
     tasks = [
         Task(n[0], F(1, 2), {"shared": "u", "head_0": "v"}, ("shared", "head_0")),
@@ -281,13 +281,13 @@ def test_heads_of_their_own_are_never_forgotten(shared, head, data):
     assert law.forgetting() == 0 and law.deviation() == law.errors[0, 0]
 
 
-@given(sequences(), positive_fractions)
+@given(task_sequences(), positive_numbers)
 def test_equal_weights_are_no_weights(seq, weight):
     weighted = replace(seq, tasks=[replace(task, weights={b: weight for b in task.train}) for task in seq.tasks])
     assert same(expected_errors(weighted), expected_errors(seq))
 
 
-@given(st.integers(1, 6), st.integers(1, 6), sample_counts(12), st.lists(positive_fractions, min_size=3, max_size=3))
+@given(st.integers(1, 6), st.integers(1, 6), sample_counts(12), st.lists(positive_numbers, min_size=3, max_size=3))
 def test_isotropic_truths_are_their_expected_inner_products(a, b, n, norms):
     """Shared names share the direction; all others are orthogonal on average, to vectors too."""
     n = n if n == 0 or abs(n - a - b) > 1 else 0
@@ -306,7 +306,7 @@ def test_isotropic_truths_are_their_expected_inner_products(a, b, n, norms):
 @given(st.integers(1, 6), st.integers(3, 9), st.integers(3, 9), st.data())
 def test_frozen_and_initialized_agree_where_nothing_is_frozen(n, p, p_1, data):
     assume(abs(n - p - p_1) > 1)
-    grams = {"shared": products(data.draw, 1), "specific": products(data.draw, 1)}
+    grams = {"shared": data.draw(inner_products(1)), "specific": data.draw(inner_products(1))}
     setting = {"blocks": {"shared": p, "specific": p_1}, "samples": (n,), "noise": F(1, 2), "gram": grams}
     law = expected_errors(frozen(**setting))
     assert same(law, expected_errors(initialized(**setting)))

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from haar_moments import expected_noise_step, projection_moment
 from hypothesis import given
-from strategies import sequences
 
+from driftlaw.testing import task_sequences
 from theory import DomainError, Isotropic, Task, TaskSequence, expected_errors, frozen, moment_orders, one_block
 from theory.moments import step_slack
 from theory.projections import exact_step_moments, float_step_moments
@@ -149,7 +149,7 @@ def test_errors_of_untrained_blocks_depend_on_stored_rows():
 # ---------------------------------------------------------------- agreement with the law, refusals
 
 
-@given(sequences())
+@given(task_sequences())
 def test_the_law_exists_where_first_moments_do(seq):
     made, law = moment_orders(seq), expected_errors(seq)
     assert np.all(made.errors > 1) and np.all(made.step_sizes > 1) and np.all(made.update_magnitude > 1)
@@ -161,7 +161,7 @@ def test_the_law_exists_where_first_moments_do(seq):
         expected_errors(pole)
 
 
-@given(sequences())
+@given(task_sequences())
 def test_exact_numbers_have_the_orders_of_floats(seq):
     made = moment_orders(seq)
     floats = moment_orders(replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks]))

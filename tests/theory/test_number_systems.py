@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import sympy
 from hypothesis import assume, given, settings, strategies as st
-from strategies import noises, sequences
 from written_out import one_block_error
 
+from driftlaw.testing import numbers, task_sequences
 from theory import DomainError, Task, TaskSequence, expanding, expected_errors, frozen, one_block
 
 PARTS = ("errors", "step_sizes", "update_magnitude", "effective_noise")
@@ -40,7 +40,7 @@ def close(left, right) -> bool:
 # ---------------------------------------------------------------- floats and grids
 
 
-@given(sequences())
+@given(task_sequences())
 def test_floats_equal_fractions(seq):
     exact, law = expected_errors(seq), expected_errors(floating(seq))
     for part in PARTS:
@@ -48,7 +48,7 @@ def test_floats_equal_fractions(seq):
 
 
 @settings(max_examples=40)
-@given(sequences(max_tasks=3), st.data())
+@given(task_sequences(tasks=(1, 3)), st.data())
 def test_grids_equal_their_points(seq, data):
     """Counts, noise and scales of every task vary along one axis, dimensions and inner products along another."""
     counts, dims = 3, 2
@@ -58,7 +58,7 @@ def test_grids_equal_their_points(seq, data):
         sizes = [sum(int(blocks[b][row, 0]) for b in task.train) for row in range(dims)]
         allowed = [n for n in range(40) if n == 0 or all(abs(n - size) > 1 for size in sizes)]
         samples = np.array([data.draw(st.sampled_from(allowed)) for _ in range(counts)])
-        noise = np.array([float(data.draw(noises)) for _ in range(counts)])
+        noise = np.array([float(data.draw(numbers.map(abs))) for _ in range(counts)])
         scale = {b: np.array([1.0, 1.0, 0.5]) for b in task.train[:1]}
         tasks.append(replace(task, samples=samples, noise=noise, scale=scale))
     gram = {b: np.stack([g.values.astype(float), 2 * g.values.astype(float)])[:, None] for b, g in seq.gram.items()}
@@ -75,7 +75,7 @@ def test_grids_equal_their_points(seq, data):
 
 
 @settings(max_examples=15)
-@given(sequences(max_tasks=2, max_blocks=2), st.data())
+@given(task_sequences(tasks=(1, 2), blocks=(1, 2)), st.data())
 def test_symbols_substituted_equal_fractions(seq, data):
     """Dimensions, counts, scales, noise and inner products all symbolic, the regime as drawn."""
     values: dict[sympy.Symbol, F] = {}
@@ -118,7 +118,7 @@ def test_a_frozen_error_is_noise_at_the_threshold(kind):
         expected_errors(frozen(blocks, (7, 3), kind(0), gram={**gram, "shared": [[1, 0], [0, 1]]}))
 
 
-@given(st.integers(1, 6), noises)
+@given(st.integers(1, 6), numbers.map(abs))
 def test_blank_exactly_where_the_law_refuses(d, sigma):
     n = np.arange(12)
     law = expected_errors(single(n, d, float(sigma)), outside="nan")

@@ -13,9 +13,9 @@ import pytest
 import sympy
 from hypothesis import assume, given, strategies as st
 from replay_route import OneStoredRow, least_norm_error
-from strategies import fractions, products, remembering
 from written_out import HardConstraints, fitted_part, replay_from_zero, replay_nested
 
+from driftlaw.testing import inner_products, numbers
 from theory import Task, TaskSequence, expected_errors, one_block
 from theory.errors import DriftlawError
 
@@ -54,6 +54,15 @@ def test_one_stored_row_by_integration(p):
 # ---------------------------------------------------------------- closed forms
 
 
+def remembering(p, samples, noises, memories, gram=None, starts=None, truths=None) -> TaskSequence:
+    """One block, every task trains it."""
+    truth = truths or [f"w_{t}" for t in range(len(samples))]
+    tasks = [
+        Task(n, noises[t], {"a": truth[t]}, ("a",), start=starts[t] if starts else "previous", memory=memories[t]) for t, n in enumerate(samples)
+    ]
+    return TaskSequence({"a": p}, tasks, None if truths else {"a": gram})
+
+
 @st.composite
 def experiments(draw, tasks: int = 3) -> dict:
     """Nested memories: what task t stores was stored or fresh at task t - 1."""
@@ -68,7 +77,7 @@ def experiments(draw, tasks: int = 3) -> dict:
         "samples": samples,
         "noises": [draw(st.sampled_from([F(0), HALF, F(2)])) for _ in range(tasks)],
         "memories": memories,
-        "gram": products(draw, tasks),
+        "gram": draw(inner_products(tasks)),
     }
 
 
@@ -117,12 +126,12 @@ def test_steps_of_nested_fits_obey_pythagoras(setting):
     assert law.update_magnitude.tolist() == [again.step_sizes[0], *(again.step_sizes[1:] - again.step_sizes[:-1])]
 
 
-@given(st.integers(0, 6), st.integers(0, 8), st.integers(1, 8), st.integers(2, 20), fractions, st.data())
+@given(st.integers(0, 6), st.integers(0, 8), st.integers(1, 8), st.integers(2, 20), numbers, st.data())
 def test_hard_constraints(m, more, n_2, gap, sigma, data):
     """Forgetting and the new task's error of OGD- and GEM-like training on m stored samples."""
     n_1 = m + more
     p = max(n_1, m + n_2) + gap
-    gram = products(data.draw, 2)
+    gram = data.draw(inner_products(2))
     assume(n_1)
     noises = abs(sigma), data.draw(st.sampled_from([F(0), HALF]))
     along = gram[0][1] - gram[0][0]

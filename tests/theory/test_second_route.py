@@ -12,9 +12,9 @@ import pytest
 from direct_route import DirectRoute, InfiniteExpectation
 from haar_moments import expected_noise_step, projection_moment
 from hypothesis import assume, given, settings, strategies as st
-from strategies import fractions, positive_fractions, products, sequences
 from written_out import TwoTasks, one_block_error, one_block_forgetting, one_block_generalization
 
+from driftlaw.testing import inner_products, numbers, positive_numbers, task_sequences
 from theory import DomainError, Task, TaskSequence, expanding, expected_errors, frozen, initialized, one_block
 
 HALF, THIRD = F(1, 2), F(1, 3)
@@ -85,17 +85,17 @@ def test_tiny_experiments_by_brute_force(name):
 
 
 @settings(max_examples=2 * settings().max_examples)
-@given(sequences(max_tasks=2, max_blocks=2, max_dimension=2, vectors=True))
+@given(task_sequences(tasks=(1, 2), blocks=(1, 2), dimension=(1, 2), vectors=True))
 def test_two_tasks_by_brute_force(seq):
     assert_same_as_brute_force(seq)
 
 
-@given(sequences(max_tasks=3, max_blocks=3, max_dimension=1, vectors=True))
+@given(task_sequences(tasks=(1, 3), blocks=(1, 3), dimension=(1, 1), vectors=True))
 def test_three_tasks_by_brute_force(seq):
     assert_same_as_brute_force(seq)
 
 
-@given(sequences(max_tasks=2, max_blocks=2, max_dimension=2, vectors=True), st.data())
+@given(task_sequences(tasks=(1, 2), blocks=(1, 2), dimension=(1, 2), vectors=True), st.data())
 def test_the_threshold_by_brute_force(seq, data):
     """Counts at the threshold with and without noise: both routes call the same steps infinite."""
     t = data.draw(st.integers(0, len(seq) - 1))
@@ -118,8 +118,8 @@ def two_tasks(draw, first: str, second: str) -> TwoTasks:
     ranges = {"frozen": (0, p_2 - 2), "full": (0, p + p_2 - 2), "between": (p_2 + 2, p + p_2 - 2), "above": (p + p_2 + 2, 3 * (p + p_2))}
     low, high = ranges[second]
     assume(low <= high)
-    (u11, u12), (_, u22) = products(draw, 2)
-    (q11, q12), (_, q22) = products(draw, 2)
+    (u11, u12), (_, u22) = draw(inner_products(2))
+    (q11, q12), (_, q22) = draw(inner_products(2))
     extra = draw(st.sampled_from([F(0), F(1), F(3, 2)])) if p_2 > p_1 else F(0)
     distance = q22 - 2 * q12 + q11
     noise = draw(st.sampled_from([F(0), HALF, F(1)])), draw(st.sampled_from([F(0), THIRD, F(2)]))
@@ -211,7 +211,7 @@ def test_both_sides_of_the_inequality_occur(winner):
 
 @given(st.integers(3, 30), st.integers(1, 5), st.sampled_from([F(0), HALF, F(2)]), st.data())
 def test_one_block_by_lin_et_al(p, tasks, sigma, data):
-    n, gram = data.draw(st.integers(1, p - 2)), products(data.draw, tasks)
+    n, gram = data.draw(st.integers(1, p - 2)), data.draw(inner_products(tasks))
     law = expected_errors(one_block(p, (n,) * tasks, sigma, gram=gram))
     for t in range(tasks):
         assert [law.errors[t, i] for i in range(tasks)] == [one_block_error(p, n, sigma**2, gram, t + 1, k) for k in range(1, tasks + 1)]
@@ -253,7 +253,7 @@ def test_what_a_step_changes(p, p_1, data):
     Over two tasks from zero c = m_1 (unit vector 0), s_b = E |theta_0,b|^2, both written out by hand.
     """
     d, n = p + p_1, data.draw(st.tuples(st.integers(0, p + p_1 - 2), st.integers(0, p + p_1 - 2)))
-    grams = products(data.draw, 2)
+    grams = data.draw(inner_products(2))
     law = expected_errors(one_block(d, n, HALF, gram=grams))
     m_1, m = F(n[0], d), F(n[1], d)
     square = m_1 * grams[0][0] + F(n[0], d - n[0] - 1) / 4
@@ -265,9 +265,9 @@ def test_what_a_step_changes(p, p_1, data):
 @given(st.integers(2, 12), st.data())
 def test_update_of_a_block_started_from_zero(d, data):
     """Two independent estimates: E |theta_1 - theta_0|^2 = E |theta_1|^2 + E |theta_0|^2 - 2 m_0 m_1 <w_0, w_1>."""
-    gram = products(data.draw, 2)
+    gram = data.draw(inner_products(2))
     n = [data.draw(st.sampled_from([k for k in range(2 * d + 4) if k == 0 or abs(k - d) > 1])) for _ in "01"]
-    sigma = data.draw(fractions.map(abs)), data.draw(positive_fractions)
+    sigma = data.draw(numbers.map(abs)), data.draw(positive_numbers)
     law = expected_errors(one_block(d, n, sigma, gram=gram, start="zero"))
     squares = [expected_errors(one_block(d, (k,), s, gram=[[gram[t][t]]])).step_sizes[0] for t, (k, s) in enumerate(zip(n, sigma))]
     shares = [min(F(k, d), F(1)) for k in n]
