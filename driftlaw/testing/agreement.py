@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from driftlaw.testing import experiments
 from simulate.verdicts.conjecture import Conjecture, NoValue, conjecture, substitute
 from simulate.verdicts.judge import check
-from simulate.verdicts.report import DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged
+from simulate.verdicts.report import DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport
 from theory.errors import DomainError, InputError, NoClosedForm
 from theory.formula import Formula
 from theory.law import expected_errors
@@ -45,7 +45,7 @@ def assert_equal_to_law(
         `theory.Formula` brings its own quantity and build.
     cases : strategy or iterable of mapping
         Draws the keyword arguments, such as ``st.fixed_dictionaries({"p": st.integers(10, 20), ...})``, or all of them. By default
-        `cases(formula, exact=True)` of a `theory.Formula`.
+        `cases(formula)` of a `theory.Formula` that claims to be exact in all of its domain.
     quantity : str or theory.Quantity
         What the formula gives, such as "forgetting" (`theory.parse_quantity`).
     build : callable
@@ -93,10 +93,11 @@ def assert_equal_to_law(
         if law is None:
             raise AssertionError(f"{claim.name} is {_written(value)} where the expectation is infinite, at {_shown(case)}")
         exact, largest = law
+        difference = value - exact
         rounding = 0 if isinstance(value, Fraction) and isinstance(exact, Rational) else ROUNDING * max(largest, abs(float(value)))
-        if abs(value - exact) > rounding:
-            difference = f"the law is {_written(exact)}, a difference of {_written(value - exact)}"
-            raise AssertionError(f"{claim.name} is {_written(value)} where {difference}, at {_shown(case)}")
+        if max(difference, -difference) > rounding:
+            compared = f"the law is {_written(exact)}, a difference of {_written(difference)}"
+            raise AssertionError(f"{claim.name} is {_written(value)} where {compared}, at {_shown(case)}")
 
     _each(compare, _chosen(formula, cases), examples, seed, Phase.generate, Phase.shrink)
 
@@ -141,17 +142,18 @@ def assert_agrees(
     Raises
     ------
     AssertionError
-        If any case disagrees, or is undecided at the planned number of trials; names the smallest of them.
+        If any case disagrees; names the smallest of those.
     InputError
-        If any case cannot be judged: it is not testable, outside what a `theory.Formula` assumes, or undecided because the plan needs
-        more than ``max_trials``. Nothing is skipped.
+        If none does, but any case could not be judged: it is not testable, outside what a `theory.Formula` assumes, or undecided, since
+        the plan asks for more than ``max_trials``. Nothing is skipped.
 
     Notes
     -----
     Cases are drawn before anything is simulated, and all are judged at once, in one `simulate.check` whose Holm adjustment counts them;
-    none is judged again, since the case that is named is one of them. Half of ``false_alarm`` bounds the probability of "disagree" for a
-    right formula. Trials are planned so that the other half bounds the probability that a right formula is undecided, and so that a formula
-    that is off by delta or more in any case fails with probability at least 1 - false_alarm / 2.
+    none is judged again, since the case that is named is one of them. Half of ``false_alarm`` bounds the probability that a right formula
+    disagrees anywhere, the other half that it is undecided anywhere at the planned trials, so that it passes with probability
+    1 - false_alarm or more. A formula that is off by delta in any case disagrees with probability 1 - false_alarm / 2 or more. Around
+    delta / 2 either may come out.
     """
     drawn: dict[str, dict[str, Any]] = {}
 
@@ -165,8 +167,7 @@ def assert_agrees(
         failing = [one for one in report.verdicts if one.verdict == verdict]
         if failing:
             smallest = min(failing, key=lambda one: _size(one.case))
-            refuted = isinstance(smallest, Judged) and (verdict == DISAGREE or (verdict == UNDECIDED and smallest.trials >= smallest.needed))
-            error = AssertionError if refuted else InputError
+            error = AssertionError if verdict == DISAGREE else InputError
             raise error(f"{report.summary}; the smallest is {_shown(smallest.case)}: {smallest.sentence}")
     return report
 
@@ -175,10 +176,12 @@ def _chosen(formula: Any, cases: Cases, normal: bool = False) -> SearchStrategy[
     if cases is None and not isinstance(formula, Formula):
         raise InputError("cases is missing; give a strategy, such as st.fixed_dictionaries({...}), or a list (a theory.Formula brings its own)")
     if cases is None:
-        return experiments.cases(formula, normal=normal, exact=True)
+        if formula.exact_when:
+            raise InputError(f"{formula.name} is exact only under {formula.exact_when[0].relation}; give cases where that holds")
+        return experiments.cases(formula, normal=normal)
     if isinstance(cases, SearchStrategy):
         return cases
-    chosen = [dict(case) for case in ([cases] if isinstance(cases, Mapping) else cases)]
+    chosen: list[dict[str, Any]] = [dict(case) for case in cases or ()]
     if not chosen:
         raise InputError("cases is empty; give at least one mapping from parameter to value")
     return sorted(chosen, key=_size)

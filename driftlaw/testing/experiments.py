@@ -156,7 +156,6 @@ def cases(
     *,
     given: Mapping[str, Any] | None = None,
     normal: bool = False,
-    exact: bool = False,
     tasks: int = 4,
     largest: int = 12,
 ) -> SearchStrategy[dict[str, Any]]:
@@ -171,9 +170,6 @@ def cases(
         For parameters that are to be drawn otherwise, and for what ``build`` takes beside the formula's parameters.
     normal : bool
         Whether to stay where `simulate.check` can judge, and to keep truths and noise of like size.
-    exact : bool
-        Whether to stay where the formula says that it is the true expectation (``exact_when``); equations are solved for a parameter, which
-        is a fraction then.
     tasks : int
         Most tasks: "T", and the length of lists.
     largest : int
@@ -187,7 +183,7 @@ def cases(
     """
     if not isinstance(formula, Formula):
         raise InputError(f"the formula is {formula!r}; only a theory.Formula states its domain, so draw cases by st.fixed_dictionaries({{...}})")
-    return _cases(_Domain(formula, normal, exact), given or {}, tasks, largest)
+    return _cases(_Domain(formula, normal), given or {}, tasks, largest)
 
 
 @st.composite
@@ -226,18 +222,16 @@ def _cases(draw: st.DrawFn, domain: _Domain, given: Mapping[str, Any], tasks: in
 class _Domain:
     """Where the cases of a formula lie."""
 
-    def __init__(self, formula: Formula, normal: bool, exact: bool) -> None:
+    def __init__(self, formula: Formula, normal: bool) -> None:
         self.formula, self.normal = formula, normal
         self.arguments = dict(zip(formula.parameters, formula.arguments, strict=True))
-        conditions = [*formula.domain, *(formula.exact_when if exact else ())]
-        relations = [formula.in_parameters(condition.relation) for condition in conditions]
+        relations = [formula.in_parameters(condition.relation) for condition in formula.domain]
         farther = (formula.in_parameters(condition.relation) for condition in formula.normal_domain if normal)
         relations += [sympy.Ge(relation.gts, relation.lts + MARGIN) for relation in farther]
         whole = {symbol for symbol in self.arguments.values() if symbol.is_integer}
         self.whole = [relation for relation in relations if relation.free_symbols <= whole]
-        self.equations = [relation for relation in relations if relation not in self.whole and isinstance(relation, sympy.Equality)]
         symbols = list(self.arguments.values())
-        others = [relation for relation in relations if relation not in (*self.whole, *self.equations) and relation.free_symbols <= set(symbols)]
+        others = [relation for relation in relations if relation not in self.whole and relation.free_symbols <= set(symbols)]
         self.gaps = [sympy.lambdify(symbols, relation.gts - relation.lts, modules="math", cse=True) for relation in others]
         self.relations = sympy.lambdify(symbols, [*self.whole, *others], modules="math", cse=True)
         self.entries = any(relation.has(sympy.Indexed) for relation in relations)
@@ -278,8 +272,6 @@ class _Domain:
                 case = next((moved for moved in moves if slack(moved) > 0), max([case, *moves], key=slack))
         for part, whole in self.parts:
             case[part] = min(case[part], case[whole])
-        for relation in self.equations:
-            case |= self._solution(relation, case)
         return case
 
     def holds(self, case: Mapping[str, Any]) -> bool:
@@ -292,15 +284,6 @@ class _Domain:
             return False
         return all(self.relations(*(case[name] for name in self.arguments)))
 
-    def _solution(self, relation: sympy.Equality, case: Mapping[str, Any]) -> dict[str, Fraction]:
-        for name, symbol in reversed(self.arguments.items()):
-            others = {other: case[key] for key, other in self.arguments.items() if key != name and np.ndim(case[key]) == 0}
-            line = (relation.lhs - relation.rhs).subs(others).as_poly(symbol)
-            if line is not None and line.degree() == 1 and not symbol.is_integer:
-                root = -line.nth(0) / line.nth(1)
-                return {name: Fraction(int(root.p), int(root.q))}
-        raise InputError(f"{self.formula.name}: {relation} is not linear in any real parameter, so no case can be drawn where it holds; give cases of your own")
-
 
 def _sides(relation: Any) -> list[list[Any]]:
     """Return alternatives, of each the expressions in whole numbers that are at least 0 exactly where the relation holds."""
@@ -310,7 +293,8 @@ def _sides(relation: Any) -> list[list[Any]]:
         return [[relation.lhs - relation.rhs, relation.rhs - relation.lhs]]
     strict = int(isinstance(relation, (sympy.StrictGreaterThan, sympy.StrictLessThan)))
     more, less = relation.gts, relation.lts + strict
-    return [[more.args[0] - less], [-more.args[0] - less]] if isinstance(more, sympy.Abs) else [[more - less]]
+    inside: Any = more.args[0] if more.func is sympy.Abs else more
+    return [[inside - less], [-inside - less]] if inside is not more else [[more - less]]
 
 
 def _rows(expressions: Sequence[Any], symbols: Sequence[Any]) -> np.ndarray:

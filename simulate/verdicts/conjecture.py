@@ -183,7 +183,7 @@ def substitute(expression: Any, case: Mapping) -> Any:
     return expanded.xreplace({entry: _entry(entry, case) for entry in expanded.atoms(sympy.Indexed)})
 
 
-def written_out(expression: sympy.Expr) -> sympy.Expr:
+def written_out(expression: Any) -> Any:
     """Return an expression with its sums between whole numbers as additions (``doit`` looks for closed forms first, for minutes)."""
     if not expression.has(sympy.Sum):
         return expression

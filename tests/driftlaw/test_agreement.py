@@ -47,7 +47,7 @@ def test_right_formulas_pass_in_every_form():
     expression = n_2 / p * (1 + n_1 / p - n_1 / (p - n_1 - 1)) + n_2 / (p - n_2 - 1)
     for formula in (forgetting, expression, lambda **case: float(forgetting(**case))):
         assert_equal_to_law(formula, PAIRS, **FORGETTING)
-    for name in ("from_zero_deviation", "frozen_deviation_excess_risk", "lin_forgetting", "replay_generalization", "v1_reconstruction"):
+    for name in ("from_zero_deviation", "frozen_deviation_excess_risk", "lin_forgetting", "replay_generalization", "frozen_least_forgetting"):
         assert_equal_to_law(FORMULAS[name], examples=20)
     assert_equal_to_law(generalization, [{"n": 3, "p": 0.5 + 6.5}, {"n": 2, "p": 9}], quantity="generalization", build=build)
 
@@ -70,9 +70,9 @@ def test_infinite_expectations_and_missing_laws():
     for made in (weighted, one_block(9, (3,), 0, gram=[[1]]).under(rule=Ridge(1))):
         with pytest.raises(NoClosedForm, match="assert_agrees"):
             assert_equal_to_law(lambda n: 0, [{"n": 1}], quantity="generalization", build=lambda n, made=made: made)
-    for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}):
+    for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}, {"formula": FORMULAS["v1_reconstruction"], "cases": None}):
         with pytest.raises(InputError):
-            assert_equal_to_law(generalization, **{"cases": PLACE, "quantity": "generalization", "build": build, **wrong})
+            assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong})
 
 
 def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
@@ -95,8 +95,6 @@ def test_what_cannot_be_judged_never_passes():
         assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options)
     with pytest.raises(InputError, match="undecided.*raise max_trials"):
         assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options)
-    with pytest.raises(AssertionError, match="undecided.*close to delta"):
-        assert_agrees(lambda n, p: 1 - n / p + 0.0008, PLACE[0], delta=0.002, false_alarm=0.5, quantity="generalization", build=build)
     with pytest.raises(InputError, match="outside assumptions"):
         assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5)
 
@@ -108,7 +106,7 @@ def test_false_alarms_are_as_rare_as_stated():
     for seed in range(40):
         try:
             assert_agrees(generalization, PLACE, quantity="generalization", build=build, false_alarm=0.2, seed=seed)
-        except AssertionError:
+        except (AssertionError, InputError):
             failed += 1
     assert sum(math.comb(40, k) * 0.2**k * 0.8 ** (40 - k) for k in range(18, 41)) < 0.0005 and failed <= 17
 

@@ -26,6 +26,7 @@ from formula_points import (
 from scaffold import python
 from test_formula_values import EVERY, TWO_TASKS
 
+from simulate.verdicts.conjecture import written_out
 from theory import DomainError, expected_errors, moment_orders, one_block
 from theory.formulas import FAMILIES, FORMULAS
 from theory.ledger import notation as s
@@ -69,15 +70,6 @@ def identical(left: sympy.Expr, right: sympy.Expr) -> bool:
     return sympy.cancel(sympy.together(left - right)) == 0
 
 
-def without_sums(expression: sympy.Expr) -> sympy.Expr:
-    """Sums with whole limits written out (``doit`` looks for closed forms first, for seconds)."""
-    if isinstance(expression, sympy.Sum):
-        index, low, high = expression.limits[-1]
-        inner = sympy.Sum(expression.function, *expression.limits[:-1]) if len(expression.limits) > 1 else expression.function
-        return sympy.Add(*(without_sums(inner.subs(index, k)) for k in range(int(low), int(high) + 1)))
-    return expression.func(*map(without_sums, expression.args)) if expression.has(sympy.Sum) else expression
-
-
 @pytest.mark.parametrize("training", ["frozen", "initialized"])
 def test_two_tasks_identical_to_the_symbolic_law(training):
     """Every number a symbol: dimensions, counts, noise, lengths and products; fewer samples than parameters."""
@@ -100,7 +92,7 @@ def test_lin_et_al_identical_to_the_symbolic_law(tasks):
     D = [[sympy.Symbol(f"D_{min(i, j)}{max(i, j)}") if i != j else sympy.Integer(0) for j in range(tasks)] for i in range(tasks)]
     law = expected_errors(one_block(p, (n,) * tasks, sigma, gram=[[(w[i] + w[j] - D[i][j]) / 2 for j in range(tasks)] for i in range(tasks)]))
     for name, expression in (("lin_forgetting", law.forgetting()), ("lin_generalization", law.generalization()), ("lin_first_error", law.errors[-1, 0])):
-        written = without_sums(FORMULAS[name].expanded.subs(sympy.Symbol("T", positive=True, integer=True), tasks))
+        written = written_out(FORMULAS[name].expanded.subs(sympy.Symbol("T", positive=True, integer=True), tasks))
         entry = {"w": lambda i: w[i - 1], "D": lambda i, j: D[i - 1][j - 1]}
         written = written.replace(lambda e: isinstance(e, sympy.Indexed), lambda e, entry=entry: entry[str(e.base.label)](*map(int, e.indices)))
         assert identical(written, expression), name
