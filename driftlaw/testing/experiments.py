@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -232,7 +232,7 @@ class _Domain:
         self.whole = [relation for relation in relations if relation.free_symbols <= whole]
         symbols = list(self.arguments.values())
         others = [relation for relation in relations if relation not in self.whole and relation.free_symbols <= set(symbols)]
-        self.gaps = [sympy.lambdify(symbols, relation.gts - relation.lts, modules="math", cse=True) for relation in others]
+        self.gaps = [sympy.lambdify(symbols, relation.gts - relation.lts, modules="math", cse=True) for relation in others if hasattr(relation, "gts")]
         self.relations = sympy.lambdify(symbols, [*self.whole, *others], modules="math", cse=True)
         self.entries = any(relation.has(sympy.Indexed) for relation in relations)
         self.parts = [(part, whole) for part, whole in formula.parts if {part, whole} <= self.arguments.keys()]
@@ -289,20 +289,21 @@ def _sides(relation: Any) -> list[list[Any]]:
     """Return alternatives, of each the expressions in whole numbers that are at least 0 exactly where the relation holds."""
     if relation in (sympy.true, sympy.false):
         return [[sympy.Integer(0 if relation else -1)]]
-    if isinstance(relation, sympy.Equality):
-        return [[relation.lhs - relation.rhs, relation.rhs - relation.lhs]]
-    strict = int(isinstance(relation, (sympy.StrictGreaterThan, sympy.StrictLessThan)))
-    more, less = relation.gts, relation.lts + strict
-    inside: Any = more.args[0] if more.func is sympy.Abs else more
-    return [[inside - less], [-inside - less]] if inside is not more else [[more - less]]
+    left, right = cast(Any, relation.args)
+    if relation.rel_op == "==":
+        return [[left - right, right - left]]
+    if relation.rel_op == "!=":
+        return [[left - right - 1], [right - left - 1]]
+    more, less = relation.gts, relation.lts + int(relation.rel_op in "<>")
+    return [[more.args[0] - less], [-more.args[0] - less]] if more.func is sympy.Abs else [[more - less]]
 
 
 def _rows(expressions: Sequence[Any], symbols: Sequence[Any]) -> np.ndarray:
     """Return the coefficients of linear expressions, cleared of denominators; others say nothing."""
     rows = []
     for expression in expressions:
-        line = sympy.Poly(expression, *symbols)
-        if line.total_degree() <= 1:
+        line = expression.as_poly(*symbols)
+        if line is not None and line.total_degree() <= 1:
             line = line.clear_denoms(convert=True)[1]
             rows.append([*(int(line.coeff_monomial(symbol)) for symbol in symbols), int(line.coeff_monomial(1))])
     return np.array(rows, dtype=object).reshape(-1, len(symbols) + 1)
