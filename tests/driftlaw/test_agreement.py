@@ -115,3 +115,8 @@ def test_the_example_runs_from_a_users_folder(tmp_path):
     shutil.copytree(ROOT / "examples" / "property_test", tmp_path / "mine")
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "mine")
     assert result.returncode == 0 and "4 passed" in result.stdout, result.stdout
+
+
+def test_without_hypothesis_the_error_says_what_to_install():
+    result = python("-c", "import sys; sys.modules['hypothesis'] = None; import driftlaw.testing")
+    assert result.returncode and "install driftlaw[test]" in result.stderr
