@@ -138,15 +138,6 @@ def test_laws_have_unit_variance_and_pair_with_the_normal_one():
     np.testing.assert_allclose(draw(StudentT(1e12), Streams(1, 0), 0, 0, shape).ravel(), draws[StandardNormal()], rtol=1e-4)
 
 
-def test_paired_runs_differ_less_than_independent_ones():
-    seq = CASES["frozen"]
-    normal = simulate(seq, 2000, 1)
-    for features in (Rademacher(), StudentT(8), Gaussian({"specific": np.linspace(0.5, 1.5, 24)})):
-        other = simulate(seq, 2000, 1, features=features)
-        independent = np.hypot(normal.deviation().stderr, other.deviation().stderr)
-        assert (other - normal).deviation().stderr < 0.85 * independent
-
-
 def test_many_degrees_of_freedom_give_the_exact_law():
     """|z| < 5 (false-alarm rate 6e-7); at four degrees of freedom the same sample is more than 8 standard errors away."""
     seq = frozen({"shared": 20, "specific": 24}, (12, 10), 0.3, {"shared": [np.ones(20)] * 2, "specific": [np.ones(24)] * 2})
@@ -200,25 +191,6 @@ def test_the_risk_is_the_mean_squared_error_of_predictions():
     theta = [naive_trial(seq, 1, trial, entries_of(Gaussian({"shared": covariance}), seq))[3] for trial in range(4)]
     error = np.array(theta) - [1.0, -2.0, 0.5]
     np.testing.assert_allclose(found.errors_sample[:, 0, 0], np.einsum("ti,ij,tj->t", error, covariance, error), rtol=1e-9)
-
-
-@pytest.mark.parametrize("samples", [(12, 10), (12, 60)])
-def test_a_covariance_for_each_block_is_the_same_as_step_weights(samples):
-    """Weights lambda_b are features of variance 1/lambda_b and truths sqrt(lambda_b) w_b, errors in the features' norm."""
-    weights = {"shared": 4.0, "specific": 0.3}
-    blocks = {"shared": 20, "specific": 24}
-    truths = {block: vectors(RNG, d, 2) for block, d in blocks.items()}
-
-    def tasks(truth, weights):
-        return [Task(n, 0.3, {b: truth[b][t] for b in blocks}, tuple(blocks), weights=weights) for t, n in enumerate(samples)]
-
-    weighted = simulate(TaskSequence(blocks, tasks(truths, weights)), 40, 3)
-    scaled = {block: [weights[block] ** 0.5 * w for w in truths[block]] for block in blocks}
-    features = Gaussian({block: np.full(d, 1 / weights[block]) for block, d in blocks.items()})
-    coloured = simulate(TaskSequence(blocks, tasks(scaled, None)), 40, 3, features=features, risk="features")
-    np.testing.assert_allclose(weighted.errors_sample, coloured.errors_sample, rtol=1e-9)
-    euclidean = simulate(TaskSequence(blocks, tasks(scaled, None)), 40, 3, features=features)
-    assert not np.allclose(weighted.errors_sample, euclidean.errors_sample)
 
 
 # --- records and refusals

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import threadpoolctl
-from sampler_reference import CASES, assert_honest, random_sequence, same_bits, vectors
+from sampler_reference import CASES, assert_honest, random_sequence, same_bits
 
 from simulate import Gaussian, GradientDescent, Rademacher, Ridge, StudentT, simulate
 from simulate.sample import batches, run
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import frozen, initialized
+from theory import frozen
 
 ODD = random_sequence(np.random.default_rng(13))
 
@@ -37,15 +37,6 @@ def test_memory_limit_workers_and_more_trials_do_not_change_a_bit(name):
 
 def test_the_random_truths_case_is_one():
     assert any(spec.random for spec in make_plan(ODD).truths)
-
-
-def test_frozen_and_initialized_training_see_the_same_data():
-    rng = np.random.default_rng(8)
-    setting = ({"shared": 20, "specific": 24}, (12, 10, 8), 0.3, {"shared": vectors(rng, 20, 3), "specific": vectors(rng, 24, 3)})
-    one, other = simulate(frozen(*setting), 500, 1), simulate(initialized(*setting), 500, 1)
-    assert np.array_equal(one.errors_sample[:, 0], other.errors_sample[:, 0])
-    assert not np.array_equal(one.errors_sample[:, 1], other.errors_sample[:, 1])
-    assert (one - other).forgetting().stderr < 0.9 * np.hypot(one.forgetting().stderr, other.forgetting().stderr)
 
 
 def test_seeds_and_trials_differ():

@@ -136,16 +136,6 @@ def test_merging_pools_the_trials():
         both.merge(simulate.simulate(SEQ, 10, 1))
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 49), (49, 60), (20, 30)])
-def test_merging_refuses_overlapping_draws(first, last):
-    with pytest.raises(InputError, match=f"trials {first} to {min(last, 49)} of seed 1 "):
-        made_up().merge(made_up(draws=((1, first, last),)))
-
-
-def test_merging_takes_what_does_not_overlap():
-    assert made_up().merge(made_up(draws=((1, 50, 99),))).trials == made_up().merge(made_up(draws=((2, 0, 49),))).trials == 100
-
-
 def test_merging_refuses_other_experiments():
     for other in (simulate.simulate(OTHER, 5, 2), simulate.simulate(SEQ, 5, 2) - simulate.simulate(OTHER, 5, 2)):
         with pytest.raises(InputError, match="different experiments"):
