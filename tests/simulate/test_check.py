@@ -407,7 +407,7 @@ def test_tail_rates_are_consistent_with_the_nominal_ones_or_not(batches, beyond,
 # Wording.
 
 
-def _verdict(verdict, **changes):
+def verdict_of(verdict, **changes):
     values = {
         "theory": 1.12093, "mean": 1.12151, "stderr": 0.00112, "trials": 16384, "z": 0.52, "p_holm": 1.0, "delta": 0.024,
         "detectable": 0.00862, "standard_errors": 7.7, "half_width": 0.0067, "needed": 16384, "delta_share": 0.02,
@@ -424,7 +424,7 @@ def _verdict(verdict, **changes):
     ],
 )
 def test_sentences_say_the_numbers(verdict, changes, facts):
-    assert all(fact in _verdict(verdict, **changes).sentence for fact in facts)
+    assert all(fact in verdict_of(verdict, **changes).sentence for fact in facts)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_sentences_say_the_numbers(verdict, changes, facts):
     ],
 )
 def test_family_verdict_and_exit_status(kinds, expected, verdict, status):
-    report = CheckReport("f", tuple(_verdict(kind) for kind in kinds), TailRates(), expected)
+    report = CheckReport("f", tuple(verdict_of(kind) for kind in kinds), TailRates(), expected)
     assert (report.verdict, report.exit_status, report.as_expected) == (verdict, status, verdict == expected)
     if verdict == "disagree":
         assert CheckReport("f", report.verdicts, TailRates(), expected, exact=False).exit_status == 0

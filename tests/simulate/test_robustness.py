@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_check import RIGHT, one_task, s
+from test_check import RIGHT, one_task, s, verdict_of
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, check, simulate
 from simulate.__main__ import main
@@ -15,7 +15,7 @@ from simulate.conjecture import conjecture
 from simulate.judge import check_all
 from simulate.planning import Settings
 from simulate.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
-from simulate.verdicts import CheckReport, Judged, TailRates
+from simulate.verdicts import CheckReport, TailRates
 from theory import InputError, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
 
@@ -84,10 +84,7 @@ WORDS = {"holds": "the law holds within 5 %", "fails": "the law fails by more th
 @pytest.mark.parametrize(("off", "half_width", "finding"), [(0.03, 0.01, "holds"), (0.09, 0.02, "fails"), (0.05, 0.01, "open"), (0.0, 0.2, "open")])
 def test_findings(sign, off, half_width, finding):
     mean = 1 + sign * off
-    one = Judged(
-        "f", "q", {}, "l", "outside assumptions", moment_order=9.0, theory=1.0, mean=mean, stderr=0.003, trials=9, z=0.0, p_holm=1.0, delta=0.05,
-        detectable=0.01, standard_errors=7.0, half_width=half_width, needed=9, delta_share=0.05, conditions="random signs",
-    )  # fmt: skip
+    one = verdict_of("outside assumptions", theory=1.0, mean=mean, half_width=half_width, delta=0.05, delta_share=0.05)
     assert one.finding == finding and one.sentence.endswith(WORDS[finding])
     assert one.relative_difference == pytest.approx((mean - 1, mean - 1 - half_width, mean - 1 + half_width))
     report = CheckReport("f", (one,), TailRates())

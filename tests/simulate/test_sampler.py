@@ -11,7 +11,7 @@ from simulate.sample import steps
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import Task, TaskSequence, one_block, one_head_per_task
+from theory import Task, TaskSequence, one_head_per_task
 from theory.conditions import ROUTES
 
 
@@ -71,30 +71,6 @@ def test_full_wide_steps_fit_fresh_and_stored_samples(name, solver):
             np.testing.assert_allclose(data[s][1][:count] - data[s][0][:count] @ theta, 0, atol=1e-10)
 
 
-def descend(x, y, start, roots, rounds):
-    """Full-batch gradient descent on |y - x theta|^2 / 2 in the coordinates theta / roots."""
-    scaled, v = x * roots, start / roots
-    rate = 1 / np.linalg.eigvalsh(scaled.T @ scaled)[-1]
-    for _ in range(rounds):
-        v -= rate * scaled.T @ (scaled @ v - y)
-    return v * roots
-
-
-@pytest.mark.parametrize("weights", [None, {"a": 4.0, "b": 0.5}])
-@pytest.mark.parametrize("samples", [4, 30])
-def test_gradient_descent_ends_at_the_same_errors(samples, weights):
-    """Gradient descent from the previous estimate, in scaled coordinates where the blocks are weighted."""
-    rng = np.random.default_rng(2)
-    truth = [{"a": rng.standard_normal(5), "b": rng.standard_normal(6)} for _ in range(2)]
-    seq = TaskSequence({"a": 5, "b": 6}, [Task(samples, 0.4, w, ("a", "b"), weights=weights) for w in truth])
-    found = simulate(seq, 1, 7)
-    roots = np.repeat([(weights or {}).get(block, 1.0) ** -0.5 for block in "ab"], [5, 6])
-    theta, data = np.zeros(11), naive_data(seq, 7, 0)
-    for t, (x, y, _) in enumerate(data):
-        theta = descend(x, y, theta, roots, 4000)
-        np.testing.assert_allclose(found.errors_sample[0, t], [np.sum((theta - w) ** 2) for _, _, w in data], rtol=1e-9)
-
-
 def test_small_directions_of_deficient_steps_are_kept():
     """Only what is zero but for rounding is left out: A = diag(1, 1e-6, 0) fits two of three labels exactly."""
     (step,) = steps.least_step([np.diag([1.0, 1e-6, 0.0])[None]], np.array([[1.0, 1e-6, 1.0]]), (1.0,), "svd")
@@ -130,10 +106,3 @@ def test_a_block_that_no_task_uses_changes_nothing():
     alone = simulate(TaskSequence({"a": 8}, [task]), 10)
     assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task]), 10))
     assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task], {"idle": [[1.0]]}), 10))
-
-
-def test_mean_error_of_one_task_without_noise():
-    """E|theta - w|^2 = (1 - n/d)|w|^2; false-alarm rate 6e-7 (|z| < 5), an error of 1.2 % of the value is 7 SE."""
-    found = simulate(one_block(20, (8,), 0, [np.ones(20)]), 20000, 5).errors
-    assert abs(found.mean[0, 0] - 12) < 5 * found.stderr[0, 0]
-    assert found.stderr[0, 0] < 0.0215
