@@ -18,10 +18,8 @@ ODD = random_sequence(np.random.default_rng(13))
 
 
 CUT = {name: CASES[name] for name in ("frozen", "tall", "replay with heads", "too much replay with heads")} | {"random truths": ODD}
-for condition in (Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)})):
-    CUT[str(condition)[:20]] = CASES["replay"].under(condition)
-for rule in (Ridge(1.0), GradientDescent(20, 0.05)):
-    CUT[str(rule)] = CASES["replay"].under(rule=rule)
+CUT |= {type(law).__name__: CASES["replay"].under(law) for law in (Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)}))}
+CUT |= {type(rule).__name__: CASES["replay"].under(rule=rule) for rule in (Ridge(1.0), GradientDescent(20, 0.05))}
 
 
 @pytest.mark.parametrize("name", CUT)
