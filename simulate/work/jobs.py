@@ -17,6 +17,7 @@ from pickle import PicklingError
 from queue import SimpleQueue
 from typing import Any
 
+import numpy  # noqa: F401 - a limit binds only the BLAS that is loaded before it is set
 from threadpoolctl import threadpool_limits
 
 from simulate.work.machine import cores

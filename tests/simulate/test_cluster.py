@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from scaffold import ROOT
@@ -106,6 +107,21 @@ def test_errors_and_early_ends(cluster):
     next(results)
     results.close()
     assert sorted(run_jobs(abs, [-1, -2], scheduler=cluster.scheduler_address)) == [(0, 1), (1, 2)]
+
+
+def test_jobs_are_handed_over_as_workers_need_them(cluster):
+    sent = []
+
+    class Job:
+        def __reduce__(self):
+            sent.append(self)
+            return float, (0.06,)
+
+    workers(cluster)
+    results = run_jobs(time.sleep, [Job() for _ in range(200)], scheduler=cluster.scheduler_address)
+    next(results)
+    assert len(set(sent)) == 4
+    results.close()
 
 
 def test_a_sweep_completes_when_a_worker_is_killed_in_the_middle(cluster, tmp_path, monkeypatch):
