@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from simulate.work.machine import cores
 from simulate.work.pool import OpenPool, Pool, WorkerLostError, processes
+from simulate.work.progress import bar
 from theory.checks import whole
 from theory.errors import DriftlawError, InputError
 
@@ -88,7 +89,8 @@ def run_jobs(
     """
     jobs = list(jobs)
     open_pool = _workplace(workers, kind, scheduler)
-    return _bar(_run(function, jobs, open_pool, label), len(jobs), progress)
+    results = _run(function, jobs, open_pool, label)
+    return iter(bar(results, total=len(jobs), desc=progress, unit="job")) if progress else results
 
 
 def _run(function: Callable, jobs: list[Any], open_pool: OpenPool | None, label: Callable[[Any], str]) -> Iterator[tuple[int, Any]]:
@@ -200,11 +202,3 @@ def _threads(workers: int) -> Iterator[Pool]:
         yield pool.submit, 2 * workers
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _bar(results: Iterator[tuple[int, Any]], total: int, title: str | None) -> Iterator[tuple[int, Any]]:
-    if title is None:
-        return results
-    from tqdm import tqdm
-
-    return iter(tqdm(results, total=total, desc=title, unit="job", disable=None))  # None: shown on a terminal only

@@ -12,6 +12,7 @@ from scaffold import raising, refusals
 
 from simulate import simulate
 from simulate.sample.learner import Learner
+from simulate.work import progress
 from theory import Isotropic, Task, TaskSequence, one_block
 
 X = sympy.Symbol("x", positive=True)
@@ -78,9 +79,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_shows_on_a_terminal_only(monkeypatch):
-    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+def test_progress_is_a_bar_on_a_terminal_and_lines_now_and_then_elsewhere(monkeypatch):
+    for stream, seconds, shown in ((Terminal(), 60, "0/100"), (io.StringIO(), 60, ""), (io.StringIO(), 0, "100/100")):
         monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(progress, "SECONDS", seconds)
         simulate(single(), 100, progress=True)
-        assert ("100/100" in stream.getvalue()) == shown
-        assert stream.getvalue() or not shown
+        assert shown in stream.getvalue() and bool(stream.getvalue()) == bool(shown) and ("\n" in stream.getvalue()) == (seconds == 0)
