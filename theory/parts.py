@@ -15,6 +15,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
@@ -24,20 +25,25 @@ from theory.own import SourceFile, source_of
 P = TypeVar("P")
 
 
-class _Place(NamedTuple):
-    """Where a part was registered; ``mark`` is its qualified name, or the line for a value that has none."""
+class Place(NamedTuple):
+    """Where a part was registered; ``mark`` is its qualified name, or the line for a value that has none.
+
+    A value that was given to a run without being registered has no module.
+    """
 
     module: str
     mark: str
     source: SourceFile | None
 
     def __str__(self) -> str:
-        return f"{self.mark} in {self.source or self.module}"
+        return f"{self.mark} in {self.source or self.module or 'memory'}"
 
-    def replaces(self, other: _Place) -> bool:
+    def replaces(self, other: Place) -> bool:
         """Whether it is the same part of a user's file, which was run again or has changed."""
-        same = self.source is not None and other.source is not None and self.source.path == other.source.path
-        return same and (self.mark == other.mark or self.module != other.module or self.module == "__main__")
+        if self.source is None or other.source is None:
+            return not (self.module or other.module)
+        named = self.mark == other.mark and "<locals>" not in self.mark  # of what a function makes there may be many
+        return self.source.path == other.source.path and (named or self.module != other.module)
 
 
 class Parts(Mapping[str, P], Generic[P]):
@@ -57,7 +63,9 @@ class Parts(Mapping[str, P], Generic[P]):
     def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "") -> None:
         self.what, self._admit, self._home = what, admit, home
         self._parts: dict[str, P] = {}
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
+        self._versions: dict[tuple[str, SourceFile], P] = {}
+        self._receiving = False
 
     def register(self, part: Any = None, *, name: str | None = None, **about: Any) -> Any:
         """Make a part known by its name and return it; without a part, return a decorator that does.
@@ -86,21 +94,43 @@ class Parts(Mapping[str, P], Generic[P]):
         return put if part is None else put(part)
 
     def name_of(self, part: Any) -> str:
-        """Return the name of a class or function, which is registered if it is not yet."""
+        """Return the name of a part, which is registered if it is not yet."""
         name, kept = self._admit(part, None)
         if name not in self or self[name] != kept:
-            self._put(part, None, part.__module__, "", {})
+            self._put(part, None, "", "a value", {})
         return name
 
-    def source(self, name: str) -> SourceFile | None:
-        """Return the user's file that a part is from; None for ours."""
-        return self._places[name].source if name in self else None
+    def place(self, name: str) -> Place:
+        """Return where the part of a name was registered."""
+        self.find(name)
+        return self._places[name]
 
-    def find(self, name: str) -> P:
-        """Return a part; InputError for an unknown name, with the nearest one."""
+    def find(self, name: str, source: SourceFile | None = None) -> P:
+        """Return a part, that of a user's file as it was read if one is given; InputError for an unknown name, with the nearest one."""
+        if source is not None:
+            return self._versions[name, source]
         if name not in self:
-            raise unknown(name, self, self.what)
+            raise InputError(f"{unknown(name, self, self.what)}; one of your own is known once its file is loaded: --load FILE.py")
         return self._parts[name]
+
+    def receive(self, name: str, source: SourceFile, mark: str) -> None:
+        """Make a part known that another process has sent, whatever had its name here.
+
+        Raises
+        ------
+        InputError
+            If the file defines no such part when it is run here.
+        """
+        self._receiving = True
+        try:
+            module = source.module()
+            if (name, source) not in self._versions:
+                self.name_of(attrgetter(mark)(module))
+            self._parts[name], self._places[name] = self._versions[name, source], Place(module.__name__, mark, source)
+        except (AttributeError, KeyError):
+            raise InputError(f"{source} defines no {self.what} {name!r} at its top, where other processes find it ({mark}); move it there") from None
+        finally:
+            self._receiving = False
 
     def __getitem__(self, name: str) -> P:
         self._import_home()
@@ -117,12 +147,15 @@ class Parts(Mapping[str, P], Generic[P]):
     def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> None:
         module = part.__module__ if hasattr(part, "__qualname__") else module
         name, kept = self._admit(part, name, **about)
-        place = _Place(module, getattr(part, "__qualname__", line), source_of(module))
-        if place.source is not None:
+        place = Place(module, getattr(part, "__qualname__", line), source_of(module) if module else None)
+        if place.source is not None or not module:
             self._import_home()  # so that a name of ours is taken already
-        if name in self._parts and not place.replaces(self._places[name]):
+        received = self._receiving and name in self._parts and self._places[name].source is not None
+        if name in self._parts and not (received or place.replaces(self._places[name])):
             raise InputError(f"two parts are called {self.what} {name!r}: {self._places[name]} and {place}; rename one")
         self._parts[name], self._places[name] = kept, place
+        if place.source is not None:
+            self._versions[name, place.source] = kept
 
     def _import_home(self) -> None:
         home, self._home = self._home, ""

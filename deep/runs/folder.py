@@ -50,9 +50,20 @@ class RunState:
     @property
     def obstacle(self) -> str:
         """What the run was started by, where that keeps `resume` from going on with it; else empty."""
-        from deep.training.keys import config_key
+        own = self.config.get("files", {})
+        if not own:
+            from deep.training.keys import config_key
 
-        return "" if config_key(self.config) == self.key else "an older version of driftlaw, or parts that are not driftlaw's"
+            return "" if config_key(self.config) == self.key else "an older version of driftlaw, or parts that are not driftlaw's"
+        from deep.training.config import RunConfig
+
+        named = " and ".join(f"{part} of {file}" for part, file in own.items())
+        try:
+            same = RunConfig.from_canonical(self.config).key == self.key
+        except InputError as error:
+            loads = " ".join(f"--load {file}" for file in dict.fromkeys(own.values()))
+            return f"{named}, which cannot be had here: {error} (give {loads})"
+        return "" if same else f"{named}, which has changed since"
 
 
 class RunFolder:

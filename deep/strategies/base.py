@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from theory.checks import known, whole
 from theory.errors import InputError
+from theory.own import where
+from theory.parts import Parts
 
 if TYPE_CHECKING:
     from deep.training.task import Batch, TaskContext
@@ -117,3 +120,33 @@ class Strategy:
     def options(cls) -> tuple[str, ...]:
         """Return the names of the options."""
         return tuple(field.name for field in dataclasses.fields(cls) if field.init)
+
+
+def _admit(kind: type[Strategy], name: None) -> tuple[str, type[Strategy]]:
+    """Return the name of a class of strategies."""
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise InputError(f"{where(kind)} is no class of strategies; derive it from deep.strategies.Strategy")
+    if not isinstance(vars(kind).get("name"), str):
+        raise InputError(f'{where(kind)} has no name; write name = "..." in the class')
+    if lacking := [option for option in inspect.signature(kind).parameters if option not in kind.options()]:
+        raise InputError(f"{where(kind)} takes {', '.join(lacking)}, of which no configuration would know; make it a dataclass, whose fields are options")
+    return kind.name, kind
+
+
+STRATEGIES: Parts[type[Strategy]] = Parts("strategy", _admit, "deep.strategies")
+
+
+def strategy(kind: str | type[Strategy], **options: Any) -> Strategy:
+    """Return a strategy, by its name or of its class, with its options and without state.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or option (suggests the nearest), or a value that the strategy refuses.
+    """
+    kind = STRATEGIES.find(kind) if isinstance(kind, str) else kind
+    for option in options:
+        if not kind.options():
+            raise InputError(f"the strategy {kind.name} takes no options, but {option!r} is given; leave it out")
+        known(option, kind.options(), f"option of the strategy {kind.name}:")
+    return kind(**options)

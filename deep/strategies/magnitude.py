@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from deep.strategies.base import Strategy
+from deep.strategies.base import STRATEGIES, Strategy
 from theory.checks import known, whole
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ RULES = ("fisher", "mean")
 _CHUNK = 64  # examples whose gradients are in memory at once
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Magnitude(Strategy):
     """After each task but the first, scale the step of every shared stage by s between 0 and 1.

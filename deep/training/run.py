@@ -15,8 +15,7 @@ from tqdm import tqdm
 
 from deep.networks import Network, build
 from deep.records import FAILED, FINISHED, PARTIAL, Failure, RunRecord, TaskResult, from_json, to_json
-from deep.strategies import strategy
-from deep.streams import Stream, make_options, parse_name
+from deep.streams import Stream, make_options
 from deep.streams.seeds import Role, generator
 from deep.training import checkpoint as checkpoints
 from deep.training.config import RunConfig
@@ -27,10 +26,12 @@ from deep.training.flat import FlatParameters
 from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.optimiser import Optimiser
+from deep.training.reading import build_stream
 from deep.training.task import TaskContext
 from simulate.work.keys import run_key
 from simulate.work.provenance import differences, equal, joined, named, same_processor
 from theory.errors import InputError
+from theory.own import require_not_loading
 
 CHECKED = 2  # tasks of a stored run that are trained again; what strategies do shows from the second one on
 BOUND = 0.02  # relative, of numbers that another kind of processor has trained: rounding errors grow with every step
@@ -38,7 +39,7 @@ BOUND = 0.02  # relative, of numbers that another kind of processor has trained:
 
 def train_run(
     config: RunConfig,
-    stream: Stream,
+    stream: Stream | None = None,
     checkpoint_folder: str | os.PathLike[str] | None = None,
     store: Callable[[RunRecord], object] | None = None,
     *,
@@ -51,9 +52,9 @@ def train_run(
     Parameters
     ----------
     config : RunConfig
-    stream : Stream
-        Made of the configuration's name, options, seed and order. Some of its tasks alone, as in ``replace(stream, tasks=...)``,
-        are another run, of another key.
+    stream : Stream, optional
+        Made of the configuration's name, options, seed and order, as it is by default. Some of its tasks alone, as in
+        ``replace(stream, tasks=...)``, are another run, of another key.
     checkpoint_folder : path, optional
         Where a checkpoint is kept after each task; one that is there already is gone on from. One of other code is if
         the first tasks come out again; else it is left, with a warning.
@@ -78,6 +79,8 @@ def train_run(
         If the stream is not the configuration's, CUDA or a depth is asked for that is not there, or the checkpoint belongs
         to another run or is damaged.
     """
+    require_not_loading("a run is trained")
+    stream = build_stream(config) if stream is None else stream
     device = chosen_device(config.device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -122,9 +125,9 @@ class _Run:
         self.config, self.device = config, device
         self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
         weights = _draw(config.seed, Role.WEIGHTS)
-        network = build(config.network, stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
+        network = build(config.architecture, stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
         self.network: Network = network.to(device, DTYPES[config.precision])
-        self.strategy = strategy(config.strategy, **config.strategy_options)
+        self.strategy = config.new_strategy()
         self.strategy.check(self.network.stages)
         self.flat = FlatParameters(self.network)
         self.first = self.flat.parameters.detach().clone()
@@ -262,7 +265,7 @@ def _key(config: RunConfig, stream: Stream) -> str:
     theirs, ours = (stream.name, stream.seed, stream.order), (config.stream, config.seed, config.order)
     if theirs != ours:
         raise InputError(f"the stream is {theirs} (name, seed, order), the configuration says {ours}; build the stream that the configuration names")
-    kind, names = parse_name(config.stream)
+    kind, names = config.stream_parts
     options, datasets = make_options(kind, dict(config.stream_options)), {task.dataset.name: task.dataset for task in stream}
     if set(names) == set(datasets) and options.build([datasets[name] for name in names], config.seed, config.order).same_tasks(stream):
         return config.key

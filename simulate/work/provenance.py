@@ -156,16 +156,21 @@ def _absolute(name: str, package: str) -> str:
 @functools.cache
 def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
     """Return a file's hash, the names that it imports, and the homes of those that it gives lazily."""
-    tree = ast.parse(path.read_bytes())
-    imports: list[str] = []
-    text: list[str] = []
-    _syntax(tree, text, imports)
-    digest = hashlib.sha256("".join(text).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+    content = path.read_bytes()
     homes: Mapping[str, str] = {}
-    for node in tree.body:
+    for node in ast.parse(content).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
             homes = ast.literal_eval(node.value)
-    return digest, tuple(imports), homes
+    return *syntax(content), homes
+
+
+@functools.cache
+def syntax(content: str | bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a Python text, without comments and docstrings, and the names that it imports."""
+    imports: list[str] = []
+    text: list[str] = []
+    _syntax(ast.parse(content), text, imports)
+    return hashlib.sha256("".join(text).encode(errors="surrogatepass")).hexdigest()[:_DIGITS], tuple(imports)
 
 
 def _syntax(node: Any, text: list[str], imports: list[str]) -> None:

@@ -119,7 +119,7 @@ def test_draws_from_the_global_generator_go_on_where_they_were(tmp_path, monkeyp
         def transform_gradient(self, gradient, task):
             return gradient + 0.01 * torch.randn_like(gradient)
 
-    monkeypatch.setattr(run, "strategy", lambda name, **options: Noisy())
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: Noisy())
     torch.manual_seed(5)
     before = torch.get_rng_state()
     whole = train_run(made_config(), STREAM)

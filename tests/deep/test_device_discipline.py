@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from deep.path import measure_paths
+from deep.strategies import STRATEGIES
 from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
-from deep.strategies.registry import names
 from deep.training import checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
 from deep.training.examples import Examples
@@ -58,7 +58,7 @@ def steps(device, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_keeps_to_the_device(name, steps):
     record = train_run(made_config(strategy=name, strategy_options=OPTIONS.get(name, {})), made_stream())
     assert record.status == "finished" and len(steps) == sum(result.steps for result in record.results)
@@ -73,7 +73,7 @@ def test_every_kind_of_run_keeps_to_the_device(changes, steps):
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):
     """It is read on the CPU; network, moments, gradients and the strategy's state have to go back."""
     config = made_config(strategy=name, strategy_options=OPTIONS.get(name, {}), optimiser="adam", keep_moments=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deep.networks import HEAD, NORMALISATIONS, build, default_network, default_normalisation, names
+from deep.networks import HEAD, NETWORKS, NORMALISATIONS, build, default_network
 from deep.networks.resnet import ResidualBlock
 
 STAGES = {"mlp-100": 3, "mlp-400": 3, "convnet": 5, "paper-resnet": 10, "resnet18-20": 5, "resnet18-64": 5}
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_stages_form_the_network(name):
     network = build(name, (8, 8), (2, 3))
     assert len(network.stages) == STAGES[name] and network.stages[-1] == HEAD
@@ -88,7 +88,7 @@ def test_only_trained_stages_move_their_statistics():
 
 def test_defaults():
     assert default_network(["digits"]) == "mlp-100" and default_network(["digits", "mnist"]) == "convnet"
-    assert default_normalisation("resnet18-20") == "batch"
+    assert NETWORKS["resnet18-20"].normalisation == "batch"
 
 
 @pytest.mark.parametrize(("width", "stride"), [(4, 1), (8, 1), (4, 2)])

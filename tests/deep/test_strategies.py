@@ -10,17 +10,15 @@ import torch
 from made_training import made_config, made_stream
 from scaffold import refusals
 
-import deep.strategies
-import deep.training.run
 from deep.networks import build
-from deep.strategies import StepPlan, Strategy, last_stages, names, registry, strategy
+from deep.strategies import STRATEGIES, StepPlan, Strategy, last_stages, strategy
 from deep.strategies.initialized import Initialized
 from deep.streams.seeds import Role, generator
+from deep.training.config import RunConfig
 from deep.training.run import train_run
-from theory.errors import InputError
 
 STREAM = made_stream()
-RUNS = {name: [{}] for name in names()}
+RUNS = {name: [{}] for name in STRATEGIES}
 RUNS["initialized"] = [{}, {"start": "fresh"}]
 RUNS["frozen"] = [{"depth": depth} for depth in (1, 2, 3)]
 RUNS["scheduled"] = [{"masks": ["010", "101"]}]
@@ -107,7 +105,7 @@ def test_a_state_survives_the_checkpoint_format(name, options, monkeypatch):
             super().end_task(task)
             kept.append(self.state())
 
-    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: Kept(**options))
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: Kept(**options))
     run(name, options)
     for state in kept:
         buffer = io.BytesIO()
@@ -131,7 +129,7 @@ def test_a_fresh_start_is_that_of_the_untrained_network(monkeypatch):
         def transform_gradient(self, gradient, task):
             return gradient.mul_(self.factor)
 
-    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: Still(start="fresh"))
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: Still(start="fresh"))
     untrained = build("mlp-100", (4, 4), (2, 2, 2), "none", int(generator(0, Role.WEIGHTS).integers(2**63))).state_dict()
     _, (first, second, _) = run("initialized", {}, normalisation="none")
     assert not any(torch.equal(value, first[name]) for name, value in untrained.items() if name.startswith(("body", "heads.0")))
@@ -176,28 +174,9 @@ def test_a_projection_within_the_mask_holds_for_the_step_taken(monkeypatch, ever
 
     strategy = Deep()
     strategy.everywhere = everywhere
-    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: strategy)
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: strategy)
     train_run(made_config(normalisation="none", precision="float64", epochs=8), STREAM)
     assert strategy.projected >= 8 and (strategy.violated > strategy.projected / 2 if everywhere else strategy.violated == 0)
-
-
-def test_a_new_file_is_picked_up(monkeypatch, tmp_path):
-    (tmp_path / "novel.py").write_text(
-        "from deep.strategies.base import Strategy\n\n\nclass Novel(Strategy):\n    name = 'novel'\n", encoding="utf-8"
-    )
-    monkeypatch.setattr(deep.strategies, "__path__", [*deep.strategies.__path__, str(tmp_path)])
-    registry._strategies.cache_clear()
-    try:
-        assert "novel" in names() and isinstance(strategy("novel"), Strategy)
-        with pytest.raises(InputError, match="takes no options, but 'depth' is given"):
-            strategy("novel", depth=1)
-        (tmp_path / "twin.py").write_text((tmp_path / "novel.py").read_text(encoding="utf-8"), encoding="utf-8")
-        registry._strategies.cache_clear()
-        with pytest.raises(InputError, match="two strategies are called 'novel'"):
-            names()
-    finally:
-        monkeypatch.undo()
-        registry._strategies.cache_clear()
 
 
 test_unknown_names_and_options = refusals([

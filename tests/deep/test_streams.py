@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from made_data import made_dataset
 from scaffold import refusals
 
-from deep.streams import KINDS, ORDERS, CorrelatedSplit, CorruptedSplit, Domains, Permuted, Rotated, Split, stream
+from deep.streams import ORDERS, STREAMS, CorrelatedSplit, CorruptedSplit, Domains, Permuted, Rotated, Split, stream
 from deep.streams.transforms import SETS
 
 OPTIONS = {
@@ -37,7 +37,7 @@ def parts(task):
 
 
 def test_every_kind_is_tested():
-    assert set(OPTIONS) == set(KINDS)
+    assert set(OPTIONS) == set(STREAMS)
 
 
 @given(kind=MEANT_AS_IS, seed=st.integers(0, 2**40), order=st.integers(0, 10), share=st.sampled_from([0.0, 0.1, 0.25, 0.8]))
