@@ -130,5 +130,4 @@ def shared_fisher(task: TaskContext, examples: Examples) -> Tensor:
                 gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(shared, inputs, unit)
                 for name, value in gradients.items():
                     total[name] += torch.einsum("n,n...->...", probabilities[:, unit], value.square())
-            task.looked_at += len(indices) * (1 + probabilities.shape[1])
     return torch.cat([value.flatten() for value in total.values()]) / len(examples)

@@ -25,6 +25,7 @@ from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
 from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
+from deep.training.memory import load_strategy, strategy_state
 from deep.training.optimiser import Optimiser
 from deep.training.reading import build_stream
 from deep.training.task import TaskContext
@@ -154,7 +155,6 @@ class _Run:
         """Train a task and add its result to the record."""
         task = TaskContext(number, self.flat, self.examples.training(number), self.first, self.config.seed)
         cosines = self._cosines(task)
-        task.looked_at = 0  # the record's own measurement is no part of the method
         wait(self.device)
         begin = time.perf_counter()
         trained = train_task(task, self.strategy, self.config, self.optimiser, epoch_done)
@@ -182,7 +182,7 @@ class _Run:
         if self.device.type == "cuda":
             generators["cuda"] = torch.cuda.get_rng_state()
         return checkpoints.Checkpoint(
-            to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients if more else [], generators
+            to_json(self.record), self.network.state_dict(), self.optimiser.state(), strategy_state(self.strategy), self.gradients if more else [], generators
         )
 
     def resume(self, folder: str | os.PathLike[str] | None, stream: Stream) -> None:
@@ -209,7 +209,7 @@ class _Run:
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"the checkpoint in {folder} holds another network ({reason}); remove it to start the run anew") from None
         self.optimiser.load(found.optimiser)
-        self.strategy.load(checkpoints.moved(found.strategy, self.device))
+        load_strategy(self.strategy, checkpoints.moved(found.strategy, self.device), self.examples.training)
         self.gradients = checkpoints.moved(found.gradients, self.device)
         torch.set_rng_state(found.generators["cpu"])
         if "cuda" in found.generators:
