@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ OURS = ("theory", "simulate", "deep", "figures", "driftlaw")  # packages whose f
 _SOURCES: dict[str, SourceFile] = {}  # by the name of the module
 _LOADED: dict[SourceFile, ModuleType] = {}
 _RUNNING: list[SourceFile] = []
+LOCK = RLock()  # of the two above, and of Python's own parser, which threads of one worker disturb up to Python 3.12
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,12 @@ class SourceFile:
         for neighbour, path, text in self.neighbours:
             other = sys.modules.get(neighbour)
             loader = getattr(other, "__loader__", None)
-            if isinstance(loader, _Texts) and loader.texts[neighbour] != (path, text):
-                del sys.modules[neighbour]  # as it was before the file changed
-                _SOURCES.pop(neighbour, None)
-            elif other is not None and Path(other.__file__ or "").resolve() != Path(path):
+            ran = isinstance(loader, _Texts)
+            if other is not None and not ran and Path(other.__file__ or "").resolve() != Path(path):
                 raise InputError(f"{self} imports {neighbour} from its folder, but {other.__file__} is loaded under that name; rename one of them")
+            if other is not None and (loader.texts[neighbour] if ran else (path, _now(path))) != (path, text):
+                del sys.modules[neighbour]  # it is of the file as it was before or after
+                _SOURCES.pop(neighbour, None)
         sys.meta_path.insert(0, _Texts({name: (self.path, self.text), **{entry[0]: entry[1:] for entry in self.neighbours}}))
         _SOURCES[name] = self
         _RUNNING.append(self)
@@ -153,8 +156,10 @@ def loaded(arguments: Sequence[str] | None = None) -> list[str]:
 
 def require_not_loading(what: str) -> None:
     """Raise InputError if a user's file is being run for its parts, as other processes do with a script."""
-    if _RUNNING:
-        raise InputError(f"{what} while the parts of {_RUNNING[-1]} are loaded; put what is to be done under: if __name__ == \"__main__\":")
+    with LOCK:
+        running = _RUNNING[-1:]
+    if running:
+        raise InputError(f"{what} while the parts of {running[0]} are loaded; put what is to be done under: if __name__ == \"__main__\":")
 
 
 def where(part: Any) -> str:
@@ -165,7 +170,7 @@ def where(part: Any) -> str:
     if source is None:
         return f"{part.__module__}.{name}"
     definitions = (ast.ClassDef, ast.FunctionDef)
-    lines = [node.lineno for node in ast.walk(ast.parse(source.text)) if isinstance(node, definitions) and node.name == name.rpartition(".")[2]]
+    lines = [node.lineno for node in ast.walk(parsed(source.text)) if isinstance(node, definitions) and node.name == name.rpartition(".")[2]]
     return f"{name} in {source}, line {lines[0] if lines else 'unknown'}"
 
 
@@ -191,6 +196,16 @@ def source_of(module: str) -> SourceFile | None:
     return _SOURCES[module]
 
 
+def parsed(text: str | bytes) -> ast.Module:
+    """Return the syntax tree of a Python text."""
+    with LOCK:
+        return ast.parse(text)
+
+
+def _now(path: str) -> str | None:
+    return _text(Path(path), None) if Path(path).is_file() else None
+
+
 def _text(path: Path, texts: Mapping[str, str] | None) -> str:
     if texts is not None:
         return texts[str(path)]
@@ -205,7 +220,7 @@ def _text(path: Path, texts: Mapping[str, str] | None) -> str:
 def _imports(text: str) -> Iterator[str]:
     """Names that a file may import from its folder; one that is no Python says so when it is run."""
     try:
-        nodes = list(ast.walk(ast.parse(text)))
+        nodes = list(ast.walk(parsed(text)))
     except SyntaxError:
         return
     for node in nodes:

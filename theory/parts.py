@@ -58,10 +58,12 @@ class Parts(Mapping[str, P], Generic[P]):
         raises InputError for what is no part of this kind.
     home : str
         Package of ours whose modules register theirs; imported when parts are first looked up.
+    given : callable
+        Takes what is kept, returns the part that was registered; by default they are the same.
     """
 
-    def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "") -> None:
-        self.what, self._admit, self._home = what, admit, home
+    def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "", given: Callable[[P], Any] = lambda kept: kept) -> None:
+        self.what, self._admit, self._home, self._given = what, admit, home, given
         self._parts: dict[str, P] = {}
         self._places: dict[str, Place] = {}
         self._versions: dict[tuple[str, SourceFile], P] = {}
@@ -95,10 +97,8 @@ class Parts(Mapping[str, P], Generic[P]):
 
     def name_of(self, part: Any) -> str:
         """Return the name of a part, which is registered if it is not yet."""
-        name, kept = self._admit(part, None)
-        if name not in self or self[name] != kept:
-            self._put(part, None, "", "a value", {})
-        return name
+        found = next((name for name in self if self._given(self._parts[name]) is part), None)
+        return found or self._put(part, None, "", "a value", {})
 
     def place(self, name: str) -> Place:
         """Return where the part of a name was registered."""
@@ -144,7 +144,7 @@ class Parts(Mapping[str, P], Generic[P]):
         self._import_home()
         return len(self._parts)
 
-    def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> None:
+    def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> str:
         module = part.__module__ if hasattr(part, "__qualname__") else module
         name, kept = self._admit(part, name, **about)
         place = Place(module, getattr(part, "__qualname__", line), source_of(module) if module else None)
@@ -156,6 +156,7 @@ class Parts(Mapping[str, P], Generic[P]):
         self._parts[name], self._places[name] = kept, place
         if place.source is not None:
             self._versions[name, place.source] = kept
+        return name
 
     def _import_home(self) -> None:
         home, self._home = self._home, ""

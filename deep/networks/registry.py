@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def _admit(make: Callable[..., Network] | Architecture, name: str | None, normal
     return name, Architecture(make, known(normalisation, NORMALISATIONS, "normalisation"))
 
 
-NETWORKS: Parts[Architecture] = Parts("network", _admit)
+NETWORKS: Parts[Architecture] = Parts("network", _admit, given=attrgetter("make"))
 NETWORKS.register(partial(mlp, width=100), name="mlp-100")
 NETWORKS.register(partial(mlp, width=400), name="mlp-400")
 NETWORKS.register(convnet, normalisation="group")

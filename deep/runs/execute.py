@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from deep.records import FAILED, FINISHED, RunRecord
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 _VARIED = ("order", "seed", "stream_options", "strategy_options")  # among runs of which one is checked for all
+_TRAINING = RLock()
 
 
 @dataclass(frozen=True)
@@ -162,17 +164,21 @@ def _comes_out_again(job: Job | _Sealed) -> bool:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine."""
+    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine.
+
+    One run at a time in a process, whose threads, such as a cluster worker's, share torch's settings and generators.
+    """
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()  # what this process keeps for later, others may need now
+    with _TRAINING:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
 
 
 def train(job: Job | _Sealed) -> RunRecord | None:

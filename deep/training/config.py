@@ -19,6 +19,7 @@ from deep.training.own import Own, described, files, hashes, own_parts_of, part,
 from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError
+from theory.own import LOCK
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
@@ -186,8 +187,9 @@ class RunConfig(LoopOptions):
 
 
 def _received(canonical: Mapping[str, Any], own: Own, key: str) -> RunConfig:
-    receive(own)
-    config = RunConfig.from_canonical(canonical)
+    with LOCK:
+        receive(own)
+        config = RunConfig.from_canonical(canonical)
     object.__setattr__(config, "own", own)
     if config.key != key:
         raise InputError(f"{', '.join(files(own).values())} makes other parts here than where the run was configured; make them alike in every process")

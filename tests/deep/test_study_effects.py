@@ -10,7 +10,6 @@ import torch
 from made_study import TINY, made_run
 
 from deep.data import load
-from deep.runs import execute
 from deep.runs.execute import DataSource
 from deep.streams.registry import make_options, parse_name
 from deep.studies.effects import EXHAUSTIVE, masks, schedules, unit_effects
