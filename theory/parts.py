@@ -62,12 +62,13 @@ class Parts(Mapping[str, P], Generic[P]):
         Takes what is kept, returns the part that was registered; by default they are the same.
     """
 
+    _receiving = False  # of any kind, as a file has parts of several
+
     def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "", given: Callable[[P], Any] = lambda kept: kept) -> None:
         self.what, self._admit, self._home, self._given = what, admit, home, given
         self._parts: dict[str, P] = {}
         self._places: dict[str, Place] = {}
         self._versions: dict[tuple[str, SourceFile], P] = {}
-        self._receiving = False
 
     def register(self, part: Any = None, *, name: str | None = None, **about: Any) -> Any:
         """Make a part known by its name and return it; without a part, return a decorator that does.
@@ -121,7 +122,7 @@ class Parts(Mapping[str, P], Generic[P]):
         InputError
             If the file defines no such part when it is run here.
         """
-        self._receiving = True
+        Parts._receiving = True
         try:
             module = source.module()
             if (name, source) not in self._versions:
@@ -130,8 +131,8 @@ class Parts(Mapping[str, P], Generic[P]):
         except (AttributeError, KeyError):
             raise InputError(f"{source} defines no {self.what} {name!r} at its top, where other processes find it ({mark}); move it there") from None
         finally:
-            self._receiving = False
-
+            Parts._receiving = False
+    
     def __getitem__(self, name: str) -> P:
         self._import_home()
         return self._parts[name]
@@ -150,7 +151,7 @@ class Parts(Mapping[str, P], Generic[P]):
         place = Place(module, getattr(part, "__qualname__", line), source_of(module) if module else None)
         if place.source is not None or not module:
             self._import_home()  # so that a name of ours is taken already
-        received = self._receiving and name in self._parts and self._places[name].source is not None
+        received = Parts._receiving and name in self._parts and self._places[name].source is not None
         if name in self._parts and not (received or place.replaces(self._places[name])):
             raise InputError(f"two parts are called {self.what} {name!r}: {self._places[name]} and {place}; rename one")
         self._parts[name], self._places[name] = kept, place
