@@ -42,7 +42,7 @@ class Place(NamedTuple):
         """Whether it is the same part of a user's file, which was run again or has changed."""
         if self.source is None or other.source is None:
             return not (self.module or other.module)
-        named = self.mark == other.mark and "<locals>" not in self.mark  # of what a function makes there may be many
+        named = self.mark == other.mark and self.mark.replace(".", "").isidentifier()  # of what a function makes there may be many
         return self.source.path == other.source.path and (named or self.module != other.module)
 
 
@@ -101,10 +101,16 @@ class Parts(Mapping[str, P], Generic[P]):
         found = next((name for name in self if self._given(self._parts[name]) is part), None)
         return found or self._put(part, None, "", "a value", {})
 
-    def place(self, name: str) -> Place:
-        """Return where the part of a name was registered."""
-        self.find(name)
-        return self._places[name]
+    def own(self, name: str) -> Place | P | None:
+        """Return how a part travels to other processes: its place in a user's file, or itself if it is in none; None for one of ours."""
+        part, place = self.find(name), self._places[name]
+        return place if place.source is not None else None if place.module else part
+
+    def chosen(self, name: str, own: Place | P | None) -> P:
+        """Return the part of which `own` was asked, whatever has its name by now."""
+        if own is None or isinstance(own, Place):
+            return self.find(name, own and own.source)
+        return own
 
     def find(self, name: str, source: SourceFile | None = None) -> P:
         """Return a part, that of a user's file as it was read if one is given; InputError for an unknown name, with the nearest one."""
@@ -114,7 +120,7 @@ class Parts(Mapping[str, P], Generic[P]):
             raise InputError(f"{unknown(name, self, self.what)}; one of your own is known once its file is loaded: --load FILE.py")
         return self._parts[name]
 
-    def receive(self, name: str, source: SourceFile, mark: str) -> None:
+    def receive(self, name: str, own: Place | P) -> None:
         """Make a part known that another process has sent, whatever had its name here.
 
         Raises
@@ -124,15 +130,19 @@ class Parts(Mapping[str, P], Generic[P]):
         """
         Parts._receiving = True
         try:
-            module = source.module()
-            if (name, source) not in self._versions:
-                self.name_of(attrgetter(mark)(module))
-            self._parts[name], self._places[name] = self._versions[name, source], Place(module.__name__, mark, source)
+            if not isinstance(own, Place):
+                self._parts.setdefault(name, own)
+                self._places.setdefault(name, Place("", "a value", None))
+                return
+            module = own.source.module()
+            if (name, own.source) not in self._versions:
+                self.name_of(attrgetter(own.mark)(module))
+            self._parts[name], self._places[name] = self._versions[name, own.source], own
         except (AttributeError, KeyError):
-            raise InputError(f"{source} defines no {self.what} {name!r} at its top, where other processes find it ({mark}); move it there") from None
+            raise InputError(f"{own.source} defines no {self.what} {name!r} at its top, where other processes find it ({own.mark}); move it there") from None
         finally:
             Parts._receiving = False
-    
+
     def __getitem__(self, name: str) -> P:
         self._import_home()
         return self._parts[name]

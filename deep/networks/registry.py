@@ -92,23 +92,21 @@ def build(
 def _check_stages(network: Any, image_shape: tuple[int, ...], head_sizes: Sequence[int], maker: str) -> None:
     """Pass two images through a network; InputError for the first stage that cannot take what comes, or returns another shape than is wanted."""
     if not isinstance(network, Network) or len(network.heads) != len(head_sizes):
-        found = f"a network of {len(network.heads)} heads" if isinstance(network, Network) else repr(network)
-        raise InputError(f"{maker} returns {found}; return a deep.networks.Network with a head for each of {list(head_sizes)}")
+        raise InputError(f"{maker} returns {network!r}; return a deep.networks.Network with a head for each of {list(head_sizes)}")
 
-    def passed(stage: str, module: Callable[[Tensor], Tensor], inputs: Tensor, wanted: Sequence[int | None]) -> Tensor:
+    def passed(stage: str, module: Callable[[Tensor], Tensor], inputs: Tensor, *wanted: int) -> Tensor:
         try:
             found = module(inputs)
+            shape = tuple(found.shape)
         except Exception as error:
             raise InputError(f"the stage {stage!r} of {maker} cannot take inputs of shape {tuple(inputs.shape)}: {error}; correct it or the stage before") from error
-        shape = tuple(found.shape) if isinstance(found, Tensor) else None
-        if shape is None or shape[: len(wanted)] != tuple(wanted):
-            raise InputError(f"the stage {stage!r} of {maker} returns {found if shape is None else f'shape {shape}'}; shape {(*wanted, '...')} is wanted")
+        if shape[: len(wanted)] != wanted:
+            raise InputError(f"the stage {stage!r} of {maker} returns shape {shape}; shape {(*wanted, '...')} is wanted")
         return found
 
     with network.evaluating():
         features = torch.zeros(2, *image_shape)
-        chain = type(network).features is Network.features
-        for stage, module in network.body.items() if chain else [("features", network.features)]:
-            features = passed(stage, module, features, [2])
+        for stage, module in network.body.items() if type(network).features is Network.features else [("features", network.features)]:
+            features = passed(stage, module, features, 2)
         for head, size in zip(network.heads, head_sizes, strict=True):
-            passed(HEAD, head, features, [2, size])
+            passed(HEAD, head, features, 2, size)

@@ -15,11 +15,12 @@ from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options
 from deep.training.captured import check_capturable
 from deep.training.keys import config_key, training_stamp
 from deep.training.options import LoopOptions
-from deep.training.own import Own, described, files, hashes, own_parts_of, part, receive, strategy_fields, stream_fields
+from deep.training.own import KINDS, Own, described, hashes, strategy_fields, stream_fields
 from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError
 from theory.own import LOCK
+from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
@@ -109,8 +110,8 @@ class RunConfig(LoopOptions):
             raise InputError(f"own_parts is {self.own_parts!r}; give True or False")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}
-        named = [(STRATEGIES, self.strategy), (NETWORKS, chosen), (STREAMS, kind.kind), *((DATASETS, name) for name in datasets)]
-        resolved["own"] = own_parts_of(*named)
+        parts = [(STRATEGIES, self.strategy), (NETWORKS, chosen), (STREAMS, kind.kind), *((DATASETS, name) for name in datasets)]
+        resolved["own"] = {(kind.what, name): own for kind, name in parts if (own := kind.own(name)) is not None}
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
 
@@ -146,7 +147,12 @@ class RunConfig(LoopOptions):
 
     def stored(self) -> dict[str, Any]:
         """Return what `canonical` does, and where parts come from that are not driftlaw's."""
-        return self.canonical() | ({FILES: files(self.own)} if self.own else {})
+        return self.canonical() | ({FILES: self.files} if self.own else {})
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Where parts come from that are not driftlaw's, for people."""
+        return {f"{what} {name}": str(place.source) if isinstance(place, Place) else "memory" for (what, name), place in self.own.items()}
 
     @property
     def key(self) -> str:
@@ -161,25 +167,22 @@ class RunConfig(LoopOptions):
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Modules of driftlaw that define strategy and stream, or that files of own parts import."""
-        kinds = ((STRATEGIES.what, self.strategy, type(self.new_strategy())), (STREAMS.what, self.stream_parts[0].kind, self.stream_parts[0]))
-        ours = [kind.__module__ for what, name, kind in kinds if (what, name) not in self.own]
-        return (*ours, *hashes(self.own)[1])
+        """Modules that define strategy and stream, and those of driftlaw that files of own parts import."""
+        return (type(self.new_strategy()).__module__, self.stream_parts[0].__module__, *hashes(self.own)[1])
 
     @property
     def stream_parts(self) -> tuple[type[StreamOptions], tuple[str, ...]]:
         """The kind of the stream and the names of its data sets."""
         kind, datasets = parse_name(self.stream)
-        return part(self.own, STREAMS, kind.kind), datasets
-
-    @property
-    def architecture(self) -> Architecture:
-        """How the network is made."""
-        return part(self.own, NETWORKS, self.network)
+        return self.part(STREAMS, kind.kind), datasets
 
     def new_strategy(self) -> Strategy:
         """Return the strategy, without state."""
-        return strategy(part(self.own, STRATEGIES, self.strategy), **self.strategy_options)
+        return strategy(self.part(STRATEGIES, self.strategy), **self.strategy_options)
+
+    def part(self, parts: Parts[P], name: str) -> P:
+        """Return a part as it was when the configuration was made."""
+        return parts.chosen(name, self.own.get((parts.what, name)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel with the text of own parts' files, which is run again where they are not known."""
@@ -188,9 +191,10 @@ class RunConfig(LoopOptions):
 
 def _received(canonical: Mapping[str, Any], own: Own, key: str) -> RunConfig:
     with LOCK:
-        receive(own)
+        for (what, name), place in own.items():
+            KINDS[what].receive(name, place)
         config = RunConfig.from_canonical(canonical)
     object.__setattr__(config, "own", own)
     if config.key != key:
-        raise InputError(f"{', '.join(files(own).values())} makes other parts here than where the run was configured; make them alike in every process")
+        raise InputError(f"{', '.join(config.files.values())} makes other parts here than where the run was configured; make them alike in every process")
     return config

@@ -1,26 +1,25 @@
-"""Parts of a run that are not driftlaw's: the names that stand for objects, what of them a key holds, how they travel."""
+"""Parts of a run that are not driftlaw's: the names that stand for objects, and what of them is in keys and stamps."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from deep.data import DATASETS, Dataset
 from deep.data.registry import name_of
-from deep.networks import NETWORKS
+from deep.networks import NETWORKS, Architecture
 from deep.strategies import STRATEGIES, Strategy
 from deep.streams import STREAMS, Stream
 from simulate.work.keys import json_value
 from simulate.work.provenance import OURS, syntax
 from theory.errors import InputError
-from theory.own import SourceFile
 from theory.parts import Parts, Place
 
-Own = Mapping[tuple[str, str], Place | Dataset]  # by kind and name
-_KINDS: Mapping[str, Parts[Any]] = {parts.what: parts for parts in (STRATEGIES, NETWORKS, STREAMS, DATASETS)}
+Own = Mapping[tuple[str, str], Any]  # by kind and name: a place in a user's file, or a data set that is in none
+KINDS: Mapping[str, Parts[Any]] = {parts.what: parts for parts in (STRATEGIES, NETWORKS, STREAMS, DATASETS)}
 
 
 def strategy_fields(strategy: Any) -> dict[str, Any]:
@@ -49,33 +48,8 @@ def stream_fields(stream: Any) -> dict[str, Any]:
     return {"stream": stream.name, "stream_options": _changed(stream.options), "order": stream.order, "seed": stream.seed}
 
 
-def own_parts_of(*chosen: tuple[Parts[Any], str]) -> Own:
-    """Return those of the chosen parts that are not driftlaw's, as they are now."""
-    found = {}
-    for parts, name in chosen:
-        value, place = parts.find(name), parts.place(name)
-        if place.source is not None or not place.module:
-            found[parts.what, name] = value if isinstance(value, Dataset) else place
-    return found
-
-
-def receive(own: Own) -> None:
-    """Make parts known that another process has sent."""
-    for (what, name), part in own.items():
-        if not isinstance(part, Dataset):
-            _KINDS[what].receive(name, part.source, part.mark)
-        elif name not in DATASETS:
-            DATASETS.name_of(part)
-
-
-def part(own: Own, parts: Parts[Any], name: str) -> Any:
-    """Return a part as it was when a configuration was made, whatever has its name by now."""
-    found = own.get((parts.what, name))
-    return found if isinstance(found, Dataset) else parts.find(name, found and found.source)
-
-
 def described(own: Own) -> dict[str, Any]:
-    """Describe own parts in JSON values: what their files compute, whatever comments say and wherever they lie.
+    """Describe own parts in JSON values: what their files compute, whatever comments say; of a data set its content.
 
     Raises
     ------
@@ -84,25 +58,20 @@ def described(own: Own) -> dict[str, Any]:
     """
     found = {}
     for (what, name), place in own.items():
-        if isinstance(place, Dataset):
-            found[f"{what} {name}"] = {"content": place.fingerprint}
+        value = KINDS[what].chosen(name, place)
+        if isinstance(value, Dataset):
+            found[f"{what} {name}"] = value.fingerprint
         else:
-            value = part(own, _KINDS[what], name)
-            found[f"{what} {name}"] = {"code": _code(place.source), **_bound(getattr(value, "make", value))}
+            bound = _bound(value.make if isinstance(value, Architecture) else value)
+            found[f"{what} {name}"] = [hashes({(what, name): place})[0], json_value(bound, f"what is bound to {what} {name}")]
     return found
 
 
 def hashes(own: Own) -> tuple[dict[str, str], list[str]]:
-    """Return the hashes of own parts' files, and the modules of driftlaw that these import."""
-    sources = [place.source for place in own.values() if isinstance(place, Place)]
-    read = {name: syntax(text) for source in sources for name, text in source.texts.items()}
-    imports = {module for _, found in read.values() for module in found if module.split(".")[0] in OURS}
-    return {name: value for name, (value, _) in read.items()}, sorted(imports)
-
-
-def files(own: Own) -> dict[str, str]:
-    """Return where own parts come from, for people."""
-    return {f"{what} {name}": "memory" if isinstance(place, Dataset) else str(place.source) for (what, name), place in own.items()}
+    """Return the hashes of own parts' files, by name, and the modules of driftlaw that these import."""
+    texts = {name: text for place in own.values() if isinstance(place, Place) for name, text in place.source.texts.items()}
+    modules = {module for text in texts.values() for module in syntax(text)[1] if module.split(".")[0] in OURS}
+    return {name: syntax(text)[0] for name, text in texts.items()}, sorted(modules)
 
 
 def _changed(value: Any) -> dict[str, Any]:
@@ -115,18 +84,10 @@ def _changed(value: Any) -> dict[str, Any]:
     return found
 
 
-@functools.cache
-def _code(source: SourceFile) -> list[Any]:
-    neighbours = {name: syntax(text)[0] for name, _, text in source.neighbours}
-    return [syntax(source.text)[0], neighbours]
-
-
-def _bound(part: Callable[..., Any]) -> dict[str, Any]:
-    """Describe which of a file's parts it is, and what was bound to it when it was made."""
+def _bound(part: Any) -> list[Any]:
+    """Return which of its file's parts it is, and what was bound to it when it was made."""
     if isinstance(part, functools.partial):
-        return {**_bound(part.func), "bound": json_value([part.args, part.keywords], f"what is bound to {part.func!r}")}
+        return [_bound(part.func), part.args, part.keywords]
     name = getattr(part, "__qualname__", "")
-    if not (inspect.isfunction(part) and "<locals>" in name):
-        return {"name": name}
-    held = [part.__defaults__, part.__kwdefaults__, dict(inspect.getclosurevars(part).nonlocals)]
-    return {"name": name, "held": json_value(held, f"what {name} holds")}
+    made = inspect.isfunction(part) and "<locals>" in name
+    return [name, part.__defaults__, dict(inspect.getclosurevars(part).nonlocals)] if made else [name]

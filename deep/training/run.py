@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from deep.networks import Network, build
+from deep.networks import NETWORKS, Network, build
 from deep.records import FAILED, FINISHED, PARTIAL, Failure, RunRecord, TaskResult, from_json, to_json
 from deep.streams import Stream, make_options
 from deep.streams.seeds import Role, generator
@@ -27,7 +27,6 @@ from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.memory import load_strategy, strategy_state
 from deep.training.optimiser import Optimiser
-from deep.training.reading import build_stream
 from deep.training.task import TaskContext
 from simulate.work.keys import run_key
 from simulate.work.provenance import differences, equal, joined, named, same_processor
@@ -81,7 +80,10 @@ def train_run(
         to another run or is damaged.
     """
     require_not_loading("a run is trained")
-    stream = build_stream(config) if stream is None else stream
+    if stream is None:
+        from deep.runs.execute import build_stream  # which calls this function
+
+        stream = build_stream(config)
     device = chosen_device(config.device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -126,7 +128,7 @@ class _Run:
         self.config, self.device = config, device
         self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
         weights = _draw(config.seed, Role.WEIGHTS)
-        network = build(config.architecture, stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
+        network = build(config.part(NETWORKS, config.network), stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
         self.network: Network = network.to(device, DTYPES[config.precision])
         self.strategy = config.new_strategy()
         self.strategy.check(self.network.stages)

@@ -25,6 +25,7 @@ from deep.training.memory import Memory
 from deep.training.run import train_run
 from theory.errors import InputError
 from theory.own import SourceFile, load
+from theory.parts import Place
 
 MINE = '''
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ def test_two_parts_of_one_name(tmp_path):
         load(two)
     sources = [SourceFile.read(path) for path in (one, two)]
     for source in sources:
-        STRATEGIES.receive("weak", source, "Weak")
+        STRATEGIES.receive("weak", Place("", "Weak", source))
         assert STRATEGIES["weak"] is STRATEGIES.find("weak", source)
     assert STRATEGIES.find("weak", sources[0]) is not STRATEGIES["weak"]
 
@@ -235,8 +236,7 @@ def test_what_a_memory_keeps():
         reservoir = Memory(10, "reservoir")
         for task.number in (0, 1):
             reservoir.see(task, range(30))
-        for number, places in reservoir.state()["kept"].items():
-            kept[[30 * number + place for place in places]] += 1
+        kept[[30 * number + place for _, number, place in reservoir.kept]] += 1
     assert kept.sum() == 400 * 10 and abs(kept / 400 - 1 / 6).max() < 5 * (5 / 36 / 400) ** 0.5
 
 
@@ -277,7 +277,7 @@ REFUSED = {
     "no dataclass": (bad("scale: float = 1.0", "def __init__(self, depth): 0"), "takes depth, of which no configuration would know; make it a dataclass"),
     "name of ours": (bad('"weak"', '"frozen"'), "two parts are called strategy 'frozen': Frozen in deep.strategies.frozen and Weak in mine.py"),
     "no network": (bad("return Network(body, 10, head_sizes)", "return body"), r"(?s)two_layers in mine.py, line \d+ returns \{.*return a deep.networks.Network"),
-    "heads": (bad("head_sizes)\n\nW", "head_sizes[1:])\n\nW"), "returns a network of 1 heads; return .* a head for each of"),
+    "heads": (bad("head_sizes)\n\nW", "head_sizes[1:])\n\nW"), r"(?s)returns Network.*; return .* with a head for each of \[2, 2\]"),
     "stages": (bad("WIDTH = 12", "WIDTH = 11"), r"the stage 'second' of two_layers in mine.py, line \d+ cannot take inputs of shape .2, 11."),
     "width": (bad("body, 10,", "body, 9,"), "the stage 'head' of two_layers .* cannot take inputs of shape .2, 10."),
     "other shape": (bad("nn.Linear(12, 10)", "nn.Flatten(0)"), r"the stage 'second' of two_layers .* returns shape \(24,\); shape \(2, '...'\) is wanted"),
