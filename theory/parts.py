@@ -11,7 +11,9 @@ Names are for command lines and records; in Python the objects themselves will d
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
 from theory.errors import InputError
-from theory.own import SourceFile, source_of
+from theory.own import SourceFile, source_of, where
 
 P = TypeVar("P")
 
@@ -68,7 +70,7 @@ class Parts(Mapping[str, P], Generic[P]):
         self.what, self._admit, self._home, self._given = what, admit, home, given
         self._parts: dict[str, P] = {}
         self._places: dict[str, Place] = {}
-        self._versions: dict[tuple[str, SourceFile], P] = {}
+        self._versions: dict[tuple[str, SourceFile | None], P] = {}
 
     def register(self, part: Any = None, *, name: str | None = None, **about: Any) -> Any:
         """Make a part known by its name and return it; without a part, return a decorator that does.
@@ -106,7 +108,7 @@ class Parts(Mapping[str, P], Generic[P]):
         part, place = self.find(name), self._places[name]
         return place if place.source is not None else None if place.module else part
 
-    def chosen(self, name: str, own: Place | P | None) -> P:
+    def chosen(self, name: str, own: Any) -> P:
         """Return the part of which `own` was asked, whatever has its name by now."""
         if own is None or isinstance(own, Place):
             return self.find(name, own and own.source)
@@ -120,7 +122,7 @@ class Parts(Mapping[str, P], Generic[P]):
             raise InputError(f"{unknown(name, self, self.what)}; one of your own is known once its file is loaded: --load FILE.py")
         return self._parts[name]
 
-    def receive(self, name: str, own: Place | P) -> None:
+    def receive(self, name: str, own: Any) -> None:
         """Make a part known that another process has sent, whatever had its name here.
 
         Raises
@@ -134,10 +136,11 @@ class Parts(Mapping[str, P], Generic[P]):
                 self._parts.setdefault(name, own)
                 self._places.setdefault(name, Place("", "a value", None))
                 return
-            module = own.source.module()
-            if (name, own.source) not in self._versions:
+            source: Any = own.source
+            module = source.module()
+            if (name, source) not in self._versions:
                 self.name_of(attrgetter(own.mark)(module))
-            self._parts[name], self._places[name] = self._versions[name, own.source], own
+            self._parts[name], self._places[name] = self._versions[name, source], own
         except (AttributeError, KeyError):
             raise InputError(f"{own.source} defines no {self.what} {name!r} at its top, where other processes find it ({own.mark}); move it there") from None
         finally:
@@ -174,3 +177,18 @@ class Parts(Mapping[str, P], Generic[P]):
         if home:
             for module in pkgutil.iter_modules(importlib.import_module(home).__path__):
                 importlib.import_module(f"{home}.{module.name}")
+
+
+def named_class(base: type, attribute: str) -> Callable[..., tuple[str, Any]]:
+    """Return an `admit` for subclasses of a dataclass that call themselves by an attribute, and are made by their fields alone."""
+
+    def admit(kind: Any, name: str | None) -> tuple[str, Any]:
+        if not (isinstance(kind, type) and issubclass(kind, base)):
+            raise InputError(f"{where(kind)} is no subclass of {base.__name__}; derive it from {base.__module__}.{base.__name__}")
+        if not isinstance(vars(kind).get(attribute), str):
+            raise InputError(f'{where(kind)} has no name; write {attribute} = "..." in the class')
+        if lacking := set(inspect.signature(kind).parameters) - {field.name for field in dataclasses.fields(kind)}:
+            raise InputError(f"{where(kind)} takes {', '.join(sorted(lacking))}, of which no record would know; make it a dataclass with these fields")
+        return vars(kind)[attribute], kind
+
+    return admit

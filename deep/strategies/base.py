@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,8 +11,7 @@ from torch import Tensor
 
 from theory.checks import known, whole
 from theory.errors import InputError
-from theory.own import where
-from theory.parts import Parts
+from theory.parts import Parts, named_class
 
 if TYPE_CHECKING:
     from deep.training.task import Batch, TaskContext
@@ -122,18 +120,7 @@ class Strategy:
         return tuple(field.name for field in dataclasses.fields(cls) if field.init)
 
 
-def _admit(kind: type[Strategy], name: None) -> tuple[str, type[Strategy]]:
-    """Return the name of a class of strategies."""
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-        raise InputError(f"{where(kind)} is no class of strategies; derive it from deep.strategies.Strategy")
-    if not isinstance(vars(kind).get("name"), str):
-        raise InputError(f'{where(kind)} has no name; write name = "..." in the class')
-    if lacking := [option for option in inspect.signature(kind).parameters if option not in kind.options()]:
-        raise InputError(f"{where(kind)} takes {', '.join(lacking)}, of which no configuration would know; make it a dataclass, whose fields are options")
-    return kind.name, kind
-
-
-STRATEGIES: Parts[type[Strategy]] = Parts("strategy", _admit, "deep.strategies")
+STRATEGIES: Parts[type[Strategy]] = Parts("strategy", named_class(Strategy, "name"), "deep.strategies")
 
 
 def strategy(kind: str | type[Strategy], **options: Any) -> Strategy:

@@ -19,8 +19,7 @@ from deep.streams.task import StreamTask, join
 from deep.streams.transforms import Transform, Unchanged
 from theory.checks import share, whole
 from theory.errors import InputError
-from theory.own import where
-from theory.parts import Parts
+from theory.parts import Parts, named_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,13 +175,4 @@ def class_names(classes: Sequence[int]) -> str:
     return f"classes {', '.join(map(str, classes))}"
 
 
-def _admit(options: type[StreamOptions], name: None) -> tuple[str, type[StreamOptions]]:
-    """Return the name of a kind of stream."""
-    if not (isinstance(options, type) and issubclass(options, StreamOptions)):
-        raise InputError(f"{where(options)} is no kind of stream; derive it from deep.streams.StreamOptions")
-    if not isinstance(vars(options).get("kind"), str):
-        raise InputError(f'{where(options)} has no name; write kind = "..." in the class')
-    return options.kind, options
-
-
-STREAMS: Parts[type[StreamOptions]] = Parts("kind of stream", _admit, "deep.streams")
+STREAMS: Parts[type[StreamOptions]] = Parts("kind of stream", named_class(StreamOptions, "kind"), "deep.streams")
