@@ -13,32 +13,23 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from deep.data import DATASETS, Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunFolder, RunsFolder
 from deep.runs.names import SHOWN, run_name
-from deep.streams import Stream, make_options
+from deep.training.reading import DataSource, build_stream, read_dataset
 from simulate.work.jobs import run_jobs
 from simulate.work.keys import canonical
 from simulate.work.machine import cores
 from simulate.work.provenance import differences, joined, named
 from theory.checks import whole
 from theory.errors import InputError
-from theory.own import SourceFile, require_not_loading
+from theory.own import require_not_loading
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 _VARIED = ("order", "seed", "stream_options", "strategy_options")  # among runs of which one is checked for all
 _TRAINING = RLock()
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Where data sets are read from, as in `deep.data.load`."""
-
-    root: Path | None = None
-    download: bool = True
 
 
 @dataclass(frozen=True)
@@ -219,13 +210,6 @@ def train(job: Job | _Sealed) -> RunRecord | None:
         return record
 
 
-def build_stream(config: RunConfig, source: DataSource = DataSource()) -> Stream:
-    """Return the stream of a configuration; a process reads every data set once."""
-    kind, datasets = config.stream_parts
-    options = make_options(kind, dict(config.stream_options))
-    return options.build([_dataset(config, name, source) for name in datasets], config.seed, config.order)
-
-
 def _ended(job: Job, folder: RunFolder) -> RunRecord | None:
     """Return the stored record of a run that has come to its end."""
     record = folder.record()
@@ -239,7 +223,7 @@ def _check_data(job: Job, record: RunRecord) -> None:
     """Raise InputError if a stored record was trained on other images than those that are here; absent ones tell nothing."""
     for name, trained_on in record.data.items():
         try:
-            here = _dataset(job.config, name, replace(job.source, download=False)).fingerprint
+            here = read_dataset(job.config, name, replace(job.source, download=False)).fingerprint
         except InputError:
             continue
         if here != trained_on:
@@ -251,13 +235,3 @@ def _check_data(job: Job, record: RunRecord) -> None:
 
 def _label(job: Job) -> str:
     return run_name(job.config.canonical())
-
-
-def _dataset(config: RunConfig, name: str, source: DataSource) -> Dataset:
-    own = config.own.get((DATASETS.what, name))
-    return own if isinstance(own, Dataset) else _read(name, source, config.own_parts, own and own.source)
-
-
-@functools.lru_cache(maxsize=4)
-def _read(name: str, source: DataSource, own_parts: bool, file: SourceFile | None) -> Dataset:
-    return load(name, source.root, download=source.download, own_parts=own_parts, source=file)

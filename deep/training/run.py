@@ -27,6 +27,7 @@ from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
 from deep.training.memory import load_strategy, strategy_state
 from deep.training.optimiser import Optimiser
+from deep.training.reading import build_stream
 from deep.training.task import TaskContext
 from simulate.work.keys import run_key
 from simulate.work.provenance import differences, equal, joined, named, same_processor
@@ -80,10 +81,7 @@ def train_run(
         to another run or is damaged.
     """
     require_not_loading("a run is trained")
-    if stream is None:
-        from deep.runs.execute import build_stream  # which calls this function
-
-        stream = build_stream(config)
+    stream = build_stream(config) if stream is None else stream
     device = chosen_device(config.device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

@@ -297,14 +297,14 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     other = digits()
     images = np.array(other.train.images)
     images[0, 0, 0] += 1
-    monkeypatch.setattr("deep.runs.execute._read", lambda *_: replace(other, train=replace(other.train, images=images)))
+    monkeypatch.setattr("deep.training.reading._read", lambda *_: replace(other, train=replace(other.train, images=images)))
     with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
         list(execute.train_runs([config], tmp_path))
 
     def absent(*_):
         raise InputError("digits is absent")
 
-    monkeypatch.setattr("deep.runs.execute._read", absent)
+    monkeypatch.setattr("deep.training.reading._read", absent)
     assert list(execute.train_runs([config], tmp_path)) == [record]
 
 

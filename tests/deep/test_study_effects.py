@@ -97,5 +97,5 @@ def test_pairs_on_other_images_are_other_pairs(monkeypatch):
     changed = replace(other, train=replace(other.train, images=images))
     key = job.key
     assert replace(job).key == key
-    monkeypatch.setattr("deep.runs.execute._read", lambda *_: changed)
+    monkeypatch.setattr("deep.training.reading._read", lambda *_: changed)
     assert replace(job).key != key
