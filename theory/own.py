@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,8 @@ OURS = ("theory", "simulate", "deep", "figures", "driftlaw")  # packages whose f
 LOADING = "Every command takes --load FILE.py, as often as needed: a Python file that registers parts of your own."
 _SOURCES: dict[str, SourceFile] = {}  # by the name of the module
 _LOADED: dict[SourceFile, ModuleType] = {}
+_RUNNING: list[SourceFile] = []
+LOCK = RLock()  # of the two above, and of Python's own parser, which threads of one worker disturb up to Python 3.12
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,16 @@ class SourceFile:
     neighbours: tuple[tuple[str, str, str], ...] = ()
 
     @classmethod
-    def read(cls, path: Path | str) -> SourceFile:
-        """Read a file and its neighbours; InputError if it cannot be read or is no Python."""
-        path = Path(path).resolve()
-        text, found = _text(path), {}
+    def read(cls, path: Path | str, texts: Mapping[str, str] | None = None) -> SourceFile:
+        """Read a file and its neighbours, from ``texts`` by path if these are given; InputError if it cannot be read or is no Python."""
+        path = Path(path).resolve() if texts is None else Path(path)
+        text, found = _text(path, texts), {}
         left = [text]
         while left:
             for name in _imports(left.pop()):
-                file = next((file for file in _places(path.parent, name) if file.is_file()), None)
+                file = next((file for file in _places(path.parent, name) if (file.is_file() if texts is None else str(file) in texts)), None)
                 if file not in (None, path) and name not in found:
-                    found[name] = (str(file), _text(file))
+                    found[name] = (str(file), _text(file, texts))
                     left.append(found[name][1])
         return cls(str(path), text, tuple((name, *entry) for name, entry in sorted(found.items())))
 
@@ -82,18 +85,23 @@ class SourceFile:
         for neighbour, path, text in self.neighbours:
             other = sys.modules.get(neighbour)
             loader = getattr(other, "__loader__", None)
-            if isinstance(loader, _Texts) and loader.texts[neighbour] != (path, text):
-                del sys.modules[neighbour]  # as it was before the file changed
-            elif other is not None and Path(other.__file__ or "").resolve() != Path(path):
+            ran = isinstance(loader, _Texts)
+            if other is not None and not ran and Path(other.__file__ or "").resolve() != Path(path):
                 raise InputError(f"{self} imports {neighbour} from its folder, but {other.__file__} is loaded under that name; rename one of them")
+            if other is not None and (loader.texts[neighbour] if ran else (path, _now(path))) != (path, text):
+                del sys.modules[neighbour]  # it is of the file as it was before or after
+                _SOURCES.pop(neighbour, None)
         sys.meta_path.insert(0, _Texts({name: (self.path, self.text), **{entry[0]: entry[1:] for entry in self.neighbours}}))
         _SOURCES[name] = self
+        _RUNNING.append(self)
         try:
             _LOADED[self] = importlib.import_module(name)
         except DriftlawError as error:
             raise InputError(f"{self}, line {_line(error, self.path)}: {error}") from error
         except (Exception, SystemExit) as error:
             raise InputError(f"{self}, line {_line(error, self.path)}: {type(error).__name__}: {error}; correct it there") from error
+        finally:
+            _RUNNING.remove(self)
         return _LOADED[self]
 
 
@@ -147,6 +155,26 @@ def loaded(arguments: Sequence[str] | None = None) -> list[str]:
     return left
 
 
+def require_not_loading(what: str) -> None:
+    """Raise InputError if a user's file is being run for its parts, as other processes do with a script."""
+    with LOCK:
+        running = _RUNNING[-1:]
+    if running:
+        raise InputError(f"{what} while the parts of {running[0]} are loaded; put what is to be done under: if __name__ == \"__main__\":")
+
+
+def where(part: Any) -> str:
+    """Return file and line of a class or function, for messages."""
+    if not hasattr(part, "__qualname__"):
+        return repr(part)
+    name, source = part.__qualname__, source_of(part.__module__)
+    if source is None:
+        return f"{part.__module__}.{name}"
+    definitions = (ast.ClassDef, ast.FunctionDef)
+    lines = [node.lineno for node in ast.walk(parsed(source.text)) if isinstance(node, definitions) and node.name == name.rpartition(".")[2]]
+    return f"{name} in {source}, line {lines[0] if lines else 'unknown'}"
+
+
 def source_of(module: str) -> SourceFile | None:
     """Return the file of a loaded module as it was read; None for driftlaw's own.
 
@@ -161,14 +189,27 @@ def source_of(module: str) -> SourceFile | None:
         return None
     if module not in _SOURCES:
         file = getattr(sys.modules[module], "__file__", None)
+        loader = getattr(sys.modules[module], "__loader__", None)
         if file is None:
             raise InputError(f"the module {module} has no file, so that neither keys nor other processes could know its parts; define them in a file")
-        _SOURCES[module] = SourceFile.read(file)
+        _SOURCES[module] = SourceFile.read(file, dict(loader.texts.values()) if isinstance(loader, _Texts) else None)
         _LOADED.setdefault(_SOURCES[module], sys.modules[module])
     return _SOURCES[module]
 
 
-def _text(path: Path) -> str:
+def parsed(text: str | bytes) -> ast.Module:
+    """Return the syntax tree of a Python text."""
+    with LOCK:
+        return ast.parse(text)
+
+
+def _now(path: str) -> str | None:
+    return _text(Path(path), None) if Path(path).is_file() else None
+
+
+def _text(path: Path, texts: Mapping[str, str] | None) -> str:
+    if texts is not None:
+        return texts[str(path)]
     try:
         return importlib.util.decode_source(path.read_bytes())
     except OSError as error:
@@ -180,7 +221,7 @@ def _text(path: Path) -> str:
 def _imports(text: str) -> Iterator[str]:
     """Names that a file may import from its folder; one that is no Python says so when it is run."""
     try:
-        nodes = list(ast.walk(ast.parse(text)))
+        nodes = list(ast.walk(parsed(text)))
     except SyntaxError:
         return
     for node in nodes:

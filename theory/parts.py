@@ -11,33 +11,41 @@ Names are for command lines and records; in Python the objects themselves will d
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
 from theory.errors import InputError
-from theory.own import SourceFile, source_of
+from theory.own import SourceFile, source_of, where
 
 P = TypeVar("P")
 
 
-class _Place(NamedTuple):
-    """Where a part was registered; ``mark`` is its qualified name, or the line for a value that has none."""
+class Place(NamedTuple):
+    """Where a part was registered; ``mark`` is its qualified name, or the line for a value that has none.
+
+    A value that was given to a run without being registered has no module.
+    """
 
     module: str
     mark: str
     source: SourceFile | None
 
     def __str__(self) -> str:
-        return f"{self.mark} in {self.source or self.module}"
+        return f"{self.mark} in {self.source or self.module or 'memory'}"
 
-    def replaces(self, other: _Place) -> bool:
+    def replaces(self, other: Place) -> bool:
         """Whether it is the same part of a user's file, which was run again or has changed."""
-        same = self.source is not None and other.source is not None and self.source.path == other.source.path
-        return same and (self.mark == other.mark or self.module != other.module or self.module == "__main__")
+        if self.source is None or other.source is None:
+            return not (self.module or other.module)
+        named = self.mark == other.mark and self.mark.replace(".", "").isidentifier()  # of what a function makes there may be many
+        return self.source.path == other.source.path and (named or self.module != other.module)
 
 
 def instances(kind: type[P]) -> Callable[..., tuple[str, P]]:
@@ -66,12 +74,17 @@ class Parts(Mapping[str, P], Generic[P]):
         raises InputError for what is no part of this kind.
     home : str
         Package of ours whose modules register theirs; imported when parts are first looked up.
+    given : callable
+        Takes what is kept, returns the part that was registered; by default they are the same.
     """
 
-    def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "") -> None:
-        self.what, self._admit, self._home = what, admit, home
+    _receiving = False  # of any kind, as a file has parts of several
+
+    def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "", given: Callable[[P], Any] = lambda kept: kept) -> None:
+        self.what, self._admit, self._home, self._given = what, admit, home, given
         self._parts: dict[str, P] = {}
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
+        self._versions: dict[tuple[str, SourceFile | None], P] = {}
 
     def register(self, part: Any = None, *, name: str | None = None, **about: Any) -> Any:
         """Make a part known by its name and return it; without a part, return a decorator that does.
@@ -100,21 +113,52 @@ class Parts(Mapping[str, P], Generic[P]):
         return put if part is None else put(part)
 
     def name_of(self, part: Any) -> str:
-        """Return the name of a class or function, which is registered if it is not yet."""
-        name, kept = self._admit(part, None)
-        if name not in self or self[name] != kept:
-            self._put(part, None, part.__module__, "", {})
-        return name
+        """Return the name of a part, which is registered if it is not yet."""
+        found = next((name for name in self if self._given(self._parts[name]) is part), None)
+        return found or self._put(part, None, "", "a value", {})
 
-    def source(self, name: str) -> SourceFile | None:
-        """Return the user's file that a part is from; None for ours."""
-        return self._places[name].source if name in self else None
+    def own(self, name: str) -> Place | P | None:
+        """Return how a part travels to other processes: its place in a user's file, or itself if it is in none; None for one of ours."""
+        part, place = self.find(name), self._places[name]
+        return place if place.source is not None else None if place.module else part
 
-    def find(self, name: str) -> P:
-        """Return a part; InputError for an unknown name, with the nearest one."""
+    def chosen(self, name: str, own: Any) -> P:
+        """Return the part of which `own` was asked, whatever has its name by now."""
+        if own is None or isinstance(own, Place):
+            return self.find(name, own and own.source)
+        return own
+
+    def find(self, name: str, source: SourceFile | None = None) -> P:
+        """Return a part, that of a user's file as it was read if one is given; InputError for an unknown name, with the nearest one."""
+        if source is not None:
+            return self._versions[name, source]
         if name not in self:
-            raise unknown(name, self, self.what)
+            raise InputError(f"{unknown(name, self, self.what)}; one of your own is known once its file is loaded: --load FILE.py")
         return self._parts[name]
+
+    def receive(self, name: str, own: Any) -> None:
+        """Make a part known that another process has sent, whatever had its name here.
+
+        Raises
+        ------
+        InputError
+            If the file defines no such part when it is run here.
+        """
+        Parts._receiving = True
+        try:
+            if not isinstance(own, Place):
+                self._parts.setdefault(name, own)
+                self._places.setdefault(name, Place("", "a value", None))
+                return
+            source: Any = own.source
+            module = source.module()
+            if (name, source) not in self._versions:
+                self.name_of(attrgetter(own.mark)(module))
+            self._parts[name], self._places[name] = self._versions[name, source], own
+        except (AttributeError, KeyError):
+            raise InputError(f"{own.source} defines no {self.what} {name!r} at its top, where other processes find it ({own.mark}); move it there") from None
+        finally:
+            Parts._receiving = False
 
     def __getitem__(self, name: str) -> P:
         self._import_home()
@@ -128,18 +172,37 @@ class Parts(Mapping[str, P], Generic[P]):
         self._import_home()
         return len(self._parts)
 
-    def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> None:
+    def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> str:
         module = part.__module__ if hasattr(part, "__qualname__") else module
         name, kept = self._admit(part, name, **about)
-        place = _Place(module, getattr(part, "__qualname__", line), source_of(module))
-        if place.source is not None:
+        place = Place(module, getattr(part, "__qualname__", line), source_of(module) if module else None)
+        if place.source is not None or not module:
             self._import_home()  # so that a name of ours is taken already
-        if name in self._parts and not place.replaces(self._places[name]):
+        received = Parts._receiving and name in self._parts and self._places[name].source is not None
+        if name in self._parts and not (received or place.replaces(self._places[name])):
             raise InputError(f"two parts are called {self.what} {name!r}: {self._places[name]} and {place}; rename one")
         self._parts[name], self._places[name] = kept, place
+        if place.source is not None:
+            self._versions[name, place.source] = kept
+        return name
 
     def _import_home(self) -> None:
         home, self._home = self._home, ""
         if home:
             for module in pkgutil.iter_modules(importlib.import_module(home).__path__):
                 importlib.import_module(f"{home}.{module.name}")
+
+
+def named_class(base: type, attribute: str) -> Callable[..., tuple[str, Any]]:
+    """Return an `admit` for subclasses of a dataclass that call themselves by an attribute, and are made by their fields alone."""
+
+    def admit(kind: Any, name: str | None) -> tuple[str, Any]:
+        if not (isinstance(kind, type) and issubclass(kind, base)):
+            raise InputError(f"{where(kind)} is no subclass of {base.__name__}; derive it from {base.__module__}.{base.__name__}")
+        if not isinstance(vars(kind).get(attribute), str):
+            raise InputError(f'{where(kind)} has no name; write {attribute} = "..." in the class')
+        if lacking := set(inspect.signature(kind).parameters) - {field.name for field in dataclasses.fields(kind)}:
+            raise InputError(f"{where(kind)} takes {', '.join(sorted(lacking))}, of which no record would know; make it a dataclass with these fields")
+        return vars(kind)[attribute], kind
+
+    return admit

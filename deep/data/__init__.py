@@ -2,6 +2,6 @@
 
 from deep.data.dataset import Dataset, FileRecord, Part, with_own_parts
 from deep.data.locations import resolve_root
-from deep.data.registry import load, names, survey
+from deep.data.registry import DATASETS, load, survey
 
-__all__ = ["Dataset", "FileRecord", "Part", "load", "names", "resolve_root", "survey", "with_own_parts"]
+__all__ = ["DATASETS", "Dataset", "FileRecord", "Part", "load", "resolve_root", "survey", "with_own_parts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,32 +13,46 @@ from deep.data.dataset import PARTS, Dataset, FileRecord, Part, with_own_parts
 from deep.data.digits import digits
 from deep.data.locations import DataRoot, Located, Search, fetch_part, resolve_root, search, what_to_put_where
 from deep.data.sources import SOURCES, Source
-from theory.checks import known
 from theory.errors import InputError
+from theory.own import SourceFile, where
+from theory.parts import Parts
 
-EMBEDDED = "digits"
+DataPart = Dataset | Source | Callable[[], Dataset]
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all data sets, the embedded default first."""
-    return (EMBEDDED, *SOURCES)
+def _admit(part: DataPart, name: str | None) -> tuple[str, DataPart]:
+    """Return the name of a data set, of one that is declared, or of a function that returns one."""
+    if not (isinstance(part, (Dataset, Source)) or callable(part)):
+        raise InputError(f"{part!r} is no data set; give a deep.data.Dataset, a Source, or a function that returns a Dataset")
+    own = getattr(part, "name", None) or getattr(part, "__name__", "").replace("_", "-")
+    if not (name or own) or (name or own) != own and isinstance(part, (Dataset, Source)):
+        raise InputError(f"{where(part)} is called {own!r}, not {name!r}; give a name, that of a Dataset or Source being its own")
+    return name or own, part
+
+
+DATASETS: Parts[DataPart] = Parts("data set", _admit)
+DATASETS.register(digits)
+for _source in SOURCES.values():
+    DATASETS.register(_source)
 
 
 def load(
-    name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False
+    name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, source: SourceFile | None = None
 ) -> Dataset:
     """Read a data set into memory.
 
     Parameters
     ----------
     name : str
-        One of `names`; "digits" needs no files.
+        One of `DATASETS`; "digits" needs no files.
     root : path, optional
         Data root; default the environment variable DRIFTLAW_DATA, else the user's cache folder.
     download : bool
         Whether to download what is absent from the official addresses into the data root.
     own_parts : bool
         Where only the official test part is found, divide it into own parts; the notes say so.
+    source : SourceFile, optional
+        A user's file as it was read, whose data set is meant.
 
     Raises
     ------
@@ -45,16 +60,31 @@ def load(
         For an unknown name, an absent data set (with what to put where) or a file that is truncated, damaged
         or another one than its name says.
     """
-    known(name, names(), "data set")
-    if name == EMBEDDED:
-        return digits()
-    dataset = read_source(SOURCES[name], resolve_root(root), download)
+    part = DATASETS.find(name, source)
+    if isinstance(part, Dataset):
+        return part
+    dataset = read_source(part, resolve_root(root), download) if isinstance(part, Source) else part()
+    if not isinstance(dataset, Dataset) or dataset.name != name:
+        raise InputError(f"{where(part)} returns {dataset!r}; return a deep.data.Dataset that is called {name!r}")
     return with_own_parts(dataset) if own_parts and dataset.train is None else dataset
+
+
+def name_of(dataset: Dataset) -> str:
+    """Return the name by which `load` finds a data set; one in memory is registered, in place of an older one in memory.
+
+    Raises
+    ------
+    InputError
+        If another data set has the name.
+    """
+    found = DATASETS.get(dataset.name)
+    read = found is not None and (bool(dataset.files) or callable(found) and load(dataset.name).fingerprint == dataset.fingerprint)
+    return dataset.name if read else DATASETS.name_of(dataset)
 
 
 @dataclass(frozen=True)
 class Presence:
-    """Whether a data set lies on disk; nothing is opened for it. ``parts`` is empty for the embedded one."""
+    """Whether a data set lies on disk; nothing is opened for it. ``parts`` is empty for one that is no declared source."""
 
     name: str
     parts: dict[str, Search]
@@ -69,7 +99,7 @@ class Presence:
 
 def survey(root: DataRoot) -> tuple[Presence, ...]:
     """Look for every data set under ``root``."""
-    return (Presence(EMBEDDED, {}, ""), *(_look_for(source, root) for source in SOURCES.values()))
+    return tuple(_look_for(part, root) if isinstance(part, Source) else Presence(name, {}, "") for name, part in DATASETS.items())
 
 
 def _look_for(source: Source, root: DataRoot) -> Presence:

@@ -2,6 +2,6 @@
 
 from deep.networks.base import HEAD, Network
 from deep.networks.normalisation import NORMALISATIONS
-from deep.networks.registry import build, default_network, default_normalisation, names
+from deep.networks.registry import NETWORKS, Architecture, build, default_network
 
-__all__ = ["HEAD", "NORMALISATIONS", "Network", "build", "default_network", "default_normalisation", "names"]
+__all__ = ["HEAD", "NETWORKS", "NORMALISATIONS", "Architecture", "Network", "build", "default_network"]

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from deep.networks.base import Network
+from deep.networks.base import HEAD, Network
 from deep.networks.convnet import convnet
 from deep.networks.mlp import mlp
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.resnet import nine_blocks, resnet18
 from theory.checks import known
+from theory.errors import InputError
+from theory.own import where
+from theory.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -24,20 +30,23 @@ class Architecture:
     normalisation: str
 
 
-ARCHITECTURES = {
-    "mlp-100": Architecture(partial(mlp, width=100), "none"),
-    "mlp-400": Architecture(partial(mlp, width=400), "none"),
-    "convnet": Architecture(convnet, "group"),
-    "paper-resnet": Architecture(partial(nine_blocks, filters=64), "batch"),
-    "resnet18-20": Architecture(partial(resnet18, filters=20), "batch"),
-    "resnet18-64": Architecture(partial(resnet18, filters=64), "batch"),
-}
-SHIPPED = dict(ARCHITECTURES)  # of these a run's key needs no more than the name
+def _admit(make: Callable[..., Network] | Architecture, name: str | None, normalisation: str = "none") -> tuple[str, Architecture]:
+    """Return the name of a function that makes networks, and what is kept of it."""
+    if not callable(make):
+        raise InputError(f"{make!r} makes no network; give a function of image shape, head sizes and normalisation")
+    name = name or getattr(make, "__name__", "").replace("_", "-")
+    if not name or name.startswith("<"):
+        raise InputError(f'{where(make)} has no name; register it by NETWORKS.register(..., name="...")')
+    return name, Architecture(make, known(normalisation, NORMALISATIONS, "normalisation"))
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all networks."""
-    return tuple(ARCHITECTURES)
+NETWORKS: Parts[Architecture] = Parts("network", _admit, given=attrgetter("make"))
+NETWORKS.register(partial(mlp, width=100), name="mlp-100")
+NETWORKS.register(partial(mlp, width=400), name="mlp-400")
+NETWORKS.register(convnet, normalisation="group")
+NETWORKS.register(partial(nine_blocks, filters=64), name="paper-resnet", normalisation="batch")
+NETWORKS.register(partial(resnet18, filters=20), name="resnet18-20", normalisation="batch")
+NETWORKS.register(partial(resnet18, filters=64), name="resnet18-64", normalisation="batch")
 
 
 def default_network(datasets: Sequence[str]) -> str:
@@ -45,20 +54,15 @@ def default_network(datasets: Sequence[str]) -> str:
     return "mlp-100" if set(datasets) == {"digits"} else "convnet"
 
 
-def default_normalisation(name: str) -> str:
-    """Return the normalisation that a network has unless another one is chosen."""
-    return ARCHITECTURES[known(name, ARCHITECTURES, "network")].normalisation
-
-
 def build(
-    name: str, image_shape: tuple[int, ...], head_sizes: Sequence[int], normalisation: str | None = None, seed: int = 0
+    network: str | Architecture, image_shape: tuple[int, ...], head_sizes: Sequence[int], normalisation: str | None = None, seed: int = 0
 ) -> Network:
     """Return a network with its first weights.
 
     Parameters
     ----------
-    name : str
-        One of `names`.
+    network : str or Architecture
+        One of `NETWORKS`, or its name.
     image_shape : tuple of int
         (H, W) or (H, W, C).
     head_sizes : sequence of int
@@ -71,11 +75,38 @@ def build(
     Raises
     ------
     InputError
-        For an unknown network or normalisation; suggests the nearest name.
+        For an unknown network or normalisation (suggests the nearest name), and for a network whose stages do not fit one
+        another; names the stage and where the network is defined.
     """
-    architecture = ARCHITECTURES[known(name, ARCHITECTURES, "network")]
+    architecture = NETWORKS.find(network) if isinstance(network, str) else network
     normalisation = known(normalisation or architecture.normalisation, NORMALISATIONS, "normalisation")
     height, width, channels = (*image_shape, 1)[:3]
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        return architecture.make((channels, height, width), head_sizes, normalisation)
+        made = architecture.make((channels, height, width), head_sizes, normalisation)
+        _check_stages(made, (channels, height, width), head_sizes, where(getattr(architecture.make, "func", architecture.make)))
+    return made
+
+
+@torch.no_grad()
+def _check_stages(network: Any, image_shape: tuple[int, ...], head_sizes: Sequence[int], maker: str) -> None:
+    """Pass two images through a network; InputError for the first stage that cannot take what comes, or returns another shape than is wanted."""
+    if not isinstance(network, Network) or len(network.heads) != len(head_sizes):
+        raise InputError(f"{maker} returns {network!r}; return a deep.networks.Network with a head for each of {list(head_sizes)}")
+
+    def passed(stage: str, module: Callable[[Tensor], Tensor], inputs: Tensor, *wanted: int) -> Tensor:
+        try:
+            found = module(inputs)
+            shape = tuple(found.shape)
+        except Exception as error:
+            raise InputError(f"the stage {stage!r} of {maker} cannot take inputs of shape {tuple(inputs.shape)}: {error}; correct it or the stage before") from error
+        if shape[: len(wanted)] != wanted:
+            raise InputError(f"the stage {stage!r} of {maker} returns shape {shape}; shape {(*wanted, '...')} is wanted")
+        return found
+
+    with network.evaluating():
+        features = torch.zeros(2, *image_shape)
+        for stage, module in network.body.items() if type(network).features is Network.features else [("features", network.features)]:
+            features = passed(stage, module, features, 2)
+        for head, size in zip(network.heads, head_sizes, strict=True):
+            passed(HEAD, head, features, 2, size)

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
-from deep.data import Dataset, load
 from deep.records import FAILED, FINISHED, RunRecord
 from deep.runs.folder import RunFolder, RunsFolder
 from deep.runs.names import SHOWN, run_name
-from deep.streams import Stream
-from deep.streams.registry import make_options, parse_name
+from deep.training.reading import DataSource, build_stream, read_dataset
 from simulate.work.jobs import run_jobs
 from simulate.work.keys import canonical
 from simulate.work.machine import cores
 from simulate.work.provenance import differences, joined, named
 from theory.checks import whole
 from theory.errors import InputError
+from theory.own import require_not_loading
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 _VARIED = ("order", "seed", "stream_options", "strategy_options")  # among runs of which one is checked for all
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Where data sets are read from, as in `deep.data.load`."""
-
-    root: Path | None = None
-    download: bool = True
+_TRAINING = RLock()
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,21 @@ class Job:
     source: DataSource
     progress: bool = False
     new: bool = False
+
+    def opened(self) -> Job:
+        """Return the job; one from another process is opened where it is done, so that what goes wrong with its parts is its own error."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Sealed, (pickle.dumps(tuple(vars(self).values())),)
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    content: bytes
+
+    def opened(self) -> Job:
+        return Job(*pickle.loads(self.content))
 
 
 def train_runs(
@@ -82,10 +91,11 @@ def train_runs(
         For bad input, a stored run that was trained on other images than those here, or a run that does not fit into memory
         alone; after all other runs.
     """
+    require_not_loading("runs are trained")
     if workers is not None:
         whole(workers, "workers", 1)
     folder = RunsFolder(out)
-    jobs = [Job(config, out, source, len(configs) == 1, folder.run(config.key).put_config(config.canonical())) for config in configs]
+    jobs = [Job(config, out, source, len(configs) == 1, folder.run(config.key).put_config(config.stored())) for config in configs]
     _adopt(jobs, workers, tell)
     while jobs:
         too_large = []
@@ -144,40 +154,46 @@ def _stamp_anew(job: Job, record: RunRecord) -> None:
         folder.put_record(replace(record, stamp=joined(record.stamp or None, job.config.stamp)))
 
 
-def _comes_out_again(job: Job) -> bool:
+def _comes_out_again(job: Job | _Sealed) -> bool:
     from deep.training.run import comes_out_again
 
+    job = job.opened()
     with _one_thread():
         return comes_out_again(RunsFolder(job.out).run(job.config.key).record(), job.config, build_stream(job.config, job.source))
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine."""
+    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine.
+
+    One run at a time in a process, whose threads, such as a cluster worker's, share torch's settings and generators.
+    """
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()  # what this process keeps for later, others may need now
+    with _TRAINING:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
 
 
-def train(job: Job) -> RunRecord | None:
+def train(job: Job | _Sealed) -> RunRecord | None:
     """Train a run to its end from its checkpoint, if there is one; return its record, None if memory did not suffice."""
     from deep.training.device import out_of_memory
     from deep.training.run import train_run
 
+    job = job.opened()
     folder = RunsFolder(job.out).run(job.config.key)
     if (record := _ended(job, folder)) is not None:
         return record  # from a folder that one may only read, too
     with folder.locked(lambda: print(f"another process trains {_label(job)}; waiting for it", file=sys.stderr, flush=True)):
         if (record := _ended(job, folder)) is not None:
             return record
-        new = folder.put_config(job.config.canonical()) or job.new
+        new = folder.put_config(job.config.stored()) or job.new
         try:
             with _one_thread():
                 stream = build_stream(job.config, job.source)
@@ -194,13 +210,6 @@ def train(job: Job) -> RunRecord | None:
         return record
 
 
-def build_stream(config: RunConfig, source: DataSource) -> Stream:
-    """Return the stream of a configuration; a process reads every data set once."""
-    kind, datasets = parse_name(config.stream)
-    options = make_options(kind, dict(config.stream_options))
-    return options.build([_dataset(name, source, config.own_parts) for name in datasets], config.seed, config.order)
-
-
 def _ended(job: Job, folder: RunFolder) -> RunRecord | None:
     """Return the stored record of a run that has come to its end."""
     record = folder.record()
@@ -214,7 +223,7 @@ def _check_data(job: Job, record: RunRecord) -> None:
     """Raise InputError if a stored record was trained on other images than those that are here; absent ones tell nothing."""
     for name, trained_on in record.data.items():
         try:
-            here = _dataset(name, replace(job.source, download=False), job.config.own_parts).fingerprint
+            here = read_dataset(job.config, name, replace(job.source, download=False)).fingerprint
         except InputError:
             continue
         if here != trained_on:
@@ -226,8 +235,3 @@ def _check_data(job: Job, record: RunRecord) -> None:
 
 def _label(job: Job) -> str:
     return run_name(job.config.canonical())
-
-
-@functools.lru_cache(maxsize=4)
-def _dataset(name: str, source: DataSource, own_parts: bool) -> Dataset:
-    return load(name, source.root, download=source.download, own_parts=own_parts)

@@ -52,7 +52,16 @@ class RunState:
         """What the run was started by, where that keeps `resume` from going on with it; else empty."""
         from deep.training.keys import config_key
 
-        return "" if config_key(self.config) == self.key else "an older version of driftlaw, or parts that are not driftlaw's"
+        if not (own := self.config.get("files")):
+            return "" if config_key(self.config) == self.key else "an older version of driftlaw, or parts that are not driftlaw's"
+        from deep.training.config import RunConfig
+
+        named = " and ".join(f"{part} of {file}" for part, file in own.items())
+        try:
+            return "" if RunConfig.from_canonical(self.config).key == self.key else f"{named}, which has changed since"
+        except InputError as error:
+            loads = " ".join(f"--load {file}" for file in dict.fromkeys(own.values()))
+            return f"{named}, which cannot be had here: {error} (give {loads})"
 
 
 class RunFolder:

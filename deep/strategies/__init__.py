@@ -1,6 +1,5 @@
-"""Strategies: how tasks are learned one after another; one file each, found by themselves."""
+"""Strategies: how tasks are learned one after another; one file each."""
 
-from deep.strategies.base import StepPlan, Strategy, everything, last_stages
-from deep.strategies.registry import names, strategy
+from deep.strategies.base import STRATEGIES, StepPlan, Strategy, everything, last_stages, strategy
 
-__all__ = ["StepPlan", "Strategy", "everything", "last_stages", "names", "strategy"]
+__all__ = ["STRATEGIES", "StepPlan", "Strategy", "everything", "last_stages", "strategy"]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from theory.checks import known, whole
 from theory.errors import InputError
+from theory.parts import Parts, named_class
 
 if TYPE_CHECKING:
     from deep.training.task import Batch, TaskContext
@@ -117,3 +118,22 @@ class Strategy:
     def options(cls) -> tuple[str, ...]:
         """Return the names of the options."""
         return tuple(field.name for field in dataclasses.fields(cls) if field.init)
+
+
+STRATEGIES: Parts[type[Strategy]] = Parts("strategy", named_class(Strategy, "name"), "deep.strategies")
+
+
+def strategy(kind: str | type[Strategy], **options: Any) -> Strategy:
+    """Return a strategy, by its name or of its class, with its options and without state.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or option (suggests the nearest), or a value that the strategy refuses.
+    """
+    kind = STRATEGIES.find(kind) if isinstance(kind, str) else kind
+    for option in options:
+        if not kind.options():
+            raise InputError(f"the strategy {kind.name} takes no options, but {option!r} is given; leave it out")
+        known(option, kind.options(), f"option of the strategy {kind.name}:")
+    return kind(**options)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deep.strategies.base import StepPlan, Strategy, everything, last_stages
+from deep.strategies.base import STRATEGIES, StepPlan, Strategy, everything, last_stages
 from theory.checks import between, whole
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Constrained(Strategy):
     """After the first task, let all but the last stages take steps of ``weight`` times the learning rate.

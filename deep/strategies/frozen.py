@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import StepPlan, Strategy, last_stages
+from deep.strategies.base import STRATEGIES, StepPlan, Strategy, last_stages
 from theory.checks import whole
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Frozen(Strategy):
     """Train everything on the first task, then only the task-specific part: the head and the last stages before it.

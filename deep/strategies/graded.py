@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import StepPlan, last_stages
+from deep.strategies.base import STRATEGIES, StepPlan, last_stages
 from deep.strategies.similarity import ScoredStrategy
 from theory.checks import between, whole
 from theory.errors import InputError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Graded(ScoredStrategy):
     """Let the trainable depth fall from everything to ``few`` stages as the score rises from ``low`` to ``high``.

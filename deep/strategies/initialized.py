@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import STARTS, StepPlan, Strategy, everything
+from deep.strategies.base import STARTS, STRATEGIES, StepPlan, Strategy, everything
 from theory.checks import between, known
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Initialized(Strategy):
     """Train everything, from the previous task's parameters or from fresh ones.

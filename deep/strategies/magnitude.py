@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from deep.strategies.base import Strategy
+from deep.strategies.base import STRATEGIES, Strategy
 from theory.checks import known, whole
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ RULES = ("fisher", "mean")
 _CHUNK = 64  # examples whose gradients are in memory at once
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Magnitude(Strategy):
     """After each task but the first, scale the step of every shared stage by s between 0 and 1.
@@ -129,5 +130,4 @@ def shared_fisher(task: TaskContext, examples: Examples) -> Tensor:
                 gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(shared, inputs, unit)
                 for name, value in gradients.items():
                     total[name] += torch.einsum("n,n...->...", probabilities[:, unit], value.square())
-            task.looked_at += len(indices) * (1 + probabilities.shape[1])
     return torch.cat([value.flatten() for value in total.values()]) / len(examples)

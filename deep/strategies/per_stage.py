@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import StepPlan
+from deep.strategies.base import STRATEGIES, StepPlan
 from deep.strategies.similarity import ScoredStrategy
 from theory.checks import between
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class PerStage(ScoredStrategy):
     """Train the head, and every stage whose own cosine is below the threshold.

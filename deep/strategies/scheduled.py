@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import StepPlan, Strategy
+from deep.strategies.base import STRATEGIES, StepPlan, Strategy
 from theory.errors import InputError
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Scheduled(Strategy):
     """Train in each task after the first one the stages that a schedule names.

@@ -118,7 +118,6 @@ def prototype_head(task: TaskContext, examples: Examples) -> None:
         batches = [examples.batch(part) for part in torch.arange(len(examples), device=examples.inputs.device).split(500)]
         features = torch.cat([network.features(inputs) for inputs, _ in batches])
         targets = torch.cat([targets for _, targets in batches])
-    task.looked_at += len(examples)
     linear = network.heads[examples.head]
     units = torch.arange(linear.out_features, device=features.device) if examples.candidates is None else examples.candidates
     present = torch.nn.functional.one_hot(targets, len(units)).to(features.dtype)

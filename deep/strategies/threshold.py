@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import StepPlan, everything, last_stages
+from deep.strategies.base import STRATEGIES, StepPlan, everything, last_stages
 from deep.strategies.similarity import ScoredStrategy
 from theory.checks import between, whole
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 
+@STRATEGIES.register
 @dataclass(eq=False)
 class Threshold(ScoredStrategy):
     """Train few stages where the score is at least the threshold, many where it is below.

@@ -19,6 +19,7 @@ from deep.streams.task import StreamTask, join
 from deep.streams.transforms import Transform, Unchanged
 from theory.checks import share, whole
 from theory.errors import InputError
+from theory.parts import Parts, named_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,3 +173,6 @@ def class_names(classes: Sequence[int]) -> str:
     if len(classes) > 10:
         return f"{len(classes)} classes"
     return f"classes {', '.join(map(str, classes))}"
+
+
+STREAMS: Parts[type[StreamOptions]] = Parts("kind of stream", named_class(StreamOptions, "kind"), "deep.streams")

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deep.streams.base import StreamOptions, class_names
+from deep.streams.base import STREAMS, StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
@@ -40,6 +40,7 @@ def sliding_classes(classes: int, tasks: int, per_task: int, common: int) -> lis
     return [list(range(task * step, task * step + per_task)) for task in range(tasks)]
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class CorrelatedSplit(StreamOptions):
     """Windows that slide over the classes; an order permutes the classes, so that neighbours keep their share.

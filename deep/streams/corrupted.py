@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.streams.base import class_names
+from deep.streams.base import STREAMS, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.split import Split, arranged_classes, divide_classes
@@ -14,6 +14,7 @@ from deep.streams.transforms import Noise
 from theory.checks import between
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class CorruptedSplit(Split):
     """Split with noise on all images; an order permutes the groups of classes, the noise grows from place to place.

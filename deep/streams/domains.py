@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deep.data import Dataset
-from deep.streams.base import StreamOptions
+from deep.streams.base import STREAMS, StreamOptions
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.task import StreamTask
 from theory.errors import InputError
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class Domains(StreamOptions):
     """One data set after another; an order permutes them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.streams.base import StreamOptions, class_names
+from deep.streams.base import STREAMS, StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.split import divide_classes
@@ -14,6 +14,7 @@ from deep.streams.transforms import Permutation, Unchanged
 from theory.checks import flag, whole
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class Permuted(StreamOptions):
     """Every task has one permutation of the pixels; an order permutes the tasks.

@@ -6,19 +6,9 @@ import dataclasses
 import os
 from typing import Any
 
-from deep.data import load, names as dataset_names
-from deep.streams.base import Stream, StreamOptions
-from deep.streams.correlated import CorrelatedSplit
-from deep.streams.corrupted import CorruptedSplit
-from deep.streams.domains import Domains
-from deep.streams.permuted import Permuted
-from deep.streams.rotated import Rotated
-from deep.streams.split import Split
+from deep.data import DATASETS, load
+from deep.streams.base import STREAMS, Stream, StreamOptions
 from theory.checks import known, unknown
-
-KINDS: dict[str, type[StreamOptions]] = {
-    options.kind: options for options in (Split, Permuted, Rotated, CorrelatedSplit, CorruptedSplit, Domains)
-}
 
 
 def parse_name(name: str) -> tuple[type[StreamOptions], tuple[str, ...]]:
@@ -29,13 +19,13 @@ def parse_name(name: str) -> tuple[type[StreamOptions], tuple[str, ...]]:
     InputError
         For an unknown kind or data set; suggests the nearest name.
     """
-    kind = next((kind for kind in sorted(KINDS, key=len, reverse=True) if name.startswith(f"{kind}-")), None)
+    kind = next((kind for kind in sorted(STREAMS, key=len, reverse=True) if name.startswith(f"{kind}-")), None)
     if kind is None:
-        raise unknown(name, [f"{kind}-{dataset}" for kind in KINDS for dataset in dataset_names()], "stream")
+        raise unknown(name, [f"{kind}-{dataset}" for kind in STREAMS for dataset in DATASETS], "stream")
     datasets = tuple(name.removeprefix(f"{kind}-").split("+"))
     for dataset in datasets:
-        known(dataset, dataset_names(), f"data set in the stream {name!r}:")
-    return KINDS[kind], datasets
+        known(dataset, DATASETS, f"data set in the stream {name!r}:")
+    return STREAMS[kind], datasets
 
 
 def make_options(kind: type[StreamOptions], values: dict[str, Any]) -> StreamOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.streams.base import StreamOptions
+from deep.streams.base import STREAMS, StreamOptions
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
@@ -14,6 +14,7 @@ from deep.streams.transforms import Rotation
 from theory.checks import between, whole
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class Rotated(StreamOptions):
     """Every task has one angle and all classes; an order permutes the tasks.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep.streams.base import StreamOptions, class_names
+from deep.streams.base import STREAMS, StreamOptions, class_names
 from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
@@ -52,6 +52,7 @@ def divide_classes(classes: Sequence[int], tasks: int | None) -> list[list[int]]
     return [list(classes[first:first + size]) for first in range(0, count, size)]
 
 
+@STREAMS.register
 @dataclass(frozen=True)
 class Split(StreamOptions):
     """Every task has its own classes; an order permutes the tasks.

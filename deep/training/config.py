@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deep.data import DATASETS
+from deep.networks import NETWORKS, Architecture, Network, default_network
 from deep.networks.normalisation import NORMALISATIONS
-from deep.networks.registry import ARCHITECTURES, SHIPPED, default_network, default_normalisation, names
-from deep.strategies import strategy
-from deep.streams import SCENARIOS, make_options, parse_name
+from deep.strategies import STRATEGIES, Strategy, strategy
+from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options, parse_name
 from deep.training.captured import check_capturable
-from deep.training.keys import config_key, described, training_stamp, within_code
+from deep.training.keys import config_key, training_stamp
 from deep.training.options import LoopOptions
+from deep.training.own import KINDS, Own, described, hashes, strategy_fields, stream_fields
 from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError
+from theory.own import LOCK
+from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
+FILES = "files"  # beside a stored configuration: where own parts come from
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(LoopOptions):
     """What is trained, on which stream, how.
 
+    It holds names and JSON values, whatever it was made of, and beside them which of the parts are not driftlaw's: they are
+    those that had the names when it was made, in other processes too.
+
     Parameters
     ----------
-    stream : str
-        Kind and data set, such as "split-digits".
+    stream : str or Stream
+        Kind and data set, such as "split-digits"; a stream gives its options, order and seed too.
     stream_options : mapping
         Options of the stream, such as {"tasks": 5}.
     order, seed : int
         Of the stream; the seed decides the first weights and the batches too.
-    strategy : str
+    strategy : str, Strategy or class of strategies
+        ``Frozen(depth=2)`` is "frozen" with the options {"depth": 2}.
     strategy_options : mapping
         Options of the strategy, such as {"depth": 2}.
-    network : str, optional
-        Default: "mlp-100" for digits, "convnet" for larger images.
+    network : str or callable, optional
+        A callable takes image shape (C, H, W), head sizes and normalisation, and returns a `deep.networks.Network`. Default:
+        "mlp-100" for digits, "convnet" for larger images.
     normalisation : str, optional
         Default: the network's own.
     scenario : {"task", "domain", "class"}
@@ -56,16 +66,23 @@ class RunConfig(LoopOptions):
     Raises
     ------
     InputError
-        For unknown names (suggests the nearest) and numbers outside their range.
+        For unknown names (suggests the nearest), numbers outside their range, and objects that are no such parts or have
+        options that JSON cannot hold.
+
+    Examples
+    --------
+    >>> from deep.strategies.frozen import Frozen
+    >>> RunConfig(strategy=Frozen(depth=3)).key == RunConfig(strategy="frozen", strategy_options={"depth": 3}).key
+    True
     """
 
-    stream: str = "split-digits"
+    stream: str | Stream = "split-digits"
     stream_options: Mapping[str, Any] = field(default_factory=dict)
     order: int = 0
     seed: int = 0
-    strategy: str = "initialized"
+    strategy: str | Strategy | type[Strategy] = "initialized"
     strategy_options: Mapping[str, Any] = field(default_factory=dict)
-    network: str | None = None
+    network: str | Callable[..., Network] | None = None
     normalisation: str | None = None
     scenario: str = "task"
     probe_examples: int = 1000
@@ -75,11 +92,13 @@ class RunConfig(LoopOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._name_parts()
         kind, datasets = parse_name(self.stream)
         make_options(kind, dict(self.stream_options))
         chosen_strategy = strategy(self.strategy, **self.strategy_options)
-        chosen = default_network(datasets) if self.network is None else known(self.network, names(), "network")
-        normalisation = default_normalisation(chosen) if self.normalisation is None else known(self.normalisation, NORMALISATIONS, "normalisation")
+        chosen = default_network(datasets) if self.network is None else self.network
+        architecture: Architecture = NETWORKS.find(chosen)
+        normalisation = architecture.normalisation if self.normalisation is None else known(self.normalisation, NORMALISATIONS, "normalisation")
         for name, what in (("order", "the order"), ("seed", "the seed"), ("probe_examples", "the number of probed examples")):
             whole(getattr(self, name), what, 0)
         known(self.scenario, SCENARIOS, "scenario")
@@ -91,7 +110,20 @@ class RunConfig(LoopOptions):
             raise InputError(f"own_parts is {self.own_parts!r}; give True or False")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}
+        parts = [(STRATEGIES, self.strategy), (NETWORKS, chosen), (STREAMS, kind.kind), *((DATASETS, name) for name in datasets)]
+        resolved["own"] = {(kind.what, name): own for kind, name in parts if (own := kind.own(name)) is not None}
         for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+
+    def _name_parts(self) -> None:
+        """Put names and options in the place of objects."""
+        found = {} if isinstance(self.stream, str) else stream_fields(self.stream)
+        found |= {} if isinstance(self.strategy, str) else strategy_fields(self.strategy)
+        found |= {} if isinstance(self.network, (str, type(None))) else {"network": NETWORKS.name_of(self.network)}
+        for name, value in found.items():
+            given = getattr(self, name)
+            if name in ("stream_options", "strategy_options", "order", "seed") and given not in ({}, 0, value):
+                raise InputError(f"{name} is {given!r}, but that of the object given is {value!r}; leave it out, or change the object")
             object.__setattr__(self, name, value)
 
     def canonical(self) -> dict[str, Any]:
@@ -108,28 +140,61 @@ class RunConfig(LoopOptions):
             For fields that this version does not have.
         """
         fields = [entry.name for entry in dataclasses.fields(cls)]
+        value = {name: entry for name, entry in value.items() if name != FILES}
         for name in value:
             known(name, fields, "field of a configuration")
         return cls(**value)
 
+    def stored(self) -> dict[str, Any]:
+        """Return what `canonical` does, and where parts come from that are not driftlaw's."""
+        return self.canonical() | ({FILES: self.files} if self.own else {})
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Where parts come from that are not driftlaw's, for people."""
+        return {f"{what} {name}": str(place.source) if isinstance(place, Place) else "memory" for (what, name), place in self.own.items()}
+
     @property
     def key(self) -> str:
         """Key of the run: equal for equal configurations, also where own parts have the names."""
-        network = ARCHITECTURES[self.network]
-        parts = {name: part for name, part in self._parts().items() if not within_code(part)}
-        if network is not SHIPPED.get(self.network):
-            parts["network"] = network.make
-        return config_key(self.canonical(), {name: described(part) for name, part in parts.items()})
+        return config_key(self.canonical(), described(self.own))
 
     @property
     def stamp(self) -> dict[str, Any]:
-        """Stamp of the code that trains the run (`simulate.work.provenance`)."""
-        return dict(training_stamp(*self.modules))
+        """Stamp of the code that trains the run (`simulate.work.provenance`), files of own parts by their names."""
+        found = dict(training_stamp(*self.modules))
+        return {**found, "files": found["files"] | hashes(self.own)[0]}
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Modules that define strategy and stream."""
-        return tuple(part.__module__ for part in self._parts().values())
+        """Modules that define strategy and stream, and those of driftlaw that files of own parts import."""
+        return (type(self.new_strategy()).__module__, self.stream_parts[0].__module__, *hashes(self.own)[1])
 
-    def _parts(self) -> dict[str, type]:
-        return {"strategy": type(strategy(self.strategy, **self.strategy_options)), "stream": parse_name(self.stream)[0]}
+    @property
+    def stream_parts(self) -> tuple[type[StreamOptions], tuple[str, ...]]:
+        """The kind of the stream and the names of its data sets."""
+        kind, datasets = parse_name(self.stream)
+        return self.part(STREAMS, kind.kind), datasets
+
+    def new_strategy(self) -> Strategy:
+        """Return the strategy, without state."""
+        return strategy(self.part(STRATEGIES, self.strategy), **self.strategy_options)
+
+    def part(self, parts: Parts[P], name: str) -> P:
+        """Return a part as it was when the configuration was made."""
+        return parts.chosen(name, self.own.get((parts.what, name)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel with the text of own parts' files, which is run again where they are not known."""
+        return _received, (self.canonical(), self.own, self.key)
+
+
+def _received(canonical: Mapping[str, Any], own: Own, key: str) -> RunConfig:
+    with LOCK:
+        for (what, name), place in own.items():
+            KINDS[what].receive(name, place)
+        config = RunConfig.from_canonical(canonical)
+    object.__setattr__(config, "own", own)
+    if config.key != key:
+        raise InputError(f"{', '.join(config.files.values())} makes other parts here than where the run was configured; make them alike in every process")
+    return config

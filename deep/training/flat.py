@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor  # PyTorch has no public way to see a map's whole batch
 
 from deep.networks import Network
 from theory.errors import InputError
@@ -30,6 +32,29 @@ class Segment:
     place: slice
 
 
+class Passed:
+    """Counts the examples that pass a network forward, whoever passes them.
+
+    Parameters
+    ----------
+    network : Network
+        Whose first stage is watched; its heads where it has no other.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.count = 0
+        for first in [*network.body.values()][:1] or network.heads:
+            first.register_forward_pre_hook(self)
+
+    def __call__(self, stage: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Count a batch; in a vectorized map, which shows one example of many, all of them."""
+        images = inputs[0][0] if isinstance(inputs[0], tuple) else inputs[0]
+        every = images
+        while is_functorch_wrapped_tensor(every):
+            every = get_unwrapped(every)
+        self.count += len(images) * (every.numel() // images.numel())
+
+
 class FlatParameters:
     """Makes all parameters of a network views of one vector, and all their gradients views of another.
 
@@ -47,6 +72,8 @@ class FlatParameters:
     segments : tuple of Segment
     required : tuple of Segment
         Those that gradients are asked for.
+    passed : Passed
+        Examples that passed the network forward.
     """
 
     def __init__(self, network: Network) -> None:
@@ -55,7 +82,7 @@ class FlatParameters:
         listed = [list(module.parameters()) for _, _, module in modules]
         first = listed[-1][0]
         total = sum(parameter.numel() for part in listed for parameter in part)
-        self.network, self.stages = network, network.stages
+        self.network, self.stages, self.passed = network, network.stages, Passed(network)
         self.parameters = torch.empty(total, dtype=first.dtype, device=first.device)
         self.gradients = torch.zeros_like(self.parameters)
         segments, start = [], 0

@@ -77,6 +77,7 @@ def train_task(
     Nothing waits for the device within an epoch: losses stay there until its end. The batches of an epoch are a random
     permutation of the examples, a function of seed, task and epoch; the last one may be smaller.
     """
+    task.passed = task.flat.passed.count  # what was measured before is no part of the method
     strategy.begin_task(task)
     plan = strategy.plan(task) if task.number else StepPlan(everything(task.stages))
     _apply(plan, task, optimiser)
@@ -118,6 +119,7 @@ class _Step:
         inputs, targets = task.examples.batch(indices)
         with self._low_precision:
             features = task.network.features(inputs)
+            flat.passed.count -= len(indices)  # which `train_task` counts, replayed steps too
             outputs = task.examples.among_candidates(task.network.heads[task.head](features)).to(flat.parameters.dtype)
             loss = task.loss(outputs, targets)
             penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs), task)

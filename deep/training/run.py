@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from deep.networks import Network, build
+from deep.networks import NETWORKS, Network, build
 from deep.records import FAILED, FINISHED, PARTIAL, Failure, RunRecord, TaskResult, from_json, to_json
-from deep.strategies import strategy
-from deep.streams import Stream, make_options, parse_name
+from deep.streams import Stream, make_options
 from deep.streams.seeds import Role, generator
 from deep.training import checkpoint as checkpoints
 from deep.training.config import RunConfig
@@ -26,11 +25,14 @@ from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
 from deep.training.keys import NUMERICS, versions
 from deep.training.loop import Diverged, train_task
+from deep.training.memory import load_strategy, strategy_state
 from deep.training.optimiser import Optimiser
+from deep.training.reading import build_stream
 from deep.training.task import TaskContext
 from simulate.work.keys import run_key
 from simulate.work.provenance import differences, equal, joined, named, same_processor
 from theory.errors import InputError
+from theory.own import require_not_loading
 
 CHECKED = 2  # tasks of a stored run that are trained again; what strategies do shows from the second one on
 BOUND = 0.02  # relative, of numbers that another kind of processor has trained: rounding errors grow with every step
@@ -38,7 +40,7 @@ BOUND = 0.02  # relative, of numbers that another kind of processor has trained:
 
 def train_run(
     config: RunConfig,
-    stream: Stream,
+    stream: Stream | None = None,
     checkpoint_folder: str | os.PathLike[str] | None = None,
     store: Callable[[RunRecord], object] | None = None,
     *,
@@ -51,9 +53,9 @@ def train_run(
     Parameters
     ----------
     config : RunConfig
-    stream : Stream
-        Made of the configuration's name, options, seed and order. Some of its tasks alone, as in ``replace(stream, tasks=...)``,
-        are another run, of another key.
+    stream : Stream, optional
+        Made of the configuration's name, options, seed and order, as it is by default. Some of its tasks alone, as in
+        ``replace(stream, tasks=...)``, are another run, of another key.
     checkpoint_folder : path, optional
         Where a checkpoint is kept after each task; one that is there already is gone on from. One of other code is if
         the first tasks come out again; else it is left, with a warning.
@@ -78,6 +80,8 @@ def train_run(
         If the stream is not the configuration's, CUDA or a depth is asked for that is not there, or the checkpoint belongs
         to another run or is damaged.
     """
+    require_not_loading("a run is trained")
+    stream = build_stream(config) if stream is None else stream
     device = chosen_device(config.device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -122,9 +126,9 @@ class _Run:
         self.config, self.device = config, device
         self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
         weights = _draw(config.seed, Role.WEIGHTS)
-        network = build(config.network, stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
+        network = build(config.part(NETWORKS, config.network), stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
         self.network: Network = network.to(device, DTYPES[config.precision])
-        self.strategy = strategy(config.strategy, **config.strategy_options)
+        self.strategy = config.new_strategy()
         self.strategy.check(self.network.stages)
         self.flat = FlatParameters(self.network)
         self.first = self.flat.parameters.detach().clone()
@@ -151,7 +155,6 @@ class _Run:
         """Train a task and add its result to the record."""
         task = TaskContext(number, self.flat, self.examples.training(number), self.first, self.config.seed)
         cosines = self._cosines(task)
-        task.looked_at = 0  # the record's own measurement is no part of the method
         wait(self.device)
         begin = time.perf_counter()
         trained = train_task(task, self.strategy, self.config, self.optimiser, epoch_done)
@@ -179,7 +182,7 @@ class _Run:
         if self.device.type == "cuda":
             generators["cuda"] = torch.cuda.get_rng_state()
         return checkpoints.Checkpoint(
-            to_json(self.record), self.network.state_dict(), self.optimiser.state(), self.strategy.state(), self.gradients if more else [], generators
+            to_json(self.record), self.network.state_dict(), self.optimiser.state(), strategy_state(self.strategy), self.gradients if more else [], generators
         )
 
     def resume(self, folder: str | os.PathLike[str] | None, stream: Stream) -> None:
@@ -206,7 +209,7 @@ class _Run:
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"the checkpoint in {folder} holds another network ({reason}); remove it to start the run anew") from None
         self.optimiser.load(found.optimiser)
-        self.strategy.load(checkpoints.moved(found.strategy, self.device))
+        load_strategy(self.strategy, checkpoints.moved(found.strategy, self.device), self.examples.training)
         self.gradients = checkpoints.moved(found.gradients, self.device)
         torch.set_rng_state(found.generators["cpu"])
         if "cuda" in found.generators:
@@ -262,7 +265,7 @@ def _key(config: RunConfig, stream: Stream) -> str:
     theirs, ours = (stream.name, stream.seed, stream.order), (config.stream, config.seed, config.order)
     if theirs != ours:
         raise InputError(f"the stream is {theirs} (name, seed, order), the configuration says {ours}; build the stream that the configuration names")
-    kind, names = parse_name(config.stream)
+    kind, names = config.stream_parts
     options, datasets = make_options(kind, dict(config.stream_options)), {task.dataset.name: task.dataset for task in stream}
     if set(names) == set(datasets) and options.build([datasets[name] for name in names], config.seed, config.order).same_tasks(stream):
         return config.key

@@ -72,8 +72,8 @@ class TaskContext:
         Parameters before the task's first step.
     mask : Tensor of bool, shape (P,)
         Which parameters the task trains; all that its head depends on until the plan is made.
-    looked_at : int
-        Examples that passed the network forward so far.
+    passed : int
+        Count of `FlatParameters.passed` from which `looked_at` counts.
     """
 
     number: int
@@ -84,9 +84,10 @@ class TaskContext:
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
     start: Tensor = field(init=False)
     mask: Tensor = field(init=False)
-    looked_at: int = field(init=False, default=0)
+    passed: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.passed = self.flat.passed.count
         self.start = self.flat.parameters.detach().clone()
         self.mask = self.flat.mask((True,) * len(self.stages), self.head)
 
@@ -104,6 +105,11 @@ class TaskContext:
     def head(self) -> int:
         """Number of the head that learns the task."""
         return self.examples.head
+
+    @property
+    def looked_at(self) -> int:
+        """Examples that were passed forward for this task beside the loop's own steps, by whatever means."""
+        return self.flat.passed.count - self.passed
 
     @property
     def step(self) -> Tensor:
@@ -140,11 +146,14 @@ class TaskContext:
         examples = self.examples if examples is None else examples
         with self._measuring(examples.head, trained):
             for indices in torch.arange(len(examples), device=examples.inputs.device).split(PROBE_BATCH):
-                inputs, targets = examples.batch(indices)
-                outputs = examples.among_candidates(self.network(inputs, examples.head))
-                (self.loss(outputs, targets) * (len(indices) / len(examples))).backward()
-            self.looked_at += len(examples)
+                (self.mean_loss(examples, indices) * (len(indices) / len(examples))).backward()
             return self.flat.gradients.clone()
+
+    def mean_loss(self, examples: Examples, indices: Tensor | None = None) -> Tensor:
+        """Compute the mean loss on examples, such as those of a memory, with its graph; the network is in whatever mode it is in."""
+        indices = torch.arange(len(examples), device=examples.inputs.device) if indices is None else indices
+        inputs, targets = examples.batch(indices)
+        return self.loss(examples.among_candidates(self.network(inputs, examples.head)).to(self.flat.parameters.dtype), targets)
 
     @contextmanager
     def _measuring(self, head: int, trained: Sequence[bool] | None) -> Iterator[None]:

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from theory.own import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("theory", "simulate", "deep", "figures", "driftlaw")
 BOUND = 1e-6  # relative, of a float64 number that another kind of processor has computed
@@ -156,16 +158,21 @@ def _absolute(name: str, package: str) -> str:
 @functools.cache
 def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
     """Return a file's hash, the names that it imports, and the homes of those that it gives lazily."""
-    tree = ast.parse(path.read_bytes())
-    imports: list[str] = []
-    text: list[str] = []
-    _syntax(tree, text, imports)
-    digest = hashlib.sha256("".join(text).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+    content = path.read_bytes()
     homes: Mapping[str, str] = {}
-    for node in tree.body:
+    for node in parsed(content).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
             homes = ast.literal_eval(node.value)
-    return digest, tuple(imports), homes
+    return *syntax(content), homes
+
+
+@functools.cache
+def syntax(content: str | bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a Python text, without comments and docstrings, and the names that it imports."""
+    imports: list[str] = []
+    text: list[str] = []
+    _syntax(parsed(content), text, imports)
+    return hashlib.sha256("".join(text).encode(errors="surrogatepass")).hexdigest()[:_DIGITS], tuple(imports)
 
 
 def _syntax(node: Any, text: list[str], imports: list[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from deep.data import Dataset
 from deep.networks import Network, build
 from deep.records import RunRecord
-from deep.strategies import names
+from deep.strategies import STRATEGIES
 from deep.streams import Split, Stream
 from deep.training.config import RunConfig
 from deep.training.examples import Examples
@@ -23,8 +23,8 @@ from deep.training.task import TaskContext
 from driftlaw.testing.contracts.streams import made_dataset
 
 # All strategies, with options for three tasks and three stages.
-STRATEGIES = [(name, {"masks": ["010", "101"]} if name == "scheduled" else {}) for name in names()]
-STRATEGIES += [("initialized", {"start": "fresh"}), ("frozen", {"depth": 1}), ("frozen", {"depth": 3})]
+EVERY_STRATEGY = [(name, {"masks": ["010", "101"]} if name == "scheduled" else {}) for name in STRATEGIES]
+EVERY_STRATEGY += [("initialized", {"start": "fresh"}), ("frozen", {"depth": 1}), ("frozen", {"depth": 3})]
 OPTIMISERS = {
     "sgd": {"learning_rate": 0.1},
     "momentum": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},

@@ -111,9 +111,11 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 
 
 def test_draws_from_the_global_generator_go_on_where_they_were(tmp_path, monkeypatch):
-    noisy = Initialized()
-    noisy.transform_gradient = lambda gradient, task: gradient + 0.01 * torch.randn_like(gradient)
-    monkeypatch.setattr(run, "strategy", lambda name, **options: noisy)
+    class Noisy(Initialized):
+        def transform_gradient(self, gradient, task):
+            return gradient + 0.01 * torch.randn_like(gradient)
+
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: Noisy())
     torch.manual_seed(5)
     before = torch.get_rng_state()
     whole = train_run(made_config(), STREAM)

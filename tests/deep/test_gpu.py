@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from deep.path import measure_paths
-from deep.strategies import strategy
+from deep.strategies import STRATEGIES
 from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
-from deep.strategies.registry import names
 from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
 from deep.training.config import RunConfig
@@ -33,7 +32,7 @@ CASES = {
     "one head, domains": {"scenario": "domain"},
     "kept moments": {"optimiser": "adam", "keep_moments": True},
     "momentum and decay": OPTIMISERS["momentum"],
-    **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in names()},
+    **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in STRATEGIES},
 }
 
 
@@ -71,7 +70,7 @@ def test_every_kind_of_run_keeps_to_the_device(changes, steps):
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):
     """It is read on the CPU; network, moments, gradients and the strategy's state have to go back."""
     config = made_config(**CASES[name], optimiser="adam", keep_moments=True)
@@ -203,7 +202,7 @@ def train(execution, count=25, **options):
     task, loop, optimiser = made_task(made_network("convnet", (8, 8), normalisation="batch"), examples, execution=execution, **options)
     found = [train_task(task, Initialized(), loop, optimiser)]
     later = type(task)(1, task.flat, examples, task.first)
-    found.append(train_task(later, strategy("constrained"), loop, optimiser))
+    found.append(train_task(later, STRATEGIES["constrained"](), loop, optimiser))
     return task.network.state_dict(), found
 
 

@@ -14,7 +14,7 @@ import pytest
 from made_files import COUNTS, content, idx_bytes, made, read, small, write, write_archive
 from scaffold import refusals
 
-from deep.data import Dataset, Part, load, names, resolve_root, survey, with_own_parts
+from deep.data import DATASETS, Dataset, Part, load, resolve_root, survey, with_own_parts
 from deep.data.contents import CHECKED
 from deep.data.locations import DataRoot
 from deep.data.sources import Source
@@ -34,7 +34,7 @@ def test_the_named_root_precedes_the_environment(tmp_path, monkeypatch):
     assert resolve_root().chosen_by == "the default cache folder" and "driftlaw" in str(resolve_root().path)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "digits"])
 def test_an_absent_data_set_says_what_to_put_where(tmp_path, name):
     with pytest.raises(InputError) as caught:
         load(name, tmp_path, download=False)
@@ -92,7 +92,7 @@ def test_survey_lists_every_data_set(tmp_path):
     write(tmp_path / "MNIST" / "raw", {IMAGES: b""})
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
     found = {presence.name: presence for presence in survey(DataRoot(tmp_path, "test"))}
-    assert tuple(found) == names()
+    assert list(found) == list(DATASETS)
     absent = {name: presence.absent for name, presence in found.items()}
     assert absent.pop("digits") == absent.pop("cifar-10") == () and absent.pop("kmnist") == ("train",)
     assert set(absent.values()) == {("train", "test")}
@@ -138,7 +138,7 @@ test_own_data_sets_are_checked = refusals([
     (lambda: own(part(size=5), part()), "own has training images of another shape"),
     (lambda: own(part(), part(label=2)), "label 2 in its test part .*0 to 1"),
     (lambda: own(part(label=-1), part()), "label -1 in its training part"),
-    (lambda: load("CIFAR100"), "'CIFAR100'.*'cifar-100'.*digits, mnist"),
+    (lambda: load("CIFAR100"), "'CIFAR100'.*'cifar-100'.*mnist, fashion-mnist"),
     (lambda: made_dataset(train=2).train.divide(), "class 0 has 2 images.*; give at least"),
     (lambda: resolve_root("/missing"), "missing' .--data-root.*; create it or name another"),
 ])

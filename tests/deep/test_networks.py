@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deep.networks import NORMALISATIONS, build, default_network, default_normalisation
+from deep.networks import NETWORKS, NORMALISATIONS, build, default_network
 from deep.networks.resnet import ResidualBlock
 
 
@@ -47,7 +47,7 @@ def test_building_leaves_the_global_generator():
 
 def test_defaults():
     assert default_network(["digits"]) == "mlp-100" and default_network(["digits", "mnist"]) == "convnet"
-    assert default_normalisation("resnet18-20") == "batch"
+    assert NETWORKS["resnet18-20"].normalisation == "batch"
 
 
 @pytest.mark.parametrize(("width", "stride"), [(4, 1), (8, 1), (4, 2)])

@@ -8,12 +8,12 @@ import re
 
 import pytest
 
-from deep.strategies import names, strategy
-from deep.streams import KINDS
+from deep.strategies import STRATEGIES
+from deep.streams import STREAMS
 from deep.training.config import RunConfig
 from theory.errors import InputError
 
-SUBJECTS = {"run": RunConfig, **KINDS, **{name: type(strategy(name)) for name in names() if name != "scheduled"}}
+SUBJECTS = {"run": RunConfig, **STREAMS, **{name: kind for name, kind in STRATEGIES.items() if name != "scheduled"}}
 FIELDS = [(kind, field) for kind, subject in SUBJECTS.items() if dataclasses.is_dataclass(subject) for field in dataclasses.fields(subject) if field.init]
 NONSENSE = {"str": ("nonsense",), "bool": (2,), "int": (-1, 0, 1.5), "float": (math.nan, -1.5, 1.5)}
 CASES = {(kind, field.name, bad) for kind, field in FIELDS for bad in NONSENSE.get(field.type.removesuffix(" | None"), ())}

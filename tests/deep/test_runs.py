@@ -267,11 +267,11 @@ def test_a_stored_run_on_other_images_is_refused(tmp_path, monkeypatch):
     config = RunConfig(**SMALL)
     (record,) = execute.train_runs([config], tmp_path)
     assert record.data == {"digits": digits().fingerprint} and record.notes == digits().notes
-    monkeypatch.setattr(execute, "_dataset", lambda *_: with_another_pixel(digits()))
+    monkeypatch.setattr("deep.training.reading._read", lambda *_: with_another_pixel(digits()))
     with pytest.raises(DriftlawError, match="was trained on other images of digits than those that are here.*choose another --out"):
         list(execute.train_runs([config], tmp_path))
 
-    monkeypatch.setattr(execute, "_dataset", raising(InputError("digits is absent")))
+    monkeypatch.setattr("deep.training.reading._read", raising(InputError("digits is absent")))
     assert list(execute.train_runs([config], tmp_path)) == [record]
 
 

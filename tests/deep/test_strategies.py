@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from made_training import STRATEGIES, made_config, made_stream
+from made_training import EVERY_STRATEGY, made_config, made_stream
 from scaffold import refusals
 
-import deep.strategies
-import deep.training.run
 from deep.networks import build
-from deep.strategies import Strategy, names, registry, strategy
+from deep.strategies import strategy
 from deep.strategies.initialized import Initialized
 from deep.streams.seeds import Role, generator
+from deep.training.config import RunConfig
 from deep.training.run import train_run
-from theory.errors import InputError
 
 STREAM = made_stream()
-EVERY = [pytest.param(name, options, id=f"{name}-{options}") for name, options in STRATEGIES]
+EVERY = [pytest.param(name, options, id=f"{name}-{options}") for name, options in EVERY_STRATEGY]
 
 
 def run(name, options, **changes):
@@ -55,32 +53,20 @@ def test_another_seed_gives_other_numbers(initialized):
 
 def test_a_fresh_start_is_that_of_the_untrained_network(monkeypatch):
     """Without gradients a later task ends where it began: at the untrained body, whatever was learned; other heads stay."""
-    still = Initialized(start="fresh")
-    still.transform_gradient = lambda gradient, task: gradient * (task.number == 0)
-    monkeypatch.setattr(deep.training.run, "strategy", lambda name, **options: still)
+    class Still(Initialized):
+        def begin_task(self, task):
+            self.factor = 0.0 if task.number else 1.0
+
+        def transform_gradient(self, gradient, task):
+            return gradient.mul_(self.factor)
+
+    monkeypatch.setattr(RunConfig, "new_strategy", lambda config: Still(start="fresh"))
     untrained = build("mlp-100", (4, 4), (2, 2, 2), "none", int(generator(0, Role.WEIGHTS).integers(2**63))).state_dict()
     _, (first, second, _) = run("initialized", {}, normalisation="none")
     assert not any(torch.equal(value, first[name]) for name, value in untrained.items() if name.startswith(("body", "heads.0")))
     assert all(torch.equal(second[name], first[name] if name.startswith("heads.0") else value) for name, value in untrained.items())
 
 
-def test_a_new_file_is_picked_up(monkeypatch, tmp_path):
-    (tmp_path / "novel.py").write_text(
-        "from deep.strategies.base import Strategy\n\n\nclass Novel(Strategy):\n    name = 'novel'\n", encoding="utf-8"
-    )
-    monkeypatch.setattr(deep.strategies, "__path__", [*deep.strategies.__path__, str(tmp_path)])
-    registry._strategies.cache_clear()
-    try:
-        assert "novel" in names() and isinstance(strategy("novel"), Strategy)
-        with pytest.raises(InputError, match="takes no options, but 'depth' is given"):
-            strategy("novel", depth=1)
-        (tmp_path / "twin.py").write_text((tmp_path / "novel.py").read_text(encoding="utf-8"), encoding="utf-8")
-        registry._strategies.cache_clear()
-        with pytest.raises(InputError, match="two strategies are called 'novel'"):
-            names()
-    finally:
-        monkeypatch.undo()
-        registry._strategies.cache_clear()
 
 
 test_unknown_names_and_options = refusals([

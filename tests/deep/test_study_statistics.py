@@ -13,7 +13,6 @@ from scaffold import refusals
 from scipy.stats import t as student
 
 from deep.data import load
-from deep.runs import execute
 from deep.runs.execute import DataSource
 from deep.streams.registry import make_options, parse_name
 from deep.studies.design import AS_RATE, Rule
@@ -201,5 +200,5 @@ def test_pairs_on_other_images_are_other_pairs(monkeypatch):
     job = PairJob("tiny", TINY.streams[0], TINY.development[0], DataSource(download=False), "cpu")
     key = job.key
     assert replace(job).key == key
-    monkeypatch.setattr(execute, "_dataset", lambda *_: with_another_pixel(load("digits")))
+    monkeypatch.setattr("deep.training.reading._read", lambda *_: with_another_pixel(load("digits")))
     assert replace(job).key != key

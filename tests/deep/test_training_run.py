@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib.util
 import json
 import re
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,11 +15,8 @@ from scaffold import python, refusals
 
 from deep.data import Part
 from deep.networks import build
-from deep.networks.mlp import mlp
-from deep.networks.registry import ARCHITECTURES, Architecture
 from deep.runs import RunsFolder
-from deep.strategies import registry
-from deep.streams import KINDS, Split, stream
+from deep.streams import Split, stream
 from deep.training import keys as run_keys
 from deep.training.config import RunConfig
 from deep.training.device import chosen_device
@@ -227,52 +221,6 @@ def test_the_key_of_a_run_is_that_of_what_was_trained(digits, tmp_path):
         train_run(config, digits, folder.path)
     shuffled = dataclasses.replace(digits, tasks=digits.tasks[::-1])
     assert train_run(config, shuffled).key not in (config.key, *(record.key for record in records))
-
-
-def of_width(width):
-    """Return a network that remembers its width."""
-    def make(image_shape, head_sizes, normalisation):
-        return mlp(image_shape, head_sizes, normalisation, width)
-
-    return make
-
-
-@pytest.mark.parametrize("make", [of_width, lambda width: functools.partial(mlp, width=width)], ids=["closure", "partial"])
-def test_networks_of_one_name_and_other_widths_have_keys_of_their_own(monkeypatch, make):
-    default, keys = RunConfig().key, []
-    for name in ("mine", "mlp-100"):
-        for width in (7, 9, 7):
-            monkeypatch.setitem(ARCHITECTURES, name, Architecture(make(width), "none"))
-            keys.append(RunConfig(network=name).key)
-    assert keys[0] == keys[2] and keys[3] == keys[5] and len({default, *keys}) == 5
-    monkeypatch.setitem(ARCHITECTURES, "mine", Architecture(functools.partial(mlp, width=object()), "none"))
-    with pytest.raises(InputError, match="JSON cannot hold"):
-        RunConfig(network="mine").key
-    monkeypatch.undo()
-    assert RunConfig().key == default
-
-
-def test_strategies_and_streams_of_ones_own_are_in_the_key(monkeypatch, tmp_path):
-    """A class of the package's folders is in the hash of the code, any other one in the key by its file."""
-    def loaded(text):
-        (tmp_path / "own.py").write_text(text, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location("own", tmp_path / "own.py")
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "own", module)
-        spec.loader.exec_module(module)
-        return module
-
-    kinds = {"strategies": registry._strategies(), "streams": KINDS}
-    texts = {
-        "strategies": "from deep.strategies import Strategy\n\nclass Own(Strategy):\n    name = 'own'\n    strength = {}\n",
-        "streams": "from deep.streams import Split\n\nclass Own(Split):\n    kind = 'own'\n    strength = {}\n",
-    }
-    for what, name in (("strategies", {"strategy": "own"}), ("streams", {"stream": "own-digits"})):
-        keys = []
-        for strength in (1, 2, 1):
-            monkeypatch.setitem(kinds[what], "own", loaded(texts[what].format(strength)).Own)
-            keys.append(RunConfig(**name).key)
-        assert keys[0] == keys[2] != keys[1]
 
 
 test_configurations_that_cannot_be_meant = refusals([

@@ -54,7 +54,6 @@ def strategy_checks(strategy: Strategy, network: Make = perceptron) -> list[Chec
     """
     contract = (
         the_same_seed_gives_the_same_numbers, only_what_trains_moves, looking_changes_nothing, resumed_equals_uninterrupted, every_scenario_trains,
-        examples_are_counted,
     )
     return bound(contract, strategy, network)
 
@@ -193,20 +192,6 @@ def every_scenario_trains(strategy: Strategy, make: Make) -> None:
     for scenario, tasks, dtype in [(name, TASKS, torch.float64) for name in SCENARIOS] + [("task", 1, torch.float32)]:
         for _ in trained(anew(strategy), make, scenario, tasks, dtype):
             pass
-
-
-def examples_are_counted(strategy: Strategy, make: Make) -> None:
-    """What passes the network forward is counted: by the loop in steps, by the strategy in ``task.looked_at`` elsewhere."""
-    passed: list[int] = []
-
-    def watched(*arguments: Any) -> Network:
-        network = make(*arguments)
-        next(iter(network.body.values())).register_forward_pre_hook(lambda stage, inputs: passed.append(len(inputs[0])))
-        return network
-
-    for task, result in trained(anew(strategy), watched):
-        demand(sum(passed) <= result.examples, f"in task {task.number} {sum(passed)} examples pass and {result.examples} are counted")
-        passed.clear()
 
 
 def stages_form_the_network(build: Build, draw: Draw) -> None:
