@@ -247,11 +247,12 @@ test_errors_say_where_and_what = refusals([
     (bad("return networks.Network(body, 10, head_sizes)", "return body"), r"(?s)two_layers in mine.py, line \d+ returns \{.*return a deep.networks.Network"),
     (bad("WIDTH = 12", "WIDTH = 11"), r"the stage 'second' of two_layers in mine.py, line \d+ cannot take inputs of shape .2, 11."),
     (bad("nn.Linear(12, 10)", "nn.Flatten(0)"), r"the stage 'second' of two_layers .* returns shape \(24,\); shape \(2, '...'\) is wanted"),
-    (bad("Dataset(name,", 'Dataset("nois",'), r"noise in mine.py, line \d+ returns .*; return .* called 'noise'"),
+    (bad("Dataset(name,", 'Dataset("nois",'), r"noise in mine.py, line \d+ gives the Dataset 'nois'; give .* called 'noise'"),
     (bad("WIDTH = 12", "from deep.training.run import *; train_run(0)"), "a run is trained while the parts of mine.py are loaded.*__main__"),
     (lambda: RunConfig(strategy=Frozen(), strategy_options={"depth": 3}), "strategy_options is .*3.* but that of the object given is {}"),
     (lambda: RunConfig(stream=replace(made_stream(), tasks=made_stream().tasks[:2])), "has not all tasks"),
     (lambda: RunConfig(stream=made_stream()), "two parts are called data set 'digits': digits in deep.data.digits and a value in memory"),
+    (lambda: RunConfig(network=lambda *shapes: None), 'is no maker of networks that has a name; register a function by'),
     (lambda: RunConfig(strategy=load(written()).Weak(scale={1})), "JSON cannot hold"),
     (lambda: elsewhere(RunConfig(strategy=dataclass(type("Local", (Strategy,), {"name": "local"})))), "defines no strategy 'local' at its top"),
 ])
