@@ -160,7 +160,7 @@ def require_not_loading(what: str) -> None:
     with LOCK:
         running = _RUNNING[-1:]
     if running:
-        raise InputError(f"{what} while the parts of {running[0]} are loaded; put what is to be done under: if __name__ == \"__main__\":")
+        raise InputError(f"{what} while the parts of {running[0]} are loaded; put what is to be done under `if __name__ == '__main__'`")
 
 
 def where(part: Any) -> str:

@@ -22,11 +22,9 @@ DataPart = Dataset | Source | Callable[[], Dataset]
 
 def _admit(part: DataPart, name: str | None) -> tuple[str, DataPart]:
     """Return the name of a data set, of one that is declared, or of a function that returns one."""
-    if not (isinstance(part, (Dataset, Source)) or callable(part)):
-        raise InputError(f"{part!r} is no data set; give a deep.data.Dataset, a Source, or a function that returns a Dataset")
     own = getattr(part, "name", None) or getattr(part, "__name__", "").replace("_", "-")
-    if not (name or own) or (name or own) != own and isinstance(part, (Dataset, Source)):
-        raise InputError(f"{where(part)} is called {own!r}, not {name!r}; give a name, that of a Dataset or Source being its own")
+    if not (isinstance(part, (Dataset, Source)) or callable(part)) or not (name or own):
+        raise InputError(f"{where(part)} is no data set that has a name; give a deep.data.Dataset, a Source, or a function that returns a Dataset")
     return name or own, part
 
 
@@ -61,11 +59,10 @@ def load(
         or another one than its name says.
     """
     part = DATASETS.find(name, source)
-    if isinstance(part, Dataset):
-        return part
-    dataset = read_source(part, resolve_root(root), download) if isinstance(part, Source) else part()
+    dataset = read_source(part, resolve_root(root), download) if isinstance(part, Source) else part() if callable(part) else part
     if not isinstance(dataset, Dataset) or dataset.name != name:
-        raise InputError(f"{where(part)} returns {dataset!r}; return a deep.data.Dataset that is called {name!r}")
+        found = f"{type(dataset).__name__} {getattr(dataset, 'name', '')!r}"
+        raise InputError(f"{where(part)} gives the {found}; give a deep.data.Dataset that is called {name!r}")
     return with_own_parts(dataset) if own_parts and dataset.train is None else dataset
 
 

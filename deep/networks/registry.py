@@ -32,11 +32,9 @@ class Architecture:
 
 def _admit(make: Callable[..., Network] | Architecture, name: str | None, normalisation: str = "none") -> tuple[str, Architecture]:
     """Return the name of a function that makes networks, and what is kept of it."""
-    if not callable(make):
-        raise InputError(f"{make!r} makes no network; give a function of image shape, head sizes and normalisation")
     name = name or getattr(make, "__name__", "").replace("_", "-")
-    if not name or name.startswith("<"):
-        raise InputError(f'{where(make)} has no name; register it by NETWORKS.register(..., name="...")')
+    if not callable(make) or not name or name.startswith("<"):
+        raise InputError(f'{where(make)} is no maker of networks that has a name; register a function by NETWORKS.register(..., name="...")')
     return name, Architecture(make, known(normalisation, NORMALISATIONS, "normalisation"))
 
 

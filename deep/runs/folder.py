@@ -61,7 +61,7 @@ class RunState:
             return "" if RunConfig.from_canonical(self.config).key == self.key else f"{named}, which has changed since"
         except InputError as error:
             loads = " ".join(f"--load {file}" for file in dict.fromkeys(own.values()))
-            return f"{named}, which cannot be had here: {error} (give {loads})"
+            return f"{named}, which cannot be had here: {error} (register it in its file, and give {loads})"
 
 
 class RunFolder:

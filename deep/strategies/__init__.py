@@ -1,4 +1,4 @@
-"""Strategies: how tasks are learned one after another; one file each."""
+"""Strategies: how tasks are learned one after another; ours in one file each, users' own anywhere (`STRATEGIES.register`)."""
 
 from deep.strategies.base import STRATEGIES, StepPlan, Strategy, everything, last_stages, strategy
 

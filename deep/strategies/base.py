@@ -72,7 +72,20 @@ class Strategy:
     trains everything from the seeded start; a strategy that changes it has to do so in the hooks of a step.
 
     The hooks of a step get the task, whose ``mask`` says which parameters it trains. Only those move: a constraint on a step,
-    such as that of GEM, has to be one on its masked part.
+    such as that of GEM, has to be one on its masked part. Examples that a hook passes through the network are counted by the
+    task. Attributes that are a `deep.training.memory.Memory` are saved and restored by themselves, all else by `state` and `load`.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(eq=False)
+    ... class Damped(Strategy):
+    ...     name = "damped"
+    ...     factor: float = 0.5
+    ...     def transform_gradient(self, gradient, task):
+    ...         return gradient * self.factor if task.number else gradient
+
+    ``RunConfig(strategy=Damped(0.1))`` trains with it; ``@STRATEGIES.register`` above makes its name known to the command line.
     """
 
     name: ClassVar[str]

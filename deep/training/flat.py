@@ -33,7 +33,7 @@ class Segment:
 
 
 class Passed:
-    """Counts the examples that pass a network forward, whoever passes them.
+    """Counts the examples that pass a network, or a copy of it such as a teacher, forward, whoever passes them.
 
     Parameters
     ----------
@@ -52,7 +52,10 @@ class Passed:
         every = images
         while is_functorch_wrapped_tensor(every):
             every = get_unwrapped(every)
-        self.count += len(images) * (every.numel() // images.numel())
+        self.count += len(images) * (every.numel() // max(images.numel(), 1))
+
+    def __deepcopy__(self, memo: object) -> Passed:
+        return self
 
 
 class FlatParameters:
