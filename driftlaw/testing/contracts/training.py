@@ -48,7 +48,7 @@ def strategy_checks(strategy: Strategy, network: Make = perceptron) -> list[Chec
     >>> from deep.strategies.frozen import Frozen
     >>> [name for name, check in strategy_checks(Frozen(depth=2))]  # doctest: +NORMALIZE_WHITESPACE
     ['the_same_seed_gives_the_same_numbers', 'only_what_trains_moves', 'looking_changes_nothing', 'resumed_equals_uninterrupted',
-     'every_scenario_trains', 'examples_are_counted']
+     'every_scenario_trains']
 
     With ``@pytest.mark.parametrize(("name", "check"), strategy_checks(Mine()))`` each of them is a test.
     """
