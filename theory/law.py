@@ -47,6 +47,16 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         s_b <- s_b + 2 m (c_b . g_b[:, t] - s_b) + E |step_b|^2,   c_b <- (1 - m) c_b + m (unit vector t)
 
     and for a step scaled by s, m is replaced by s m and E |step_b|^2 by s^2 E |step_b|^2.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> law = dl.expected_errors(dl.one_block(20, (5, 5), noise=0.5, gram=[[1, 0.5], [0.5, 1]]))
+    >>> law.errors.round(3)
+    array([[0.839, 1.089],
+           [0.969, 0.906]])
+    >>> round(float(law.forgetting()), 4)
+    0.1295
     """
     if outside not in ("raise", "nan"):
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")

@@ -66,6 +66,18 @@ class Parts(Mapping[str, P], Generic[P]):
         raises InputError for what is no part of this kind.
     home : str
         Package of ours whose modules register theirs; imported when parts are first looked up.
+
+    Examples
+    --------
+    Formulas are parts, too:
+
+    >>> import driftlaw as dl
+    >>> dl.FORMULAS["frozen_deviation"].status
+    'exact'
+    >>> dl.FORMULAS.find("frozen_deviaton")
+    Traceback (most recent call last):
+        ...
+    theory.errors.InputError: unknown formula 'frozen_deviaton' (did you mean 'frozen_deviation'?); ...
     """
 
     def __init__(self, what: str, admit: Callable[..., tuple[str, P]], home: str = "") -> None:

@@ -81,6 +81,17 @@ def train_runs(
     InputError
         For bad input, a stored run that was trained on other images than those here, or a run that does not fit into memory
         alone; after all other runs.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import driftlaw as dl
+    >>> configs = [dl.RunConfig(stream="split-digits", strategy=name, epochs=1) for name in ("frozen", "initialized")]
+    >>> with TemporaryDirectory() as folder:
+    ...     records = list(dl.train_runs(configs, Path(folder), workers=1))
+    >>> sorted(record.status for record in records)
+    ['finished', 'finished']
     """
     if workers is not None:
         whole(workers, "workers", 1)

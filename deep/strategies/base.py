@@ -72,6 +72,22 @@ class Strategy:
 
     The hooks of a step get the task, whose ``mask`` says which parameters it trains. Only those move: a constraint on a step,
     such as that of GEM, has to be one on its masked part.
+
+    Examples
+    --------
+    Steps that become shorter with every task:
+
+    >>> from dataclasses import dataclass
+    >>> import driftlaw as dl
+    >>> @dataclass(eq=False)
+    ... class Slower(dl.Strategy):
+    ...     name = "slower"
+    ...     factor: float = 0.5
+    ...
+    ...     def transform_gradient(self, gradient, task):
+    ...         return gradient * self.factor**task.number
+    >>> Slower.options()
+    ('factor',)
     """
 
     name: ClassVar[str]

@@ -57,6 +57,13 @@ class RunConfig(LoopOptions):
     ------
     InputError
         For unknown names (suggests the nearest) and numbers outside their range.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> config = dl.RunConfig(stream="split-digits", strategy="frozen", strategy_options={"depth": 2}, epochs=3)
+    >>> config.network, config.epochs, config.scenario
+    ('mlp-100', 3, 'task')
     """
 
     stream: str = "split-digits"
