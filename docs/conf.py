@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from theory.formulas import SLOTS  # noqa: E402
 project, version, release = "driftlaw", __version__, __version__
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 myst_enable_extensions = ["dollarmath"]
-exclude_patterns = ["_build"]
+exclude_patterns, templates_path = ["_build"], ["_templates"]
 html_theme, html_title = "furo", "driftlaw"
 html_static_path, html_css_files = ["_static"], ["pages.css"]
 html_math_renderer, html_show_sphinx, html_copy_source = "mathml", False, False
@@ -48,7 +47,7 @@ def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
     else:
         for file in sorted(HERE.glob(f"{what}/*.py")):
             text = file.read_text(encoding="utf-8")
-            yield (ast.get_docstring(ast.parse(text)) or file.stem).splitlines()[0].rstrip("."), nodes.literal_block(text, text, language="python")
+            yield file.stem.replace("_", " ").capitalize(), nodes.literal_block(text, text, language="python")
 
 
 def markup(html: str) -> nodes.Node:
