@@ -67,6 +67,9 @@ class Formula:
         Beyond the domain, the conditions under which the value is the true expectation.
     source, status, assumptions
         Where it comes from, one of "exact", "published", "reconstructed", "approximate", and what it takes for granted.
+    uses : tuple of str
+        What it rests on: names of laws and facts (`theory.law.BASIS`) and of other formulas. The tests break each of ours, and see
+        that exactly those fail which name it.
 
     Examples
     --------
@@ -102,6 +105,7 @@ class Formula:
     normal_domain: tuple[Condition, ...] = ()
     exact_when: tuple[Condition, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
+    uses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
