@@ -18,8 +18,10 @@ sys.path.insert(0, str(HERE.parent))
 from driftlaw import __version__  # noqa: E402
 from figures.report import entries, statements  # noqa: E402
 from figures.report.mathml import mathml, tag  # noqa: E402
+from figures.report.prose import pretty  # noqa: E402
 from theory.claims import CLAIMS  # noqa: E402
-from theory.formulas import SLOTS  # noqa: E402
+from theory.formulas import FORMULAS, SLOTS  # noqa: E402
+from theory.law import BASIS  # noqa: E402
 
 project, version, release = "driftlaw", __version__, __version__
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
@@ -27,13 +29,9 @@ myst_enable_extensions = ["dollarmath"]
 exclude_patterns, templates_path = ["_build"], ["_templates"]
 html_theme, html_title = "furo", "driftlaw"
 html_static_path, html_css_files = ["_static"], ["pages.css"]
-html_math_renderer, html_show_sphinx, html_copy_source = "mathml", False, False
-autosummary_generate, autosummary_ignore_module_all = True, False
+html_math_renderer, html_show_copyright, html_show_sphinx, html_copy_source = "mathml", False, False, False
 autodoc_typehints, autodoc_default_options = "none", {"members": True}
 numpydoc_show_class_members, default_role = False, "code"
-
-# Anchors of formulas and published slots lie on one page each.
-PAGES = (('href="#formula-', 'href="catalogue.html#formula-'), ('href="#slot-', 'href="published.html#slot-'))
 
 
 def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
@@ -44,6 +42,10 @@ def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
     elif what == "published":
         yield "Numbered statements of the paper", markup("".join(map(statements.slot, SLOTS.values())))
         yield "Claims, with computed verdicts", markup("".join(map(statements.claim, CLAIMS.values())))
+    elif what == "rests":
+        yield "Laws and facts", markup(entries.definitions({f"<code>{name}</code>": pretty(about) for name, about in BASIS.items()}))
+        yield "Formulas", table({entries.link(f.name): (f.status, f.uses) for f in FORMULAS.values()})
+        yield "Claims", table({f'<a href="published.html#claim-{c.name}">{pretty(c.statement)}</a>': (c.judge().verdict, c.uses) for c in CLAIMS.values()})
     else:
         for file in sorted(HERE.glob(f"{what}/*.py")):
             text = file.read_text(encoding="utf-8")
@@ -51,14 +53,24 @@ def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
 
 
 def markup(html: str) -> nodes.Node:
-    """Return the report's markup with its links to anchors of other pages."""
-    for link, page in PAGES:
-        html = html.replace(link, page)
+    """Return the report's markup; formulas have their anchors on one page, published slots on another."""
+    html = html.replace('href="#formula-', 'href="catalogue.html#formula-').replace('href="#slot-', 'href="published.html#slot-')
     return nodes.raw("", html, format="html")
 
 
+def table(rows: dict[str, tuple[str, tuple[str, ...]]]) -> nodes.Node:
+    """Return what rests on what: a column for each law and fact; formulas below the names of those that rest on them."""
+    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in ("", "status", *BASIS))
+    lines = []
+    for name, (status, uses) in rows.items():
+        named = "".join(f"<br>↳ {entries.link(one)}" for one in uses if one not in BASIS)
+        cells = [name + named, f'<span class="badge {status.replace(" ", "-")}">{status}</span>', *("●" if one in uses else "" for one in BASIS)]
+        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return markup(f'<div class="rests"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
+
+
 class Generated(SphinxDirective):
-    """``{driftlaw} catalogue``, ``published``, or a folder of Python files: sections that are made anew in every build."""
+    """``{driftlaw} catalogue``, ``published``, ``rests``, or a folder of Python files: sections that are made anew in every build."""
 
     required_arguments = 1
 

@@ -131,6 +131,8 @@ def trainable_fraction(
     split : str
         The block that is cut; all others train in every task.
 
+    Notes
+    -----
     Other parameters are those of `initialized`. Vectors are cut by coordinates (the last ``trained`` move);
     inner products are shared out in proportion to the dimensions, as for truths spread evenly over coordinates.
 

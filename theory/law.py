@@ -15,7 +15,6 @@ from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 
-
 # What formulas and claims rest on, by the names in their ``uses``: two laws, and the facts on random matrices that these are fed with.
 BASIS = {
     "recursion": "the law of fresh samples: expected estimates and squared lengths, block by block, from task to task",
