@@ -16,6 +16,7 @@ from hypothesis import Phase, settings
 _SHARED = ("", "theory/oracles", "theory", "simulate", "deep", "bench")
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in _SHARED]
 
+os.environ["DRIFTLAW_PROGRESS"] = "inf"  # on a loaded machine a command may take its first minute, and would say so
 _FIXED = settings(derandomize=True, deadline=None, database=None)
 # Shrinking takes minutes for each test that a broken law fails; the long run does it.
 settings.register_profile("quick", parent=_FIXED, max_examples=20, phases=(Phase.explicit, Phase.generate))

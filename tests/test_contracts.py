@@ -28,7 +28,7 @@ def test_static_contracts_hold():
 
 def test_a_sampler_that_imports_the_law_is_caught(tmp_path):
     """The contract can fail: a copy of the project with one forbidden line breaks it."""
-    for folder in ("theory", "simulate", "deep", "figures"):
+    for folder in ("theory", "simulate", "deep", "figures", "driftlaw"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("out", "__pycache__", "gallery"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     with open(tmp_path / "simulate" / "sample" / "steps.py", "a", encoding="utf-8") as file:
@@ -71,7 +71,7 @@ def test_no_module_needs_what_only_posix_has():
     """Every module can be imported where `fcntl` and the like are absent, as far as it is ours to say."""
     program = """
 import builtins, importlib, pkgutil, sys
-packages, posix = ("theory", "simulate", "deep", "figures"), {"fcntl", "grp", "pwd", "resource", "termios"}
+packages, posix = ("theory", "simulate", "deep", "figures", "driftlaw"), {"fcntl", "grp", "pwd", "resource", "termios"}
 real = builtins.__import__
 
 def guarded(name, globals=None, locals=None, fromlist=(), level=0):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy
@@ -107,6 +107,9 @@ class Formula:
     assumptions: tuple[str, ...] = field(default=())
     uses: tuple[str, ...] = ()
 
+    products: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # parameters that are inner products, with the squared lengths that bound them
+    parts: ClassVar[tuple[tuple[str, str], ...]] = ()  # parameters that are at most another one
+
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise InputError(f"formula {self.name}: status is {self.status!r}; choose one of {', '.join(STATUSES)}")
@@ -142,18 +145,24 @@ class Formula:
         result = {}
         for symbol, definition in self.intermediates:
             known[symbol] = definition.xreplace(known)
-            result[str(symbol)] = float(sympy.lambdify(self._arguments, known[symbol], modules="math")(*_padded(values)))
+            result[str(symbol)] = float(sympy.lambdify(self.arguments, known[symbol], modules="math")(*_padded(values)))
         return result
 
     @cached_property
-    def _arguments(self) -> list[Any]:
+    def arguments(self) -> list[Any]:
+        """Symbols and arrays of the parameters, in their order; real where neither expression nor domain uses one."""
         bases = {_label(base): base for base in self.expanded.atoms(IndexedBase)}
-        symbols = {_label(s): s for s in self.expanded.free_symbols if s.is_Symbol and _label(s) not in bases}
+        used = self.expanded.free_symbols.union(*(relation.free_symbols for relation in self._domain_in_parameters))
+        symbols = {_label(s): s for s in used if s.is_Symbol and _label(s) not in bases}
         return [bases.get(name) or symbols.get(name) or sympy.Symbol(name, real=True) for name in self.parameters]
 
     @cached_property
+    def _domain_in_parameters(self) -> list[Any]:
+        return [self.in_parameters(condition.relation) for condition in self.domain]
+
+    @cached_property
     def _function(self) -> Callable[..., float]:
-        return sympy.lambdify(self._arguments, self.expanded, modules="math")
+        return sympy.lambdify(self.arguments, self.expanded, modules="math")
 
     def __call__(self, **case: Any) -> float:
         """Evaluate the formula at a case.
@@ -182,7 +191,7 @@ class Formula:
             hint = "".join(f" (is {found!r} meant to be {name!r}?)" for name, found in near.items())
             raise InputError(f"formula {self.name} needs {needed}; the case has {sorted(case)}{hint}")
         values = {name: case[name] for name in self.parameters}
-        for name, argument in zip(self.parameters, self._arguments, strict=True):
+        for name, argument in zip(self.parameters, self.arguments, strict=True):
             self._require_meaningful(name, argument, values[name])
         self.require_possible(values)
         return values
@@ -215,8 +224,7 @@ class Formula:
 
     def _require_domain(self, values: Mapping[str, Any]) -> None:
         scalars = {name: _plain_number(value) for name, value in values.items() if np.ndim(value) == 0}
-        for condition in self.domain:
-            relation = self.in_parameters(condition.relation)
+        for condition, relation in zip(self.domain, self._domain_in_parameters, strict=True):
             used = {s: scalars[_label(s)] for s in relation.free_symbols if _label(s) in scalars}
             if not Condition(relation, condition.reason).holds(used):
                 shown = ", ".join(f"{s} = {v:g}" for s, v in sorted(used.items(), key=lambda item: str(item[0])))

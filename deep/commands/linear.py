@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from deep.bridge import BridgeRecord, bridge_record
 from deep.commands.options import print_json
 from deep.records import to_json, write_records
 from simulate.wording import table
 from simulate.work.files import require_writable
+from simulate.work.progress import bar
 from theory.checks import whole
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
@@ -50,8 +50,7 @@ class LinearCommand:
         if self.records is not None:
             require_writable(self.records)
         jobs = [(samples, *training) for samples in self.second_samples for training in TRAININGS]
-        bar = tqdm(jobs, unit="training", leave=False, disable=None)
-        records = [bridge_record(self._experiment(samples), name, options, self.trials, self.seed) for samples, name, options in bar]
+        records = [bridge_record(self._experiment(samples), name, options, self.trials, self.seed) for samples, name, options in bar(jobs, unit="training")]
         if self.records is not None:
             write_records(self.records, records)
         print_json([to_json(record) for record in records]) if self.json else print(_text(records))

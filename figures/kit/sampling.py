@@ -10,7 +10,6 @@ from functools import reduce
 from typing import Any
 from zlib import crc32
 
-from tqdm import tqdm
 
 from figures.kit.table import Table
 from simulate import simulate
@@ -18,6 +17,7 @@ from simulate.work.keys import canonical, code_fingerprint, digest, run_key, seq
 from simulate.work.provenance import closure, stamp
 from simulate.work.store import RunStore
 from theory import moment_orders
+from simulate.work.progress import bar
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -126,8 +126,7 @@ class Sampler:
 
     def run(self, points: Sequence[Point]) -> list[dict[tuple[str, str], Simulated | None]]:
         """Return the estimates of every point, by (name, quantity); None where the variance is infinite."""
-        bar = tqdm(points, desc=self.figure, unit="point", leave=False, disable=None)
-        return [self._estimate(point) for point in bar]
+        return [self._estimate(point) for point in bar(points, desc=self.figure, unit="point")]
 
     def _estimate(self, point: Point) -> dict[tuple[str, str], Simulated | None]:
         seed = (crc32(self.figure.encode()), self._next)

@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from simulate.sample.solvers import check_descent
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
 from simulate.work.machine import cores
+from simulate.work.progress import bar as progress_bar
 from theory.checks import positive, whole
 from theory.conditions import Rule
 from theory.errors import InputError
@@ -69,7 +70,7 @@ def fill(
     starts = range(0, int(trials), block_trials)
     workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials, together)
     largest: dict[Rule, float] = {}
-    with _blas().limit(limits=1, user_api="blas"), _bar(trials, progress) as bar:  # threaded BLAS sums in another order
+    with _blas().limit(limits=1, user_api="blas"), progress_bar(total=trials, unit="trial", shown=progress) as bar:  # threaded BLAS sums in another order
         for finished, curvatures in _blocks(make, lambda block: streams(seed, block), batch, workers, results, starts, together):
             bar.update(finished)
             _raise_to(largest, curvatures)
@@ -134,24 +135,3 @@ def _check_options(trials: Any, memory_limit: Any, workers: Any) -> None:
     if workers is not None:
         whole(workers, "workers", 1)
     positive(memory_limit, "memory_limit", "bytes, such as 2**30")
-
-
-class _Silent:
-    """Stands in for a progress bar."""
-
-    def __enter__(self) -> _Silent:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        return None
-
-    def update(self, _: int) -> None:
-        return None
-
-
-def _bar(trials: int, progress: bool) -> Any:
-    if not progress:
-        return _Silent()
-    from tqdm import tqdm
-
-    return tqdm(total=trials, unit="trial", disable=None)  # None: shown on a terminal only

@@ -19,6 +19,7 @@ from simulate.sweeps.records import Found, PointRecord, keys_by_point
 from simulate.sweeps.result import SweepResult, SweepRow
 from simulate.sweeps.tally import Tally
 from simulate.work.jobs import run_jobs
+from simulate.work.progress import bar
 from simulate.work.provenance import differences, named
 from simulate.work.store import RunStore
 from theory.checks import is_real, whole
@@ -308,12 +309,10 @@ def _warn(fallen: dict[str, Found], points: int, today: dict[str, Any]) -> None:
 
 
 class _Bar:
-    """Progress in trials with the time left, on a terminal only; what was stored before counts as done."""
+    """Progress in trials with the time left; what was stored before counts as done."""
 
     def __init__(self, progress: bool) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=0, unit="trial", unit_scale=True, disable=None if progress else True, leave=False)
+        self._bar = bar(total=0, unit="trial", unit_scale=True, shown=progress)
 
     def __enter__(self) -> _Bar:
         return self

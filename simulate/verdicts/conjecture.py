@@ -151,7 +151,7 @@ def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:
         expression = sympy.sympify(formula)
         reads = Keywords(frozenset(_scalars(expression)) | frozenset(_arrays(expression)))
         text = str(formula)
-        return lambda case: _substitute(expression, case), reads, text if len(text) <= 40 else "formula"
+        return lambda case: substitute(expression, case), reads, text if len(text) <= 40 else "formula"
     if callable(formula) and not isinstance(formula, sympy.Basic):
         reads = read_keywords(formula, "the formula")
         name = getattr(formula, "__name__", type(formula).__name__)
@@ -169,17 +169,31 @@ def _arrays(expression: Any) -> set[str]:
 def _scalars(expression: Any) -> dict[str, list[sympy.Symbol]]:
     """Free symbols by name; symbols that differ in their assumptions only mean the same parameter."""
     found: dict[str, list[sympy.Symbol]] = {}
+    arrays = _arrays(expression)
     for symbol in expression.free_symbols:
-        if symbol.is_Symbol and symbol.name not in _arrays(expression):
+        if symbol.is_Symbol and symbol.name not in arrays:
             found.setdefault(symbol.name, []).append(symbol)
     return found
 
 
-def _substitute(expression: Any, case: Mapping) -> Any:
+def substitute(expression: Any, case: Mapping) -> Any:
     """Put the case's values in, exactly; arrays count from 1 in expressions, from 0 in cases."""
     values = {symbol: _exact_number(case[name], name) for name, symbols in _scalars(expression).items() for symbol in symbols}
-    expanded = expression.xreplace(values).doit()
+    expanded = written_out(expression.xreplace(values)).doit()
     return expanded.xreplace({entry: _entry(entry, case) for entry in expanded.atoms(sympy.Indexed)})
+
+
+def written_out(expression: Any) -> Any:
+    """Return an expression with its sums between whole numbers as additions (``doit`` looks for closed forms first, for minutes)."""
+    if not expression.has(sympy.Sum):
+        return expression
+    if not isinstance(expression, sympy.Sum):
+        return expression.func(*map(written_out, expression.args))
+    *inner, (index, low, high) = expression.limits  # SymPy writes the outermost sum last
+    if not (low.is_Integer and high.is_Integer):
+        return expression
+    term = sympy.Sum(expression.function, *inner) if inner else expression.function
+    return sympy.Add(*(written_out(term.xreplace({index: sympy.Integer(k)})) for k in range(int(low), int(high) + 1)))
 
 
 def _entry(entry: Any, case: Mapping) -> sympy.Expr:

@@ -23,6 +23,7 @@ from simulate.verdicts.conjecture import Conjecture, conjecture
 from simulate.verdicts.planning import Levels, Settings, TrialPlan, plan_trials
 from simulate.verdicts.report import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.work.keys import canonical, draw_key
+from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
@@ -227,7 +228,7 @@ def draw_samples(
     pilots = {experiment: _pilots(experiment, group, levels, settings, sampler) for experiment, group in groups.items()}
     trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
     samples = {}
-    with _bar(sum(trials.values()), progress) as bar:
+    with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
         for experiment, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
             draws: set = set()
@@ -312,10 +313,3 @@ def _not_testable(comparison: Comparison) -> Verdict:
         comparison.moment_order,
         reason=comparison.reason,
     )
-
-
-def _bar(trials: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    # disable=None: shown on a terminal only
-    return tqdm(total=trials, unit="trial", unit_scale=True, disable=None if progress else True, leave=False)

@@ -5,41 +5,39 @@ Sweeps, checks of many cases and the deep experiments share it. It knows nothing
 
 from __future__ import annotations
 
-import pickle
-import socket
+import time
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, cast
-from urllib.parse import urlsplit
+from functools import partial
+from itertools import chain, takewhile
+from pickle import PicklingError
+from queue import SimpleQueue
+from typing import Any
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import BrokenProcessPool
+import numpy  # noqa: F401 - a limit binds only the BLAS that is loaded before it is set
 from threadpoolctl import threadpool_limits
 
 from simulate.work.machine import cores
-from simulate.work.pool import ProcessBackend
+from simulate.work.pool import OpenPool, Pool, WorkerLostError, processes
+from simulate.work.progress import bar
+from theory.checks import whole
 from theory.errors import DriftlawError, InputError
 
 KINDS = ("threads", "processes")
 STARTUP = 60  # seconds in which a cluster's scheduler has to answer, and a first worker to come (back)
 PATIENCE = 3  # deaths of workers in a row, with no job ending in between, after which the jobs at hand are given up
+MOMENT = 0.05  # seconds of short jobs that a worker does in one go: long beside handing them out
 
 
 class JobError(DriftlawError):
     """Jobs failed, or their workers died again and again; all other jobs were done first."""
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """What a job raised, in a form that travels between processes."""
-
-    error: str
-    place: str
-    deliberate: bool
+class _Failure(str):
+    """What a job raised, and where, in words that travel between processes."""
 
 
 def run_jobs(
@@ -90,74 +88,86 @@ def run_jobs(
     run, so that neither speed nor bits depend on how many run side by side (Dask starts its workers like that by itself).
     """
     jobs = list(jobs)
-    options = _backend(workers, kind, scheduler)
-    return _bar(_run(function, jobs, options, label), len(jobs), progress)
+    open_pool = _workplace(workers, kind, scheduler)
+    results = _run(function, jobs, open_pool, label)
+    return iter(bar(results, total=len(jobs), desc=progress, unit="job")) if progress else results
 
 
-def _run(function: Callable, jobs: list[Any], options: Callable, label: Callable[[Any], str]) -> Iterator[tuple[int, Any]]:
+def _run(function: Callable, jobs: list[Any], open_pool: OpenPool | None, label: Callable[[Any], str]) -> Iterator[tuple[int, Any]]:
+    """Run all jobs, with BLAS on one thread: set here, because limits that threads set for themselves cross one another."""
     failures: dict[int, _Failure] = {}
-    with options() as parallel_options:
-        for index, result in _survive(function, jobs, parallel_options, label):
+    with threadpool_limits(1, user_api="blas"):
+        here = ((index, _call(function, job)) for index, job in enumerate(jobs))
+        for index, result in _survive(function, jobs, open_pool, label) if open_pool else here:
             if isinstance(result, _Failure):
                 failures[index] = result
             else:
                 yield index, result
     if failures:
-        raise _job_error(failures, jobs, label)
+        index = min(failures)
+        count = f"{len(failures)} of {len(jobs)} jobs failed, the first of them: " if len(failures) > 1 else ""
+        kept = "; the results of the other jobs are kept" if len(jobs) > 1 else ""
+        raise JobError(f"{count}{label(jobs[index])}: {failures[index]}{kept}")
 
 
-def _survive(function: Callable, jobs: list[Any], options: dict[str, Any], label: Callable[[Any], str]) -> Iterator[tuple[int, Any]]:
+def _survive(function: Callable, jobs: list[Any], open_pool: OpenPool, label: Callable[[Any], str]) -> Iterator[tuple[int, Any]]:
     """Run all jobs; when workers die, run those again that have not ended, the suspects last."""
-    pending = list(range(len(jobs)))
+    todo = dict.fromkeys(range(len(jobs)))
     deaths = 0
-    while pending:
-        started, ended = [], set()
+    while todo:
+        busy: dict[Any, list[int]] = {}
         try:
-            for index, result in _map(function, jobs, pending, started, options):
-                ended.add(index)
-                deaths = 0
-                yield index, result
-        except _lost_worker_errors() as error:
+            with open_pool() as (submit, ahead):
+                for index, result in _map(partial(submit, _work, function), jobs, todo, busy, ahead):
+                    del todo[index]
+                    deaths = 0
+                    yield index, result
+        except WorkerLostError as error:
             deaths += 1
-            suspects = [index for index in started if index not in ended]
+            suspects = list(chain.from_iterable(busy.values()))
             if deaths == PATIENCE:
                 named = ", ".join(label(jobs[index]) for index in suspects[:4])
                 raise JobError(
-                    f"workers died {deaths} times in a row ({type(error).__name__}) while working on {named}"
+                    f"workers died {deaths} times in a row ({error}) while working on {named}"
                     f"{' and others' if len(suspects) > 4 else ''}, perhaps for lack of memory; use fewer workers or smaller jobs"
                 ) from error
-            rest = set(pending) - ended
-            pending = [index for index in pending if index in rest - set(suspects)] + [index for index in suspects if index in rest]
-            continue
-        except pickle.PicklingError as error:
-            raise InputError(f"the jobs cannot be sent to other processes: {error}; use threads, or functions and values that pickle") from error
-        return
+            for index in suspects:
+                todo[index] = todo.pop(index)
+        except (PicklingError, TypeError) as error:
+            raise InputError(f"the jobs or their results cannot be sent to other processes: {error}; use threads, or functions and values that pickle") from error
 
 
-def _map(function: Callable, jobs: list[Any], pending: list[int], started: list[int], options: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-    """Hand the pending jobs to joblib, noting in ``started`` which it has taken."""
+def _map(submit: Callable, jobs: list[Any], todo: Iterable[int], busy: dict[Any, list[int]], ahead: int) -> Iterator[tuple[int, Any]]:
+    """Hand jobs over as workers need them, short ones in batches, noting in ``busy`` what they have; yield results as they end."""
+    line, ended, size = deque(todo), SimpleQueue(), 1
+    while line or busy:
+        while line and len(busy) < ahead:
+            batch = [line.popleft() for _ in range(max(1, min(size, len(line) // ahead)))]
+            future = submit([(index, jobs[index]) for index in batch])
+            busy[future] = batch
+            future.add_done_callback(ended.put)
+        future = ended.get()
+        results, brief = future.result()
+        batch = busy.pop(future)
+        line.extendleft(reversed(batch[len(results) :]))
+        size = 2 * len(batch) if brief else 1
+        yield from results
 
-    def calls() -> Iterator[Any]:
-        for index in pending:
-            started.append(index)
-            yield delayed(_call)(function, index, jobs[index])
 
-    results: Any = cast(Any, Parallel(return_as="generator_unordered", **options)(calls()))
+def _work(function: Callable, batch: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], bool]:
+    """Do jobs for a moment, the others are given back; return results, and whether it was long enough for more."""
+    end = time.monotonic() + MOMENT
+    begun = takewhile(lambda _: time.monotonic() < end, batch)
+    return [(index, _call(function, job)) for index, job in begun], time.monotonic() < end
+
+
+def _call(function: Callable, job: Any) -> Any:
     try:
-        for result in results:  # noqa: UP028 - `yield from` would pass an early close on, past the next lines
-            yield result
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # joblib's, on jobs that an interrupt leaves undone
-            results.close()
-
-
-def _call(function: Callable, index: int, job: Any) -> tuple[int, Any]:
-    try:
-        return index, function(job)
+        return function(job)
+    except DriftlawError as error:
+        return _Failure(error)
     except Exception as error:
-        text = str(error) if isinstance(error, DriftlawError) else f"{type(error).__name__}: {error}"
-        return index, _Failure(text, _place(error), isinstance(error, DriftlawError))
+        return _Failure(f"{type(error).__name__}: {error} ({_place(error)})")
 
 
 def _place(error: Exception) -> str:
@@ -169,70 +179,26 @@ def _place(error: Exception) -> str:
     return f"{file}, line {line}"
 
 
-def _job_error(failures: dict[int, _Failure], jobs: list[Any], label: Callable[[Any], str]) -> JobError:
-    index = min(failures)
-    failure = failures[index]
-    place = "" if failure.deliberate else f" ({failure.place})"
-    count = f"{len(failures)} of {len(jobs)} jobs failed, the first of them: " if len(failures) > 1 else ""
-    kept = "; the results of the other jobs are kept" if len(jobs) > 1 else ""
-    return JobError(f"{count}{label(jobs[index])}: {failure.error}{place}{kept}")
-
-
-def _backend(workers: Any, kind: str, scheduler: str | None) -> Callable:
-    """Check the options; return a context manager that makes joblib's."""
+def _workplace(workers: Any, kind: str, scheduler: str | None) -> OpenPool | None:
+    """Check the options; return what opens the pool that they name, or None for this thread."""
     if kind not in KINDS:
         raise InputError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
-    if workers is not None and (not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1):
-        raise InputError(f"workers is {workers!r}; give a whole number of at least 1, or None for all cores")
-    if scheduler is not None:
-        if workers is not None:
-            raise InputError(f"workers is {workers!r} beside a scheduler; a cluster brings its own workers, leave it out")
-        return lambda: _cluster(scheduler)
-    count = workers or cores()
-    return lambda: _local(int(count), kind)
-
-
-@contextmanager
-def _local(workers: int, kind: str) -> Iterator[dict[str, Any]]:
-    """Work on this machine, with BLAS on one thread: set here, because limits that threads set for themselves cross one another."""
-    backend: Any = "sequential" if workers == 1 else "threading"
-    if workers > 1 and kind == "processes":
-        backend = ProcessBackend()
-    with threadpool_limits(1, user_api="blas"):
-        yield {"n_jobs": workers, "backend": backend}
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[dict[str, Any]]:
-    """Connect to a Dask scheduler for as long as the jobs run."""
+    if scheduler is None:
+        count = cores() if workers is None else whole(workers, "workers", 1)
+        return None if count == 1 else partial(processes if kind == "processes" else _threads, count)
+    if workers is not None:
+        raise InputError(f"workers is {workers!r} beside a scheduler; a cluster brings its own workers, leave it out")
     try:
-        from distributed import Client
-
-        from simulate.work.cluster import DaskBackend
+        from simulate.work.cluster import cluster
     except ImportError:
         raise InputError("a scheduler needs dask and distributed; install them with: pip install 'driftlaw[cluster]'") from None
+    return cluster(scheduler, STARTUP)
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[Pool]:
+    pool = ThreadPoolExecutor(workers)
     try:
-        target = urlsplit(address)
-        socket.create_connection((target.hostname, target.port), timeout=10).close()  # Dask's own attempt takes half a minute to fail
-        client = Client(address, timeout=STARTUP, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"cannot reach the Dask scheduler {address!r}: {error}; give one like tcp://host:8786, as `dask scheduler` prints it") from None
-    with client:
-        yield {"n_jobs": -1, "backend": DaskBackend(client=client, wait_for_workers_timeout=STARTUP, pure=False)}
-
-
-def _lost_worker_errors() -> tuple[type[BaseException], ...]:
-    """Exceptions that say that a worker died, not that a job failed."""
-    try:
-        from simulate.work.cluster import LOST
-    except ImportError:
-        return (BrokenProcessPool,)
-    return (BrokenProcessPool, *LOST)
-
-
-def _bar(results: Iterator[tuple[int, Any]], total: int, title: str | None) -> Iterator[tuple[int, Any]]:
-    if title is None:
-        return results
-    from tqdm import tqdm
-
-    return iter(tqdm(results, total=total, desc=title, unit="job", disable=None))  # None: shown on a terminal only
+        yield pool.submit, 2 * workers
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,36 +1,44 @@
-"""Joblib's process backend, mended for jobs that are ended early and for callers that are killed."""
+"""Pools of workers; worker processes leave interrupts to their caller and end with it."""
 
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from joblib._parallel_backends import LokyBackend
+from loky import BrokenProcessPool, get_reusable_executor
 
 from theory.notices import show_plainly
 
+# What opens one: with its `submit`, which takes a function with its arguments and returns a future, and how many calls shall be out at a time.
+Pool = tuple[Callable[..., Any], int]
+OpenPool = Callable[[], AbstractContextManager[Pool]]
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
-class ProcessBackend(LokyBackend):
-    """Worker processes with one BLAS thread each, which leave interrupts to their caller and end with it."""
 
-    def __init__(self, nesting_level: int = 0) -> None:
-        # Loky replaces a worker that has grown by 300 MB, as one does that keeps data sets; its jobs go on, nothing is lost.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-        start = {"initializer": _begin, "initargs": (os.getpid(),)}
-        super().__init__(nesting_level=nesting_level, inner_max_num_threads=1, **start)
+class WorkerLostError(Exception):
+    """A worker died, which says nothing of the jobs that it had."""
 
-    def abort_everything(self, ensure_ready: bool = True) -> None:
-        """End the workers; jobs still in line are taken out first, for the pool's own thread fails on them."""
-        try:
-            while self._workers is not None:
-                self._workers._work_ids.get_nowait()
-        except queue.Empty:
-            pass
-        super().abort_everything(ensure_ready)
+
+@contextmanager
+def processes(workers: int) -> Iterator[Pool]:
+    """Worker processes with one BLAS thread each; an early end kills them."""
+    # Loky replaces a worker that has grown by 300 MB, as one does that keeps data sets; its jobs go on, nothing is lost.
+    warnings.filterwarnings("ignore", "A worker (stopped|was restarted) while some jobs were given", UserWarning)
+    # Until they were idle for so many seconds, the next call takes them over.
+    pool = get_reusable_executor(workers, timeout=300, initializer=_begin, initargs=(os.getpid(),), env=ONE_THREAD)
+    try:
+        yield pool.submit, 2 * workers
+    except BrokenProcessPool as error:  # whose other workers loky ends
+        raise WorkerLostError(type(error).__name__) from error
+    except BaseException:
+        pool.shutdown(kill_workers=True)
+        raise
 
 
 def _begin(parent: int) -> None:

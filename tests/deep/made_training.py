@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from deep.data import Dataset
 from deep.networks import Network, build
 from deep.records import RunRecord
 from deep.strategies import names
@@ -75,3 +77,10 @@ def train_until(after: int, config: RunConfig, stream: Stream, folder: Path) -> 
 
     with pytest.raises(KeyboardInterrupt):
         train_run(config, stream, folder, store)
+
+
+def with_another_pixel(dataset: Dataset) -> Dataset:
+    """Return the data set with one grey value changed in one training image."""
+    images = dataset.train.images.copy()
+    images.flat[0] += 1
+    return replace(dataset, train=replace(dataset.train, images=images))

@@ -28,7 +28,7 @@ def interrupted(folder, after=1):
 
 def test_kept_moments_go_on_bit_for_bit(tmp_path):
     adam = made_config(optimiser="adam", learning_rate=0.01, keep_moments=True)
-    interrupted(tmp_path, adam, after=2)
+    train_until(2, adam, STREAM, tmp_path)
     assert train_run(adam, STREAM, tmp_path).numbers() == train_run(adam, STREAM).numbers()
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from made_data import with_another_pixel
 from made_records import made_record
+from made_training import with_another_pixel
 from scaffold import python, raising
 
 from deep.data.digits import digits

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_data import with_another_pixel
 from made_study import TINY, made_run, made_runs
+from made_training import with_another_pixel
 from scaffold import refusals
 from scipy.stats import t as student
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
+from simulate import simulate
 from simulate.sample.streams import DIRECTION, FEATURES, NOISE
 from theory import Isotropic, Task, TaskSequence, frozen, initialized, one_block, one_head_per_task
 
@@ -79,6 +82,37 @@ def naive_trial(seq, seed, trial, features=normal_features, solve=least_step):
             counted = np.concatenate([columns[block] for block in seq.used(i)])
             errors[t, i] = np.sum((theta - data[i][2])[counted] ** 2)
     return errors, step_sizes, updates, theta
+
+
+def assert_like_naive(seq, seed, trials, tolerance=1e-9, entries=normal_features, solve=least_step, **conditions):
+    """Simulate and compare some trials, counted from 0, with the plain loop, whose ``entries`` and ``solve`` fit the conditions."""
+    found = simulate(seq, max(trials) + 1, seed, **conditions)
+    for trial in trials:
+        for name, value in zip(SAMPLES, naive_trial(seq, seed, trial, entries, solve), strict=False):
+            near = {"rtol": tolerance, "atol": tolerance * (1 + value.max())}
+            np.testing.assert_allclose(getattr(found, name)[trial], value, **near, err_msg=f"{name} of trial {trial}")
+
+
+def empty_results(trials, tasks, more=0):
+    """What a learner fills: errors, step sizes, update magnitudes and ``more`` arrays like these two."""
+    return np.zeros((trials, tasks, tasks)), *(np.zeros((trials, tasks)) for _ in range(2 + more))
+
+
+def traced_peak(learner, trials, tasks, more=0):
+    """Bytes that NumPy and Python hold at most while a learner of so many trials runs, without its results."""
+    results = empty_results(trials, tasks, more)
+    learner(trials).run(*results)  # imports and caches are filled here
+    tracemalloc.start()
+    learner(trials).run(*results)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def assert_honest(bytes_per_trial, learner, tasks, more=0):
+    """What a trial adds to the peak stays below the estimate, which is at most twice that."""
+    per_trial = (traced_peak(learner, 48, tasks, more) - traced_peak(learner, 16, tasks, more)) / 32
+    assert per_trial < bytes_per_trial < 2 * per_trial
 
 
 def vectors(rng, d, count):

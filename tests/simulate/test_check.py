@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import sympy
+from scaffold import refusals
 from scipy.stats import binom
 
 from simulate import GradientDescent, Ridge, check
@@ -110,19 +111,19 @@ def test_lists_in_expressions_count_from_one():
         conjecture(expression, "error[0,0]", lambda w, T: None, [{"w": [1, 2, 3], "T": 4}]).value(0)
 
 
-def test_a_target_may_be_a_function():
-    def both(sim):
-        return sim.errors_sample[:, 0, 0] + sim.step_sizes_sample[:, 0]
-
-    step = n / p + n * s**2 / (p - n - 1)
-    assert judge(RIGHT + step, quantity=both).verdict == "agree"
-    assert judge(RIGHT, quantity=both).verdict == "disagree"
-    assert judge(RIGHT, quantity=both).verdicts[0].quantity == "both"
+STEP = n / p + n * s**2 / (p - n - 1)
 
 
-@pytest.mark.parametrize(("quantity", "value"), [("step_size[0]", n / p + n * s**2 / (p - n - 1)), ("generalization", RIGHT)])
-def test_other_targets(quantity, value):
-    assert judge(value, quantity=quantity).verdict == "agree"
+def both(sim):
+    return sim.errors_sample[:, 0, 0] + sim.step_sizes_sample[:, 0]
+
+
+@pytest.mark.parametrize(("quantity", "value", "name"), [
+    ("step_size[0]", STEP, "step_size[0]"), ("generalization", RIGHT, "generalization[0]"), (both, RIGHT + STEP, "both"),
+])
+def test_targets_of_other_names_and_functions(quantity, value, name):
+    report = judge(value, quantity=quantity)
+    assert report.verdict == "agree" and report.verdicts[0].quantity == name
     assert judge(value * 2, quantity=quantity).verdict == "disagree"
 
 
@@ -202,8 +203,8 @@ def test_too_few_trials_leave_a_case_undecided():
     assert judge(2 * RIGHT, hard, max_trials=LEAST_TRIALS).verdict == "disagree"  # a large mistake shows all the same
 
 
-def test_disagreement_takes_precedence_within_delta(monkeypatch):
-    monkeypatch.setattr(check_module, "simulate", lambda *args, **kw: stand_in(*args, spread=0.01, **kw))
+def test_disagreement_takes_precedence_within_delta(stood_in):
+    stood_in(spread=0.01)
     (one,) = judge(1.01, quiet(1)).verdicts
     assert one.half_width + 0.01 < one.delta and one.verdict == "disagree"
     assert "too high" in one.sentence and "still within delta" in one.sentence
@@ -257,46 +258,40 @@ def test_rows_are_json():
 # Errors: what, value, why, remedy.
 
 
-@pytest.mark.parametrize(
-    ("formula", "changes", "message"),
-    [
-        (RIGHT, {"cases": [{"p": 30, "n": 8, "S": 1}]}, r"case 0 \(p=30, n=8, S=1\): the formula needs 's'.*it has p, n, S"),
-        (RIGHT, {"cases": [{"p": 30, "n": 8, "sd": 1}]}, "the formula needs 's'.*did you mean 'sd'"),
-        (p, {"cases": [*CASES, {"p": 30, "n": 8}]}, "case 2 .*build needs 's'"),
-        (RIGHT, {"cases": [{**CASES[0], "extra": 1}]}, "neither formula nor build reads 'extra'"),
-        (RIGHT, {"cases": []}, "cases is empty"),
-        (p, {"cases": [{"p": np.ones(3)}], "build": lambda p: one_task(30, 8, 0.1)}, r"case 0 \(p=array\(3,\)\): the symbol p"),
-        (1 / (p - 30), {}, r"case 0 \(p=30, n=8, s=0.4\).*zoo.*no finite real number"),
-        (sympy.sqrt(n - p), {}, r"sqrt\(22\)\*I.*no finite real number"),
-        (lambda p, n, s: float("nan"), {}, "nan"),
-        (lambda p, n, s: 1 / (p - 30), {}, r"ZeroDivisionError.*test_check.py, line \d+"),
-        (lambda p, n, s: [][n], {}, r"the formula raised IndexError.*test_check.py, line \d+"),
-        (RIGHT, {"build": lambda p, n, s: "a sequence"}, "build returned a str"),
-        (RIGHT, {"build": lambda p, n, s: one_block(p, (n,), -s, truth=[Isotropic(1)])}, "case 0 .*noise is -0.4"),
-        (RIGHT, {"build": 3}, "build is 3"),
-        (RIGHT, {"build": None}, "build is missing"),
-        (RIGHT, {"quantity": None}, "quantity is missing"),
-        (RIGHT, {"expected": "yes"}, "expected is 'yes'"),
-        (RIGHT, {"delta": 0}, "delta is 0"),
-        (RIGHT, {"power": 0.3}, "power is 0.3"),
-        (RIGHT, {"false_alarm": 1.0}, "false_alarm is 1.0"),
-        (RIGHT, {"pilot_trials": 3}, "pilot_trials is 3"),
-        (RIGHT, {"max_trials": 100}, "at least 4,096"),
-        (sympy.Eq(p, n), {}, "give a SymPy expression"),
-        ("1 - n/p", {}, "sympify turns text"),
-        (FORMULAS["p2_star"], {"quantity": None, "build": None}, "quantity is missing"),
-        (FORMULAS["frozen_deviation"], {"quantity": None, "build": None, "cases": [{"p": 1}]}, "the formula needs"),
-    ],
-)
-def test_errors_name_the_mistake(formula, changes, message):
-    with pytest.raises(InputError, match=message):
-        check(formula, **{"quantity": "error[0,0]", "build": one_task, "cases": CASES, **changes})
+def wrong(formula, **changes):
+    return lambda: check(formula, **{"quantity": "error[0,0]", "build": one_task, "cases": CASES, **changes})
 
 
-def test_two_conjectures_of_one_name_are_refused():
-    claim = conjecture(RIGHT, "error[0,0]", one_task, CASES)
-    with pytest.raises(InputError, match="two conjectures are called"):
-        check_module.check_all([claim, claim], Settings())
+CLAIM = conjecture(RIGHT, "error[0,0]", one_task, CASES)
+test_errors_name_the_mistake = refusals([
+    (wrong(RIGHT, cases=[{"p": 30, "n": 8, "S": 1}]), r"case 0 \(p=30, n=8, S=1\): the formula needs 's'.*it has p, n, S"),
+    (wrong(RIGHT, cases=[{"p": 30, "n": 8, "sd": 1}]), "the formula needs 's'.*did you mean 'sd'"),
+    (wrong(p, cases=[*CASES, {"p": 30, "n": 8}]), "case 2 .*build needs 's'"),
+    (wrong(RIGHT, cases=[{**CASES[0], "extra": 1}]), "neither formula nor build reads 'extra'"),
+    (wrong(RIGHT, cases=[]), "cases is empty"),
+    (wrong(p, cases=[{"p": np.ones(3)}], build=lambda p: one_task(30, 8, 0.1)), r"case 0 \(p=array\(3,\)\): the symbol p"),
+    (wrong(1 / (p - 30)), r"case 0 \(p=30, n=8, s=0.4\).*zoo.*no finite real number"),
+    (wrong(sympy.sqrt(n - p)), r"sqrt\(22\)\*I.*no finite real number"),
+    (wrong(lambda p, n, s: float("nan")), "nan"),
+    (wrong(lambda p, n, s: 1 / (p - 30)), r"ZeroDivisionError.*test_check.py, line \d+"),
+    (wrong(lambda p, n, s: [][n]), r"the formula raised IndexError.*test_check.py, line \d+"),
+    (wrong(RIGHT, build=lambda p, n, s: "a sequence"), "build returned a str"),
+    (wrong(RIGHT, build=lambda p, n, s: one_block(p, (n,), -s, truth=[Isotropic(1)])), "case 0 .*noise is -0.4"),
+    (wrong(RIGHT, build=3), "build is 3"),
+    (wrong(RIGHT, build=None), "build is missing"),
+    (wrong(RIGHT, quantity=None), "quantity is missing"),
+    (wrong(RIGHT, expected="yes"), "expected is 'yes'"),
+    (wrong(RIGHT, delta=0), "delta is 0"),
+    (wrong(RIGHT, power=0.3), "power is 0.3"),
+    (wrong(RIGHT, false_alarm=1.0), "false_alarm is 1.0"),
+    (wrong(RIGHT, pilot_trials=3), "pilot_trials is 3"),
+    (wrong(RIGHT, max_trials=100), "at least 4,096"),
+    (wrong(sympy.Eq(p, n)), "give a SymPy expression"),
+    (wrong("1 - n/p"), "sympify turns text"),
+    (wrong(FORMULAS["p2_star"], quantity=None, build=None), "quantity is missing"),
+    (wrong(FORMULAS["frozen_deviation"], quantity=None, build=None, cases=[{"p": 1}]), "the formula needs"),
+    (lambda: check_module.check_all([CLAIM, CLAIM], Settings()), "two conjectures are called"),
+])
 
 
 # The statistics, on a stand-in for the sampler that draws the errors themselves: mean 1 by construction.
@@ -308,8 +303,15 @@ def stand_in(seq, trials, seed, spread=0.3, draw=np.random.Generator.standard_no
     return Simulation(values[:, None, None], values[:, None], values[:, None], frozenset({(seed, 0, trials - 1)}), seq)
 
 
-def skewed(generator, trials):
-    return (generator.gamma(4.0, size=trials) - 4) / 2
+@pytest.fixture
+def stood_in(monkeypatch):
+    """Put the stand-in in the sampler's place, with other draws if a test says so."""
+
+    def put(**changes):
+        monkeypatch.setattr(check_module, "simulate", lambda *arguments, **_: stand_in(*arguments, **changes))
+
+    put()
+    return put
 
 
 def quiet(cases):
@@ -317,13 +319,13 @@ def quiet(cases):
     return [{"p": 30 + k, "n": 8, "s": 0.0} for k in range(cases)]
 
 
-def test_z_scores_are_calibrated(monkeypatch):
+def test_z_scores_are_calibrated(stood_in):
     """2,000 z-scores of skewed draws: tail rates within binomial limits at a false-alarm rate of 1e-6 each.
 
     Standard errors 15 % too small (20 % too large) move the count beyond 1.96 from 100 to 191 (37); limits 48 away
     from 100 catch either with probability above .99.
     """
-    monkeypatch.setattr(check_module, "simulate", lambda *args, **kw: stand_in(*args, draw=skewed, **kw))
+    stood_in(draw=lambda generator, trials: (generator.gamma(4.0, size=trials) - 4) / 2)
     reports = [judge(1, quiet(500), seed=seed, max_trials=LEAST_TRIALS) for seed in range(4)]
     z = np.abs([one.z for report in reports for one in report.verdicts])
     assert len(z) == 2000
@@ -337,13 +339,12 @@ def test_z_scores_are_calibrated(monkeypatch):
 
 
 @pytest.mark.parametrize(("difference", "least"), [(0.02, 0.95), (-0.02, 0.95), (0.005, 0.0)])
-def test_a_difference_of_delta_is_detected(monkeypatch, difference, least):
+def test_a_difference_of_delta_is_detected(stood_in, difference, least):
     """100 runs of three cases: at least 95 % detected, less 4.9 binomial deviations (false-alarm rate 1e-6).
 
     A plan for z_alpha alone detects half and is caught with certainty. A quarter of delta is mostly missed, so the
     trials are no more than delta asks for.
     """
-    monkeypatch.setattr(check_module, "simulate", stand_in)
     verdicts = [one for seed in range(100) for one in judge(1 + difference, quiet(3), seed=seed).verdicts]
     detected = np.mean([one.verdict == "disagree" for one in verdicts])
     if least:
@@ -353,16 +354,14 @@ def test_a_difference_of_delta_is_detected(monkeypatch, difference, least):
         assert detected < 0.5
 
 
-def test_right_formulas_agree_in_all_cases_together(monkeypatch):
+def test_right_formulas_agree_in_all_cases_together(stood_in):
     """100 runs of 20 cases: all agree in at least 95 %, less 4.9 deviations (1e-6); a plan for z_power agrees in about a quarter."""
-    monkeypatch.setattr(check_module, "simulate", stand_in)
     agreed = [judge(1, quiet(20), seed=seed).verdict == "agree" for seed in range(100)]
     assert np.mean(agreed) > 0.95 - 4.9 * math.sqrt(0.95 * 0.05 / 100)
 
 
-def test_trials_are_neither_short_nor_wasted(monkeypatch):
+def test_trials_are_neither_short_nor_wasted(stood_in):
     """The plan is (sd (z_alpha + z_agree) / delta)^2 trials, with a margin for the pilot's variance below one half."""
-    monkeypatch.setattr(check_module, "simulate", stand_in)
     verdicts = judge(1, quiet(50)).verdicts
     z_alpha, z_agree = (-NormalDist().inv_cdf(tail / 100) for tail in (1e-6, 0.05))  # 50 two-sided comparisons
     ratio = np.array([one.trials for one in verdicts]) / (0.3 * (z_alpha + z_agree) / 0.02) ** 2
@@ -408,7 +407,7 @@ def test_tail_rates_are_consistent_with_the_nominal_ones_or_not(batches, beyond,
 # Wording.
 
 
-def _verdict(verdict, **changes):
+def verdict_of(verdict, **changes):
     values = {
         "theory": 1.12093, "mean": 1.12151, "stderr": 0.00112, "trials": 16384, "z": 0.52, "p_holm": 1.0, "delta": 0.024,
         "detectable": 0.00862, "standard_errors": 7.7, "half_width": 0.0067, "needed": 16384, "delta_share": 0.02,
@@ -425,7 +424,7 @@ def _verdict(verdict, **changes):
     ],
 )
 def test_sentences_say_the_numbers(verdict, changes, facts):
-    assert all(fact in _verdict(verdict, **changes).sentence for fact in facts)
+    assert all(fact in verdict_of(verdict, **changes).sentence for fact in facts)
 
 
 @pytest.mark.parametrize(
@@ -444,7 +443,7 @@ def test_sentences_say_the_numbers(verdict, changes, facts):
     ],
 )
 def test_family_verdict_and_exit_status(kinds, expected, verdict, status):
-    report = CheckReport("f", tuple(_verdict(kind) for kind in kinds), TailRates(), expected)
+    report = CheckReport("f", tuple(verdict_of(kind) for kind in kinds), TailRates(), expected)
     assert (report.verdict, report.exit_status, report.as_expected) == (verdict, status, verdict == expected)
     if verdict == "disagree":
         assert CheckReport("f", report.verdicts, TailRates(), expected, exact=False).exit_status == 0
@@ -467,8 +466,7 @@ def test_rounding_shows_digits_that_mean_something():
     assert (round_up(0.00862), round_up(0.0100001), round_up(12.1), round_up(0.0)) == ("0.0087", "0.011", "13", "0")
 
 
-def test_several_conjectures_share_one_error_rate(monkeypatch):
-    monkeypatch.setattr(check_module, "simulate", stand_in)
+def test_several_conjectures_share_one_error_rate(stood_in):
     claims = [conjecture(value, "error[0,0]", one_task, quiet(2), name=f"claim {value}") for value in (1, 1.1)]
     reports = check_module.check_all(claims, Settings())
     assert [report.verdict for report in reports] == ["agree", "disagree"]
@@ -482,9 +480,8 @@ def test_several_conjectures_share_one_error_rate(monkeypatch):
     assert any(one.p_holm > 1.01 * two_sided_p(one.z) for one in reports[0].verdicts)
 
 
-def test_levels_count_what_is_judged(monkeypatch):
+def test_levels_count_what_is_judged(stood_in):
     """A case that is not testable takes no share of the error rates; intervals are those of all judged cases at once."""
-    monkeypatch.setattr(check_module, "simulate", stand_in)
     one, other = judge(1, [*quiet(1), {"p": 30, "n": 29, "s": 0.4}]).verdicts
     levels = Levels.of(Settings(), 1)
     assert other.verdict == "not testable" and one.standard_errors == levels.z_alpha + levels.z_power
@@ -506,10 +503,10 @@ def test_the_error_scale_is_the_pilots(monkeypatch, quantity, value, scale):
     assert one.verdict == "agree" and one.delta == pytest.approx(0.02 * scale)
 
 
-def test_rounding_is_relative_and_adds_in_squares(monkeypatch):
+def test_rounding_is_relative_and_adds_in_squares(stood_in):
     sample = check_module.Sample(SimpleNamespace(rounding=3.0), Estimate(0.0, 4.0, 9), TailRates())
     assert sample.stderr == 5
-    monkeypatch.setattr(check_module, "simulate", lambda *args, **_: stand_in(*args, draw=lambda _, trials: np.full(trials, 1e6)))
+    stood_in(draw=lambda _, trials: np.full(trials, 1e6))
     (one,) = judge(1 + 3e5, quiet(1)).verdicts  # draws without any spread
     assert one.stderr == pytest.approx(check_module.ROUNDING * one.mean) and one.verdict == "agree"
 
@@ -520,8 +517,7 @@ def test_standard_scores():
     assert standard_score(-1e-9, 0.0) == (-1e300, 0.0)  # without any error every difference counts
 
 
-def test_targets_on_one_experiment_all_get_their_trials(monkeypatch):
-    monkeypatch.setattr(check_module, "simulate", stand_in)
+def test_targets_on_one_experiment_all_get_their_trials(stood_in):
 
     def wide(sim):
         return 1 + 2 * (sim.errors_sample[:, 0, 0] - 1)
@@ -564,9 +560,8 @@ def test_what_is_certain_needs_the_least_trials_and_measures_no_tails():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_undecided_asks_for_the_trials_that_decide_and_no_seed_does(monkeypatch, seed):
+def test_undecided_asks_for_the_trials_that_decide_and_no_seed_does(stood_in, seed):
     """A formula 1.2 % off, where 2 % matter: asked for what the sentence says, the same seed or any other says disagree."""
-    monkeypatch.setattr(check_module, "simulate", stand_in)
     (one,) = judge(1.012, quiet(1), seed=7).verdicts
     assert one.verdict == "undecided" and one.trials == one.needed < one.deciding and f"{one.deciding:,} trials" in one.sentence
     assert "seed" not in one.sentence

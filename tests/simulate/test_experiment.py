@@ -7,25 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulate import Quantity, check, simulate, sweep
-from simulate.sample.streams import Streams
+from simulate import Gaussian, GradientDescent, MinNorm, Quantity, Rademacher, Ridge, StandardNormal, StudentT, check, simulate, sweep
 from simulate.work.keys import canonical, draw_key, sequence_key
-from theory import (
-    Gaussian,
-    GradientDescent,
-    InputError,
-    MinNorm,
-    NoClosedForm,
-    Rademacher,
-    Ridge,
-    StandardNormal,
-    StudentT,
-    Task,
-    TaskSequence,
-    expected_errors,
-    moment_orders,
-    one_block,
-)  # fmt: skip
+from theory import InputError, NoClosedForm, Task, expected_errors, moment_orders, one_block
 
 GRAM = [[1.0, 0.5, 0.2], [0.5, 1.0, 0.1], [0.2, 0.1, 1.0]]
 USUAL = one_block(12, (5, 7, 4), 0.3, gram=GRAM)
@@ -46,19 +30,6 @@ def test_a_rule_of_one_task_is_that_tasks_alone():
     assert (ridge.step_sizes_sample[:, 1] < usual.step_sizes_sample[:, 1]).all(), "a penalty shortens the step"
     first_ridge = replace(USUAL, tasks=tuple(replace(task, rule=Ridge(3.0)) for task in USUAL.tasks))
     assert np.array_equal(simulate(first_ridge, 64, 3).errors_sample, everywhere.errors_sample)
-
-
-def test_ridge_steps_solve_their_normal_equations():
-    """One task, one trial at a time: (A'A + lam) step = A'r, with features and noise from the sampler's own streams."""
-    seq = TaskSequence({"b": 6}, [Task(4, 0.5, {"b": np.arange(6.0)}, ("b",), rule=Ridge(2.0))])
-    trials = 32
-    streams = Streams(7, 0)
-    noise = streams.noise(0).standard_normal((trials, 4))
-    a = streams.features(0, 0).standard_normal((trials, 4, 6))
-    y = a @ np.arange(6.0) + 0.5 * noise
-    step = np.linalg.solve(np.swapaxes(a, 1, 2) @ a + 2.0 * np.eye(6), (np.swapaxes(a, 1, 2) @ y[..., None]))[..., 0]
-    expected = ((step - np.arange(6.0)) ** 2).sum(1)
-    np.testing.assert_allclose(simulate(seq, trials, 7).errors_sample[:, 0, 0], expected, rtol=1e-11)
 
 
 def test_features_of_one_task_are_that_tasks_alone():

@@ -1,19 +1,18 @@
-"""Laws of the features: like a plain loop, paired with the normal ones, and the exact statements that they leave."""
+"""Laws of the features and their covariances: like a plain loop, paired with the normal ones, and the exact statements that they leave."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from sampler_reference import CASES, SAMPLES, naive_trial, normal_features, same_bits
+from sampler_reference import CASES, SAMPLES, assert_like_naive, naive_trial, normal_features, same_bits, vectors
 from scaffold import refusals
-from test_reproducibility import traced_peak
 
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
 from simulate.sample.features import draw
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
 from simulate.work.keys import condition_key, sequence_key
-from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized, one_block
+from theory import InputError, Task, TaskSequence, initialized, one_block
 from theory.conditions import FeatureLaw
 
 RNG = np.random.default_rng(11)
@@ -62,14 +61,9 @@ NAMES = ["frozen", "from zero", "tall", "at the threshold", "heads", "replay wit
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("name", NAMES)
 def test_laws_like_a_plain_loop(name, law):
-    seq = CASES[name]
+    seq, tolerance = CASES[name], 1e-6 if name == "at the threshold" else 1e-9
     features = LAWS[law](seq)
-    found = simulate(seq, TRIALS_PER_BLOCK + 6, 3, features=features)
-    for trial in (0, 1, TRIALS_PER_BLOCK + 5):
-        expected = naive_trial(seq, 3, trial, entries_of(features, seq))
-        for sample, value in zip(SAMPLES, expected, strict=False):
-            tolerance = 1e-6 if name == "at the threshold" else 1e-9
-            np.testing.assert_allclose(getattr(found, sample)[trial], value, rtol=tolerance, atol=tolerance * (1 + value.max()))
+    assert_like_naive(seq, 3, (0, 1, TRIALS_PER_BLOCK + 5), tolerance, entries_of(features, seq), features=features)
 
 
 def test_repeated_signs_take_the_least_step_all_the_same():
@@ -114,37 +108,6 @@ def test_the_identity_covariance_changes_no_bit():
             assert same_bits(simulate(seq, 10, 1), simulate(seq, 10, 1, features=Gaussian(covariance), risk=risk))
 
 
-def test_variances_are_a_diagonal_matrix():
-    seq, variances = CASES["at the threshold"], np.linspace(0.1, 4, 9)
-    one, other = (simulate(seq, 10, 1, features=Gaussian(given)) for given in (variances, np.diag(variances)))
-    np.testing.assert_allclose(one.errors_sample, other.errors_sample, rtol=1e-7)
-
-
-@pytest.mark.parametrize("features", [Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)})])
-def test_memory_and_workers_do_not_change_a_bit(features):
-    seq = CASES["replay"]
-    need = make_plan(seq.under(features)).bytes_per_trial
-    whole = simulate(seq, 150, 2, features=features, workers=1)
-    for batch, workers in ((1, 1), (7, 1), (10, 2)):
-        assert same_bits(whole, simulate(seq, 150, 2, features=features, memory_limit=need * batch, workers=workers))
-    assert same_bits(whole, simulate(seq, 70, 2, features=features), 70)
-
-
-WIDE_FROZEN = frozen({"shared": 150, "specific": 20}, (10, 60), 0.3, {"shared": [np.ones(150)] * 2, "specific": [np.ones(20)] * 2})
-
-
-@pytest.mark.parametrize("risk", ["euclidean", "features"])
-@pytest.mark.parametrize("law", ["Rademacher", "StudentT", "Gaussian"])
-@pytest.mark.parametrize("name", ["frozen", "replay", "many tasks", "wide frozen"])
-def test_bytes_per_trial_is_honest(name, law, risk):
-    """Drawing takes the most where a large block is used and not trained, norms where there are many tasks."""
-    seq = WIDE_FROZEN if name == "wide frozen" else CASES[name]
-    matrix = Gaussian({"shared": np.diag(np.linspace(0.5, 2, seq.blocks["shared"]))})
-    plan = make_plan(seq.under(matrix if law == "Gaussian" else LAWS[law](seq), risk=risk))
-    per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
-    assert per_trial < plan.bytes_per_trial < 2 * per_trial
-
-
 def test_routes_where_features_may_lack_rank_or_differ_in_size():
     """Signs of few parameters and singular covariances take the pseudo-inverse, far variances QR, all others the fast way."""
 
@@ -175,22 +138,40 @@ def test_laws_have_unit_variance_and_pair_with_the_normal_one():
     np.testing.assert_allclose(draw(StudentT(1e12), Streams(1, 0), 0, 0, shape).ravel(), draws[StandardNormal()], rtol=1e-4)
 
 
-def test_paired_runs_differ_less_than_independent_ones():
-    seq = CASES["frozen"]
-    normal = simulate(seq, 2000, 1)
-    for features in (Rademacher(), StudentT(8), Gaussian({"specific": np.linspace(0.5, 1.5, 24)})):
-        other = simulate(seq, 2000, 1, features=features)
-        independent = np.hypot(normal.deviation().stderr, other.deviation().stderr)
-        assert (other - normal).deviation().stderr < 0.85 * independent
+# --- covariances: what stays exact, and step weights as a covariance of blocks
 
 
-def test_many_degrees_of_freedom_give_the_exact_law():
-    """|z| < 5 (false-alarm rate 6e-7); at four degrees of freedom the same sample is more than 8 standard errors away."""
-    seq = frozen({"shared": 20, "specific": 24}, (12, 10), 0.3, {"shared": [np.ones(20)] * 2, "specific": [np.ones(24)] * 2})
-    law = expected_errors(seq).deviation()
-    near, far = (simulate(seq, 8000, 6, features=StudentT(df)).deviation() for df in (1e5, 4.0))
-    assert abs(near.mean - law) < 5 * near.stderr
-    assert abs(far.mean - law) > 8 * far.stderr
+def test_a_singular_covariance_never_moves_what_no_feature_sees():
+    """Directions without variance keep their error; the rest is an experiment of its own."""
+    rng = np.random.default_rng(4)
+    basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    covariance = (basis[:, :7] * np.linspace(0.5, 2, 7)) @ basis[:, :7].T
+    truths = rng.standard_normal((2, 12))
+    for samples in (5, 30):
+        seq = one_block(12, (samples, samples), 0.1, truths)
+        unseen = np.sum((truths @ basis[:, 7:]) ** 2, axis=1)
+        assert np.all(simulate(seq, 8, 2, features=Gaussian(covariance)).errors_sample >= unseen - 1e-9)
+        assert_like_naive(seq, 2, (0, 7), 1e-7, entries_of(Gaussian({"shared": covariance}), seq), features=Gaussian(covariance))
+
+
+def test_full_steps_on_many_samples_do_not_feel_the_covariance():
+    """With n > d the risk in the features' norm is that of standard normal features, in every trial."""
+    truths = {"shared": vectors(RNG, 6, 2), "specific": vectors(RNG, 5, 2)}
+    seq = initialized({"shared": 6, "specific": 5}, (24, 30), 0.5, truths)
+    features = Gaussian(covariances(seq.blocks))
+    same = simulate(seq, 30, 1, features=features, risk="features").errors_sample
+    for t in range(2):  # a task's own error; the others also hold the distance of the truths, in either norm
+        np.testing.assert_allclose(same[:, t, t], simulate(seq, 30, 1).errors_sample[:, t, t], rtol=1e-9)
+    assert not np.allclose(simulate(seq, 30, 1, features=features).errors_sample, same)
+
+
+def test_the_risk_is_the_mean_squared_error_of_predictions():
+    seq = one_block(3, (2,), 0.1, [np.array([1.0, -2.0, 0.5])])
+    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 0.1]])
+    found = simulate(seq, 4, 1, features=Gaussian(covariance), risk="features")
+    theta = [naive_trial(seq, 1, trial, entries_of(Gaussian({"shared": covariance}), seq))[3] for trial in range(4)]
+    error = np.array(theta) - [1.0, -2.0, 0.5]
+    np.testing.assert_allclose(found.errors_sample[:, 0, 0], np.einsum("ti,ij,tj->t", error, covariance, error), rtol=1e-9)
 
 
 # --- records and refusals

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sampler_reference import CASES, naive_data, same_bits, vectors
+from sampler_reference import CASES, assert_honest, naive_data, same_bits, vectors
 from scaffold import refusals
-from test_reproducibility import traced_peak_of
 
 from simulate import compare_schedules, hybrid, simulate
 from simulate.hybrid_rule import HybridSimulation
 from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, frozen_sequence
 from simulate.sample.plan import make_plan
+from simulate.sample.streams import Streams
 from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized
 from theory.optima import best_schedule
 
@@ -88,9 +88,7 @@ def test_memory_workers_and_more_trials_do_not_change_a_bit():
 
 def test_bytes_per_trial_is_honest():
     plan = AdaptivePlan(make_plan(SEQ), make_plan(frozen_sequence(SEQ, ("shared",))), (0,), 0.0)
-    per_trial = (traced_peak_of(lambda streams, n: AdaptiveLearner(plan, streams, n), plan.everything, 48, 2)
-                 - traced_peak_of(lambda streams, n: AdaptiveLearner(plan, streams, n), plan.everything, 16, 2)) / 32  # fmt: skip
-    assert per_trial < plan.bytes_per_trial < 2 * per_trial
+    assert_honest(plan.bytes_per_trial, lambda trials: AdaptiveLearner(plan, Streams(0, 0), trials), len(SEQ), 2)
 
 
 def test_results_keep_their_decisions():
@@ -139,20 +137,18 @@ def test_frozen_sequences_drop_what_they_no_longer_train():
     assert expected_errors(seq).generalization() == best.values[best.choices.index(schedule)]
 
 
-REFUSED = {
-    "not a sequence": ((3, 0.0), {}, "the experiment is a int"),
-    "threshold": ((SEQ, float("nan")), {}, "threshold is nan; give a cosine"),
-    "keep text": ((SEQ, 0.0), {"keep": "shared"}, r"keep is 'shared'; give a tuple"),
-    "keep unknown": ((SEQ, 0.0), {"keep": ("head",)}, "task 0 does not train block 'head'"),
-    "already frozen": ((frozen(*SETTING), 0.0), {}, r"task 1 does not train block 'shared' \(it trains \['specific'\]\)"),
-    "keep everything": ((SEQ, 0.0), {"keep": tuple(BLOCKS)}, "would train nothing"),
-    "memory": ((CASES["replay"], 0.0), {}, "task 1 has memory"),
-    "no samples": ((CASES["no samples, restarted"], 0.0), {"keep": ("a",)}, "task 1 has no samples and so no gradient"),
-    "memory limit": ((SEQ, 0.0), {"memory_limit": 100}, "above memory_limit=100"),
-}
+def refused(seq, threshold=0.0, **options):
+    return lambda: hybrid(seq, threshold, **{"trials": 3, **options})
 
 
-test_refusals_name_the_value_and_the_remedy = refusals({
-    name: (lambda arguments=arguments, options=options: hybrid(*arguments, **{"trials": 3, **options}), words)
-    for name, (arguments, options, words) in REFUSED.items()
-})
+test_refusals_name_the_value_and_the_remedy = refusals([
+    (refused(3), "the experiment is a int"),
+    (refused(SEQ, float("nan")), "threshold is nan; give a cosine"),
+    (refused(SEQ, keep="shared"), "keep is 'shared'; give a tuple"),
+    (refused(SEQ, keep=("head",)), "task 0 does not train block 'head'"),
+    (refused(frozen(*SETTING)), r"task 1 does not train block 'shared' \(it trains \['specific'\]\)"),
+    (refused(SEQ, keep=tuple(BLOCKS)), "would train nothing"),
+    (refused(CASES["replay"]), "task 1 has memory"),
+    (refused(CASES["no samples, restarted"], keep=("a",)), "task 1 has no samples and so no gradient"),
+    (refused(SEQ, memory_limit=100), "above memory_limit=100"),
+])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from scaffold import ROOT, python
 
 from simulate.work.provenance import _read, closure, differences, equal, joined, same_processor, stamp
 
@@ -91,7 +90,7 @@ def test_what_computes_nothing_is_no_alarm(root, name, old, new):
 def test_a_message_is_adopted_and_a_number_is_caught(root, name, old, new, same):
     def computed():
         lines = "from simulate.compute import run; print(run())"
-        return float(subprocess.run([sys.executable, "-B", "-c", lines], cwd=root, check=True, capture_output=True).stdout)
+        return float(python("-B", "-c", lines, cwd=root, PYTHONPATH="").stdout)
 
     before, number = stamped(root), computed()
     change(root, name, old, new)
@@ -144,9 +143,8 @@ def test_all_that_is_loaded_while_computing_is_in_the_closure(module, call):
     code = f"import sys, json, {module}, theory, simulate\nseq = theory.one_block(30, (10, 8), 0.5, gram=[[1, 0], [0, 1]])\n{call}\n"
     code += "ours = [m for n, m in sys.modules.items() if n.split('.')[0] in ('theory', 'simulate', 'deep')]\n"
     code += "print(json.dumps([m.__file__ for m in ours if m.__file__]))"
-    root = Path(__file__).resolve().parents[2]
-    loaded = json.loads(subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout)
-    names = {Path(file).relative_to(root).as_posix() for file in loaded} - {"theory/constructors.py"}
+    loaded = json.loads(python("-c", code).stdout)
+    names = {Path(file).relative_to(ROOT).as_posix() for file in loaded} - {"theory/constructors.py"}
     closure.cache_clear()
     found = set(closure(module))
     assert names <= found and len(names) > 15

@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 import threadpoolctl
-from sampler_reference import CASES, random_sequence, same_bits, vectors
+from sampler_reference import CASES, assert_honest, random_sequence, same_bits
 
-from simulate import simulate
+from simulate import Gaussian, GradientDescent, Rademacher, Ridge, StudentT, simulate
 from simulate.sample import batches, run
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import frozen, initialized
+from theory import frozen
 
 ODD = random_sequence(np.random.default_rng(13))
 
 
-@pytest.mark.parametrize("name", ["frozen", "tall", "replay with heads", "too much replay with heads", "random truths"])
-def test_memory_limit_and_workers_do_not_change_a_bit(name):
-    seq = ODD if name == "random truths" else CASES[name]
-    trials, need = TRIALS_PER_BLOCK * 2 + 9, make_plan(seq).bytes_per_trial
+CUT = {name: CASES[name] for name in ("frozen", "tall", "replay with heads", "too much replay with heads")} | {"random truths": ODD}
+CUT |= {type(law).__name__: CASES["replay"].under(law) for law in (Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)}))}
+CUT |= {type(rule).__name__: CASES["replay"].under(rule=rule) for rule in (Ridge(1.0), GradientDescent(20, 0.05))}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_memory_limit_workers_and_more_trials_do_not_change_a_bit(name):
+    seq, trials = CUT[name], TRIALS_PER_BLOCK * 2 + 9
+    need = make_plan(seq).bytes_per_trial
     whole = simulate(seq, trials, 2, workers=1)
-    for batch in (1, 3, 17):
-        assert same_bits(whole, simulate(seq, trials, 2, memory_limit=need * batch, workers=1)), f"{batch} trials at a time"
-    for workers in (2, 3):
-        assert same_bits(whole, simulate(seq, trials, 2, memory_limit=need * 10, workers=workers)), f"{workers} workers"
+    for batch, workers in ((1, 1), (3, 1), (17, 1), (10, 2), (10, 3)):
+        assert same_bits(whole, simulate(seq, trials, 2, memory_limit=need * batch, workers=workers)), f"{batch} trials at a time, {workers} workers"
+    for shorter in (1, TRIALS_PER_BLOCK, TRIALS_PER_BLOCK + 6):
+        assert same_bits(whole, simulate(seq, shorter, 2), shorter)
 
 
 def test_the_random_truths_case_is_one():
     assert any(spec.random for spec in make_plan(ODD).truths)
-
-
-def test_more_trials_extend_a_sample():
-    seq = ODD
-    longer = simulate(seq, 1000, 8)
-    for trials in (1, TRIALS_PER_BLOCK, 300):
-        shorter = simulate(seq, trials, 8)
-        assert shorter.trials == trials and same_bits(longer, shorter, trials)
-
-
-def test_frozen_and_initialized_training_see_the_same_data():
-    rng = np.random.default_rng(8)
-    setting = ({"shared": 20, "specific": 24}, (12, 10, 8), 0.3, {"shared": vectors(rng, 20, 3), "specific": vectors(rng, 24, 3)})
-    one, other = simulate(frozen(*setting), 500, 1), simulate(initialized(*setting), 500, 1)
-    assert np.array_equal(one.errors_sample[:, 0], other.errors_sample[:, 0])
-    assert not np.array_equal(one.errors_sample[:, 1], other.errors_sample[:, 1])
-    assert (one - other).forgetting().stderr < 0.9 * np.hypot(one.forgetting().stderr, other.forgetting().stderr)
 
 
 def test_seeds_and_trials_differ():
@@ -71,30 +57,25 @@ def test_blas_runs_on_one_thread(monkeypatch):
     assert seen and set(seen) == {1}
 
 
-def traced_peak(plan, trials):
-    """Bytes that NumPy and Python hold at most while a batch is learned, without its results."""
-    return traced_peak_of(lambda streams, count: Learner(plan, streams, count), plan, trials)
+BY_VALUES = ("frozen", "tall", "replay with heads", "too much replay with heads", "much replay")  # for rules that need eigenvalues
 
 
-def traced_peak_of(make, plan, trials, extra=0):
-    """The same for any learner with ``extra`` arrays of results beyond the usual ones."""
-    tasks = len(plan.tasks)
-    results = (np.zeros((trials, tasks, tasks)), *(np.zeros((trials, tasks)) for _ in range(2 + extra)))
-    make(Streams(0, 0), trials).run(*results)  # imports and caches are filled here
-    tracemalloc.start()
-    make(Streams(0, 0), trials).run(*results)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+def experiments():
+    """All kinds of steps; drawing takes the most where a large block is used and not trained, norms where there are many tasks."""
+    for name, seq in CASES.items():
+        for rule in ("gram", "qr", *([Ridge(1.0)] * (name in BY_VALUES))):
+            yield pytest.param(seq.under(rule=rule), id=f"{name}, {rule}")
+    wide = frozen({"shared": 150, "specific": 20}, (10, 60), 0.3, {"shared": [np.ones(150)] * 2, "specific": [np.ones(20)] * 2})
+    for name, seq in {"wide frozen": wide, **{name: CASES[name] for name in ("frozen", "replay", "many tasks")}}.items():
+        for law in (Rademacher(), StudentT(3.5), Gaussian({"shared": np.diag(np.linspace(0.5, 2, seq.blocks["shared"]))})):
+            for risk in ("euclidean", "features"):
+                yield pytest.param(seq.under(law, risk=risk), id=f"{name}, {type(law).__name__}, {risk}")
 
 
-@pytest.mark.parametrize("solver", ["gram", "qr"])
-@pytest.mark.parametrize("name", CASES)
-def test_bytes_per_trial_is_honest(name, solver):
-    """What a trial adds to the peak stays below the estimate, which is at most twice that."""
-    plan = make_plan(CASES[name].under(rule=solver))
-    per_trial = (traced_peak(plan, 48) - traced_peak(plan, 16)) / 32
-    assert per_trial < plan.bytes_per_trial < 2 * per_trial
+@pytest.mark.parametrize("seq", list(experiments()))
+def test_bytes_per_trial_is_honest(seq):
+    plan = make_plan(seq)
+    assert_honest(plan.bytes_per_trial, lambda trials: Learner(plan, Streams(0, 0), trials), len(seq))
 
 
 def test_workers_share_the_memory_limit():

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy
+from scaffold import ROOT, python, raising, refusals
 
 from simulate.work.files import is_locked, locked, remove_leftovers, replace_file
 from simulate.work.keys import code_fingerprint, run_key, sequence_key
 from simulate.work.store import RunStore
 from theory import Isotropic, Task, TaskSequence, frozen, one_block
 from theory.errors import InputError
-from theory.notices import plain_warnings
 
-ROOT = Path(__file__).resolve().parents[2]
 GENEROUS = 600  # seconds, in which any machine gets there
 RECORD = {"mean": [1.5, 2.0], "note": "naïve", "count": 3, "nothing": None, "yes": True}
 
 
-def fail():
-    raise AssertionError("computed although the record was there")
+fail = raising(AssertionError("computed although the record was there"))
 
 
 def test_a_record_comes_back_as_it_went_in(tmp_path):
@@ -49,20 +44,19 @@ def test_get_or_compute_computes_once_and_returns_what_get_returns(tmp_path):
     assert first == store.get_or_compute("k", fail) == {"a": [[1.0, 2.0]], "b": [0.1, 3, True], "c": "1/3"}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda text: "",
-        lambda text: text.replace("1.5", "1.6"),
-        lambda text: text.replace('"k"', '"other"'),
-        lambda text: "[1, 2]",
-        lambda text: text.replace("1.5", "NaN"),
-        lambda text: json.dumps({"key": "k", "record": RECORD}),
-        lambda text: "\udcff\udcfe",
-    ],
-    ids=["truncated", "empty", "altered", "of another key", "other JSON", "not finite", "without checksum", "binary"],
-)
+DAMAGE = {
+    "truncated": lambda text: text[: len(text) // 2],
+    "empty": lambda text: "",
+    "altered": lambda text: text.replace("1.5", "1.6"),
+    "of another key": lambda text: text.replace('"k"', '"other"'),
+    "other JSON": lambda text: "[1, 2]",
+    "not finite": lambda text: text.replace("1.5", "NaN"),
+    "without checksum": lambda text: json.dumps({"key": "k", "record": RECORD}),
+    "binary": lambda text: "\udcff\udcfe",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_records_are_computed_again(tmp_path, damage):
     store = RunStore(tmp_path)
     store.put("k", RECORD)
@@ -74,66 +68,28 @@ def test_damaged_records_are_computed_again(tmp_path, damage):
     assert store.get("k") == {"fresh": 1}
 
 
-def test_commands_tell_of_a_damaged_record_in_a_line(tmp_path, capsys):
-    """Once, however often it is read."""
-    store = RunStore(tmp_path)
-    store.path("k").write_text("half")
-    with plain_warnings():
-        assert store.get("k") is store.get("k") is None
-    err = capsys.readouterr().err
-    assert err.startswith(f"warning: the record {store.path('k')} is damaged") and err.count("\n") == 1
-    with pytest.warns(RuntimeWarning, match="damaged"):
-        store.get("k")
-
-
 def test_a_failed_computation_or_write_leaves_the_old_record(tmp_path, monkeypatch):
     store = RunStore(tmp_path)
     store.put("k", RECORD)
     with pytest.raises(ZeroDivisionError):
         store.get_or_compute("new", lambda: 1 / 0)
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, "replace", raising(OSError(28, "No space left on device")))
     with pytest.raises(InputError, match="cannot write .*k.json: No space left.*free space"):
         store.put("k", {"mean": 2})
     assert store.get("k") == RECORD
     assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
 
 
-def test_a_killed_writer_leaves_whole_records_only(tmp_path):
-    """A process that writes large records without end is killed at once; whatever is there afterwards is whole."""
-    code = """
-import itertools, sys
-from simulate.work.store import RunStore
-store = RunStore(sys.argv[1])
-for i in itertools.count():
-    store.put(f"k{i % 5}", {"values": [i] * 20000})
-"""
-    writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
-    store = RunStore(tmp_path)
-    while len(list(tmp_path.glob("k*.json"))) < 5:
-        assert writer.poll() is None
-        time.sleep(0.01)
-    for _ in range(50):  # a reader beside the writer never sees half a record either (a warning would be an error here)
-        assert len(set(store.get("k0")["values"])) == 1
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
-    assert all(len(store.get(f"k{i}")["values"]) == 20000 for i in range(5))
-    assert store.put("k0", RECORD) == store.get("k0")
-
-
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
+test_records_that_json_cannot_hold_are_refused = refusals([
+    (lambda record=record: RunStore("/proc/nowhere").put("k", record), words)
+    for record, words in [
         ({"x": float("nan")}, r"record\['x'\] is nan"),
         ({"x": [1, float("inf")]}, r"record\['x'\]\[1\] is inf"),
         ({"x": object()}, "which JSON cannot hold"),
         ({1: 2}, "not all of them text"),
         (None, "record is None"),
-    ],
-)
-def test_records_that_json_cannot_hold_are_refused(tmp_path, record, message):
-    with pytest.raises(InputError, match=message):
-        RunStore(tmp_path).put("k", record)
-    assert not list(tmp_path.iterdir())
+    ]
+])
 
 
 def test_unusable_folders_and_keys(tmp_path):
@@ -154,12 +110,7 @@ def test_a_folder_that_one_may_only_read(tmp_path, read_only):
     read_only(tmp_path)
     store = RunStore(tmp_path)
     assert store.get("k") == store.get_or_compute("k", fail) == RECORD and store.keys() == {"k"}
-    for change in (
-        lambda: store.put("k", {}),
-        lambda: store.update("k", dict),
-        store.require_writable,
-        lambda: store.get_or_compute("new", fail),
-    ):
+    for change in (lambda: store.put("k", {}), lambda: store.update("k", dict), store.require_writable, lambda: store.get_or_compute("new", fail)):
         with pytest.raises(InputError, match="cannot write .*Read-only"):
             change()
 
@@ -191,10 +142,7 @@ replace_file(Path(sys.argv[1]), b"new")
 """
 
 
-@pytest.mark.parametrize(
-    "clean",
-    [lambda path: RunStore(path.parent).require_writable(), lambda path: replace_file(path, b"other")],
-)
+@pytest.mark.parametrize("clean", [lambda path: RunStore(path.parent).require_writable(), lambda path: replace_file(path, b"other")])
 def test_what_killed_writers_leave_is_removed_and_nothing_of_live_ones(tmp_path, clean):
     path = tmp_path / "k.json"
     command = [sys.executable, "-c", STUCK, str(path)]
@@ -267,23 +215,21 @@ def test_keys_depend_on_content_only():
 
 
 def test_code_fingerprint_sees_contents_and_names(tmp_path):
-    for folder in ("one", "two"):
-        (tmp_path / folder / "pkg" / "sub").mkdir(parents=True)
-        (tmp_path / folder / "pkg" / "a.py").write_text("x = 1\n")
-        (tmp_path / folder / "pkg" / "sub" / "b.py").write_text("y = 1\n")
     one, two = tmp_path / "one" / "pkg", tmp_path / "two" / "pkg"
-    before = code_fingerprint([one])
-    assert before == code_fingerprint([two])
+    for folder in (one, two):
+        (folder / "sub").mkdir(parents=True)
+        (folder / "a.py").write_text("x = 1\n")
+        (folder / "sub" / "b.py").write_text("y = 1\n")
     (two / "notes.txt").write_text("no code")
+    before = code_fingerprint([one])
     assert before == code_fingerprint([two])
     (two / "sub" / "b.py").write_text("y = 2\n")
     assert before != code_fingerprint([two])
-    (two / "sub" / "b.py").write_text("y = 1\n")
-    (two / "sub" / "b.py").rename(two / "sub" / "c.py")
-    assert before != code_fingerprint([two])
-    assert code_fingerprint([one / "a.py"]) != code_fingerprint([one / "a.py", one / "sub" / "b.py"])
+    (one / "sub" / "b.py").rename(one / "sub" / "c.py")
+    assert before != code_fingerprint([one])
+    assert code_fingerprint([two / "a.py"]) != code_fingerprint([two / "a.py", two / "sub" / "b.py"])
+    (tmp_path / "empty").mkdir()
     for missing in ([tmp_path / "none.py"], [tmp_path / "empty"], []):
-        (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(InputError, match="source"):
             code_fingerprint(missing)
 
@@ -325,19 +271,14 @@ def test_sequence_key_is_the_same_however_numbers_are_written():
         "gram = {'shared': np.eye(2), 'specific': np.eye(2)}; "
         "print(json.dumps(sequence_key(frozen({'shared': 4, 'specific': 6}, (3, 2), 0.5, gram=gram))))"
     )
-    other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert json.loads(other) == sequence_key(exact)
+    assert json.loads(python("-c", code).stdout) == sequence_key(exact)
 
 
-@pytest.mark.parametrize(
-    "seq",
-    [
-        one_block(sympy.Symbol("p", positive=True, integer=True), (3,), 0.1, gram=[[1]]),
-        one_block(9, (3,), 0.1, gram=[[sympy.Symbol("g")]]),
-        one_block(np.array([9, 10]), (3,), 0.1, truth=[Isotropic(1)]),
-    ],
-    ids=["symbol", "symbolic gram", "grid"],
-)
-def test_sequence_key_refuses_what_cannot_run(seq):
-    with pytest.raises(InputError, match="the experiment holds"):
-        sequence_key(seq)
+test_sequence_key_refuses_what_cannot_run = refusals({
+    name: (lambda seq=seq: sequence_key(seq), "the experiment holds")
+    for name, seq in {
+        "symbol": one_block(sympy.Symbol("p", positive=True, integer=True), (3,), 0.1, gram=[[1]]),
+        "symbolic gram": one_block(9, (3,), 0.1, gram=[[sympy.Symbol("g")]]),
+        "grid": one_block(np.array([9, 10]), (3,), 0.1, truth=[Isotropic(1)]),
+    }.items()
+})

@@ -12,6 +12,7 @@ from scaffold import raising, refusals
 
 from simulate import simulate
 from simulate.sample.learner import Learner
+from simulate.work import progress
 from theory import Isotropic, Task, TaskSequence, one_block
 
 X = sympy.Symbol("x", positive=True)
@@ -28,39 +29,35 @@ def apart(weight):
     return TaskSequence({"a": 3, "b": 3}, [task])
 
 
-REFUSED = {
-    "symbolic samples": (single(samples=N), {}, "samples of task 0 is the symbol n.*substitute"),
-    "symbolic noise": (single(noise=X), {}, "noise of task 0 is the symbol x"),
-    "symbolic entry": (single(truth={"a": [1, X, 0]}), {}, "entry of task 0's truth of block 'a' is the symbol x"),
-    "symbolic norm": (single(truth={"a": Isotropic(X)}), {}, "norm of task 0's truth of block 'a' is the symbol x"),
-    "symbolic scale": (single(scale=X), {}, "scale of block 'a' in task 0 is the symbol x"),
-    "symbolic weight": (single(weights={"a": X}), {}, "weight of block 'a' in task 0 is the symbol x"),
-    "symbolic gram": (single(truth={"a": "w"}, gram={"a": [[X]]}), {}, r"entry of gram\['a'\] is the symbol x"),
-    "symbolic dimension": (single(d=N, truth={"a": "w"}, gram={"a": [[1]]}), {}, "dimension of block 'a' is the symbol"),
-    "symbolic memory": (
-        TaskSequence({"a": 3}, [*single().tasks, Task(2, 1, ONES, ("a",), memory={0: N})]), {}, "memory of task 0 in task 1"
-    ),
-    "grid": (single(noise=np.array([0.1, 0.2])), {}, r"grid of shape \(2,\).*seq\.at\(index\)"),
-    "gram grid": (single(truth={"a": "w"}, gram={"a": np.ones((4, 1, 1))}), {}, r"grid of shape \(4,\).*seq\.at\(index\)"),
-    "not a sequence": ([1, 2], {}, "the experiment is a list"),
-    "not positive": (one_block(3, (2, 2), 1, gram=[[1, 2], [2, 1]]), {}, "eigenvalue -1 .*positive semidefinite"),
-    "rank": (one_block(2, (2, 2, 2), 1, gram=np.eye(3)), {}, "has rank 3, but vectors of dimension 2.*at least 3"),
-    "weights apart": (apart(1e13), {}, "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out"),
-    "no trials": (single(), {"trials": 0}, "trials is 0; give a whole number"),
-    "true trials": (single(), {"trials": True}, "trials is True"),
-    "solver": (single(), {"solver": "gramm"}, "no solver 'gramm'; did you mean 'gram'"),
-    "solver type": (single(), {"solver": 3}, "no solver 3.*choose one of auto, gram, qr"),
-    "workers": (single(), {"workers": 0}, "workers is 0"),
-    "memory limit": (single(), {"memory_limit": -1}, "memory_limit is -1"),
-    "too little memory": (single(), {"memory_limit": 100}, "one trial takes about [0-9,]+ bytes.*memory_limit=100; raise .*at least"),
-    "seed": (single(), {"seed": -1}, "seed is -1"),
-}
+def refused(seq, **options):
+    return lambda: simulate(seq, **{"trials": 3, **options})
 
 
-test_refusals_name_the_value_and_the_remedy = refusals({
-    name: (lambda seq=seq, options=options: simulate(seq, **{"trials": 3, **options}), words)
-    for name, (seq, options, words) in REFUSED.items()
-})
+test_refusals_name_the_value_and_the_remedy = refusals([
+    (refused(single(samples=N)), "samples of task 0 is the symbol n.*substitute"),
+    (refused(single(noise=X)), "noise of task 0 is the symbol x"),
+    (refused(single(truth={"a": [1, X, 0]})), "entry of task 0's truth of block 'a' is the symbol x"),
+    (refused(single(truth={"a": Isotropic(X)})), "norm of task 0's truth of block 'a' is the symbol x"),
+    (refused(single(scale=X)), "scale of block 'a' in task 0 is the symbol x"),
+    (refused(single(weights={"a": X})), "weight of block 'a' in task 0 is the symbol x"),
+    (refused(single(truth={"a": "w"}, gram={"a": [[X]]})), r"entry of gram\['a'\] is the symbol x"),
+    (refused(single(d=N, truth={"a": "w"}, gram={"a": [[1]]})), "dimension of block 'a' is the symbol"),
+    (refused(TaskSequence({"a": 3}, [*single().tasks, Task(2, 1, ONES, ("a",), memory={0: N})])), "memory of task 0 in task 1"),
+    (refused(single(noise=np.array([0.1, 0.2]))), r"grid of shape \(2,\).*seq\.at\(index\)"),
+    (refused(single(truth={"a": "w"}, gram={"a": np.ones((4, 1, 1))})), r"grid of shape \(4,\).*seq\.at\(index\)"),
+    (refused([1, 2]), "the experiment is a list"),
+    (refused(one_block(3, (2, 2), 1, gram=[[1, 2], [2, 1]])), "eigenvalue -1 .*positive semidefinite"),
+    (refused(one_block(2, (2, 2, 2), 1, gram=np.eye(3))), "has rank 3, but vectors of dimension 2.*at least 3"),
+    (refused(apart(1e13)), "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out"),
+    (refused(single(), trials=0), "trials is 0; give a whole number"),
+    (refused(single(), trials=True), "trials is True"),
+    (refused(single(), solver="gramm"), "no solver 'gramm'; did you mean 'gram'"),
+    (refused(single(), solver=3), "no solver 3.*choose one of auto, gram, qr"),
+    (refused(single(), workers=0), "workers is 0"),
+    (refused(single(), memory_limit=-1), "memory_limit is -1"),
+    (refused(single(), memory_limit=100), "one trial takes about [0-9,]+ bytes.*memory_limit=100; raise .*at least"),
+    (refused(single(), seed=-1), "seed is -1"),
+])
 
 
 def test_a_step_below_the_refused_ratio_of_weights_is_taken():
@@ -82,9 +79,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_shows_on_a_terminal_only(monkeypatch):
-    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+def test_progress_is_a_bar_on_a_terminal_and_lines_now_and_then_elsewhere(monkeypatch):
+    for stream, seconds, shown in ((Terminal(), 60, "0/100"), (io.StringIO(), 60, ""), (io.StringIO(), 0, "100/100")):
         monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(progress, "SECONDS", seconds)
         simulate(single(), 100, progress=True)
-        assert ("100/100" in stream.getvalue()) == shown
-        assert stream.getvalue() or not shown
+        assert shown in stream.getvalue() and bool(stream.getvalue()) == bool(shown) and ("\n" in stream.getvalue()) == (seconds == 0)

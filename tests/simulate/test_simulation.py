@@ -66,14 +66,6 @@ def test_methods_are_the_targets():
     assert found.update_magnitude.mean[1] == pytest.approx(found.estimate("update_magnitude[1]").mean)
 
 
-def test_standard_error_of_forgetting_counts_correlations():
-    """Errors before and after a task move together: adding variances would overstate the error."""
-    seq = one_block(30, (10, 5), 0.1, [np.ones(30)] * 2)
-    found = simulate.simulate(seq, 400, 3)
-    independent = np.hypot(found.errors.stderr[1, 0], found.errors.stderr[0, 0])
-    assert found.forgetting().stderr < 0.8 * independent
-
-
 test_bad_targets_are_refused = refusals([
     (lambda: made_up().per_trial("forgeting"), "no quantity 'forgeting'; did you mean 'forgetting'"),
     (lambda: made_up().per_trial(3), "the quantity is 3"),
@@ -92,13 +84,10 @@ def test_a_function_is_a_target():
     assert found.per_trial(lambda s: np.arange(50)).dtype == np.float64
 
 
-@pytest.mark.parametrize(
-    "shapes",
-    [((5, 2, 2), (5, 2), (5, 3)), ((5, 2, 3), (5, 2), (5, 2)), ((4, 2, 2), (5, 2), (5, 2)), ((0, 2, 2), (0, 2), (0, 2))],
-)
-def test_samples_that_do_not_fit_are_refused(shapes):
-    with pytest.raises(InputError, match=r"the samples have shapes .*\(trials, T, T\)"):
-        Simulation(*(np.zeros(shape) for shape in shapes))
+MISFITS = [((5, 2, 2), (5, 2), (5, 3)), ((5, 2, 3), (5, 2), (5, 2)), ((4, 2, 2), (5, 2), (5, 2)), ((0, 2, 2), (0, 2), (0, 2))]
+test_samples_that_do_not_fit_are_refused = refusals([
+    (lambda shapes=shapes: Simulation(*map(np.zeros, shapes)), r"the samples have shapes .*\(trials, T, T\)") for shapes in MISFITS
+])
 
 
 def test_samples_are_read_only():
@@ -134,16 +123,6 @@ def test_merging_pools_the_trials():
     assert merged.mean == pytest.approx(both.deviation().mean) and merged.stderr == pytest.approx(both.deviation().stderr)
     with pytest.raises(InputError, match="trials 0 to 9 of seed 1 "):
         both.merge(simulate.simulate(SEQ, 10, 1))
-
-
-@pytest.mark.parametrize(("first", "last"), [(0, 49), (49, 60), (20, 30)])
-def test_merging_refuses_overlapping_draws(first, last):
-    with pytest.raises(InputError, match=f"trials {first} to {min(last, 49)} of seed 1 "):
-        made_up().merge(made_up(draws=((1, first, last),)))
-
-
-def test_merging_takes_what_does_not_overlap():
-    assert made_up().merge(made_up(draws=((1, 50, 99),))).trials == made_up().merge(made_up(draws=((2, 0, 49),))).trials == 100
 
 
 def test_merging_refuses_other_experiments():

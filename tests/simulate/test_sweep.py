@@ -12,6 +12,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from scaffold import refusals
 
 import simulate.sweeps.chunks
 from simulate import grid, simulate as sample, sweep
@@ -21,6 +22,7 @@ from simulate.sweeps.points import make_points
 from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
 from simulate.sweeps.records import PointRecord
 from simulate.sweeps.tally import Tally
+from simulate.work.files import is_locked
 from simulate.work.jobs import JobError
 from simulate.work.store import RunStore
 from theory import Quantity, expected_errors, initialized, one_block, one_head_per_task
@@ -215,18 +217,13 @@ def test_workers_of_another_version_are_refused(monkeypatch):
         sweep(build, CASES, "forgetting", trials=64)
 
 
-def test_a_damaged_record_is_computed_again(tmp_path):
-    first = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    file = sorted(tmp_path.glob("*.json"))[0]
-    file.write_bytes(file.read_bytes()[:-40])
-    with pytest.warns(RuntimeWarning, match="damaged"):
-        again = sweep(build, CASES, "forgetting", trials=300, store=tmp_path)
-    assert again.computed == 300 and numbers(again) == numbers(first)
-
-
 def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypatch):
-    """One begins and ends while the other is in its first chunk, with another quantity and more trials."""
-    real, within = simulate.sweeps.chunks.simulate, []
+    """One begins and ends while the other is in its first chunk, with another quantity and more trials; processes wait at the lock."""
+    real, within, put = simulate.sweeps.chunks.simulate, [], RunStore.put
+
+    def put_alone(store, *record):
+        assert is_locked(store.root / ".lock"), "somebody may come in between"
+        return put(store, *record)
 
     def interleaved(*arguments, **options):
         if not within:
@@ -236,6 +233,7 @@ def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypa
 
     monkeypatch.setattr(simulate.sweeps.chunks, "JOB_SECONDS", 0.0)
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", interleaved)
+    monkeypatch.setattr(RunStore, "put", put_alone)
     sweep(build, CASES, "forgetting", trials=1000, method="direct", store=tmp_path, workers=1)
     monkeypatch.undo()
     for quantity, trials in (("forgetting", 1000), ("deviation", 2000)):
@@ -367,13 +365,10 @@ def test_a_mean_of_zero_ends_at_the_size_of_the_errors():
     at0, at1 = (float(expected_errors(exact(d)).forgetting()) for d in (0.0, 1.0))
     (row,) = sweep(lambda: exact(at0 / (at0 - at1)), {}, "forgetting", precision=0.02).rows
     assert row.status == ZERO and row.trials <= 2**14 and abs(row.mean) < 3 * row.stderr
-    (none,) = sweep(_heads, {}, "forgetting", precision=1e-3).rows
+    # with one head for each task and the shared block frozen, forgetting is zero in every trial
+    heads = one_head_per_task(20, (12, 15), (10, 5), 0.3, gram={"shared": np.ones((2, 2)), "head": (1, 1)}, train_shared=False)
+    (none,) = sweep(lambda: heads, {}, "forgetting", precision=1e-3).rows
     assert none.status == ZERO and none.trials == FIRST and abs(none.mean) < ROUNDING
-
-
-def _heads():
-    """One head for each task, and the shared block frozen: forgetting is zero in every trial."""
-    return one_head_per_task(20, (12, 15), (10, 5), 0.3, gram={"shared": np.ones((2, 2)), "head": (1, 1)}, train_shared=False)
 
 
 def test_the_rule_of_precision():
@@ -388,53 +383,45 @@ def test_the_rule_of_precision():
 
 
 def test_tallies_merge_as_estimates_do():
-    rng = np.random.default_rng(0)
-    parts = [Tally(n, float(x.mean()), float(((x - x.mean()) ** 2).sum()), float(x.mean())) for n in (1, 5, 200) for x in [rng.normal(3, 1, n)]]
-    rng = np.random.default_rng(0)
-    values = np.concatenate([rng.normal(3, 1, n) for n in (1, 5, 200)])
-    merged = parts[0].merge(parts[1]).merge(parts[2])
-    unit = len(values) * np.finfo(float).eps
+    parts = np.split(np.random.default_rng(0).normal(3, 1, 206), [1, 6])
+    first, *rest = (Tally(len(x), float(x.mean()), float(((x - x.mean()) ** 2).sum()), float(x.mean())) for x in parts)
+    merged, values, unit = first.merge(rest[0]).merge(rest[1]), np.concatenate(parts), 206 * np.finfo(float).eps
     assert merged.count == 206 and merged.mean == pytest.approx(values.mean(), rel=unit) and merged.scale == pytest.approx(merged.mean, rel=unit)
-    assert merged.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(206), rel=unit) and parts[0].stderr == math.inf
+    assert merged.stderr == pytest.approx(values.std(ddof=1) / math.sqrt(206), rel=unit) and first.stderr == math.inf
 
 
 # Bad input.
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"trials": 1}, "trials is 1; give a whole number of at least 2"),
-        ({"trials": 10, "precision": 0.1}, "trials is 10 beside precision=0.1; give one of them"),
-        ({"precision": 0}, "precision is 0; give a relative standard error between 0 and 1"),
-        ({"precision": 0.1, "max_trials": 100}, "max_trials is 100; give a whole number of at least 1,024"),
-        ({"seed": -1}, "seed is -1"),
-        ({"seed": (1, 2)}, r"seed is \(1, 2\); give one whole number"),
-        ({"method": "exact"}, "method is 'exact'; choose one of direct, reduced, auto"),
-        ({"quantities": []}, "quantities is empty"),
-        ({"quantities": [abs]}, "the quantity is <built-in function abs>; a sweep stores results by name"),
-        ({"quantities": "forgeting"}, r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),
-        ({"quantities": "error[0,2]"}, r"case 0 .*the sequence has tasks 0 to 1"),
-        ({"cases": []}, "cases is empty"),
-        ({"cases": {"p": 30}}, r"case 0 \(p=30\): build needs 'n', which the case lacks"),
-        ({"cases": {"p": 30, "n": 6, "nois": 1}}, "build does not read 'nois'; did you mean 'noise'"),
-        ({"cases": {"p": 30, "n": -1}}, r"case 0 \(p=30, n=-1\): samples is -1"),
-        ({"cases": {"p": np.array([30, 31]), "n": 6}}, "case 0"),
-        ({"build": lambda p, n: None}, "build returned a NoneType; it must return a theory.TaskSequence"),
-        ({"store": "/proc/nowhere"}, "cannot write to the folder"),
-    ],
-)
-def test_bad_input_is_refused(changes, message):
-    arguments = {"build": build, "cases": CASES, "quantities": "forgetting", **changes}
-    with pytest.raises(InputError, match=message):
-        sweep(**arguments)
+def refused(**changes):
+    return lambda: sweep(**{"build": build, "cases": CASES, "quantities": "forgetting", **changes})
 
 
-@pytest.mark.parametrize("values", [3, "abc", {"a": 1}])
-def test_grids_are_lists(values):
+test_bad_input_is_refused = refusals([
+    (refused(trials=1), "trials is 1; give a whole number of at least 2"),
+    (refused(trials=10, precision=0.1), "trials is 10 beside precision=0.1; give one of them"),
+    (refused(precision=0), "precision is 0; give a relative standard error between 0 and 1"),
+    (refused(precision=0.1, max_trials=100), "max_trials is 100; give a whole number of at least 1,024"),
+    (refused(seed=-1), "seed is -1"),
+    (refused(seed=(1, 2)), r"seed is \(1, 2\); give one whole number"),
+    (refused(method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
+    (refused(quantities=[]), "quantities is empty"),
+    (refused(quantities=[abs]), "the quantity is <built-in function abs>; a sweep stores results by name"),
+    (refused(quantities="forgeting"), r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),
+    (refused(quantities="error[0,2]"), r"case 0 .*the sequence has tasks 0 to 1"),
+    (refused(cases=[]), "cases is empty"),
+    (refused(cases={"p": 30}), r"case 0 \(p=30\): build needs 'n', which the case lacks"),
+    (refused(cases={"p": 30, "n": 6, "nois": 1}), "build does not read 'nois'; did you mean 'noise'"),
+    (refused(cases={"p": 30, "n": -1}), r"case 0 \(p=30, n=-1\): samples is -1"),
+    (refused(cases={"p": np.array([30, 31]), "n": 6}), "case 0"),
+    (refused(build=lambda p, n: None), "build returned a NoneType; it must return a theory.TaskSequence"),
+    (refused(store="/proc/nowhere"), "cannot write to the folder"),
+    *((lambda values=values: grid(a=values), "the values of a are .*give a list or range") for values in (3, "abc", {"a": 1})),
+])
+
+
+def test_grids_are_products():
     assert grid(a=(1, 2), b=range(2)) == [{"a": 1, "b": 0}, {"a": 1, "b": 1}, {"a": 2, "b": 0}, {"a": 2, "b": 1}]
-    with pytest.raises(InputError, match="the values of a are .*give a list or range"):
-        grid(a=values)
 
 
 def test_rows_are_plain_for_programs(tmp_path):

@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from scaffold import ROOT
 
 from simulate import sweep
-from simulate.sweeps.chunks import chunks_of
+from simulate.sweeps.chunks import Sampling, chunks_of, point_number
+from simulate.sweeps.points import make_points
+from simulate.verdicts.lemma import load_sweep
 from simulate.work.store import RunStore
 
-ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """
 import numpy as np
 from theory import initialized
@@ -87,11 +88,8 @@ def file(tmp_path):
 
 
 def read(file):
-    defined = {}
-    exec(SWEEP, defined)
-    from simulate import grid
-
-    return defined["build"], grid(**defined["grid"]), defined["quantities"]
+    wanted = load_sweep(file)
+    return wanted.build, wanted.cases, wanted.quantities
 
 
 def stored_chunks(folder, numbers):
@@ -102,9 +100,6 @@ def stored_chunks(folder, numbers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_twenty_random_moments(file, tmp_path, workers):
     """Every run computes only what no earlier one has stored, what is stored stays, and the end is that of one quiet run."""
-    from simulate.sweeps.chunks import Sampling, point_number
-    from simulate.sweeps.points import make_points
-
     build, cases, quantities = read(file)
     trials, folder, log = 1000, tmp_path / "store", tmp_path / "log"
     points = make_points(build, cases, quantities, Sampling("direct"))
@@ -141,34 +136,6 @@ def test_killed_at_twenty_random_moments(file, tmp_path, workers):
     assert found.computed == 0 and [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]
 
 
-def test_two_processes_on_one_store_lose_nothing(file, tmp_path):
-    """Chunk for chunk beside one another, with other quantities."""
-    build, cases, quantities = read(file)
-    program = (
-        "import sys; import simulate.sweeps.chunks as chunks; from simulate import sweep\n"
-        "from simulate.verdicts.lemma import load_sweep; from pathlib import Path\n"
-        "wanted, chunks.JOB_SECONDS = load_sweep(Path(sys.argv[1])), 0.0\n"
-        "print(); sys.stdout.flush(); sys.stdin.readline()\n"
-        "options = dict(trials=1000, method='direct', store=sys.argv[2], workers=1)\n"
-        "sweep(wanted.build, wanted.cases[:6], sys.argv[3], **options)"
-    )
-    folder = tmp_path / "store"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-c", program, file, folder]
-    beside = [subprocess.Popen([*command, quantity], cwd=ROOT, **pipes) for quantity in quantities]
-    for process in beside:
-        process.stdout.readline()
-    for process in beside:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in beside:
-        process.communicate()
-        assert process.returncode == 0
-    options = {"trials": 1000, "method": "direct", "store": folder}
-    again = [sweep(build, cases[:6], quantity, **options) for quantity in quantities]
-    assert [found.computed for found in again] == [0, 0]
-
-
 def run(*arguments, **options):
     command = [sys.executable, "-m", "simulate", "sweep", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
@@ -195,35 +162,3 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(file, tmp_path, options):
     assert found["computed"] == 256 * (20 - sum("0" in record for record in records))
     build, cases, quantities = read(file)
     assert found["rows"] == [row.as_dict() for row in sweep(build, cases, quantities, trials=256, method="direct").rows]
-
-
-def test_a_killed_worker_process_changes_nothing(tmp_path):
-    """One of two worker processes dies in the middle; its chunks are computed again and count once."""
-    import numpy as np
-
-    from theory import initialized
-
-    flag, main = str(tmp_path / "killed"), os.getpid()
-
-    def build(p):
-        return initialized({"shared": p, "specific": 20}, (10, 8), 0.3, gram={"shared": np.eye(2), "specific": np.eye(2)})
-
-    cases, quantities = [{"p": p} for p in range(30, 42)], ["forgetting"]
-    quiet = sweep(build, cases, quantities, trials=500, method="direct")
-    with pytest.MonkeyPatch.context() as patch:
-        import simulate.sweeps.chunks as chunks
-
-        work = chunks.compute_job
-
-        def dying(job):
-            if job[0].point > 5 and os.getpid() != main and not os.path.exists(flag):
-                open(flag, "w").close()
-                os.kill(os.getpid(), signal.SIGKILL)
-            return work(job)
-
-        patch.setattr(chunks, "JOB_SECONDS", 0.0)
-        patch.setattr(sys.modules["simulate.sweeps.driver"], "compute_job", dying)
-        found = sweep(build, cases, quantities, trials=500, method="direct", kind="processes", workers=2, store=tmp_path / "store")
-    assert os.path.exists(flag) and found.computed == 12 * 500
-    assert [row.as_dict() for row in found.rows] == [row.as_dict() for row in quiet.rows]
-    assert sweep(build, cases, quantities, trials=500, method="direct", store=tmp_path / "store").computed == 0

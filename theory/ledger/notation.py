@@ -18,9 +18,6 @@ from sympy import Abs, Piecewise
 from theory.errors import InputError
 from theory.formula import Condition, Formula
 
-# Inner products among parameters, with the squared lengths that bound them (Cauchy and Schwarz).
-_PRODUCTS = (("c_u", "u_11", "d_u"), ("c_q", "q_11", "d_q"), ("c_w", "w_11", "d_w"))
-_PARTS = (("x_q", "d_q"), ("k", "n"), ("m", "p"))  # of a distance, of the samples that can be stored, of the parameters
 _SLACK = 1e-9  # of relations that floating-point input meets but for rounding
 
 p, p_1, p_2, n_1, n_2 = sympy.symbols("p p_1 p_2 n_1 n_2", positive=True, integer=True)
@@ -54,9 +51,12 @@ MEANING = {
 class Entry(Formula):
     """A formula of the catalogue: in this notation, whose letters bound one another beyond the formula's own domain."""
 
+    products = (("c_u", "u_11", "d_u"), ("c_q", "q_11", "d_q"), ("c_w", "w_11", "d_w"))  # Cauchy and Schwarz
+    parts = (("x_q", "d_q"), ("k", "n"), ("m", "p"))  # of a distance, of the samples that can be stored, of the parameters
+
     def require_possible(self, values: Mapping[str, Any]) -> None:
         """Refuse squared lengths and inner products that no vectors have, parts above the whole, lists that are not one a task."""
-        for product, *lengths in _PRODUCTS:
+        for product, *lengths in self.products:
             if all(name in values for name in (product, *lengths)):
                 bound = math.sqrt(float(values[lengths[0]]) * float(values[lengths[1]]))
                 if abs(float(values[product])) > bound * (1 + _SLACK):
@@ -65,10 +65,12 @@ class Entry(Formula):
                         f"formula {self.name}: {product} is {values[product]!r}, but an inner product of vectors with squared lengths {squares} "
                         f"is at most {bound:g} in size"
                     )
-        for part, whole in _PARTS:
+        for part, whole in self.parts:
             if part in values and whole in values and float(values[part]) > float(values[whole]) * (1 + _SLACK):
                 above = f"more than {whole} = {values[whole]!r}, of which it is a part"
                 raise InputError(f"formula {self.name}: {part} is {values[part]!r}, {above}; give at most that")
+        if values.get("x_q") and values["p_2"] == values["p_1"]:
+            raise InputError(f"formula {self.name}: x_q is {values['x_q']!r}, but p_2 = p_1 leaves no extra parameters; give 0, or a larger p_2")
         for name, value in values.items():
             if np.ndim(value):
                 self._require_squares(name, np.asarray(value, dtype=float), values)

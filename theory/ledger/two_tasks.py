@@ -50,8 +50,8 @@ def initialized_two_tasks(**case: Any) -> TaskSequence:
 
 
 def from_zero_two_tasks(**case: Any) -> TaskSequence:
-    """Build the two-task experiment of a case with task 2 trained on everything from zero."""
-    seq = initialized_two_tasks(**case)
+    """Build the two-task experiment of a case with task 2 trained on everything from zero; most quantities do not ask for sigma_1."""
+    seq = initialized_two_tasks(**{"sigma_1": 0, **case})
     return replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], start="zero")))
 
 

@@ -1,0 +1,122 @@
+"""The kit's assertions: planted mistakes are found at small cases, right formulas pass, false alarms are as rare as stated."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from dataclasses import replace
+from fractions import Fraction as F
+
+import pytest
+import sympy
+from hypothesis import strategies as st
+from scaffold import ROOT, python
+
+from driftlaw.testing import assert_agrees, assert_equal_to_law
+from theory import DomainError, InputError, NoClosedForm, Ridge, Task, TaskSequence, one_block
+from theory.formulas import FORMULAS
+
+PAIRS = st.builds(lambda n, m, gap: {"n_1": n, "n_2": m, "p": max(n, m) + gap}, st.integers(1, 6), st.integers(1, 6), st.integers(2, 30))
+FORGETTING = {"quantity": "forgetting", "build": lambda n_1, n_2, p: one_block(p, (n_1, n_2), 1, gram=[[1, 0], [0, 1]])}
+PLACE = [{"n": n, "p": 40} for n in (8, 16)]
+
+
+def forgetting(n_1, n_2, p, extra=0, coefficient=2, gap=1):
+    """Two tasks with orthogonal truths of length 1 and noise of variance 1; the options plant mistakes."""
+    error = 1 - F(n_1, p) + F(n_1, p - n_1 - 1)
+    return F(n_2, p) * (coefficient - error) + F(n_2, p - n_2 - gap) + extra * (n_1 == n_2)
+
+
+def generalization(n, p):
+    return 1 - n / p
+
+
+def build(n, p):
+    return one_block(p, (n,), 0, gram=[[1]])
+
+
+@pytest.mark.parametrize("mistake", [{"coefficient": 1}, {"gap": 0}, {"extra": F(1, 10**12)}], ids=["coefficient", "off by one", "n_1 = n_2 only"])
+def test_a_planted_mistake_is_found_at_the_smallest_case(mistake):
+    with pytest.raises(AssertionError, match="a difference of -?[/0-9 =.e-]+, at n_1=1, n_2=1, p=3\n"):
+        assert_equal_to_law(lambda n_1, n_2, p: forgetting(n_1, n_2, p, **mistake), PAIRS, **FORGETTING)
+
+
+def test_right_formulas_pass_in_every_form():
+    n_1, n_2, p = sympy.symbols("n_1 n_2 p")
+    expression = n_2 / p * (1 + n_1 / p - n_1 / (p - n_1 - 1)) + n_2 / (p - n_2 - 1)
+    for formula in (forgetting, expression, lambda **case: float(forgetting(**case))):
+        assert_equal_to_law(formula, PAIRS, **FORGETTING)
+    for name in ("from_zero_deviation", "frozen_deviation_excess_risk", "lin_forgetting", "replay_generalization", "frozen_least_forgetting"):
+        assert_equal_to_law(FORMULAS[name], examples=20)
+    assert_equal_to_law(generalization, [{"n": 3, "p": 0.5 + 6.5}, {"n": 2, "p": 9}], quantity="generalization", build=build)
+
+
+def test_a_mistake_in_a_catalogue_formula_is_found():
+    right = FORMULAS["initialized_deviation"]
+    with pytest.raises(AssertionError) as found:
+        assert_equal_to_law(replace(right, expression=right.expression + sympy.Symbol("d_u", nonnegative=True) / 1000))
+    assert re.search(r"a difference of 1/1000 = 0.001, at p=1, p_1=2, p_2=2, n_1=1, n_2=1, .*q_11=0, d_u=1, d_q=0$", str(found.value))
+
+
+def test_infinite_expectations_and_missing_laws():
+    cases = [{"n_1": 1, "n_2": 4, "p": 5}]
+    with pytest.raises(AssertionError, match="where the expectation is infinite, at n_1=1, n_2=4, p=5"):
+        assert_equal_to_law(lambda n_1, n_2, p: 1.0, cases, **FORGETTING)
+    assert_equal_to_law(forgetting, cases, **FORGETTING)  # divides by zero there
+    with pytest.raises(DomainError, match="n < p - 1"):
+        assert_equal_to_law(FORMULAS["lin_forgetting"], [{"p": 3, "n": 5, "sigma": 1, "T": 2, "w": [1, 1], "D": [[0, 1], [1, 0]]}])
+    weighted = TaskSequence({"a": 2, "b": 2}, [Task(2, 0, {"a": [1, 0], "b": [1, 0]}, ("a", "b"), weights={"a": 2})])
+    for made in (weighted, one_block(9, (3,), 0, gram=[[1]]).under(rule=Ridge(1))):
+        with pytest.raises(NoClosedForm, match="assert_agrees"):
+            assert_equal_to_law(lambda n: 0, [{"n": 1}], quantity="generalization", build=lambda n, made=made: made)
+    for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}, {"formula": FORMULAS["v1_reconstruction"], "cases": None}):
+        with pytest.raises(InputError):
+            assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong})
+
+
+def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
+    drawn = st.builds(lambda n, more: {"n": n, "p": n + more}, st.integers(1, 8), st.integers(10, 30))
+    options = {"quantity": "generalization", "build": build, "examples": 6, "delta": 0.05, "seed": 3}
+    report = assert_agrees(generalization, drawn, **options)
+    assert report.verdict == "agree" and len(report.verdicts) == 6 and all(one.detectable < 0.05 for one in report.verdicts)
+    messages = []
+    for _ in range(2):
+        with pytest.raises(AssertionError) as found:
+            assert_agrees(lambda n, p: 1 - n / (p - 4), drawn, **options)
+        messages.append(str(found.value))
+    assert messages[0] == messages[1] and re.search(r"the smallest is n=\d, p=\d+: .*a difference above .* would have been detected", messages[0])
+
+
+def test_what_cannot_be_judged_never_passes():
+    options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]])}
+    noisy = lambda n, p: 1 - n / p + n / (p - n - 1)  # noqa: E731
+    with pytest.raises(InputError, match="not testable"):
+        assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options)
+    with pytest.raises(InputError, match="undecided.*raise max_trials"):
+        assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options)
+    with pytest.raises(InputError, match="outside assumptions"):
+        assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5)
+
+
+@pytest.mark.long
+def test_false_alarms_are_as_rare_as_stated():
+    """A right formula fails at most with probability 0.2; 40 seeds have more than 17 failures with probability below 0.0005."""
+    failed = 0
+    for seed in range(40):
+        try:
+            assert_agrees(generalization, PLACE, quantity="generalization", build=build, false_alarm=0.2, seed=seed)
+        except (AssertionError, InputError):
+            failed += 1
+    assert sum(math.comb(40, k) * 0.2**k * 0.8 ** (40 - k) for k in range(18, 41)) < 0.0005 and failed <= 17
+
+
+def test_the_example_runs_from_a_users_folder(tmp_path):
+    shutil.copytree(ROOT / "examples" / "property_test", tmp_path / "mine")
+    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "mine")
+    assert result.returncode == 0 and "4 passed" in result.stdout, result.stdout
+
+
+def test_without_hypothesis_the_error_says_what_to_install():
+    result = python("-c", "import sys; sys.modules['hypothesis'] = None; import driftlaw.testing")
+    assert result.returncode and "install driftlaw[test]" in result.stderr
