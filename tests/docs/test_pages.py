@@ -34,7 +34,7 @@ def command(line: str) -> int:
         return python("-c", f"import subprocess; subprocess.run(['make', '-n', {words[1]!r}], check=True)").returncode
     assert words[0] == "driftlaw", line
     try:
-        return main([words[1], "--help"] if remark == "minutes" else words[1:])
+        return main([*words[1 : 3 if words[1] == "deep" else 2], "--help"] if remark == "minutes" else words[1:])
     except SystemExit as end:  # of --help
         return int(end.code or 0)
 
