@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tqdm import tqdm
 
 SECONDS = float(os.environ.get("DRIFTLAW_PROGRESS", 60))  # between lines
+
+
+class _Silent:
+    """A bar that nobody sees; one of tqdm's would make semaphores, which a killed worker leaves to the system."""
+
+    def __init__(self, iterable: Iterable[Any] = (), **_: Any) -> None:
+        self._iterable = iterable
+
+    def __enter__(self) -> _Silent:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._iterable)
+
+    def update(self, *_: Any) -> None:
+        return None
+
+    reset = refresh = close = update
 
 
 class _Lines(tqdm):
@@ -17,10 +39,10 @@ class _Lines(tqdm):
             print(text, file=sys.stderr, flush=True)
 
 
-def bar(*arguments: Any, shown: bool = True, **options: Any) -> tqdm:
+def bar(*arguments: Any, shown: bool = True, **options: Any) -> Any:
     """Return tqdm's bar with its arguments; where nobody watches a terminal it writes a line a minute, from the first minute on."""
     if not shown:
-        return tqdm(*arguments, disable=True, **options)
+        return _Silent(*arguments, **options)
     if sys.stderr.isatty():
         return tqdm(*arguments, leave=False, **options)
     return _Lines(*arguments, leave=False, mininterval=SECONDS, delay=SECONDS, **options)
