@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench test test-long lint size setup lock clean
+.PHONY: figures verify bench test test-long lint docs size setup lock clean
 
 figures: verify
 	@$(RUN) -m figures
@@ -37,6 +37,11 @@ test-long: setup
 lint: setup
 	@$(RUN) -m ruff check .
 	@$(RUN) -m basedpyright --level error --pythonpath $(RUN)
+
+# Pages, in docs/_build/index.html; warnings are errors. Needs no network.
+docs: setup
+	@$(RUN) -m sphinx -q -W --keep-going docs docs/_build
+	@echo "docs/_build/index.html"
 
 # Code lines beside their ceilings.
 size: setup
@@ -69,4 +74,4 @@ lock:
 	@mv requirements.lock.tmp requirements.lock
 
 clean:
-	rm -rf $(VENV) figures/out .pytest_cache .hypothesis
+	rm -rf $(VENV) figures/out docs/_build docs/api .pytest_cache .hypothesis

@@ -41,6 +41,16 @@ class Estimate:
     draws : frozenset of (seed, first, last)
         Provenance: trials ``first`` to ``last``, both included, of the stream of ``seed``. Estimates without it
         cannot be merged.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> estimate = dl.Estimate.from_samples([1.0, 2.0, 3.0, 4.0])
+    >>> print(estimate)
+    2.50 +- 0.65 (4 trials)
+    >>> low, high = estimate.interval(0.95)
+    >>> round(low, 3), round(high, 3)
+    (1.235, 3.765)
     """
 
     mean: Any

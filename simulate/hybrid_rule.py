@@ -117,6 +117,17 @@ def hybrid(
     ------
     InputError
         If an option or a value of the experiment is of no use here.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> truths = {"shared": [[1, 1, 1]] * 3, "specific": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}
+    >>> seq = dl.initialized({"shared": 20, "specific": 30}, (15, 10, 10), noise=0.3, gram=truths)
+    >>> run = dl.hybrid(seq, threshold=-0.1, trials=500)
+    >>> run.frozen_share.mean.round(2)
+    array([0.  , 0.71, 0.76])
+    >>> print(run.forgetting())
+    0.802 +- 0.022 (500 trials)
     """
     rule = _checked(seq, threshold, keep)
     blocks = tuple(list(seq.blocks).index(block) for block in rule.keep)
@@ -181,6 +192,17 @@ def compare_schedules(
     seq, trials, seed, keep, workers
         As in `hybrid`; at most 12 tasks.
     thresholds : sequence of float
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> truths = {"shared": [[1, 1, 1]] * 3, "specific": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}
+    >>> seq = dl.initialized({"shared": 20, "specific": 30}, (15, 10, 10), noise=0.3, gram=truths)
+    >>> found, = dl.compare_schedules("forgetting", seq, thresholds=[-0.1], trials=500)
+    >>> found.best_schedule, round(found.best_value, 3)
+    ((False, False, False), 0.168)
+    >>> print(found.minus_best)
+    0.633 +- 0.021 (500 trials)
     """
     from theory.optima import best_schedule
 

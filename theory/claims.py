@@ -58,6 +58,8 @@ class Claim:
         Whether the paper's own words are known; otherwise the statement is our reading of a digest.
     judge : callable
         Computes the `ClaimVerdict`.
+    uses : tuple of str
+        Laws, facts and formulas that the verdict is computed from, as in `theory.Formula`.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Claim:
     source: str
     text_seen: bool
     judge: Callable[[], ClaimVerdict]
+    uses: tuple[str, ...] = ()
 
 
 def graded(share: float) -> str:
@@ -285,14 +288,14 @@ CLAIMS: dict[str, Claim] = {
             Claim(
                 f"small_distance_{criterion}",
                 f"Tasks at small distance have a smaller {criterion} under frozen than under initialized training.",
-                PAPER, False, lambda criterion=criterion: _distance_as_level(criterion),
+                PAPER, False, lambda criterion=criterion: _distance_as_level(criterion), (f"frozen_{criterion}", f"initialized_{criterion}"),
             )
             for criterion in ("deviation", "forgetting", "generalization")
         ),
-        Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head),
-        Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum),
-        Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation),
-        Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay),
+        Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head, ("recursion", "projection_mean", "projection_spread")),
+        Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum, ("p2_star", "frozen_forgetting_in_p2")),
+        Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation, s.DIVIDED),
+        Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",)),
     )
 }  # fmt: skip
 

@@ -36,7 +36,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class StandardNormal(FeatureLaw):
-    """Independent standard normal entries, which every formula of the catalogue assumes."""
+    """Independent standard normal entries, which every formula of the catalogue assumes.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> dl.one_block(20, (5,), noise=0, gram=[[1]]).features
+    StandardNormal()
+    """
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,15 @@ class Gaussian(FeatureLaw):
     Notes
     -----
     The features are the standard normal ones times the symmetric square root of the covariance.
+
+    Examples
+    --------
+    Three features with variances 4, 1 and 1:
+
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(3, (1,), noise=0, truth=[[1.0, 0.0, 0.0]])
+    >>> print(dl.simulate(seq.under(dl.Gaussian([4, 1, 1])), trials=1000).error(0, 0))
+    0.481 +- 0.011 (1,000 trials)
     """
 
     covariance: Any
@@ -88,7 +104,15 @@ class Gaussian(FeatureLaw):
 
 @dataclass(frozen=True)
 class Rademacher(FeatureLaw):
-    """Independent random signs."""
+    """Independent random signs.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5,), noise=0.5, gram=[[1]])
+    >>> print(dl.simulate(seq.under(dl.Rademacher()), trials=1000).error(0, 0))
+    0.8328 +- 0.0029 (1,000 trials)
+    """
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,13 @@ class StudentT(FeatureLaw):
     df : float
         Degrees of freedom, above 2. Moments below order ``df`` are finite; errors that a frozen block causes enter
         through fourth powers of features, so keep ``df`` above 4 where their standard errors have to exist.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5,), noise=0.5, gram=[[1]])
+    >>> print(dl.simulate(seq.under(dl.StudentT(9)), trials=1000).error(0, 0))
+    0.8494 +- 0.0051 (1,000 trials)
     """
 
     df: float
@@ -121,6 +152,13 @@ class MinNorm(Rule):
     ----------
     route : {"auto", "gram", "qr"}
         How it is computed, without effect on what; see `simulate.simulate`.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5,), noise=0.5, gram=[[1]])
+    >>> seq.rule == dl.MinNorm() == dl.MinNorm("qr")
+    True
     """
 
     route: str = field(default="auto", compare=False)
@@ -143,6 +181,17 @@ class Ridge(Rule):
     ----------
     lam : float
         Penalty, above 0, on the scale of A'A (not divided by the number of samples); to 0 it gives the least step.
+
+    Examples
+    --------
+    At this much noise a penalty helps:
+
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (15,), noise=1.0, gram=[[1]])
+    >>> for rule in (dl.MinNorm(), dl.Ridge(10.0)):
+    ...     print(dl.simulate(seq.under(rule=rule), trials=1000).error(0, 0))
+    4.14 +- 0.13 (1,000 trials)
+    0.7342 +- 0.0064 (1,000 trials)
     """
 
     lam: float
@@ -165,6 +214,18 @@ class GradientDescent(Rule):
     Notes
     -----
     Computed at once, not step by step: g(x) = (1 - (1 - rate x / rows)^steps) / x.
+
+    Examples
+    --------
+    More steps come closer to the least step that fits:
+
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5,), noise=0, gram=[[1]])
+    >>> for rule in (dl.GradientDescent(1, 0.1), dl.GradientDescent(100, 0.1), dl.MinNorm()):
+    ...     print(dl.simulate(seq.under(rule=rule), trials=1000).error(0, 0))
+    0.8518 +- 0.0026 (1,000 trials)
+    0.7516 +- 0.0041 (1,000 trials)
+    0.7516 +- 0.0041 (1,000 trials)
     """
 
     steps: int

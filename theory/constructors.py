@@ -38,6 +38,16 @@ def initialized(
         One truth per task for every block, or the (T, T) inner products of every block.
     start : {"previous", "zero"}
         The two readings of "initialized": go on from the previous estimate, or start again from zero.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> truths = {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
+    >>> seq = dl.initialized({"shared": 40, "specific": 60}, (30, 20), noise=0, gram=truths)
+    >>> [task.train for task in seq.tasks]
+    [('shared', 'specific'), ('shared', 'specific')]
+    >>> dl.expected_errors(seq).deviation()
+    Fraction(38, 25)
     """
     return _sequence(blocks, samples, noise, truth, gram, lambda t: tuple(blocks), start)
 
@@ -58,6 +68,16 @@ def frozen(
     ----------
     keep : sequence of str
         Blocks that stay fixed after task 0.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> truths = {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
+    >>> seq = dl.frozen({"shared": 40, "specific": 60}, (30, 20), noise=0, gram=truths)
+    >>> [task.train for task in seq.tasks]
+    [('shared', 'specific'), ('specific',)]
+    >>> dl.expected_errors(seq).deviation()
+    Fraction(8581, 3978)
     """
     for block in keep:
         if block not in blocks:
@@ -74,7 +94,18 @@ def one_block(
     gram: Any = None,
     start: str = PREVIOUS,
 ) -> TaskSequence:
-    """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836)."""
+    """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836).
+
+    Examples
+    --------
+    Symbols give the law as an expression:
+
+    >>> import sympy
+    >>> import driftlaw as dl
+    >>> n, p = sympy.symbols("n p", positive=True, integer=True)
+    >>> sympy.factor(dl.expected_errors(dl.one_block(p, (n,), noise=0, gram=[[1]])).error(0, 0))
+    (-n + p)/p
+    """
     wrap = {} if truth is None else {"truth": {"shared": truth}}
     return initialized({"shared": dimension}, samples, noise, gram=None if gram is None else {"shared": gram}, start=start, **wrap)
 
@@ -100,8 +131,20 @@ def trainable_fraction(
     split : str
         The block that is cut; all others train in every task.
 
+    Notes
+    -----
     Other parameters are those of `initialized`. Vectors are cut by coordinates (the last ``trained`` move);
     inner products are shared out in proportion to the dimensions, as for truths spread evenly over coordinates.
+
+    Examples
+    --------
+    Of 40 shared parameters 10 go on training:
+
+    >>> import driftlaw as dl
+    >>> truths = {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
+    >>> seq = dl.trainable_fraction(10, {"shared": 40, "specific": 60}, (30, 20), noise=0, gram=truths)
+    >>> dict(seq.blocks), seq.tasks[1].train
+    ({'shared_kept': 30, 'shared_moving': 10, 'specific': 60}, ('shared_moving', 'specific'))
     """
     if split not in blocks:
         raise InputError(f"split is {split!r}, which is not among {list(blocks)}; correct the name")
@@ -156,6 +199,18 @@ def one_head_per_task(
         lengths (T,) of the heads.
     train_shared : bool
         Whether tasks after task 0 move the shared block (initialized) or not (frozen).
+
+    Examples
+    --------
+    Frozen training forgets nothing where every task has a head of its own:
+
+    >>> import driftlaw as dl
+    >>> gram = {"shared": [[1, 1], [1, 1]], "head": (1, 1)}
+    >>> for train_shared in (False, True):
+    ...     seq = dl.one_head_per_task(40, (30, 30), (20, 15), noise=0, gram=gram, train_shared=train_shared)
+    ...     print(round(float(dl.expected_errors(seq).forgetting()), 3))
+    0.0
+    -0.117
     """
     tasks = len(samples)
     names = [f"head_{t}" for t in range(tasks)]
@@ -208,6 +263,16 @@ def expanding(
         Whether task 0's error counts ``extra`` with truth zero, or does not know that block.
     train_shared : bool
         Whether task 1 moves ``shared`` (initialized) or not (frozen).
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> gram = {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]], "extra": 1}
+    >>> seq = dl.expanding(40, (30, 10), (20, 15), noise=0, gram=gram)
+    >>> dict(seq.blocks), seq.tasks[1].train
+    ({'shared': 40, 'specific': 30, 'extra': 10}, ('shared', 'specific', 'extra'))
+    >>> round(float(dl.expected_errors(seq).deviation()), 3)
+    1.723
     """
     if norm not in ("padded", "excess_risk"):
         raise InputError(f"norm is {norm!r}; choose 'padded' or 'excess_risk'")

@@ -67,6 +67,29 @@ class Formula:
         Beyond the domain, the conditions under which the value is the true expectation.
     source, status, assumptions
         Where it comes from, one of "exact", "published", "reconstructed", "approximate", and what it takes for granted.
+    uses : tuple of str
+        What it rests on: names of laws and facts (`theory.law.BASIS`) and of other formulas. The tests break each of ours, and see
+        that exactly those fail which name it.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> import driftlaw as dl
+    >>> n, p = sympy.symbols("n p", positive=True)
+    >>> first = dl.Formula(
+    ...     name="first_error",
+    ...     statement="Error after one task without noise, of a truth of length 1.",
+    ...     expression=1 - n / p,
+    ...     parameters={"n": "number of samples", "p": "number of parameters"},
+    ...     source="projection on a random subspace",
+    ...     status="exact",
+    ...     quantity="error[0,0]",
+    ...     build=lambda n, p: dl.one_block(p, (n,), noise=0, gram=[[1]]),
+    ... )
+    >>> first(n=5, p=20)
+    0.75
+    >>> dl.check(first, cases=dl.grid(n=[5], p=[20, 40])).verdict
+    'agree'
     """
 
     name: str
@@ -82,6 +105,7 @@ class Formula:
     normal_domain: tuple[Condition, ...] = ()
     exact_when: tuple[Condition, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
+    uses: tuple[str, ...] = ()
 
     products: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # parameters that are inner products, with the squared lengths that bound them
     parts: ClassVar[tuple[tuple[str, str], ...]] = ()  # parameters that are at most another one

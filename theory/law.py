@@ -15,6 +15,16 @@ from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 
+# What formulas and claims rest on, by the names in their ``uses``: two laws, and the facts on random matrices that these are fed with.
+BASIS = {
+    "recursion": "the law of fresh samples: expected estimates and squared lengths, block by block, from task to task",
+    "replay": "the law of steps that fit stored samples along with new ones",
+    "projection_mean": "E P = (n/d) I for the projection P on the span of n samples in d dimensions",
+    "projection_spread": "a in E[P v v' P] = a |v|^2 I + b v v': what of v spills into other directions",
+    "inverse_wishart_mean": "E tr (A'A)^-1 = n/(d - n - 1), the squared step per unit of noise",
+    "inverse_wishart_square": "the second moment of that squared step",
+}
+
 
 def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = OVER) -> Law:
     """Compute E L_i(theta_t), step sizes and update magnitudes of every task, exactly.
@@ -47,6 +57,16 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         s_b <- s_b + 2 m (c_b . g_b[:, t] - s_b) + E |step_b|^2,   c_b <- (1 - m) c_b + m (unit vector t)
 
     and for a step scaled by s, m is replaced by s m and E |step_b|^2 by s^2 E |step_b|^2.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> law = dl.expected_errors(dl.one_block(20, (5, 5), noise=0.5, gram=[[1, 0.5], [0.5, 1]]))
+    >>> law.errors.round(3)
+    array([[0.839, 1.089],
+           [0.969, 0.906]])
+    >>> round(float(law.forgetting()), 4)
+    0.1295
     """
     if outside not in ("raise", "nan"):
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")

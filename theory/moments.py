@@ -53,6 +53,16 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     ----------
     seq : TaskSequence
         A single numeric experiment. With memory or unequal weights the orders may be too low, never too high.
+
+    Examples
+    --------
+    Close to the threshold n = d variances are infinite (order at most 2), and no interval can be trusted:
+
+    >>> import driftlaw as dl
+    >>> for n in (5, 18):
+    ...     print(n, dl.moment_orders(dl.one_block(20, (n,), noise=0.5, gram=[[1]])).read("error[0,0]"))
+    5 8.0
+    18 1.5
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")

@@ -184,4 +184,5 @@ def describe(formula: Formula) -> dict[str, Any]:
         "exact_when": conditions(formula.exact_when),
         "assumptions": list(formula.assumptions),
         "source": formula.source,
+        "uses": list(formula.uses),
     }

@@ -136,6 +136,17 @@ def load(path: Path | str) -> ModuleType:
     ------
     InputError
         If it is missing or unreadable, or fails (names file and line).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import driftlaw as dl
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mine.py")
+    ...     _ = path.write_text("answer = 42")
+    ...     dl.load(path).answer
+    42
     """
     return SourceFile.read(path).module()
 

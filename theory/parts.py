@@ -76,6 +76,18 @@ class Parts(Mapping[str, P], Generic[P]):
         Package of ours whose modules register theirs; imported when parts are first looked up.
     given : callable
         Takes what is kept, returns the part that was registered; by default they are the same.
+
+    Examples
+    --------
+    Formulas are parts, too:
+
+    >>> import driftlaw as dl
+    >>> dl.FORMULAS["frozen_deviation"].status
+    'exact'
+    >>> dl.FORMULAS.find("frozen_deviaton")
+    Traceback (most recent call last):
+        ...
+    theory.errors.InputError: unknown formula 'frozen_deviaton' (did you mean 'frozen_deviation'?); ...
     """
 
     _receiving = False  # of any kind, as a file has parts of several

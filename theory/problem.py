@@ -32,6 +32,15 @@ class Isotropic:
     name : str, optional
         Isotropic truths of one block that share a name share their direction; without a name every use draws
         its own, independent of all others.
+
+    Examples
+    --------
+    Two tasks whose truths share their direction:
+
+    >>> import driftlaw as dl
+    >>> truths = [dl.Isotropic(1, "w"), dl.Isotropic(2, "w")]
+    >>> dl.expected_errors(dl.one_block(20, (5, 5), noise=0, truth=truths)).deviation()
+    Fraction(13, 16)
     """
 
     norm: Any
@@ -72,6 +81,15 @@ class Task:
         How this task is trained; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
+
+    Examples
+    --------
+    A task that uses two blocks and trains one of them:
+
+    >>> import driftlaw as dl
+    >>> task = dl.Task(samples=20, noise=0.5, truth={"shared": "u", "specific": "q"}, train=("specific",))
+    >>> task.train, task.scale
+    (('specific',), 1)
     """
 
     samples: Any
@@ -167,6 +185,18 @@ class TaskSequence:
     -----
     Any number may be a numpy array with one value per grid point. Grids broadcast against one another;
     `grid_shape` is their common shape and `at` picks a single point. The sampler takes single points only.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> first = dl.Task(30, 0, {"shared": "u", "specific": "q_1"}, ("shared", "specific"))
+    >>> second = dl.Task(20, 0, {"shared": "u", "specific": "q_2"}, ("specific",))
+    >>> gram = {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
+    >>> seq = dl.TaskSequence({"shared": 40, "specific": 60}, [first, second], gram)
+    >>> len(seq), seq.trained_dimension(1)
+    (2, 60)
+    >>> dl.expected_errors(seq).forgetting()
+    Fraction(15059, 19890)
     """
 
     blocks: Mapping[str, Any]

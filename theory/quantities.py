@@ -40,9 +40,13 @@ class Quantity:
     --------
     The mean error along the way, on the task just trained:
 
-    >>> along = Quantity("path mean", lambda T: np.eye(T) / T)
+    >>> import numpy as np
+    >>> import driftlaw as dl
+    >>> along = dl.Quantity("path mean", lambda T: np.eye(T) / T)
     >>> along.tasks(3)
     (0, 1, 2)
+    >>> dl.expected_errors(dl.one_block(20, (5, 5), noise=0, gram=[[1, 1], [1, 1]])).read(along)
+    Fraction(21, 32)
     """
 
     name: str
@@ -222,6 +226,16 @@ def parse_quantity(text: str | Quantity, tasks: int) -> Quantity:
     ------
     InputError
         If the name is unknown, the tasks do not exist or are too few, or weights do not fit.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> str(dl.parse_quantity("forgetting", tasks=3))
+    'forgetting[2]'
+    >>> dl.parse_quantity("forgeting", tasks=3)
+    Traceback (most recent call last):
+        ...
+    theory.errors.InputError: there is no quantity 'forgeting'; did you mean 'forgetting'? ...
     """
     if isinstance(text, Quantity):
         text.at(tasks)

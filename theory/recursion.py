@@ -38,6 +38,16 @@ class Law(Readings):
         Variance f of what the trained blocks cannot explain: label noise plus error of used, untrained blocks.
     conditions : tuple
         Inequalities between symbols that were assumed (empty for numbers).
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> law = dl.expected_errors(dl.one_block(20, (5, 5), noise=0, gram=[[1, 0], [0, 1]]))
+    >>> law.errors
+    array([[Fraction(3, 4), Fraction(5, 4)],
+           [Fraction(17, 16), Fraction(15, 16)]], dtype=object)
+    >>> law.forgetting(), law.update_magnitude[1]
+    (Fraction(5, 16), Fraction(5, 16))
     """
 
     errors: np.ndarray

@@ -90,6 +90,17 @@ def train_runs(
     InputError
         For bad input, a stored run that was trained on other images than those here, or a run that does not fit into memory
         alone; after all other runs.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import driftlaw as dl
+    >>> configs = [dl.RunConfig(stream="split-digits", strategy=name, epochs=1) for name in ("frozen", "initialized")]
+    >>> with TemporaryDirectory() as folder:
+    ...     records = list(dl.train_runs(configs, Path(folder), workers=1))
+    >>> sorted(record.status for record in records)
+    ['finished', 'finished']
     """
     require_not_loading("runs are trained")
     if workers is not None:

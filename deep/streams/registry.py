@@ -63,6 +63,13 @@ def stream(
     ------
     InputError
         For unknown names and options that cannot be met, or data that are absent or damaged.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> tasks = dl.stream("split-digits", tasks=5)
+    >>> [task.name for task in tasks][:2]
+    ['classes 0, 1', 'classes 2, 3']
     """
     kind, datasets = parse_name(name)
     chosen = make_options(kind, options)

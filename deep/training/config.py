@@ -74,6 +74,8 @@ class RunConfig(LoopOptions):
     >>> from deep.strategies.frozen import Frozen
     >>> RunConfig(strategy=Frozen(depth=3)).key == RunConfig(strategy="frozen", strategy_options={"depth": 3}).key
     True
+    >>> RunConfig(strategy="frozen", epochs=3).network
+    'mlp-100'
     """
 
     stream: str | Stream = "split-digits"

@@ -79,6 +79,16 @@ def train_run(
     InputError
         If the stream is not the configuration's, CUDA or a depth is asked for that is not there, or the checkpoint belongs
         to another run or is damaged.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> config = dl.RunConfig(stream="split-digits", epochs=1, seed=1)
+    >>> record = dl.train_run(config, dl.stream("split-digits", seed=1), tasks=2)
+    >>> record.status, len(record.results)
+    ('partial', 2)
+    >>> record.results[1].accuracy[1] > 0.9
+    True
     """
     require_not_loading("a run is trained")
     stream = build_stream(config) if stream is None else stream

@@ -113,6 +113,16 @@ def sweep(
     -----
     Stopping at a sample's own standard error favours samples with small ones. With 1,024 trials and more and doubling in
     between this shifts a mean by a small share of its standard error.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> def build(p):
+    ...     return dl.one_block(p, (10, 10), noise=0.5, gram=[[1, 0.5], [0.5, 1]])
+    >>> for row in dl.sweep(build, dl.grid(p=[40, 10_000]), "forgetting", trials=1000).rows:
+    ...     print(row.case, row.estimate)
+    {'p': 40} 0.1283 +- 0.0049 (1,000 trials)
+    {'p': 10000} 0.000205 +- 0.000019 (1,000 trials)
     """
     goal = _first_goal(trials, precision, max_trials)
     sampling = _sampling(method, backend, device, dtype, seed)

@@ -29,7 +29,14 @@ class Keywords:
 
 
 def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return the cases of all combinations of the parameters' values, such as ``grid(p=(40, 60), n=range(5, 30))``."""
+    """Return the cases of all combinations of the parameters' values, such as ``grid(p=(40, 60), n=range(5, 30))``.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> dl.grid(p=(40, 60), n=[10])
+    [{'p': 40, 'n': 10}, {'p': 60, 'n': 10}]
+    """
     for name, values in axes.items():
         if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
             raise InputError(f"the values of {name} are {values!r}; give a list or range, one of a single value for a fixed parameter")

@@ -115,6 +115,22 @@ def check(
     With K testable cases and z_alpha the normal quantile of 1 - false_alarm / (2 K), a case agrees if
     ``mean - theory +- z_alpha stderr`` lies inside +-delta, and disagrees if its Holm-adjusted p-value is at most
     false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
+
+    Examples
+    --------
+    The error that one task leaves, with its noise term forgotten:
+
+    >>> import sympy
+    >>> import driftlaw as dl
+    >>> n, p = sympy.symbols("n p")
+    >>> def build(n, p):
+    ...     return dl.one_block(p, (n,), noise=0.5, gram=[[1]])
+    >>> print(dl.check(1 - n / p, "error[0,0]", build, dl.grid(n=[10], p=[20, 40])))
+    -n/p + 1: disagree (2 disagree of 2 cases)
+      disagree      -n/p + 1, p=20: theory 0.5000, simulation 0.7764 +- 0.0024 (10,752 trials, z=+114.6); ...
+      ...
+    >>> dl.check(1 - n / p + n / (4 * (p - n - 1)), "error[0,0]", build, dl.grid(n=[10], p=[30, 40])).verdict
+    'agree'
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
     claim = conjecture(

@@ -72,6 +72,7 @@ HEADS_INITIALIZED = Entry(
     normal_domain=s.FULL_NORMAL,
     source=OURS,
     status="exact",
+    uses=s.DIVIDED,
     assumptions=HEADS_ASSUMPTIONS,
 )
 
@@ -106,6 +107,7 @@ PARTIAL = Entry(
     normal_domain=(s.FULL_NORMAL[0], s.off_threshold(s.n_2, _TRAINED, 2)[1]),
     source=OURS,
     status="exact",
+    uses=s.DIVIDED,
     assumptions=PAPER_SETTING[:2] + ("truths spread evenly over the shared coordinates", "p_2 = p_1"),
 )  # fmt: skip
 
@@ -126,6 +128,7 @@ _TRANSFER = {
     "quantity": "error[1,1]",
     "source": "setting of Ju, Lin, Squillante, Liang, Shroff, arXiv 2306.04901; " + OURS,
     "status": "exact",
+    "uses": s.DIVIDED,
     "assumptions": PAPER_SETTING + ("task 2's specific parameters start from zero",),
 }
 _Q_22 = sympy.Symbol("q_22", real=True)

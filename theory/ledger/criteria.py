@@ -49,6 +49,7 @@ def criterion(training: str, quantity: str, statement: str, expression: sympy.Ex
         normal_domain=normal,
         source=OURS,
         status="exact",
+        uses=s.DIVIDED if training == "frozen" else s.WHOLE,
         assumptions=PAPER_SETTING,
     )
 

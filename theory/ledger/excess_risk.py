@@ -53,6 +53,7 @@ def _formulas(training: str) -> tuple[Entry, ...]:
             normal_domain=normal,
             source=OURS,
             status="exact",
+            uses=s.DIVIDED,
             assumptions=ASSUMPTIONS,
         )
         for quantity, (words, expression) in wanted.items()

@@ -33,6 +33,7 @@ FORGETTING = Entry(
     normal_domain=s.FROZEN_OVER_NORMAL,
     source=OURS,
     status="exact",
+    uses=s.DIVIDED,
     assumptions=PAPER_SETTING,
 )
 
@@ -47,6 +48,7 @@ P2_STAR = Entry(
     normal_domain=(s.FROZEN_OVER_NORMAL[0],),
     source=_SOURCE,
     status="reconstructed",
+    uses=s.DIVIDED,
     assumptions=PAPER_SETTING + ("p_1, n_2 and the truths stay fixed while p_2 varies",),
 )
 
@@ -63,6 +65,7 @@ FORGETTING_AT_P2_STAR = Entry(
     exact_when=(Condition(sympy.Eq(s.p_2, P2_STAR.expression), "p_2 = p_2*"),),
     source=_SOURCE,
     status="reconstructed",
+    uses=s.DIVIDED,
     assumptions=P2_STAR.assumptions,
 )
 

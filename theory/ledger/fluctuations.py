@@ -54,6 +54,7 @@ INITIALIZED_VARIANCE = Entry(
     ),
     source=OURS.split(";")[0] + "; checked by direct simulation in the tests",
     status="exact",
+    uses=("projection_mean", "projection_spread", "inverse_wishart_mean", "inverse_wishart_square"),
     assumptions=PAPER_SETTING,
 )  # fmt: skip
 

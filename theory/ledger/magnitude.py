@@ -50,6 +50,7 @@ def _common(training: str, expression: sympy.Expr, quantity: str) -> dict[str, A
         "normal_domain": normal,
         "source": OURS,
         "status": "exact",
+        "uses": s.DIVIDED if training == "frozen" else s.WHOLE,
         "assumptions": PAPER_SETTING,
     }
 
@@ -77,6 +78,7 @@ def _best_scale(training: str) -> Entry:
 def _least_change(training: str) -> Entry:
     common = _common(training, -(C**2) / U, "least_forgetting")
     common["domain"] += (Condition(U > 0, "without a step there is nothing to scale"),)
+    common["uses"] += (f"{training}_best_scale",)
     return Entry(
         statement=f"Forgetting of task 1 if task 2's step under {training} training is scaled by s = s*: never above zero.",
         quantity="forgetting",

@@ -106,6 +106,11 @@ def kept(n: sympy.Expr, d: sympy.Expr, a: sympy.Expr) -> sympy.Expr:
     return Piecewise((n * (n + 2) / (d * (d + 2)) - a, n < d), (1, True))
 
 
+# What formulas rest on (`theory.law.BASIS`): steps as a whole, their division among blocks, steps with stored samples.
+WHOLE = ("recursion", "projection_mean", "inverse_wishart_mean")
+DIVIDED = (*WHOLE, "projection_spread")
+STORED = ("replay", *WHOLE[1:])
+
 # After task 1, trained on everything from zero.
 TASK_1 = (
     (N, p + p_1),

@@ -10,7 +10,7 @@ import sympy
 
 from theory.constructors import one_block
 from theory.formula import Condition, Family
-from theory.ledger.notation import Entry, below_threshold
+from theory.ledger.notation import WHOLE, Entry, below_threshold
 from theory.problem import TaskSequence
 
 p, n, T = sympy.symbols("p n T", positive=True, integer=True)
@@ -52,6 +52,7 @@ _COMMON = {
     "normal_domain": (_NORMAL,),
     "source": SOURCE,
     "status": "exact",
+    "uses": WHOLE,
     "assumptions": ASSUMPTIONS,
 }
 

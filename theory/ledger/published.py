@@ -30,6 +30,7 @@ RECONSTRUCTION = Entry(
     exact_when=(SPLIT_IN_PROPORTION,),
     source="v_1: He, Bai, Yang, arXiv 2602.20796, Lemma 4.2; the form: reconstructed for driftlaw",
     status="reconstructed",
+    uses=s.WHOLE,
     assumptions=PAPER_SETTING + ("u_2 = u_1",),
 )
 
@@ -45,6 +46,7 @@ RECONSTRUCTION_GAP = Entry(
     normal_domain=s.FROZEN_OVER_NORMAL,
     source="derived for driftlaw",
     status="exact",
+    uses=s.DIVIDED,
     assumptions=PAPER_SETTING + ("u_2 = u_1",),
 )
 

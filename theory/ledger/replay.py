@@ -71,6 +71,7 @@ FROM_ZERO = Entry(
     build=replay("zero"),
     source=OURS,
     status="exact",
+    uses=s.STORED,
     assumptions=(FEATURES, "every task starts from zero", "stored samples are kept for good"),
     **_domain(),
 )
@@ -84,6 +85,7 @@ JOINT = Entry(
     build=lambda **case: replay("zero")(**{**case, "k": case["n"]}),
     source=OURS,
     status="exact",
+    uses=s.STORED,
     assumptions=(FEATURES, "all samples at once, from zero"),
     **_domain(),
 )
@@ -129,6 +131,7 @@ _CONSTRAINT = {
     "normal_domain": (s.below_threshold(n_1, p, 1)[1], s.below_threshold(m + n_2, p, 2)[1]),
     "source": OURS,
     "status": "exact",
+    "uses": s.STORED,
     "assumptions": (FEATURES, "task 1 starts from zero and fits its samples; task 2 moves only where the m stored samples stay fitted (OGD, GEM as equality)"),
 }
 CONSTRAINTS_FORGETTING = Entry(
@@ -178,6 +181,7 @@ FRESH_FORGETTING = Entry(
     normal_domain=(s.below_threshold(n_1, p, 1)[1], s.below_threshold(nbar, p, 2)[1]),
     source=OURS,
     status="exact",
+    uses=s.STORED,
     assumptions=(FEATURES, "task 1 starts from zero; task 2 from the previous estimate", "memory is drawn afresh, never trained on before"),
 )
 

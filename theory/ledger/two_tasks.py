@@ -78,6 +78,7 @@ FROZEN_DEVIATION = Entry(
     normal_domain=s.FROZEN_NORMAL,
     source=OURS,
     status="exact",
+    uses=s.DIVIDED,
     assumptions=PAPER_SETTING,
 )
 
@@ -94,6 +95,7 @@ INITIALIZED_DEVIATION = Entry(
     normal_domain=s.FULL_NORMAL,
     source=OURS + "; with one block, Lin et al., arXiv 2302.05836",
     status="exact",
+    uses=s.WHOLE,
     assumptions=PAPER_SETTING,
 )
 

@@ -1,0 +1,138 @@
+"""What rests on what: break a fact, a law or a formula, and exactly the formulas and claims that name it in ``uses`` fail."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import formula_points
+import pytest
+from exact_values import formula_value
+from formula_points import cases, law_of, value
+
+from theory import claims, recursion, regions, replay
+from theory.claims import CLAIMS
+from theory.formulas import FAMILIES, FORMULAS, MODULES
+from theory.law import BASIS, expected_errors
+
+OURS = [formula for module in MODULES for formula in module.FORMULAS]
+REPLAY, INSIDE, SPREAD = replay._Replay, replay._Replay._inside_from, replay._Replay._spread
+
+
+def wrapped(patch, home, name, change):
+    right = getattr(home, name)
+    patch.setattr(home, name, lambda *arguments: change(right(*arguments), *arguments))
+
+
+def moments(change):
+    """A break of the moments of a step; those of steps that fit everything stay, where a = 0."""
+
+    def apply(patch):
+        for name in ("exact_step_moments", "float_step_moments"):
+            wrapped(patch, recursion, name, lambda step, n, d, *side: step._replace(**change(step, d)))
+
+    return apply
+
+
+def of_variance(*places):
+    """The same break of the numbers from integrals, by which the variance is judged."""
+    return lambda patch: wrapped(patch, formula_points, "_step_numbers", lambda found, *_: tuple(x * (1 + (i in places)) for i, x in enumerate(found)))
+
+
+def also_in_stored_rows(right, law, t, rows, error):
+    return right + sum(error[..., s] * (law.algebra.lift(n) / law.p) for s, n in rows.items())
+
+
+BREAKS = {
+    "recursion": [lambda patch: wrapped(patch, recursion.Recursion, "distances", lambda right, *_: 2 * right)],
+    "replay": [lambda patch: wrapped(patch, REPLAY, "_inside", lambda right, *_: 2 * right)],
+    "projection_mean": [
+        moments(lambda step, d: {"m": step.m + d * step.a, "b": step.b + d * step.a}),
+        lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_stored_rows),
+        of_variance(2),
+    ],
+    "projection_spread": [moments(lambda step, d: {"a": 2 * step.a, "b": step.b - d * step.a}), of_variance(0, 1)],
+    "inverse_wishart_mean": [
+        moments(lambda step, d: {"k": step.k if step.k is None else 2 * step.k}),
+        lambda patch: wrapped(patch, REPLAY, "_spread", lambda right, *_: 2 * right),
+        of_variance(3),
+    ],
+    "inverse_wishart_square": [of_variance(4)],
+}
+
+
+@cache
+def right_values():
+    """Formulas with cases and the law's values there, which the formulas have."""
+    found = [(formula, case, value(formula, case)) for formula in OURS for case in cases(formula, 2)[:8]]
+    assert all(formula_value(formula, case) == right for formula, case, right in found if not formula.exact_when)
+    return found
+
+
+def fails(compute, right):
+    try:
+        return compute() != right
+    except Exception:  # of a law that makes no sense any more
+        return True
+
+
+@pytest.fixture
+def patch(monkeypatch):
+    """Undone at the end, when nothing that was computed meanwhile is kept."""
+    for name, count in (("HEADS", 40), ("STREAMS", 40)):
+        monkeypatch.setattr(claims, name, count)
+    yield monkeypatch
+    monkeypatch.undo()
+    for kept in (law_of, regions._ledger_function):
+        kept.cache_clear()
+
+
+def of_claims():
+    return {name: str(claim.judge()) for name, claim in CLAIMS.items()}
+
+
+right_verdicts = cache(of_claims)
+
+
+@pytest.mark.parametrize("name", BASIS)
+def test_a_broken_law_or_fact_fails_exactly_what_names_it(name, patch):
+    values, verdicts = right_values(), right_verdicts()
+    law_of.cache_clear()
+    for apply in BREAKS[name]:
+        apply(patch)
+    failed = {formula.name for formula, case, right in values if fails(lambda: value(formula, case), right)}
+    assert failed == {formula.name for formula in OURS if name in formula.uses}
+    changed = {claim for claim, right in verdicts.items() if fails(lambda: str(CLAIMS[claim].judge()), right)}
+    assert changed == {claim for claim in CLAIMS if name in CLAIMS[claim].uses}
+
+
+def broken(patch, formula):
+    """A formula times one plus its parameters, which moves its extrema too."""
+    plain = [symbol for symbol in formula.expression.free_symbols if symbol.is_Symbol]
+    patch.setitem(formula.__dict__, "expression", formula.expression * (1 + sum(plain)))
+    assert formula.expanded is not None and formula._function is not None  # kept now, so that they come back in the end
+    for kept in ("expanded", "_function"):
+        patch.delitem(formula.__dict__, kept)
+
+
+def experiments():
+    """What is simulated for each formula: of an experiment that another formula chooses, its law."""
+    return {f.name: str(expected_errors(f.build(**family.cases[0])).read(f.quantity)) for family in FAMILIES.values() if (f := family.formula) in OURS}
+
+
+NAMED = {name for part in (*OURS, *CLAIMS.values()) for name in part.uses} - set(BASIS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("names", [*([name] for name in sorted(NAMED)), [f.name for f in OURS if f.name not in NAMED]], ids=lambda names: names[0])
+def test_a_broken_formula_fails_exactly_what_names_it(names, patch):
+    before = {**experiments(), **right_verdicts()}
+    regions._ledger_function.cache_clear()
+    for name in names:
+        broken(patch, FORMULAS[name])
+    after = {**experiments(), **of_claims()}
+    parts = {**CLAIMS, **{formula.name: formula for formula in OURS}}
+    assert {part for part in before if after[part] != before[part]} == {part for part in before if set(names) & set(parts[part].uses)}
+
+
+def test_all_that_is_named_is_there():
+    assert set(BREAKS) == set(BASIS) and set(FORMULAS) >= NAMED
