@@ -16,6 +16,7 @@ from figures.kit.sampling import Sampler
 from figures.kit.style import canvas_with_caption, style
 from figures.registry import FIGURES, require_records
 from simulate.work.keys import code_fingerprint, run_key
+from theory.parts import Place
 
 
 def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = False) -> bool:
@@ -55,10 +56,10 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
 
 def figure_key(name: str, others: set[str], trials: int, quick: bool, records: Sequence[Path] = ()) -> str:
     """Compute the key of a finished figure: all code and records that it depends on, its options, the versions that draw it."""
-    here, own = Path(__file__).parent, FIGURES.source(name)
+    here, own = Path(__file__).parent, FIGURES.own(name) if name in FIGURES else None
     sources = [path for path in sorted(here.glob("*.py")) if path.stem == name or path.stem not in others]
     versions = {"matplotlib": matplotlib.__version__, "numpy": np.__version__}
     description = {"figure": name, "trials": trials, "quick": quick, "files": list(SUFFIXES), "versions": versions}
-    description |= {"own": own.texts} if own else {}
+    description |= {"own": own.source.texts} if isinstance(own, Place) and own.source else {}
     packages = [Path(package.__file__).parent for package in (theory, simulate)]
     return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *records, *packages]))

@@ -27,7 +27,7 @@ FIGURES: Parts[Figure] = Parts("figure", instances(Figure))
 
 def discover() -> dict[str, Figure]:
     """Return all figures by name, those of this package's modules in alphabetical order."""
-    ours = {name for name in FIGURES if FIGURES.source(name) is None}
+    ours = {name for name in FIGURES if FIGURES.own(name) is None}
     for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
         if not module.ispkg and not module.name.startswith("_"):
             own = vars(importlib.import_module(f"figures.{module.name}"))

@@ -12,7 +12,9 @@ from packaging.version import Version
 from scaffold import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-PINS = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^ ;\n]+)", LOCK, re.M)}
+# A package may have a version for each range of Pythons.
+LINES = [Requirement(line) for line in re.findall(r"^([a-z0-9-]+==[^\\\n]+)", LOCK, re.M)]
+PINS = {pin.name: Version(next(iter(pin.specifier)).version) for pin in LINES if pin.marker is None or pin.marker.evaluate()}
 
 
 def _wanted() -> list[Requirement]:

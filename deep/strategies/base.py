@@ -78,8 +78,9 @@ class Strategy:
     Examples
     --------
     >>> from dataclasses import dataclass
+    >>> import driftlaw as dl
     >>> @dataclass(eq=False)
-    ... class Damped(Strategy):
+    ... class Damped(dl.Strategy):
     ...     name = "damped"
     ...     factor: float = 0.5
     ...     def transform_gradient(self, gradient, task):

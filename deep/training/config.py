@@ -71,10 +71,11 @@ class RunConfig(LoopOptions):
 
     Examples
     --------
+    >>> import driftlaw as dl
     >>> from deep.strategies.frozen import Frozen
-    >>> RunConfig(strategy=Frozen(depth=3)).key == RunConfig(strategy="frozen", strategy_options={"depth": 3}).key
+    >>> dl.RunConfig(strategy=Frozen(depth=3)).key == dl.RunConfig(strategy="frozen", strategy_options={"depth": 3}).key
     True
-    >>> RunConfig(strategy="frozen", epochs=3).network
+    >>> dl.RunConfig(strategy="frozen", epochs=3).network
     'mlp-100'
     """
 
