@@ -185,7 +185,10 @@ class Parts(Mapping[str, P], Generic[P]):
         return len(self._parts)
 
     def _put(self, part: Any, name: str | None, module: str, line: str, about: Mapping[str, Any]) -> str:
-        module = part.__module__ if hasattr(part, "__qualname__") else module
+        if hasattr(part, "__qualname__"):
+            module = part.__module__
+        elif not getattr(sys.modules.get(module), "__file__", None):
+            module = ""  # a value made in a notebook
         name, kept = self._admit(part, name, **about)
         place = Place(module, getattr(part, "__qualname__", line), source_of(module) if module else None)
         if place.source is not None or not module:

@@ -72,7 +72,7 @@ def test_an_unlisted_formula_has_its_place(tmp_path, monkeypatch):
     program = (
         f"import theory.ledger; theory.ledger.__path__.append({str(tmp_path)!r})\n"
         "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfrom figures.report.page import build\n"
-        "FORMULAS['loose_law'] = replace(FORMULAS['own_law'], name='loose_law')\nprint(build([], None))"
+        "FORMULAS.register(replace(FORMULAS['own_law'], name='loose_law'))\nprint(build([], None))"
     )
     done = python("-c", program)
     assert done.returncode == 0, done.stderr
