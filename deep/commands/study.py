@@ -40,8 +40,8 @@ class StudyCommand(DataOptions):
     """Runs at a time; None means as many as there are cores."""
     device: str = "cpu"
     """cpu or cuda."""
-    download: bool = False
-    """Download data sets that are absent from their official addresses; without it their streams are left out, and said so."""
+    download: bool = True
+    """Download data sets that are absent from their official addresses; streams of those that cannot be had are left out, and said so."""
     records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Write records of these runs to a file of JSON lines."""
     json: bool = False
@@ -50,7 +50,7 @@ class StudyCommand(DataOptions):
     def run(self) -> int:
         """Run the study, print what it found; return the exit status."""
         known(self.name, STUDIES, "study")
-        preset = PRESETS[known(self.preset, PRESETS, "preset")]
+        preset = PRESETS.find(self.preset)
         known(self.phase, (DEVELOP, CONFIRM, ALL, EXPLAIN), "phase")
         if self.records is not None:
             require_writable(self.records)

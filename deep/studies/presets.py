@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from deep.studies.design import AS_RATE, Preset, Rule, StudyStream, Unit
+from theory.parts import Parts, instances
 
 
 def units(orders: int, first_seed: int, count: int) -> tuple[Unit, ...]:
@@ -111,4 +112,6 @@ CIFAR100_CPU = Preset(
     explained=("split CIFAR-100, 10 tasks",),
 )
 
-PRESETS = {preset.name: preset for preset in (DIGITS, DIGITS_LARGE, MNIST, MNIST_LARGE, CIFAR100, CIFAR100_CPU)}
+PRESETS: Parts[Preset] = Parts("preset", instances(Preset))
+for _preset in (DIGITS, DIGITS_LARGE, MNIST, MNIST_LARGE, CIFAR100, CIFAR100_CPU):
+    PRESETS.register(_preset)

@@ -2,7 +2,7 @@
 
 A figure of your own: two tasks with truths of length 1 in one block of {p} parameters, {n} samples each, without noise. Curve: the exact law. {simulation}
 """
-# $ python -m figures own_similarity --load figure.py --quick
+# $ driftlaw figures own_similarity --load figure.py --quick
 #
 # A figure fills a table and is drawn by nothing but that table; the docstring above is its caption. PNG, SVG, PDF and CSV go to
 # figures-out/, where the command keeps what is finished.

@@ -1,8 +1,8 @@
 """A formula of your own: in the catalogue, judged by simulation, evaluated, exported.
 
-    $ python -m theory show own_first_error --load formula.py
-    $ python -m theory eval own_first_error --load formula.py --set n=8 p=20 sigma=0.5
-    $ python -m simulate verify own_first_error --load formula.py
+    $ driftlaw theory show own_first_error --load formula.py
+    $ driftlaw theory eval own_first_error --load formula.py --set n=8 p=20 sigma=0.5
+    $ driftlaw verify own_first_error --load formula.py
 
 A formula says what it gives (`quantity`), of which experiment (`build`) and where it holds (`domain`). It is judged like ours.
 """

@@ -1,7 +1,7 @@
 """A quantity of your own: read from laws and samples alike, judged with its error scale and tail order derived.
 
     $ python quantity.py
-    $ python -m simulate check quantity.py
+    $ driftlaw check quantity.py
 
 A quantity is weights on the errors[t, i]: of task i after training on task t. Here: the mean error of the task just trained.
 """

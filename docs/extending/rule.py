@@ -1,7 +1,7 @@
 """A training rule of your own: for samplers, verdicts and sweeps.
 
     $ python rule.py
-    $ python -m simulate check rule.py
+    $ driftlaw check rule.py
 
 A rule is data; its filter g says what it makes of an eigenvalue x of A'A. The least step has g(x) = 1/x, ridge 1/(x + lam). Here: eigenvalues
 up to ``cut`` times the number of rows are dropped. No law is known for it, so laws refuse it by name; samples are judged all the same.

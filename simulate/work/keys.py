@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from simulate.work.provenance import syntax
 from theory.errors import InputError
+from theory.own import source_of
 from theory.problem import Isotropic, TaskSequence
 from theory.values import FrozenArray, FrozenMapping
 
@@ -95,16 +97,18 @@ def draw_key(seq: TaskSequence) -> dict[str, Any]:
 
 
 def condition_key(condition: Any) -> list[Any]:
-    """Describe a feature law or a training rule in JSON values: its name and its fields, arrays by their hash.
+    """Describe a feature law or a training rule in JSON values: its name and its fields, arrays by their hash; for one of a user's, its file's too.
 
     Raises
     ------
     InputError
-        If it is neither.
+        If it is neither, or a user's that is in no file.
     """
     if not is_dataclass(condition) or isinstance(condition, type):
         raise InputError(f"the condition is {condition!r}; give a feature law such as Rademacher() or a training rule such as Ridge(1.0)")
-    return [type(condition).__name__, {field.name: _field(getattr(condition, field.name)) for field in fields(condition)}]
+    source = source_of(type(condition).__module__)
+    own = {} if source is None else {"code": {name: syntax(text)[0] for name, text in source.texts.items()}}
+    return [type(condition).__name__, {**{field.name: _field(getattr(condition, field.name)) for field in fields(condition)}, **own}]
 
 
 def _field(value: Any) -> Any:

@@ -41,7 +41,7 @@ RECORDS = ROOT / "figures" / "records"
 def patched():
     """The tiny preset, for the command line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(presets.PRESETS, TINY.name, TINY)
+        patch.setitem(presets.PRESETS._parts, TINY.name, TINY)
         yield
 
 
@@ -210,9 +210,9 @@ def test_another_protocol_is_not_written_over(study, tmp_path):
 
 
 def test_confirmation_after_a_change_of_the_design_or_the_code(study, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(presets.PRESETS, "tiny", replace(TINY, deals=3))
+    monkeypatch.setitem(presets.PRESETS._parts, "tiny", replace(TINY, deals=3))
     assert run(study, "--phase", "confirm") == 2 and "the preset has changed since" in capsys.readouterr().err
-    monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
+    monkeypatch.setitem(presets.PRESETS._parts, "tiny", TINY)
     value = json.loads((study / "protocol-tiny.json").read_text())
     value["stamp"]["files"]["deep/metrics.py"] = "0"
     (tmp_path / "protocol.json").write_text(json.dumps(value))

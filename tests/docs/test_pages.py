@@ -6,7 +6,6 @@ import doctest
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from driftlaw.__main__ import main
 DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 BLOCKS = {name: re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S) for name, text in PAGES.items()}
-RECIPES = {path: re.findall(r"^\W*\$ python (.*)", path.read_text(encoding="utf-8"), re.M) for path in sorted(DOCS.glob("extending/*.py"))}
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
@@ -57,18 +55,6 @@ def test_code_and_commands_of_a_page(name, tmp_path, monkeypatch, capsys):
                 printed = capsys.readouterr().out
         else:
             assert language == "text" and like(block, printed), printed
-
-
-@pytest.mark.parametrize(("path", "line"), [(path, line) for path, lines in RECIPES.items() for line in lines])
-def test_the_commands_of_a_recipe(path, line, tmp_path):
-    for other in RECIPES:
-        shutil.copy(other, tmp_path)
-    result = python(*shlex.split(line), cwd=tmp_path)
-    assert result.returncode == 0 and result.stdout, result.stderr
-
-
-def test_every_recipe_says_how_it_is_used():
-    assert len(RECIPES) >= 4 and all(RECIPES.values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
