@@ -20,8 +20,6 @@ class DataCommand(DataOptions):
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = None
     """Data set to read and verify, such as mnist."""
-    download: bool = False
-    """Download NAME from its official addresses where it is absent."""
     json: bool = False
     """Print JSON."""
 

@@ -17,6 +17,8 @@ class DataRootOption:
 
     data_root: Path | None = None
     """Folder of the data sets; None means DRIFTLAW_DATA, else the user's cache folder."""
+    download: bool = False
+    """Download data sets that are absent from their official addresses."""
 
 
 @dataclass(frozen=True, kw_only=True)

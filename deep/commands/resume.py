@@ -21,8 +21,6 @@ class ResumeCommand(DataRootOption, Training):
 
     run_key: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
     """First letters of the run's key, as status lists it."""
-    download: bool = True
-    """Download data sets that are absent from their official addresses."""
 
     def run(self) -> int:
         """Train, print the records; return the exit status, 2 if runs had to be left alone."""

@@ -92,4 +92,4 @@ def _resume(training: Training, source: DataSource) -> str:
     """The command that goes on with runs, with the same data."""
     words = ["python", "-m", "deep", "resume", "--out", str(training.out)]
     words += [] if source.root is None else ["--data-root", str(source.root)]
-    return shlex.join(words + ([] if source.download else ["--no-download"]))
+    return shlex.join(words + (["--download"] if source.download else []))

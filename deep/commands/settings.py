@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class Settings(DataOptions):
     """What is trained, once for every order and seed, and where the data are."""
 
-    download: bool = True
-    """Download data sets that are absent from their official addresses."""
     stream: str = "split-digits"
     """Kind and data set, as `python -m deep streams` takes them."""
     stream_options: tuple[str, ...] = ()

@@ -29,8 +29,6 @@ class StreamsCommand(DataOptions):
     """Decides everything random about the stream."""
     order: int = 0
     """0 is the identity, 1 to 10 the seeded orders that studies use."""
-    download: bool = True
-    """Download data sets that are absent from their official addresses."""
     tasks: int | None = None
     """Number of tasks; None means the default of the kind."""
     validation_share: float | None = None

@@ -40,8 +40,6 @@ class StudyCommand(DataOptions):
     """Runs at a time; None means as many as there are cores."""
     device: str = "cpu"
     """cpu or cuda."""
-    download: bool = True
-    """Download data sets that are absent from their official addresses; streams of those that cannot be had are left out, and said so."""
     records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Write records of these runs to a file of JSON lines."""
     json: bool = False

@@ -121,7 +121,7 @@ def read_source(source: Source, root: DataRoot, download: bool = True) -> Datase
         what = source.title if absent == PARTS else source.part(absent[0])
         looked = f"looked for it in {', '.join(presence.parts[absent[0]].looked)}"
         reasons = f"{looked} (data root from {root.chosen_by}){failure and f'; {failure}'}"
-        raise InputError(f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {presence.instruction}")
+        raise InputError(f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {'' if download else 'let it be downloaded (--download, or download=True), or '}{presence.instruction}")
     read = {
         part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent
     }

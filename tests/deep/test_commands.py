@@ -153,8 +153,8 @@ def test_what_other_runs_reached_is_shown_beside_one_that_cannot_be_trained(tmp_
 
 def test_what_is_said_of_an_interrupted_call_names_the_data(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("deep.commands.run.train_runs", raising(KeyboardInterrupt))
-    status, _, err = deep("run", "--data-root", tmp_path / "my data", "--no-download", "--out", tmp_path, capsys=capsys)
-    assert status == 130 and f"deep resume --out {tmp_path} --data-root '{tmp_path}/my data' --no-download`" in err
+    status, _, err = deep("run", "--data-root", tmp_path / "my data", "--download", "--out", tmp_path, capsys=capsys)
+    assert status == 130 and f"deep resume --out {tmp_path} --data-root '{tmp_path}/my data' --download`" in err
 
 
 def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
