@@ -1,5 +1,5 @@
 // Curves of all trainings against one parameter, as SVG.
-const margin = { left: 54, right: 14, top: 34, bottom: 42 };
+const margin = { left: 54, right: 14, top: 54, bottom: 42 };
 
 function element(name, attributes, text = "") {
   const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${value}"`).join("");
@@ -20,6 +20,12 @@ function ticks(low, high, count) {
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const first = Math.ceil(low / step - 1e-9);
   return Array.from({ length: Math.max(0, Math.floor(high / step + 1e-9) - first + 1) }, (_, index) => (first + index) * step);
+}
+
+/** Title of an axis. */
+function named(name) {
+  const { letter: sign, label, unit, whole } = controls[name];
+  return name.startsWith("angle") ? `${sign}, ${unit}` : `${sign}, ${label}${whole ? "" : `, ${unit}`}`;
 }
 
 function scale(low, high, from, to) {
@@ -43,14 +49,15 @@ function axes(width, height, x, y) {
   });
   const base = element("line", { class: "base", x1: margin.left, x2: right, y1: bottom, y2: bottom });
   const title = element("text", { class: "title", x: (margin.left + right) / 2, y: height - 6, "text-anchor": "middle" }, x.title);
-  return rows.join("") + columns.join("") + base + title;
+  const heading = element("text", { class: "title", x: 2, y: 14 }, y.title);
+  return rows.join("") + columns.join("") + base + title + heading;
 }
 
 /** Where the chosen parameter is evaluated: every whole number, or a fine grid. */
 function abscissae(name) {
   const control = controls[name];
   const low = name === "p_2" ? values.p_1 : control.low;
-  const high = Math.max(name === "p_1" ? Math.max(values.p_2, low + 1) : control.high, values[name], low + 1);
+  const high = Math.max(name === "p_1" ? values.p_2 : reach[name], low + 1);
   const whole = control.whole && high - low <= 2000;
   const count = whole ? high - low : 320;
   const points = Array.from({ length: count + 1 }, (_, index) => low + ((high - low) * index) / count);
@@ -129,17 +136,16 @@ let chartScale = null;
 function drawChart() {
   const svg = byId("chart");
   const width = svg.parentElement.clientWidth;
-  const height = Math.round(Math.min(Math.max(width * 0.55, 230), 380));
+  const height = Math.round(Math.min(Math.max(width * 0.55, 250), 380));
   const grid = abscissae(view.axis);
   const rows = grid.points.map((point) => evaluate(view.quantity, settled({ ...values, [view.axis]: point })));
   const current = evaluate(view.quantity, values);
   const right = width - margin.right;
   const bottom = height - margin.bottom;
   const heights = ordinates(rows, current);
-  const control = controls[view.axis];
-  const title = view.axis.startsWith("angle") ? `${control.letter}, in degrees` : `${control.letter}, ${control.label}`;
+  const title = named(view.axis);
   const x = { ...grid, scale: scale(grid.low, grid.high, margin.left, right), title };
-  const y = { ...heights, scale: scale(heights.low, heights.high, bottom, margin.top) };
+  const y = { ...heights, scale: scale(heights.low, heights.high, bottom, margin.top), title: `${settings.quantities[view.quantity]}, units of y\u00b2` };
   chartScale = { low: grid.low, high: grid.high, left: margin.left, right };
   const box = { x: margin.left, y: margin.top, width: right - margin.left, height: bottom - margin.top };
   const clip = element("clipPath", { id: "frame" }, element("rect", box));

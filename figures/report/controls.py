@@ -7,13 +7,11 @@ from html import escape
 from figures.report.explorer import CONTROLS, PRESETS, QUANTITIES, TRAININGS, Control
 
 MAPS = {"share": "distance × share of the shared norm", "p_2": "distance × p₂"}
-AXES = ("p_2", "n_2", "d_q", "sigma_2", "p", "p_1", "n_1", "sigma_1", "u_11", "q_11", "d_u", "angle_u", "angle_q")
 
 
 def menus() -> str:
     """Write the menus that choose quantity, axis and map."""
-    controls = {control.name: control for group in CONTROLS.values() for control in group}
-    axes = {name: _spoken(controls[name]) for name in AXES}
+    axes = {control.name: spoken(control) for group in CONTROLS.values() for control in group}
     return menu("quantity", "Show", QUANTITIES) + menu("axis", "against", axes)
 
 
@@ -42,38 +40,29 @@ def sliders() -> str:
 
 def slider(control: Control) -> str:
     """Write a slider and its number field; both carry the label."""
-    name, spoken = control.name, escape(_spoken(control) + (" in degrees" if control.name.startswith("angle") else ""))
-    field_step = "1" if control.whole else "any"
-    start = f'min="{control.low:g}" value="{control.value:g}" aria-label="{spoken}"'
+    name, step = control.name, "1" if control.whole else "any"
+    start = f'min="{control.low:g}" value="{control.value:g}" aria-label="{escape(spoken(control))}, {control.unit}"'
     return (
         f'<div class="control"><label for="slider-{name}">{control.symbol} <span>{control.label}</span></label>'
-        f'<input type="number" id="number-{name}" {start} max="{control.limit:.15g}" step="{field_step}" inputmode="decimal">'
+        f'<input type="number" id="number-{name}" {start} max="{control.limit:.15g}" step="{step}" inputmode="decimal">'
         f'<input type="range" id="slider-{name}" {start} max="{control.high:g}" step="{control.step:g}"></div>'
     )
 
 
-def _spoken(control: Control) -> str:
+def spoken(control: Control) -> str:
+    """Name a control in words."""
     return control.letter if control.name.startswith("angle") else f"{control.letter}, {control.label}"
 
 
 def values() -> str:
     """Write the table of values, empty until the script fills it."""
-    keys = {training: f'<span class="key {training}" aria-hidden="true"></span>{title}' for training, title in TRAININGS.items()}
-    head = "".join(f'<th scope="col">{key}</th>' for key in keys.values())
+    line = '<svg width="34" height="10" aria-hidden="true"><path class="line {}" d="M1 5H33"/></svg>'
+    head = "".join(f'<th scope="col">{line.format(training)} {title}</th>' for training, title in TRAININGS.items())
     rows = []
     for quantity, title in QUANTITIES.items():
         cells = "".join(f'<td id="value-{quantity}-{training}">–</td>' for training in TRAININGS)
         rows.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
     return (
-        f'<table class="values"><caption>At the current values</caption><thead><tr><td></td>{head}</tr></thead>'
+        f'<table class="values"><caption>At the current values, with the key of the curves</caption><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-
-
-def legend() -> str:
-    """Write the key of the curves."""
-    lines = "".join(
-        f'<li><svg width="34" height="10" aria-hidden="true"><path class="line {training}" d="M1 5H33"/></svg>{title}</li>'
-        for training, title in TRAININGS.items()
-    )
-    return f'<ul class="legend">{lines}<li><span class="swatch pole" aria-hidden="true"></span>expectation infinite</li></ul>'

@@ -1,20 +1,21 @@
-"""The report's sections on formulas: every entry of the ledger with what is known of it."""
+"""The catalogue's entries: every formula with what is known of it, on the record that `theory.notations.describe` makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
 from types import ModuleType
+from typing import Any
 
 from figures.report import verdicts
 from figures.report.mathml import LINE, displayed, equation, inline, mathml, presentation, symbol, width
 from figures.report.prose import pretty
-from theory.formula import Condition, Formula
+from theory.formula import Formula
 from theory.formulas import FORMULAS, MODULES, SLOTS
 from theory.ledger.notation import needed
-from theory.notations import code, sign_of
+from theory.notations import code, describe, sign_of
 
-LANGUAGES = {"python": "Python", "latex": "LaTeX", "mathematica": "Mathematica"}
+CATALOGUE = "catalogue.html"  # the page that formulas and published slots stand on
 
 
 def groups() -> list[tuple[str, str, list[Formula]]]:
@@ -32,39 +33,35 @@ def _heading(module: ModuleType) -> tuple[str, str]:
     return heading, rest[:1].upper() + rest[1:]
 
 
-def anchor(formula: str) -> str:
-    """Name of the place of a formula on the page."""
-    return f"formula-{formula}"
-
-
 def link(formula: str) -> str:
-    """Write a link to a formula's place."""
-    return f'<a class="name" href="#{anchor(formula)}"><code>{escape(formula)}</code></a>'
+    """Write a link to a formula's place, which is called as the formula."""
+    return f'<a class="name" href="{CATALOGUE}#{escape(formula)}"><code>{escape(formula)}</code></a>'
 
 
-def entry(formula: Formula, run: verdicts.Run | None, pictures: Mapping[str, list[str]]) -> str:
-    """Write one formula of the ledger.
+def entry(formula: Formula, run: verdicts.Run | None, pictures: list[str]) -> str:
+    """Write one formula of the catalogue.
 
     Parameters
     ----------
     formula : Formula
     run : Run or None
         Verdicts of the check.
-    pictures : mapping of str to list of str
-        Names of the figures that show each formula.
+    pictures : list of str
+        Names of the figures that show it.
     """
+    record = describe(formula)
     badge = f'<span class="badge {formula.status}">{formula.status}</span>'
     parts = [
-        f"<h4><code>{escape(formula.name)}</code> {badge} {verdicts.chip(run, formula)}</h4>",
+        f"<h3>{link(formula.name)} {badge} {verdicts.chip(run, formula)}</h3>",
         f"<p>{pretty(formula.statement)}</p>",
         f'<div class="formula">{equation(mathml(sign_of(formula)), formula.expression)}</div>',
         _where(formula),
-        _facts(formula, pictures.get(formula.name, [])),
-        _assumptions(formula),
+        _facts(record, pictures),
+        _assumptions(record),
         verdicts.details(run, formula),
-        _code(formula),
+        _code({"Python": record["python"], "LaTeX": code(formula, "latex"), "Mathematica": record["mathematica"]}, formula.name),
     ]
-    return f'<article class="entry" id="{anchor(formula.name)}">{"".join(parts)}</article>'
+    return f'<article class="entry" id="{formula.name}">{"".join(parts)}</article>'
 
 
 def shown_intermediates(formula: Formula) -> tuple:
@@ -81,31 +78,31 @@ def _where(formula: Formula) -> str:
     return f'<details class="where"><summary>where {symbols}</summary><ul class="formula">{"".join(lines)}</ul></details>'
 
 
-def _facts(formula: Formula, pictures: list[str]) -> str:
-    slots = [slot.name for slot in SLOTS.values() if formula.name in slot.related]
+def _facts(record: Mapping[str, Any], pictures: list[str]) -> str:
+    slots = [slot.name for slot in SLOTS.values() if record["name"] in slot.related]
     facts = {
-        "Finite where": _conditions(formula.domain) or "everywhere",
-        "Exact only if": _conditions(formula.exact_when),
-        "Source": pretty(formula.source),
+        "Finite where": _conditions(record["domain"]) or "everywhere",
+        "Exact only if": _conditions(record["exact_when"]),
+        "Source": pretty(record["source"]),
         "Published on the subject": ", ".join(f'<a href="#{slot_anchor(slot)}">{escape(slot)}</a>' for slot in slots),
-        "Figures": ", ".join(f'<a href="#figure-{escape(picture)}">{escape(picture.replace("_", " "))}</a>' for picture in pictures),
+        "Figures": ", ".join(f'<a href="index.html#figure-{escape(picture)}">{escape(picture.replace("_", " "))}</a>' for picture in pictures),
     }
-    return definitions({term: text for term, text in facts.items() if text})
+    return definitions(facts)
 
 
-def _conditions(conditions: Iterable[Condition]) -> str:
+def _conditions(conditions: Iterable[Mapping[str, str]]) -> str:
     return "; ".join(map(_condition, conditions))
 
 
-def _condition(condition: Condition) -> str:
+def _condition(condition: Mapping[str, str]) -> str:
     """Write a condition with its reason; of one that is longer than a line the reason must do."""
-    relation = presentation(condition.relation)
-    return pretty(condition.reason) if width(relation) > LINE else f"{inline(relation)} ({pretty(condition.reason)})"
+    relation, reason = mathml(condition["latex"]), pretty(condition["reason"])
+    return reason if width(relation) > LINE else f"{inline(relation)} ({reason})"
 
 
 def definitions(facts: Mapping[str, str]) -> str:
-    """Write terms and what is said of them."""
-    return f'<dl class="facts">{"".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts.items())}</dl>'
+    """Write terms and what is said of them; a term of which nothing is said is left out."""
+    return f'<dl class="facts">{"".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts.items() if text)}</dl>'
 
 
 def slot_anchor(slot: str) -> str:
@@ -113,25 +110,23 @@ def slot_anchor(slot: str) -> str:
     return "slot-" + slot.lower().replace(" ", "-").replace(".", "-")
 
 
-def _assumptions(formula: Formula) -> str:
+def _assumptions(record: Mapping[str, Any]) -> str:
     facts = {
-        "Assumes": "; ".join(pretty(assumption) for assumption in formula.assumptions),
-        "Normal intervals where": _conditions(formula.normal_domain),
-        "Quantity": f"<code>{escape(formula.quantity)}</code>" if formula.quantity else "",
+        "Assumes": "; ".join(map(pretty, record["assumptions"])),
+        "Normal intervals where": _conditions(record["normal_domain"]),
+        "Quantity": record["quantity"] and f"<code>{escape(record['quantity'])}</code>",
     }
     rows = [
         f'<tr><th scope="row">{symbol(key)}</th><td><code>{escape(key)}</code></td><td>{pretty(meaning)}</td></tr>'
-        for key, meaning in formula.parameters.items()
+        for key, meaning in record["parameters"].items()
     ]
     table = f'<table class="parameters"><tbody>{"".join(rows)}</tbody></table>'
-    known = definitions({term: text for term, text in facts.items() if text})
-    return f"<details><summary>Assumptions and parameters</summary>{known}{table}</details>"
+    return f"<details><summary>Assumptions and parameters</summary>{definitions(facts)}{table}</details>"
 
 
-def _code(formula: Formula) -> str:
-    blocks = []
-    for language, title in LANGUAGES.items():
-        source = escape(code(formula, language), quote=False)
-        label = f"{title} code of {formula.name}"
-        blocks.append(f'<h5>{title}</h5><pre data-copy tabindex="0" aria-label="{label}"><code>{source}</code></pre>')
-    return f"<details><summary>Code in Python, LaTeX, Mathematica</summary>{''.join(blocks)}</details>"
+def _code(sources: Mapping[str, str], name: str) -> str:
+    blocks = [
+        f'<h4>{language}</h4><pre data-copy tabindex="0" aria-label="{language} code of {name}"><code>{escape(source, quote=False)}</code></pre>'
+        for language, source in sources.items()
+    ]
+    return f"<details><summary>Code in {', '.join(sources)}</summary>{''.join(blocks)}</details>"

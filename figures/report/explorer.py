@@ -1,10 +1,10 @@
-"""The explorer's numbers: JavaScript made from the ledger's expressions, and the sliders with their ranges."""
+"""The explorer's numbers: JavaScript made from the catalogue's expressions, and the sliders with their ranges."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -39,11 +39,13 @@ class Control:
     letter, symbol : str
         The paper's letters in plain text and in HTML.
     low, high, step : number
-        Of the slider.
+        Of the slider at the start; its upper end moves on where a larger value is typed, or a drag comes to rest there.
     limit : number
-        Largest value of the number field.
+        Largest value.
     value : number
         At the start.
+    unit : str
+        y is the response.
     whole : bool
         Whether only whole numbers make sense.
     """
@@ -57,6 +59,7 @@ class Control:
     step: float
     limit: float
     value: float
+    unit: str
     whole: bool = False
 
 
@@ -66,29 +69,29 @@ def _symbol(letter: str) -> str:
     return re.sub("[₁₂]", lambda digit: f"<sub>{'₀₁₂'.index(digit[0])}</sub>", italic.replace("²", "<sup>2</sup>"))
 
 
-def _count(name: str, letter: str, label: str, high: int, value: int, low: int = 2) -> Control:
-    return Control(name, label, letter, _symbol(letter), low, high, 1, 100_000, value, whole=True)
+def _count(name: str, letter: str, label: str, value: int, low: int = 2) -> Control:
+    return Control(name, label, letter, _symbol(letter), low, 120, 1, 100_000, value, "a number", whole=True)
 
 
-def _size(name: str, letter: str, label: str, value: float, high: float = 4) -> Control:
-    return Control(name, label, letter, _symbol(letter), 0, high, 0.01, 1e6, value)
+def _size(name: str, letter: str, label: str, value: float, high: float = 4, unit: str = "units of y²") -> Control:
+    return Control(name, label, letter, _symbol(letter), 0, high, 0.01, 1e6, value, unit)
 
 
 def _angle(block: str, label: str) -> Control:
-    return Control(f"angle_{block}", label, f"angle of {block}₂ − {block}₁ to {block}₁", "∠", 0, 180, 1, 180, 90)
+    return Control(f"angle_{block}", label, f"angle of {block}₂ − {block}₁ to {block}₁", "∠", 0, 180, 1, 180, 90, "degrees")
 
 
 CONTROLS = {
     "Dimensions": (
-        _count("p", "p", "shared parameters", 120, 20),
-        _count("p_1", "p₁", "specific, task 1", 120, 8),
-        _count("p_2", "p₂", "specific, task 2", 160, 24),
+        _count("p", "p", "shared parameters", 40),
+        _count("p_1", "p₁", "specific, task 1", 30),
+        _count("p_2", "p₂", "specific, task 2", 30),
     ),
     "Samples and noise": (
-        _count("n_1", "n₁", "samples, task 1", 240, 14, 1),
-        _count("n_2", "n₂", "samples, task 2", 240, 40, 1),
-        _size("sigma_1", "σ₁", "noise, task 1", 0.3, 2),
-        _size("sigma_2", "σ₂", "noise, task 2", 0.4, 2),
+        _count("n_1", "n₁", "samples, task 1", 10, 1),
+        _count("n_2", "n₂", "samples, task 2", 10, 1),
+        _size("sigma_1", "σ₁", "noise, task 1", 0.3, 2, "units of y"),
+        _size("sigma_2", "σ₂", "noise, task 2", 0.3, 2, "units of y"),
     ),
     "Truths": (
         _size("u_11", "|u₁|²", "shared truth, task 1", 0.6),
@@ -99,14 +102,15 @@ CONTROLS = {
         _angle("q", "angle of the change to q₁"),
     ),
 }
-PRESETS = {
-    "Between the poles": {},
-    "Double descent": {"p_2": 60, "sigma_2": 0.3, "u_11": 1, "q_11": 1},
-    "Small distance, frozen loses": {"p": 40, "p_1": 60, "p_2": 60, "n_1": 30, "n_2": 20, "u_11": 0.8, "q_11": 1.2, "d_q": 0.01},
+PRESETS: dict[str, dict[str, float]] = {
+    "Overparameterized": {},
+    "Between the poles": {"p": 20, "p_1": 8, "p_2": 24, "n_1": 14, "n_2": 40, "sigma_2": 0.4},
+    "Double descent": {"p": 20, "p_1": 8, "p_2": 60, "n_1": 14, "n_2": 40, "u_11": 1, "q_11": 1},
+    "Small distance, frozen loses": {"p_1": 60, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_2": 0.4, "u_11": 0.8, "q_11": 1.2, "d_q": 0.01},
     "Frozen wins: specific error": {
         "p": 100, "p_1": 20, "p_2": 60, "n_1": 20, "n_2": 12, "sigma_1": 0.1, "sigma_2": 0.1, "u_11": 0.1, "q_11": 1.9, "d_q": 0.1,
     },
-    "Frozen wins: accurate shared part": {"p_2": 12, "n_1": 200, "n_2": 38, "sigma_2": 0.6, "d_q": 1},
+    "Frozen wins: accurate shared part": {"p": 20, "p_1": 8, "p_2": 12, "n_1": 200, "n_2": 38, "sigma_2": 0.6, "d_q": 1},
 }  # fmt: skip
 
 
@@ -127,7 +131,7 @@ class _JavaScript(JavascriptCodePrinter):
 
 
 def formula_of(training: str, quantity: str) -> Formula:
-    """Return the ledger's formula (padded norm) that the explorer draws."""
+    """Return the catalogue's formula (padded norm) that the explorer draws."""
     return FORMULAS[f"{training}_{quantity}"]
 
 
@@ -164,18 +168,9 @@ def _plain(expression: Any) -> Any:
 
 def settings() -> dict[str, Any]:
     """Return what the page's script has to know, as JSON values."""
-    controls = {
-        control.name: {
-            "low": control.low, "high": control.high, "limit": control.limit, "value": control.value, "whole": control.whole,
-            "letter": control.letter, "label": control.label,
-        }
-        for group in CONTROLS.values()
-        for control in group
-    }  # fmt: skip
-    return {
-        "controls": controls, "parameters": list(PARAMETERS), "trainings": TRAININGS, "quantities": QUANTITIES,
-        "presets": list(PRESETS.values()),
-    }  # fmt: skip
+    controls = {control.name: asdict(control) for group in CONTROLS.values() for control in group}
+    known = {"controls": controls, "parameters": PARAMETERS, "trainings": TRAININGS, "quantities": QUANTITIES}
+    return known | {"presets": list(PRESETS.values())}
 
 
 def script() -> str:

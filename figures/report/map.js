@@ -4,23 +4,17 @@ const cell = 3;
 /** Axes of the map, and the values at one of its points. */
 function mapAxes() {
   const reach = Math.max(2, Math.sqrt(values.d_q));
-  const x = { low: 0, high: reach, title: "distance |q\u2082 \u2212 q\u2081|", at: Math.sqrt(values.d_q) };
+  const x = { low: 0, high: reach, title: "distance |q\u2082 \u2212 q\u2081|, units of y", at: Math.sqrt(values.d_q) };
   if (view.map === "p_2") {
-    const y = { low: values.p_1, high: Math.max(controls.p_2.high, values.p_2, values.p_1 + 1), title: "p\u2082", at: values.p_2 };
+    const y = { low: values.p_1, high: Math.max(reach.p_2, values.p_1 + 1), title: named("p_2"), at: values.p_2 };
     return { x, y, place: (distance, p2) => ({ ...values, d_q: distance ** 2, p_2: p2 }) };
   }
   const total = values.u_11 + values.q_11;
-  const y = { low: 0, high: 1, title: "share of the shared norm", at: total > 0 ? values.u_11 / total : 0.5 };
+  const y = { low: 0, high: 1, title: "share of |u\u2081|\u00b2 in |u\u2081|\u00b2 + |q\u2081|\u00b2", at: total > 0 ? values.u_11 / total : 0.5 };
   return { x, y, place: (distance, share) => ({ ...values, d_q: distance ** 2, u_11: share * total, q_11: (1 - share) * total }) };
 }
 
-/** How much smaller the quantity is under frozen training; NaN where an expectation is infinite. */
-function advantage(candidate) {
-  const [frozen, initialized] = evaluate(view.quantity, candidate);
-  return initialized - frozen;
-}
-
-/** Advantage at the corners of a grid of cells, row by row from the top, in units of a typical one; poles are cut off at 2. */
+/** Advantage at the corners of a grid of cells, row by row from the top. */
 function advantageGrid(map, columns, rows) {
   const grid = new Float64Array((columns + 1) * (rows + 1));
   for (let row = 0; row <= rows; row += 1) {
@@ -29,9 +23,12 @@ function advantageGrid(map, columns, rows) {
       grid[row * (columns + 1) + column] = advantage(map.place(map.x.low + ((map.x.high - map.x.low) * column) / columns, second));
     }
   }
-  const sizes = grid.filter((value) => !Number.isNaN(value)).map(Math.abs).sort();
-  const typical = sizes[Math.floor(0.75 * sizes.length)] || 1;
-  return grid.map((value) => Math.min(Math.max(value / typical, -2), 2));
+  return grid;
+}
+
+/** Who wins with an advantage: 1 frozen, -1 initialized, 0 nobody. */
+function sided(value) {
+  return Math.abs(value) < EQUAL ? 0 : Math.sign(value);
 }
 
 function interpolated(grid, columns, column, row) {
@@ -49,7 +46,7 @@ function colour(name) {
   return [1, 3, 5].map((place) => parseInt(probe.slice(place, place + 2), 16));
 }
 
-/** Paint tints that deepen with the advantage, hatching where frozen training wins, a line where both tie. */
+/** Paint tints that deepen with the advantage, none where both are practically equal, hatching where frozen training wins. */
 function paint(canvas, grid, columns, rows, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   canvas.width = Math.round(width * ratio);
@@ -63,12 +60,12 @@ function paint(canvas, grid, columns, rows, width, height) {
     let left = 0;
     for (let column = 0; column < canvas.width; column += 1) {
       const value = interpolated(grid, columns, (column / canvas.width) * columns, (row / canvas.height) * rows);
-      const sign = Number.isNaN(value) ? 2 : Math.sign(value);
+      const sign = Number.isNaN(value) ? 2 : sided(value);
       const tie = (column > 0 && left * sign === -1) || (above !== null && signs[column] * sign === -1);
       const hatched = sign === 1 && (column + row) % Math.round(9 * ratio) < ratio;
       const dotted = sign === 2 && column % Math.round(6 * ratio) < ratio && row % Math.round(6 * ratio) < ratio;
       const base = sign === 2 ? pole : tint[sign === 1 ? "frozen" : "initialized"];
-      const depth = sign === 2 ? 1 : Math.min(0.64, 0.16 + 0.4 * Math.abs(value)) + (hatched ? 0.3 : 0);
+      const depth = sign === 2 ? 1 : sign === 0 ? 0 : Math.min(0.64, 0.12 + 0.8 * Math.abs(value)) + (hatched ? 0.3 : 0);
       for (let part = 0; part < 3; part += 1) {
         const mixed = paper[part] + (base[part] - paper[part]) * depth;
         image.data[(row * canvas.width + column) * 4 + part] = tie || dotted ? ink[part] : mixed;
@@ -86,7 +83,7 @@ function paint(canvas, grid, columns, rows, width, height) {
 function nameplace(grid, columns, rows, sign, here, inner) {
   const [across, down] = [Math.round(columns / 24), Math.round(rows / 16)];
   const [wide, high] = [inner.width / columns / 2, inner.height / rows]; // names are wide: a pixel aside counts half
-  const at = (column, row) => Math.sign(grid[row * (columns + 1) + column]) === sign;
+  const at = (column, row) => sided(grid[row * (columns + 1) + column]) === sign;
   let best = { reach: 14 };
   for (let row = down; row < rows; row += down) {
     for (let column = across; column < columns; column += across) {
@@ -129,12 +126,11 @@ function drawMap() {
   });
   const [cx, cy] = [x.scale(x.at).toFixed(1), y.scale(y.at).toFixed(1)];
   const here = element("circle", { class: "here", cx, cy, r: 6 }) + element("circle", { class: "here-core", cx, cy, r: 2 });
-  const heading = element("text", { class: "title", x: margin.left, y: margin.top - 10 }, y.title);
-  show(svg, width, height, axes(width, height, x, y) + heading + labels.join("") + here);
+  show(svg, width, height, axes(width, height, x, y) + labels.join("") + here);
   const finite = grid.filter((value) => !Number.isNaN(value));
-  const won = finite.filter((value) => value > 0).length / Math.max(finite.length, 1);
-  byId("map-words").textContent = `Smaller ${settings.quantities[view.quantity]}: frozen training on ${written(100 * won, 2)} % of the map `
-    + "(hatched), initialized training elsewhere; paler where they are closer, the ring is the current point.";
+  const share = (side) => `${written((100 * finite.filter((value) => sided(value) === side).length) / Math.max(finite.length, 1), 2)} %`;
+  byId("map-words").textContent = `Smaller ${settings.quantities[view.quantity]}: frozen training on ${share(1)} of the map (hatched), `
+    + `initialized on ${share(-1)}, practically equal on ${share(0)} (blank); deeper tints are larger differences, the ring is the current point.`;
 }
 
 /** Values at a point of the map that was clicked. */

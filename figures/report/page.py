@@ -1,8 +1,9 @@
-"""Puts the report together: one HTML page that holds everything it shows."""
+"""Puts the report together: a page of findings, explorer and figures, and the catalogue of formulas; each holds all that it shows."""
 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -21,92 +22,127 @@ from theory.formulas import FORMULAS, SLOTS
 
 HERE = Path(__file__).parent
 SCRIPTS = ("explorer.js", "chart.js", "map.js", "page.js")
+OTHERS = "Other figures"
+SUBJECTS = {
+    "Two tasks": (
+        "deviation_against_p2", "forgetting_against_p2", "double_descent", "phase_diagrams", "fluctuations", "forgetting_distributions",
+        "reconstruction_split",
+    ),
+    "Between frozen and initialized training": ("step_weight", "trainable_fraction", "update_path", "update_scale", "magnitude_forgetting"),
+    "Many tasks": ("forgetting_against_T", "schedules", "replay"),
+    "Other features and large dimensions": ("feature_laws", "proportional_limits"),
+    "Networks": (
+        "linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores",
+    ),
+    "How far to trust the checks": ("verdict_calibration", "interval_coverage", "cost_against_p"),
+    OTHERS: (),
+}  # fmt: skip
 
 
 def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
-    """Build the report on what an output folder holds and write it to ``report/index.html`` in there; return its path.
+    """Build the report on what an output folder holds and write it to ``report`` in there; return the path of its first page.
 
     Parameters
     ----------
     folder : path
         Of the figures; made if need be.
     verdict_file : path, optional
-        JSON of ``python -m simulate verify --json``; without it the page says that nothing was checked.
+        JSON of ``python -m simulate verify --json``; without it the report says that nothing was checked.
 
     Raises
     ------
     InputError
-        If the verdicts or figures cannot be read, or the page cannot be written.
+        If the verdicts or figures cannot be read, or a page cannot be written.
     """
-    path = folder / "report" / "index.html"
     run = verdicts.read_verdicts(verdict_file)
     pictures = find_pictures(folder) if folder.is_dir() else []
-    require_writable(path)
-    try:
-        replace_file(path, build(pictures, run).encode())
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None
-    return path
+    pages = {folder / "report" / "index.html": findings, folder / "report" / entries.CATALOGUE: catalogue}
+    for path in pages:
+        require_writable(path)
+    for path, build in pages.items():
+        try:
+            replace_file(path, build(pictures, run).encode())
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None
+    return next(iter(pages))
 
 
-def build(pictures: list[Picture], run: verdicts.Run | None) -> str:
-    """Write the page; equal figures, verdicts and code give equal bytes."""
-    shown: dict[str, list[str]] = {}
-    for picture in pictures:
-        for formula in picture.formulas:
-            shown.setdefault(formula, []).append(picture.name)
-    groups = entries.groups()
-    return Template(_read("page.html")).substitute(
-        style=_read("style.css"),
-        script=f"(() => {{\n\"use strict\";\n{script()}\n{''.join(map(_read, SCRIPTS))}}})();\n",
+def findings(pictures: list[Picture], run: verdicts.Run | None) -> str:
+    """Write the first page; equal figures, verdicts and code give equal bytes."""
+    subject_of = {name: subject for subject, names in SUBJECTS.items() for name in names}
+    drawn = {subject: [picture for picture in pictures if subject_of.get(picture.name, OTHERS) == subject] for subject in SUBJECTS}
+    subjects = {subject: shown for subject, shown in drawn.items() if shown}
+    return _page(
+        "findings.html",
+        f"{script()}\n{''.join(map(_read, SCRIPTS))}",
         menus=controls.menus(),
         map_menu=controls.map_menu(),
         presets=controls.presets(),
         sliders=controls.sliders(),
-        legend=controls.legend(),
         values=controls.values(),
-        contents=_contents(groups, pictures),
         overview=verdicts.overview(run),
-        ledger="".join(_group(place, *group, run, shown) for place, group in enumerate(groups)),
-        slots="".join(map(statements.slot, SLOTS.values())),
         claims="".join(map(statements.claim, CLAIMS.values())),
-        pictures="".join(map(_picture, pictures)) or "<p>No figures were found; <code>python -m figures</code> draws them.</p>",
+        contents=_contents({subject: (f"subject-{place}", map(_to_picture, shown)) for place, (subject, shown) in enumerate(subjects.items())}),
+        pictures="".join(
+            f'<section id="subject-{place}"><h3>{subject}</h3>{"".join(map(_picture, shown))}</section>'
+            for place, (subject, shown) in enumerate(subjects.items())
+        )
+        or "<p>No figures were found; <code>python -m figures</code> draws them.</p>",
         provenance=_provenance(),
         count=str(len(FORMULAS)),
         checked=str(sum(bool(verdicts.of_formula(run, formula)) for formula in FORMULAS.values()) or "none"),
     )
 
 
+def catalogue(pictures: list[Picture], run: verdicts.Run | None) -> str:
+    """Write the page with all formulas and published slots; equal figures, verdicts and code give equal bytes."""
+    groups = entries.groups()
+    shown = {name: [picture.name for picture in pictures if name in picture.formulas] for name in FORMULAS}
+    lists = {unlinked(heading): (f"group-{place}", (entries.link(formula.name) for formula in formulas)) for place, (heading, _, formulas) in enumerate(groups)}
+    lists["Published slots"] = ("slots", (f'<a href="#{entries.slot_anchor(name)}">{escape(name)}</a>' for name in SLOTS))
+    return _page(
+        "catalogue.html",
+        _read("catalogue.js"),
+        contents=_contents(lists),
+        groups="".join(
+            f'<section id="group-{place}"><h2>{pretty(heading)}</h2><p class="quiet">{pretty(about)}</p>'
+            f"{''.join(entries.entry(formula, run, shown[formula.name]) for formula in formulas)}</section>"
+            for place, (heading, about, formulas) in enumerate(groups)
+        ),
+        slots="".join(map(statements.slot, SLOTS.values())),
+        count=str(len(FORMULAS)),
+    )
+
+
+def _page(name: str, program: str, **parts: str) -> str:
+    """Fill a page's template and put it into the frame that both pages share."""
+    body = Template(_read(name)).substitute(parts)
+    program = f'(() => {{\n"use strict";\n{program}}})();\n'
+    return Template(_read("page.html")).substitute(style=_read("style.css"), body=body, script=program)
+
+
 def _read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def _group(place: int, heading: str, about: str, formulas: list, run: verdicts.Run | None, shown: dict[str, list[str]]) -> str:
-    lead = f'<p class="quiet">{pretty(about)}.</p>' if about else ""
-    body = "".join(entries.entry(formula, run, shown) for formula in formulas)
-    return f'<section id="ledger-{place}"><h3>{pretty(heading)}</h3>{lead}{body}</section>'
+def _contents(lists: Mapping[str, tuple[str, Iterable[str]]]) -> str:
+    """Write links to sections, each with links to what it holds."""
+    blocks = (f'<li><a href="#{place}">{title}</a><ul>{"".join(f"<li>{link}</li>" for link in links)}</ul></li>' for title, (place, links) in lists.items())
+    return f'<ul class="contents">{"".join(blocks)}</ul>'
 
 
-def _contents(groups: list, pictures: list[Picture]) -> str:
-    ledger = []
-    for place, (heading, _, formulas) in enumerate(groups):
-        lines = "".join(f"<li>{entries.link(formula.name)}</li>" for formula in formulas)
-        ledger.append(f'<li><a href="#ledger-{place}">{unlinked(heading)}</a><ul>{lines}</ul></li>')
-    slots = [f'<li><a href="#{entries.slot_anchor(name)}">{escape(name)}</a></li>' for name in SLOTS]
-    claims = [f'<li><a href="#claim-{name}">{escape(name.replace("_", " "))}</a></li>' for name in CLAIMS]
-    drawn = [f'<li><a href="#figure-{escape(picture.name)}">{escape(picture.name.replace("_", " "))}</a></li>' for picture in pictures]
-    parts = (("ledger", "Ledger", ledger), ("slots", "Published slots", slots), ("claims", "Claims", claims), ("figures", "Figures", drawn))
-    blocks = [f'<li><a href="#{place}">{title}</a><ul class="{place}">{"".join(lines)}</ul></li>' for place, title, lines in parts]
-    return f'<ul class="contents">{"".join(blocks)}<li><a href="#provenance">Provenance</a></li></ul>'
+def _to_picture(picture: Picture) -> str:
+    return f'<a href="#figure-{escape(picture.name)}">{picture.title}</a>'
 
 
 def _picture(picture: Picture) -> str:
     shows = f'<p class="quiet">Formulas: {", ".join(map(entries.link, picture.formulas))}</p>' if picture.formulas else ""
     shows += f'<p class="notice">{escape(picture.state)}</p>' if picture.state else ""
-    image = f'<img src="{picture.uri}" alt="{escape(picture.alternative)}" loading="lazy" decoding="async">'
+    size = 'width="{}" height="{}"'.format(*picture.size) if picture.size else ""
+    image = f'<img src="{picture.uri}" alt="{escape(picture.alternative)}" {size} loading="lazy" decoding="async">'
     return (
-        f'<figure class="picture" id="figure-{escape(picture.name)}">{image}'
-        f"<figcaption><strong>{picture.title}</strong> {picture.text}{shows}</figcaption></figure>"
+        f'<figure class="picture" id="figure-{escape(picture.name)}"><a class="enlarge" href="../{escape(picture.path.name)}">{image}</a>'
+        f"<figcaption><strong>{picture.title}.</strong> {picture.text}{shows}</figcaption></figure>"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import re
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from html import escape
@@ -33,12 +34,14 @@ class Picture:
     name : str
     title, text : str
         Caption as HTML.
-    uri : str
+    path : path
+        Its file.
+    image : bytes
         The picture itself.
     alternative : str
         The caption as plain text.
     formulas : tuple of str
-        Names of the ledger's formulas whose values it shows.
+        Names of the catalogue's formulas whose values it shows.
     state : str
         What a reader has to know of how it was drawn; empty for a finished figure of this code.
     """
@@ -46,10 +49,25 @@ class Picture:
     name: str
     title: str
     text: str
-    uri: str
+    path: Path
+    image: bytes
     alternative: str
     formulas: tuple[str, ...] = ()
     state: str = ""
+
+    @property
+    def uri(self) -> str:
+        """The picture so that it needs no file."""
+        kind = "svg+xml" if self.path.suffix == ".svg" else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(self.image).decode()}"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in the picture's own units, which keep its place on a page that is still loading."""
+        if self.path.suffix == ".png":
+            return struct.unpack(">II", self.image[16:24])
+        box = re.search(rb'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', self.image)
+        return (round(float(box[1])), round(float(box[2]))) if box else None
 
 
 def find_pictures(folder: Path) -> list[Picture]:
@@ -64,26 +82,27 @@ def find_pictures(folder: Path) -> list[Picture]:
     names = sorted({path.stem for suffix in ("svg", "png") for path in folder.glob(f"*.{suffix}") if not path.name.startswith(".")})
     ordered = [name for name in known if name in names] + [name for name in names if name not in known]
     try:
-        return [_registered(folder, name, known) if name in known else _plain(folder, name) for name in ordered]
+        return [
+            _registered(folder, name, known) if name in known else Picture(name, escape(name), "", *_file(folder, name), name.replace("_", " "))
+            for name in ordered
+        ]
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read {error.filename}: {reason}; draw the figures again or correct its permissions") from None
 
 
 def _registered(folder: Path, name: str, known: dict[str, Figure]) -> Picture:
-    figure, path = known[name], folder / f"{name}.csv"
+    figure, source = known[name], folder / f"{name}.csv"
     try:
-        table = read_table(path)
+        table = read_table(source)
         text = figure.caption(table)
     except (InputError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"the table {path} does not fit its figure ({error}); draw it again with `python -m figures {name}`") from None
-    svg = folder / f"{name}.svg"
-    if svg.exists():
-        uri = data_uri(without_caption(svg.read_text(encoding="utf-8"), figure.size).encode(), "svg+xml")
-    else:
-        uri = _plain(folder, name).uri
-    alternative = plain(f"{figure.title} {text}")
-    return Picture(name, caption(figure.title), caption(text), uri, alternative, tuple(_shown_formulas(table)), _state(folder, name, known))
+        raise InputError(f"the table {source} does not fit its figure ({error}); draw it again with `python -m figures {name}`") from None
+    path, image = _file(folder, name)
+    if path.suffix == ".svg":
+        image = without_caption(image.decode(), figure.size).encode()
+    alternative, formulas = plain(f"{figure.title} {text}"), tuple(_shown_formulas(table))
+    return Picture(name, caption(figure.title.rstrip(".")), caption(text), path, image, alternative, formulas, _state(folder, name, known))
 
 
 def _state(folder: Path, name: str, known: dict[str, Figure]) -> str:
@@ -95,15 +114,10 @@ def _state(folder: Path, name: str, known: dict[str, Figure]) -> str:
     return "Drawn by another version of the code than the one that wrote this page."
 
 
-def _plain(folder: Path, name: str) -> Picture:
+def _file(folder: Path, name: str) -> tuple[Path, bytes]:
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    uri = data_uri(svg.read_bytes(), "svg+xml") if svg.exists() else data_uri(png.read_bytes(), "png")
-    return Picture(name, escape(name), "", uri, name.replace("_", " "))
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """Write a picture so that it needs no file."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    path = svg if svg.exists() else png
+    return path, path.read_bytes()
 
 
 def without_caption(svg: str, size: tuple[float, float]) -> str:

@@ -29,10 +29,9 @@ def claim(entry: Claim) -> str:
     facts = {"Holds under": pretty(found.holds_under), "Fails in": pretty(found.fails_in), "Source": pretty(entry.source) + words}
     rows = [f'<tr><th scope="row">{pretty(what)}</th><td>{quantity(size)}</td></tr>' for what, size in found.effect.items()]
     sizes = f'<table class="effects"><caption>Size of the effect, computed</caption><tbody>{"".join(rows)}</tbody></table>' if rows else ""
-    return (
-        f'<article class="entry" id="claim-{escape(entry.name)}"><h3>{pretty(entry.statement)} '
-        f'<span class="badge {found.verdict.replace(" ", "-")}">{escape(found.verdict)}</span></h3>{definitions(facts)}{sizes}</article>'
-    )
+    badge = f'<span class="badge {found.verdict.replace(" ", "-")}">{escape(found.verdict)}</span>'
+    proof = f"<details><summary>Where, by how much, and the source</summary>{definitions(facts)}{sizes}</details>"
+    return f'<article class="entry" id="claim-{escape(entry.name)}"><h3>{badge} {pretty(entry.statement)}</h3>{proof}</article>'
 
 
 def quantity(value: Any) -> str:

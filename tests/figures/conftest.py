@@ -27,11 +27,12 @@ SVG = (
 
 @dataclass(frozen=True)
 class Report:
-    """The page, the folder that it was made from, and the page as text."""
+    """The first page, the folder that it was made from, and both pages as text."""
 
     path: Path
     folder: Path
     text: str
+    catalogue: str
 
     @staticmethod
     def fill(folder: Path) -> Path:
@@ -52,7 +53,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
     folder = Report.fill(tmp_path_factory.mktemp("report") / "out")
     path = write_report(folder)
-    return Report(path, folder, path.read_text(encoding="utf-8"))
+    return Report(path, folder, *(path.with_name(name).read_text(encoding="utf-8") for name in ("index.html", "catalogue.html")))
 
 
 @pytest.fixture(scope="session")

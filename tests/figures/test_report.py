@@ -1,4 +1,4 @@
-"""The report's page: what it says, that it needs nothing from outside, that it is built well, and its command line."""
+"""The report's pages: what they say, that they need nothing from outside, that they are built well, and their command line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from figures.make import figure_key
 from figures.registry import discover
 from figures.report import verdicts
 from figures.report.__main__ import main
-from figures.report.entries import anchor, slot_anchor
-from figures.report.page import HERE, build
+from figures.report.entries import slot_anchor
+from figures.report.page import HERE, OTHERS, SUBJECTS, catalogue, findings
 from figures.report.pictures import find_pictures, without_caption
 from simulate.__main__ import main as check
 from theory.claims import CLAIMS, judge
@@ -32,7 +32,7 @@ def parsed(text: str) -> ElementTree.Element:
     """Read a page as XML, which fails where tags do not match, and knows neither void elements nor attributes without a value."""
     text = re.sub("(?s)<!doctype html>|(?<=<script>).*(?=</script>)", "", text)
     text = re.sub("<(meta|link|input|img|br)([^>]*)>", r"<\1\2/>", text)
-    return ElementTree.fromstring(re.sub(" (hidden|data-copy)(?=[ >])", r' \1=""', text))
+    return ElementTree.fromstring(re.sub(" data-copy(?=[ >])", ' data-copy=""', text))
 
 
 def article(page: ElementTree.Element, name: str) -> str:
@@ -45,6 +45,11 @@ def page(report):
 
 
 @pytest.fixture(scope="module")
+def entries(report):
+    return parsed(report.catalogue)
+
+
+@pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """Verdicts on two families, as the check writes them; one of them is expected to disagree."""
     path = tmp_path_factory.mktemp("check") / "verdicts.json"
@@ -53,9 +58,9 @@ def checked(tmp_path_factory):
     return path
 
 
-def test_every_formula_is_there_with_status_domain_and_source(page):
+def test_every_formula_is_there_with_status_domain_and_source(entries):
     for name, formula in FORMULAS.items():
-        text = article(page, anchor(name))
+        text = article(entries, name)
         assert f"{name} {formula.status}" in text
         for word in ("Finite where", "Source", "Assumptions and parameters", "Python", "LaTeX", "Mathematica", *formula.parameters):
             assert word in text, (name, word)
@@ -69,21 +74,22 @@ def test_an_unlisted_formula_has_its_place(tmp_path, monkeypatch):
         "mass = sympy.Symbol('mass', positive=True)\n"
         "FORMULAS = (Formula('own_law', 'Half of the mass.', mass / 2, {'mass': 'a mass'}, '', 'exact'),)\n"
     )
-    program = (
+    program = tmp_path.with_suffix(".py")  # beside the folder, lest it count as a family too
+    program.write_text(
         f"import theory.ledger; theory.ledger.__path__.append({str(tmp_path)!r})\n"
-        "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfrom figures.report.page import build\n"
-        "FORMULAS.register(replace(FORMULAS['own_law'], name='loose_law'))\nprint(build([], None))"
+        "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfrom figures.report.page import catalogue\n"
+        "FORMULAS.register(replace(FORMULAS['own_law'], name='loose_law'))\nprint(catalogue([], None))"
     )
-    done = python("-c", program)
+    done = python(str(program))
     assert done.returncode == 0, done.stderr
-    own, loose = (done.stdout.index(f'id="formula-{name}"') for name in ("own_law", "loose_law"))
-    assert done.stdout.index("<h3>Own family</h3>") < own < done.stdout.index("<h3>Other formulas</h3>") < loose
+    own, loose = (done.stdout.index(f'id="{name}"') for name in ("own_law", "loose_law"))
+    assert done.stdout.index("<h2>Own family</h2>") < own < done.stdout.index("<h2>Other formulas</h2>") < loose
     parsed(done.stdout)
 
 
-def test_every_slot_says_what_was_seen(page):
+def test_every_slot_says_what_was_seen(entries):
     for slot in SLOTS.values():
-        text = article(page, slot_anchor(slot.name))
+        text = article(entries, slot_anchor(slot.name))
         assert ("Text not seen; no expression is attached." in text) == (slot.knowledge == "not seen")
         assert all(name in text for name in slot.related)
 
@@ -97,7 +103,7 @@ def test_every_claim_has_its_computed_verdict(page):
         assert all(f"{size:.4g}".replace("-", "−") in text for size in numbers)
 
 
-def test_figures_are_inside_the_page_with_captions_and_their_formulas(page, report):
+def test_figures_are_inside_the_page_with_captions_and_their_formulas(page, entries, report):
     pictures = {picture.name: picture for picture in find_pictures(report.folder)}
     assert list(pictures) == ["reconstruction_split", "my_own_picture"]
     split = pictures["reconstruction_split"]
@@ -105,7 +111,10 @@ def test_figures_are_inside_the_page_with_captions_and_their_formulas(page, repo
     assert split.uri.startswith("data:image/svg+xml;base64,") and pictures["my_own_picture"].uri.startswith("data:image/png;base64,")
     assert "means of 300 independent trials" in split.text and "means of 300 independent trials" in split.alternative
     assert "v1_reconstruction" in split.formulas
-    assert page.find(".//article[@id='formula-v1_reconstruction']//a[@href='#figure-reconstruction_split']") is not None
+    assert entries.find(".//article[@id='v1_reconstruction']//a[@href='index.html#figure-reconstruction_split']") is not None
+    assert [(image.get("width"), image.get("height")) for image in page.iter("img")] == [("533", "252"), ("1", "1")]
+    headings = ["".join(heading.itertext()) for heading in page.iterfind(".//section[@id='figures']//h3")]
+    assert headings == ["Two tasks", OTHERS] and {name for names in SUBJECTS.values() for name in names} == set(discover())
     assert split.state == "Drawn by another version of the code than the one that wrote this page."
 
 
@@ -129,30 +138,32 @@ def test_the_caption_is_cut_off_a_picture_and_nothing_else():
     assert without_caption(svg, (7.0, 7.0)) == svg
 
 
-def test_nothing_is_loaded_from_outside(page, report):
-    sources = [element.get("src") for element in page.iterfind(".//*[@src]")]
-    assert sources and all(source.startswith("data:") for source in sources)
-    assert [link.get("href") for link in page.iter("link")] == ["data:,"]
-    outward = {link.get("href") for link in page.iter("a") if not link.get("href").startswith("#")}
-    assert outward and all(re.fullmatch(r"https://arxiv\.org/abs/[\d.]+", address) for address in outward)
-    assert not re.search(r"url\(|@import", page.find(".//style").text)
-    script = report.text[report.text.rindex("<script>") :]
-    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import)\b", script)
-    policy = page.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+def test_nothing_is_loaded_from_outside(page, entries, report):
+    for each, text in ((page, report.text), (entries, report.catalogue)):
+        assert all(element.get("src").startswith("data:") for element in each.iterfind(".//*[@src]"))
+        assert [link.get("href") for link in each.iter("link")] == ["data:,"]
+        assert not re.search(r"url\(|@import", each.find(".//style").text)
+        assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import)\b", text[text.rindex("<script>") :])
+        policy = each.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
+        assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def test_the_page_is_well_built(page):
-    assert page.get("lang") == "en"
-    assert page.find(".//meta[@name='viewport']").get("content") == "width=device-width, initial-scale=1"
-    ids = [element.get("id") for element in page.iterfind(".//*[@id]")]
-    assert len(ids) == len(set(ids))
-    links = [link.get("href")[1:] for link in page.iter("a") if link.get("href").startswith("#")]
-    assert len(links) > len(FORMULAS) and set(links) <= set(ids)
-    levels = [int(element.tag[1]) for element in page.iter() if re.fullmatch("h[1-6]", element.tag)]
-    assert levels[0] == 1 and levels.count(1) == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:]))
-    assert all(image.get("alt") for image in page.iter("img"))
-    assert next(element for element in page.iter() if element.tag in ("a", "header")).attrib == {"class": "skip", "href": "#explorer"}
+def test_the_pages_are_well_built_and_their_links_lead_somewhere(page, entries, report):
+    pages = {"index.html": page, "catalogue.html": entries}
+    places = {name: [element.get("id") for element in each.iterfind(".//*[@id]")] for name, each in pages.items()}
+    assert set(FORMULAS) <= set(places["catalogue.html"])
+    for name, each in pages.items():
+        assert each.get("lang") == "en"
+        assert each.find(".//meta[@name='viewport']").get("content") == "width=device-width, initial-scale=1"
+        assert len(places[name]) == len(set(places[name]))
+        levels = [int(element.tag[1]) for element in each.iter() if re.fullmatch("h[1-6]", element.tag)]
+        assert levels[0] == 1 and levels.count(1) == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+        assert all(image.get("alt") for image in each.iter("img"))
+        assert next(element for element in each.iter() if element.tag in ("a", "header")).attrib == {"class": "skip", "href": "#main"}
+        for address in {link.get("href") for link in each.iter("a")}:
+            file, _, place = address.partition("#")
+            if not re.fullmatch(r"https://arxiv\.org/abs/[\d.]+", address):
+                assert (report.path.parent / file).exists() and (not place or place in places[file or name]), address
 
 
 def test_every_control_has_a_label(page):
@@ -182,13 +193,15 @@ def contrast(*colours: str) -> float:
 
 
 def test_verdicts_of_the_check_are_shown(page, checked):
-    shown = parsed(build([], verdicts.read_verdicts(checked)))
+    run = verdicts.read_verdicts(checked)
+    shown = parsed(findings([], run))
     for each, count in ((shown, "2"), (page, "none")):
         assert f"{count} of them checked against simulation" in " ".join("".join(each.find(".//header").itertext()).split())
-    heads = article(shown, "formula-heads_frozen_forgetting")
+    shown = parsed(catalogue([], run))
+    heads = article(shown, "heads_frozen_forgetting")
     assert "heads_frozen_forgetting exact ✓ agree" in heads and "Check against simulation: 2 cases" in heads and "simulation 0" in heads
-    assert "reconstructed ✓ disagree, as expected" in article(shown, "formula-v1_reconstruction")
-    assert "not checked in this run" in article(shown, "formula-frozen_deviation")
+    assert "reconstructed ✓ disagree, as expected" in article(shown, "v1_reconstruction")
+    assert "not checked in this run" in article(shown, "frozen_deviation")
 
 
 def test_an_unexpected_verdict_stands_out(checked, tmp_path):
@@ -233,7 +246,7 @@ def test_a_table_that_does_not_fit_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("in_the_way", ["report", "report/index.html/folder"])
 def test_an_unwritable_place_is_an_error(in_the_way, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("figures.report.page.build", lambda pictures, run: "page")
+    monkeypatch.setattr("figures.report.page.findings", lambda pictures, run: "page")
     (tmp_path / "mine.svg").write_text("<svg/>")
     (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / in_the_way).write_text("")
@@ -248,5 +261,5 @@ def test_another_process_writes_the_same_bytes(report, tmp_path):
     report.fill(out)
     done = python("-m", "figures.report", "--out", "out", cwd=tmp_path, PYTHONHASHSEED="7")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {Path('out', 'report', 'index.html')}\n", "")
-    assert (out / "report" / "index.html").read_bytes() == report.path.read_bytes()
-    assert [path.name for path in (out / "report").iterdir()] == ["index.html"]
+    written = {path.name: path.read_text(encoding="utf-8") for path in (out / "report").iterdir()}
+    assert written == {"index.html": report.text, "catalogue.html": report.catalogue}

@@ -1,4 +1,4 @@
-"""The explorer agrees with Python: its functions in node, the whole page driven and photographed in headless Chromium."""
+"""The explorer agrees with Python: its functions in node, the whole report driven and photographed in headless Chromium."""
 
 from __future__ import annotations
 
@@ -104,9 +104,10 @@ def test_formulas_use_what_the_controls_set() -> None:
 
 
 def test_examples_show_what_their_names_say() -> None:
+    assert START["n_1"] < START["p"] + START["p_1"] - 1 and START["n_2"] < START["p_2"] - 1
     for name, changes in PRESETS.items():
         case = {**START, **changes, "c_u": 0.0, "c_q": 0.0}
-        assert all(control.low <= case[control.name] <= control.high for group in CONTROLS.values() for control in group), name
+        assert all(control.low <= case[control.name] <= control.limit for group in CONTROLS.values() for control in group), name
         wins = bool(frozen_wins("deviation", **{key: case[key] for key in case if key not in ("d_u", "c_u", "angle_u", "angle_q")}))
         assert wins == ("Frozen wins" in name or name == "Between the poles"), name
 
@@ -143,6 +144,7 @@ def shown(dom: str, name: str) -> str:
     ("address", "changes"),
     [
         ("", {}),
+        ("#d_q=0&n_1=1&n_2=1&p=2000", {"d_q": 0, "n_1": 1, "n_2": 1, "p": 2000}),
         (
             "#p_2=80&n_2=25&d_u=0.3&angle_u=160&d_q=0.5&angle_q=35&quantity=forgetting&axis=d_q&map=p_2",
             {"p_2": 80, "n_2": 25, "d_u": 0.3, "angle_u": 160, "d_q": 0.5, "angle_q": 35},
@@ -159,11 +161,13 @@ def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[st
     for (quantity, training), value in values.items():
         assert value == pytest.approx(python_value(training, quantity, case), rel=TOLERANCE, nan_ok=True), (quantity, training)
     assert {training for training, _ in curves(dom)} == set(TRAININGS) and all(path.count("L") > 20 for _, path in curves(dom))
-    quantity, axis = ("forgetting", "d_q") if "forgetting" in address else ("deviation", "p_2")
-    row = [python_value(training, quantity, case) for training in ("frozen", "initialized")]
-    if not any(map(math.isnan, row)):
-        winner = ("frozen", "initialized")[int(row[1] < row[0])]
-        assert f"Here {winner} training has the smaller {QUANTITIES[quantity]}" in shown(dom, "winner")
+    quantity, axis = ("forgetting", "d_q") if "forgetting" in address else ("deviation", "n_2")
+    row, errors = ([python_value(training, name, case) for training in ("frozen", "initialized")] for name in (quantity, "deviation"))
+    share = (row[1] - row[0]) / max(errors)
+    word = "infinite" if math.isnan(share) else "Practically equal" if abs(share) < 0.01 else "Frozen" if share > 0 else "Initialized"
+    assert word in shown(dom, "winner") and QUANTITIES[quantity] in shown(dom, "winner")
+    assert math.isnan(share) or f" {float(f'{100 * abs(share):.2g}'):g} % of the larger" in shown(dom, "winner")
+    assert ("Overparameterized" in shown(dom, "regime")) == (case["n_2"] < case["p_2"])
     assert settings()["controls"][axis]["letter"] in shown(dom, "chart-words")
     notice = shown(dom, "notice")
     if "wrong" in address:
@@ -176,8 +180,8 @@ def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[st
 
 @needs_chromium
 def test_curves_have_gaps_at_the_poles(report, tmp_path: Path) -> None:
-    """At the start both thresholds lie on the axis of p_2: p + p_2 = n_2 at 20 and p_2 = n_2 at 40."""
-    dom = chromium(f"{report.path.as_uri()}#p_2=60", "--dump-dom", folder=tmp_path)
+    """Both thresholds lie on the axis of p_2: p + p_2 = n_2 at 20 and p_2 = n_2 at 40."""
+    dom = chromium(f"{report.path.as_uri()}#p=20&p_1=8&p_2=60&n_1=14&n_2=40&axis=p_2", "--dump-dom", folder=tmp_path)
     assert re.findall(r'<text class="pole-name"[^>]*>([^<]*)<', dom) == ["pole, initialized", "pole, frozen"]
     assert {training: path.count("M") for training, path in curves(dom)} == {"frozen": 2, "initialized": 2, "from_zero": 2}
 
@@ -196,23 +200,37 @@ def test_photographs_in_light_and_dark_are_not_blank(report, tmp_path: Path) -> 
 
 
 @needs_chromium
-def test_a_phone_needs_no_sideways_scrolling(report, tmp_path: Path) -> None:
-    """A frame of 360 pixels, since Chromium's own window is never that narrow; all that is folded is open."""
-    page = html.escape(report.text.replace("<details", "<details open"))
-    measure = (
-        "const root = document.querySelector('iframe').contentDocument.documentElement;"
-        "document.title = `${root.clientWidth} ${root.scrollWidth} ${root.scrollHeight}`"
-    )
-    wrapper = tmp_path / "phone.html"
-    wrapper.write_text(
-        f'<!doctype html><iframe width="360" height="760" style="border:0" srcdoc="{page}"></iframe>'
-        f"<script>addEventListener('load', () => setTimeout(() => {{ {measure}; }}, 300));</script>",
-        encoding="utf-8",
-    )
-    dom = chromium(wrapper.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path)
-    client, scroll, height = map(int, re.search(r"<title>(\d+) (\d+) (\d+)</title>", dom).groups())
-    assert 330 <= client <= 360 and height > 20_000
-    assert scroll <= client
+@pytest.mark.parametrize(("scheme", "options"), [("light", ()), ("dark", ("--force-dark-mode",))])
+def test_every_link_of_the_contents_leads_to_its_target(scheme: str, options: tuple[str, ...], report, tmp_path: Path) -> None:
+    """Frames of three widths, since Chromium's own window is never as narrow as a phone; nothing scrolls sideways, even unfolded."""
+    steps = """
+    const outcome = { clicked: 0, faults: [], schemes: [] };
+    for (const frame of [...document.querySelectorAll("iframe")]) {
+      const inner = frame.contentWindow, root = inner.document.documentElement;
+      for (const link of inner.document.querySelectorAll("nav a")) {
+        if (link.pathname !== inner.location.pathname) continue;
+        inner.scrollTo(0, 0);
+        link.click();
+        await new Promise((done) => setTimeout(done, 60));
+        const { top } = inner.document.getElementById(link.hash.slice(1)).getBoundingClientRect();
+        const end = root.scrollHeight - root.clientHeight - root.scrollTop < 2 && top < root.clientHeight;
+        outcome.clicked += 1;
+        if (top < 0 || (top > 24 && !end)) outcome.faults.push([frame.width, link.hash, top]);
+      }
+      for (const fold of inner.document.querySelectorAll("details")) fold.open = true;
+      if (root.scrollWidth > root.clientWidth) outcome.faults.push([frame.width, inner.location.pathname, root.scrollWidth]);
+      outcome.schemes.push(inner.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+      frame.remove();
+    }
+    document.title = JSON.stringify(outcome);"""
+    pages = [(report.path.with_name(name).as_uri(), width) for name in ("index.html", "catalogue.html") for width in (360, 800, 1400)]
+    frames = "".join(f'<iframe src="{page}" width="{width}" height="760" style="position: absolute; border: 0"></iframe>' for page, width in pages)
+    (tmp_path / "frames.html").write_text(f"<!doctype html>{frames}<script>addEventListener('load', async () => {{{steps}}});</script>")
+    flags = ("--allow-file-access-from-files", "--virtual-time-budget=60000")
+    dom = chromium((tmp_path / "frames.html").as_uri(), "--dump-dom", *flags, *options, folder=tmp_path)
+    outcome = json.loads(html.unescape(re.search("<title>([^<]*)", dom)[1]))
+    assert outcome["faults"] == [] and outcome["schemes"] == [scheme] * len(pages)
+    assert outcome["clicked"] == sum(page.count("<li><a ") - page.count('<li><a href="catalogue.html">') for page in (report.text, report.catalogue)) * 3
 
 
 @needs_chromium
@@ -221,25 +239,44 @@ def test_buttons_sliders_fields_menus_and_map_change_everything(report, tmp_path
     steps = """<script>
     const by = (id) => document.getElementById(id);
     const act = (id, kind, value) => { by(id).value = value; by(id).dispatchEvent(new Event(kind)); };
-    document.querySelector("[data-preset='1']").click();
-    act("slider-p_1", "input", 90);
-    act("number-sigma_2", "input", "0.75");
-    act("number-n_2", "change", "-3");
+    const said = [];
+    const told = (id, kind, value) => { act(id, kind, value); said.push(by("notice").textContent); };
+    document.querySelector("[data-preset='2']").click();
+    said.push(by("notice").textContent);
+    told("slider-p_1", "input", 90);
+    told("number-p_1", "input", "9000");
+    told("number-p_1", "change", "9000");
+    told("number-sigma_2", "input", "0.75");
+    told("number-n_2", "change", "-3");
+    told("number-n_1", "change", "many");
     act("view-quantity", "change", "generalization");
-    const box = by("map").getBoundingClientRect();
-    by("map").dispatchEvent(new MouseEvent("click", { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 }));
-    const outcome = () => [location.hash, by("number-p_2").value, by("slider-n_2").value, by("chart-words").textContent].join("|");
-    setTimeout(() => { document.title = outcome(); }, 1500);
+    const settled = () => new Promise((done) => setTimeout(done, 1500));
+    (async () => {
+      await settled();
+      told("slider-u_11", "input", 4);
+      told("slider-u_11", "change", 4);
+      const box = by("map").getBoundingClientRect();
+      by("map").dispatchEvent(new MouseEvent("click", { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 }));
+      await settled();
+      said.push(by("notice").textContent);
+      const state = [location.hash, by("number-p_2").value, by("slider-p_1").max, by("slider-u_11").max, by("chart-words").textContent];
+      document.title = JSON.stringify([state, said]);
+    })();
     </script></body>"""
     page = tmp_path / "steps.html"
     page.write_text(report.text.replace("</body>", steps), encoding="utf-8")
-    dom = chromium(page.as_uri(), "--dump-dom", "--virtual-time-budget=4000", folder=tmp_path)
-    address, p_2, n_2, words = html.unescape(re.search("<title>([^<]*)", dom)[1]).split("|", 3)
+    dom = chromium(page.as_uri(), "--dump-dom", "--virtual-time-budget=8000", folder=tmp_path)
+    (address, *ends, words), said = json.loads(html.unescape(re.search("<title>([^<]*)", dom)[1]))
     state = dict(part.split("=") for part in address[1:].split("&"))
-    assert state.pop("quantity") == "generalization"
-    assert words.startswith("generalization error against p₂, specific, task 2, from 90 to 160")
+    assert state.pop("quantity") == "generalization" and ends == ["9000", "9000", "8"]
+    assert words.startswith("generalization error against n₂, samples, task 2, from 1 to 120")
+    expected = (
+        "Double descent: p from 40 to 20, ", "p₁ stops at 60", "", "p₂ from 60 to 9000: p₂ is at least p₁.", "", "n₂ = -3 was moved to 1",
+        "n₁ stays 14", "", "The slider of |u₁|² now goes on to 8.", "From the map: |u₁|² from 4 to ",
+    )  # fmt: skip
+    assert len(said) == len(expected) and all(each.startswith(start) and bool(each) == bool(start) for each, start in zip(said, expected))
     case = {**START, **{name: float(value) for name, value in state.items()}, "c_u": 0.0}
-    assert (case["p_1"], case["p_2"], case["n_2"], case["sigma_2"], p_2, n_2) == (90, 90, 1, 0.75, "90", "1")
+    assert (case["p"], case["p_1"], case["p_2"], case["n_1"], case["n_2"], case["sigma_2"]) == (20, 9000, 9000, 14, 1, 0.75)
     share = case["u_11"] / (case["u_11"] + case["q_11"])
     assert 0.4 < share < 0.6 and 0.8 < math.sqrt(case["d_q"]) < 1.2
     case["c_q"] = math.sqrt(case["q_11"] * case["d_q"]) * math.cos(math.pi / 2)
