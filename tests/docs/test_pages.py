@@ -86,4 +86,4 @@ def test_the_pages_build_without_warnings_and_load_nothing_from_the_net(tmp_path
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "html").rglob("*.html")}
     loaded = [tag for text in written.values() for tag in re.findall(r"<(?:script|link|img|iframe)[^>]*https?:[^>]*>|@import|url\(['\"]?http", text)]
     assert loaded == [] and {f"{name}.html" for name in PAGES} <= set(written)
-    assert written["start.html"].count("<math") > 5 and all(f'id="formula-{name}"' in written["catalogue.html"] for name in driftlaw.FORMULAS)
+    assert written["start.html"].count("<math") > 5 and all(f'id="{name}"' in written["catalogue.html"] for name in driftlaw.FORMULAS)
