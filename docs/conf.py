@@ -54,7 +54,7 @@ def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
 
 def markup(html: str) -> nodes.Node:
     """Return the report's markup; formulas have their anchors on one page, published slots on another."""
-    html = html.replace(f'href="{entries.CATALOGUE}#slot-', 'href="published.html#slot-')
+    html = re.sub(f'href="(?:{entries.CATALOGUE})?#slot-', 'href="published.html#slot-', html)
     return nodes.raw("", html, format="html")
 
 
