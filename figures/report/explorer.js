@@ -114,6 +114,7 @@ function restart(example, title) {
 function extend(name) {
   if (values[name] < reach[name] || reach[name] >= controls[name].limit) return;
   reach[name] = Math.min(2 * reach[name], controls[name].limit);
+  byId(`slider-${name}`).max = reach[name];
   say(`The slider of ${letter(name)} now goes on to ${written(reach[name])}.`);
   schedule();
 }

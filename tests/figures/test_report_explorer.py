@@ -202,11 +202,18 @@ def test_photographs_in_light_and_dark_are_not_blank(report, tmp_path: Path) -> 
 @needs_chromium
 @pytest.mark.parametrize(("scheme", "options"), [("light", ()), ("dark", ("--force-dark-mode",))])
 def test_every_link_of_the_contents_leads_to_its_target(scheme: str, options: tuple[str, ...], report, tmp_path: Path) -> None:
-    """Frames of three widths, since Chromium's own window is never as narrow as a phone; nothing scrolls sideways, even unfolded."""
+    """In frames of three widths, since Chromium's own window is never as narrow as a phone.
+
+    Pictures have their room before they are loaded, and nothing scrolls sideways, even unfolded.
+    """
     steps = """
     const outcome = { clicked: 0, faults: [], schemes: [] };
     for (const frame of [...document.querySelectorAll("iframe")]) {
       const inner = frame.contentWindow, root = inner.document.documentElement;
+      for (const image of inner.document.images) {
+        const [width, height] = inner.getComputedStyle(image).aspectRatio.match(/[\\d.]+/g) ?? [];
+        if (!(Math.abs((width / height) * (image.naturalHeight / image.naturalWidth) - 1) < 0.01)) outcome.faults.push([image.alt, width, height]);
+      }
       for (const link of inner.document.querySelectorAll("nav a")) {
         if (link.pathname !== inner.location.pathname) continue;
         inner.scrollTo(0, 0);
@@ -271,7 +278,7 @@ def test_buttons_sliders_fields_menus_and_map_change_everything(report, tmp_path
     assert state.pop("quantity") == "generalization" and ends == ["9000", "9000", "8"]
     assert words.startswith("generalization error against n₂, samples, task 2, from 1 to 120")
     expected = (
-        "Double descent: p from 40 to 20, ", "p₁ stops at 60", "", "p₂ from 60 to 9000: p₂ is at least p₁.", "", "n₂ = -3 was moved to 1",
+        "Double descent: p from 40 to 20, ", "p₁ stops at 60", "p₁ stops at 60", "p₂ from 60 to 9000: p₂ is at least p₁.", "", "n₂ = -3 was moved to 1",
         "n₁ stays 14", "", "The slider of |u₁|² now goes on to 8.", "From the map: |u₁|² from 4 to ",
     )  # fmt: skip
     assert len(said) == len(expected) and all(each.startswith(start) and bool(each) == bool(start) for each, start in zip(said, expected))
