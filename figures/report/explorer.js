@@ -1,9 +1,4 @@
 // State of the explorer: values of the controls, what is shown, the address that keeps both.
-const byId = (id) => document.getElementById(id);
-const controls = settings.controls;
-const names = Object.keys(controls);
-const trainings = Object.keys(settings.trainings);
-const quantities = Object.keys(settings.quantities);
 const startValues = Object.fromEntries(names.map((name) => [name, controls[name].value]));
 const startView = { quantity: "deviation", axis: "n_2", map: "share" };
 const EQUAL = 0.01; // a smaller share of the error is no advantage
