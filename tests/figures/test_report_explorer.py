@@ -164,6 +164,7 @@ def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[st
     markup = dom.partition("<script>")[0]
     inputs, labels = re.findall("<input[^>]*>", markup), re.findall('<label for="([^"]*)"', markup)
     assert all('aria-label="' in each for each in inputs) and {f"slider-{name}" for name in START} == set(labels) and len(inputs) == 2 * len(labels)
+    assert 54 <= float(re.search('class="here" cx="[^"]*" cy="([^"]*)"', dom)[1]) <= 278
     notice = shown(dom, "notice")
     if "wrong" in address:
         for words in ("q_11 = wrong was not understood", "colour = red was not understood", "p_2 was raised to p_1 = 40"):
