@@ -1,1 +1,1 @@
-"""The report: one HTML page with the ledger, the claims, the figures and an explorer; it opens offline in any browser."""
+"""The report: a page of findings, explorer and figures, and the catalogue of formulas; it opens offline in any browser."""

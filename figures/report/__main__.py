@@ -18,12 +18,12 @@ from theory.own import loaded
 
 @dataclass(frozen=True)
 class Options:
-    """Write the report: one page with the ledger, the claims, the figures and an explorer; it opens offline."""
+    """Write the report: a page of findings, explorer and figures, and the catalogue of formulas; it opens offline."""
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = DEFAULT_OUT
-    """Folder of the figures; the page goes to report/index.html in there."""
+    """Folder of the figures; the report goes to report/index.html and report/catalogue.html in there."""
     verdicts: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """JSON of `python -m simulate verify --json`; without it the page says that nothing was checked."""
+    """JSON of `python -m simulate verify --json`; without it the report says that nothing was checked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

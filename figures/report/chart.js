@@ -24,8 +24,7 @@ function ticks(low, high, count) {
 
 /** Title of an axis. */
 function named(name) {
-  const { letter: sign, label, unit, whole } = controls[name];
-  return name.startsWith("angle") ? `${sign}, ${unit}` : `${sign}, ${label}${whole ? "" : `, ${unit}`}`;
+  return controls[name].whole ? spoken(name) : `${spoken(name)}, ${controls[name].unit}`;
 }
 
 function scale(low, high, from, to) {

@@ -91,13 +91,9 @@ def _facts(record: Mapping[str, Any], pictures: list[str]) -> str:
 
 
 def _conditions(conditions: Iterable[Mapping[str, str]]) -> str:
-    return "; ".join(map(_condition, conditions))
-
-
-def _condition(condition: Mapping[str, str]) -> str:
-    """Write a condition with its reason; of one that is longer than a line the reason must do."""
-    relation, reason = mathml(condition["latex"]), pretty(condition["reason"])
-    return reason if width(relation) > LINE else f"{inline(relation)} ({reason})"
+    """Write conditions with their reasons; of one that is longer than a line the reason must do."""
+    pairs = ((mathml(condition["latex"]), pretty(condition["reason"])) for condition in conditions)
+    return "; ".join(reason if width(relation) > LINE else f"{inline(relation)} ({reason})" for relation, reason in pairs)
 
 
 def definitions(facts: Mapping[str, str]) -> str:

@@ -1,9 +1,4 @@
 // State of the explorer: values of the controls, what is shown, the address that keeps both.
-const byId = (id) => document.getElementById(id);
-const controls = settings.controls;
-const names = Object.keys(controls);
-const trainings = Object.keys(settings.trainings);
-const quantities = Object.keys(settings.quantities);
 const startValues = Object.fromEntries(names.map((name) => [name, controls[name].value]));
 const startView = { quantity: "deviation", axis: "n_2", map: "share" };
 const EQUAL = 0.01; // a smaller share of the error is no advantage
@@ -114,6 +109,7 @@ function restart(example, title) {
 function extend(name) {
   if (values[name] < reach[name] || reach[name] >= controls[name].limit) return;
   reach[name] = Math.min(2 * reach[name], controls[name].limit);
+  byId(`slider-${name}`).max = reach[name];
   say(`The slider of ${letter(name)} now goes on to ${written(reach[name])}.`);
   schedule();
 }

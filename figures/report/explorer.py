@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -36,8 +35,8 @@ class Control:
         A parameter, or ``angle_u``, ``angle_q`` for the angle between a truth and its change, from which c_u, c_q follow.
     label : str
         Words.
-    letter, symbol : str
-        The paper's letters in plain text and in HTML.
+    letter : str
+        The paper's letters, in words for an angle.
     low, high, step : number
         Of the slider at the start; its upper end moves on where a larger value is typed, or a drag comes to rest there.
     limit : number
@@ -53,7 +52,6 @@ class Control:
     name: str
     label: str
     letter: str
-    symbol: str
     low: float
     high: float
     step: float
@@ -63,22 +61,16 @@ class Control:
     whole: bool = False
 
 
-def _symbol(letter: str) -> str:
-    """Set letters in italics, and raised and lowered digits as such."""
-    italic = re.sub("[a-zσ]", r"<i>\g<0></i>", letter)
-    return re.sub("[₁₂]", lambda digit: f"<sub>{'₀₁₂'.index(digit[0])}</sub>", italic.replace("²", "<sup>2</sup>"))
-
-
 def _count(name: str, letter: str, label: str, value: int, low: int = 2) -> Control:
-    return Control(name, label, letter, _symbol(letter), low, 120, 1, 100_000, value, "a number", whole=True)
+    return Control(name, label, letter, low, 120, 1, 100_000, value, "a number", whole=True)
 
 
 def _size(name: str, letter: str, label: str, value: float, high: float = 4, unit: str = "units of y²") -> Control:
-    return Control(name, label, letter, _symbol(letter), 0, high, 0.01, 1e6, value, unit)
+    return Control(name, label, letter, 0, high, 0.01, 1e6, value, unit)
 
 
 def _angle(block: str, label: str) -> Control:
-    return Control(f"angle_{block}", label, f"angle of {block}₂ − {block}₁ to {block}₁", "∠", 0, 180, 1, 180, 90, "degrees")
+    return Control(f"angle_{block}", label, f"angle of {block}₂ − {block}₁ to {block}₁", 0, 180, 1, 180, 90, "degrees")
 
 
 CONTROLS = {
@@ -123,12 +115,6 @@ class _JavaScript(JavascriptCodePrinter):
             return f"({letter}*{letter})"
         return super()._print_Pow(power)
 
-    def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
-        text = self._print(pieces.args[-1].expr)
-        for value, condition in reversed(pieces.args[:-1]):
-            text = f"({self._print(condition)} ? {self._print(value)} : {text})"
-        return text
-
 
 def formula_of(training: str, quantity: str) -> Formula:
     """Return the catalogue's formula (padded norm) that the explorer draws."""
@@ -166,14 +152,8 @@ def _plain(expression: Any) -> Any:
     return expression.xreplace({symbol: sympy.Symbol(symbol.name) for symbol in expression.free_symbols})
 
 
-def settings() -> dict[str, Any]:
-    """Return what the page's script has to know, as JSON values."""
-    controls = {control.name: asdict(control) for group in CONTROLS.values() for control in group}
-    known = {"controls": controls, "parameters": PARAMETERS, "trainings": TRAININGS, "quantities": QUANTITIES}
-    return known | {"presets": list(PRESETS.values())}
-
-
 def script() -> str:
-    """Write the generated part of the page's script."""
-    return f"const settings = {json.dumps(settings(), ensure_ascii=False)};\n{laws()}"
-
+    """Write the generated part of the page's script: what it has to know, and the laws."""
+    groups = {title: [asdict(control) for control in group] for title, group in CONTROLS.items()}
+    settings = {"groups": groups, "presets": PRESETS, "parameters": PARAMETERS, "trainings": TRAININGS, "quantities": QUANTITIES}
+    return f"const settings = {json.dumps(settings, ensure_ascii=False)};\n{laws()}"

@@ -3,8 +3,8 @@ const cell = 3;
 
 /** Axes of the map, and the values at one of its points. */
 function mapAxes() {
-  const reach = Math.max(2, Math.sqrt(values.d_q));
-  const x = { low: 0, high: reach, title: "distance |q\u2082 \u2212 q\u2081|, units of y", at: Math.sqrt(values.d_q) };
+  const farthest = Math.max(2, Math.sqrt(values.d_q));
+  const x = { low: 0, high: farthest, title: "distance |q\u2082 \u2212 q\u2081|, units of y", at: Math.sqrt(values.d_q) };
   if (view.map === "p_2") {
     const y = { low: values.p_1, high: Math.max(reach.p_2, values.p_1 + 1), title: named("p_2"), at: values.p_2 };
     return { x, y, place: (distance, p2) => ({ ...values, d_q: distance ** 2, p_2: p2 }) };

@@ -33,7 +33,7 @@ for (const key of Object.keys(view)) {
 byId("reset").addEventListener("click", () => restart({}, "Reset"));
 byId("sliders").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("[data-preset]")) {
-  button.addEventListener("click", () => restart(settings.presets[Number(button.dataset.preset)], button.textContent));
+  button.addEventListener("click", () => restart(settings.presets[button.textContent], button.textContent));
 }
 byId("chart").addEventListener("click", (event) => {
   const share = Math.min(Math.max((event.offsetX - chartScale.left) / (chartScale.right - chartScale.left), 0), 1);

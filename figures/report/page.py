@@ -10,7 +10,7 @@ from string import Template
 
 import simulate
 import theory
-from figures.report import controls, entries, statements, verdicts
+from figures.report import entries, statements, verdicts
 from figures.report.explorer import script
 from figures.report.pictures import Picture, find_pictures
 from figures.report.prose import pretty, unlinked
@@ -21,7 +21,7 @@ from theory.errors import InputError
 from theory.formulas import FORMULAS, SLOTS
 
 HERE = Path(__file__).parent
-SCRIPTS = ("explorer.js", "chart.js", "map.js", "page.js")
+SCRIPTS = ("controls.js", "explorer.js", "chart.js", "map.js", "page.js")
 OTHERS = "Other figures"
 SUBJECTS = {
     "Two tasks": (
@@ -72,20 +72,18 @@ def findings(pictures: list[Picture], run: verdicts.Run | None) -> str:
     subject_of = {name: subject for subject, names in SUBJECTS.items() for name in names}
     drawn = {subject: [picture for picture in pictures if subject_of.get(picture.name, OTHERS) == subject] for subject in SUBJECTS}
     subjects = {subject: shown for subject, shown in drawn.items() if shown}
+    lists = {
+        subject: (f"subject-{place}", [f'<a href="#figure-{escape(picture.name)}">{picture.title}</a>' for picture in shown])
+        for place, (subject, shown) in enumerate(subjects.items())
+    }
     return _page(
         "findings.html",
         f"{script()}\n{''.join(map(_read, SCRIPTS))}",
-        menus=controls.menus(),
-        map_menu=controls.map_menu(),
-        presets=controls.presets(),
-        sliders=controls.sliders(),
-        values=controls.values(),
         overview=verdicts.overview(run),
         claims="".join(map(statements.claim, CLAIMS.values())),
-        contents=_contents({subject: (f"subject-{place}", map(_to_picture, shown)) for place, (subject, shown) in enumerate(subjects.items())}),
+        contents=_contents(lists),
         pictures="".join(
-            f'<section id="subject-{place}"><h3>{subject}</h3>{"".join(map(_picture, shown))}</section>'
-            for place, (subject, shown) in enumerate(subjects.items())
+            f'<section id="{lists[subject][0]}"><h3>{subject}</h3>{"".join(map(_picture, shown))}</section>' for subject, shown in subjects.items()
         )
         or "<p>No figures were found; <code>python -m figures</code> draws them.</p>",
         provenance=_provenance(),
@@ -97,7 +95,6 @@ def findings(pictures: list[Picture], run: verdicts.Run | None) -> str:
 def catalogue(pictures: list[Picture], run: verdicts.Run | None) -> str:
     """Write the page with all formulas and published slots; equal figures, verdicts and code give equal bytes."""
     groups = entries.groups()
-    shown = {name: [picture.name for picture in pictures if name in picture.formulas] for name in FORMULAS}
     lists = {unlinked(heading): (f"group-{place}", (entries.link(formula.name) for formula in formulas)) for place, (heading, _, formulas) in enumerate(groups)}
     lists["Published slots"] = ("slots", (f'<a href="#{entries.slot_anchor(name)}">{escape(name)}</a>' for name in SLOTS))
     return _page(
@@ -106,7 +103,7 @@ def catalogue(pictures: list[Picture], run: verdicts.Run | None) -> str:
         contents=_contents(lists),
         groups="".join(
             f'<section id="group-{place}"><h2>{pretty(heading)}</h2><p class="quiet">{pretty(about)}</p>'
-            f"{''.join(entries.entry(formula, run, shown[formula.name]) for formula in formulas)}</section>"
+            f"{''.join(entries.entry(formula, run, [picture.name for picture in pictures if formula.name in picture.formulas]) for formula in formulas)}</section>"
             for place, (heading, about, formulas) in enumerate(groups)
         ),
         slots="".join(map(statements.slot, SLOTS.values())),
@@ -129,10 +126,6 @@ def _contents(lists: Mapping[str, tuple[str, Iterable[str]]]) -> str:
     """Write links to sections, each with links to what it holds."""
     blocks = (f'<li><a href="#{place}">{title}</a><ul>{"".join(f"<li>{link}</li>" for link in links)}</ul></li>' for title, (place, links) in lists.items())
     return f'<ul class="contents">{"".join(blocks)}</ul>'
-
-
-def _to_picture(picture: Picture) -> str:
-    return f'<a href="#figure-{escape(picture.name)}">{picture.title}</a>'
 
 
 def _picture(picture: Picture) -> str:

@@ -106,11 +106,10 @@ def _registered(folder: Path, name: str, known: dict[str, Figure]) -> Picture:
 
 
 def _state(folder: Path, name: str, known: dict[str, Figure]) -> str:
-    output = Output(folder)
-    if output.is_finished(name, figure_key(name, set(known), known[name].trials, False, known[name].sources)):
-        return ""
-    if output.is_finished(name, figure_key(name, set(known), known[name].quick_trials, True, known[name].sources)):
-        return "Drawn with fewer trials (--quick)."
+    figure = known[name]
+    for trials, quick, words in ((figure.trials, False, ""), (figure.quick_trials, True, "Drawn with fewer trials (--quick).")):
+        if Output(folder).is_finished(name, figure_key(name, set(known), trials, quick, figure.sources)):
+            return words
     return "Drawn by another version of the code than the one that wrote this page."
 
 

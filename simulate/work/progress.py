@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -34,9 +35,15 @@ class _Silent:
 
 
 class _Lines(tqdm):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._told = time.monotonic()
+        super().__init__(*arguments, mininterval=SECONDS, delay=SECONDS, leave=False, **options)
+
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        if text := str(self) if msg is None else msg:
-            print(text, file=sys.stderr, flush=True)
+        """Write a line, unless one was written a moment ago; tqdm asks at each reset and at the end too."""
+        if msg is None and time.monotonic() - self._told >= SECONDS:
+            self._told = time.monotonic()
+            print(self, file=sys.stderr, flush=True)
 
 
 def bar(*arguments: Any, shown: bool = True, **options: Any) -> Any:
@@ -45,4 +52,4 @@ def bar(*arguments: Any, shown: bool = True, **options: Any) -> Any:
         return _Silent(*arguments, **options)
     if sys.stderr.isatty():
         return tqdm(*arguments, leave=False, **options)
-    return _Lines(*arguments, leave=False, mininterval=SECONDS, delay=SECONDS, **options)
+    return _Lines(*arguments, **options)
