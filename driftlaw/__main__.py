@@ -44,7 +44,7 @@ def _run(name: str, rest: list[str]) -> int:
 def _help() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
-    return "\n".join(["driftlaw COMMAND ...: verify the theory of continual learning", "", *lines, "", "driftlaw COMMAND --help says more; driftlaw --version"])
+    return "\n".join(["driftlaw COMMAND ...: verify the theory of continual learning", "", *lines, "", "driftlaw COMMAND --help says more; driftlaw --version", "--load FILE.py, after any command, adds parts of your own"])
 
 
 if __name__ == "__main__":

@@ -47,4 +47,4 @@ def find(name: str) -> Formula | Slot:
         return entries[by_case[name.lower()]]
     near = difflib.get_close_matches(name.lower(), by_case, n=1, cutoff=0.4)
     hint = f"; did you mean {by_case[near[0]]!r}?" if near else ""
-    raise InputError(f"there is no formula or slot {name!r}{hint} (`python -m theory list` names all {len(entries)})")
+    raise InputError(f"there is no formula or slot {name!r}{hint} (`driftlaw theory list` names all {len(entries)})")

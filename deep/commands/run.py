@@ -90,6 +90,6 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
 
 def _resume(training: Training, source: DataSource) -> str:
     """The command that goes on with runs, with the same data."""
-    words = ["python", "-m", "deep", "resume", "--out", str(training.out)]
+    words = ["driftlaw", "deep", "resume", "--out", str(training.out)]
     words += [] if source.root is None else ["--data-root", str(source.root)]
     return shlex.join(words + (["--download"] if source.download else []))

@@ -21,7 +21,7 @@ class Settings(DataOptions):
     """What is trained, once for every order and seed, and where the data are."""
 
     stream: str = "split-digits"
-    """Kind and data set, as `python -m deep streams` takes them."""
+    """Kind and data set, as `driftlaw deep streams` takes them."""
     stream_options: tuple[str, ...] = ()
     """Options of the stream, such as tasks=5."""
     orders: tuple[int, ...] = (0,)

@@ -30,7 +30,7 @@ class ShowCommand:
         """Print the record; return the exit status."""
         state = RunsFolder(self.out).find(self.run_key)
         if state.record is None:
-            remedy = f"it was started by {state.obstacle}" if state.obstacle else f"`python -m deep resume --out {self.out}` goes on with it"
+            remedy = f"it was started by {state.obstacle}" if state.obstacle else f"`driftlaw deep resume --out {self.out}` goes on with it"
             raise InputError(f"the run {state.key[:10]} is {state.status} and has no record yet; {remedy}")
         print_json(to_json(state.record)) if self.json else print(record_text(state.record, state.status))
         return 0

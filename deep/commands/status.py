@@ -32,7 +32,7 @@ class StatusCommand:
             interrupted = [state for state in states if state.status == INTERRUPTED]
             left = [state for state in interrupted if state.obstacle]
             if len(left) < len(interrupted):
-                print(f"\n`python -m deep resume --out {self.out}` goes on with {'the other ' if left else ''}interrupted runs")
+                print(f"\n`driftlaw deep resume --out {self.out}` goes on with {'the other ' if left else ''}interrupted runs")
             for state in left:
                 print(f"{state.key[:SHOWN]} cannot be resumed: it was started by {state.obstacle}")
         return 0

@@ -192,7 +192,7 @@ class RunsFolder:
         InputError
             If there is none, or more than one, or it cannot be read.
         """
-        lists = f"`python -m deep status --out {self.root}` lists them"
+        lists = f"`driftlaw deep status --out {self.root}` lists them"
         if not prefix:
             raise InputError(f"the key of the run is empty; give its first letters, {lists}")
         found = [state for state in self.states() if state.key.startswith(prefix)]

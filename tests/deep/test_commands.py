@@ -110,7 +110,7 @@ def test_interrupted_and_resumed(tmp_path, capsys):
     options = ("--stream-options", "validation_share=0.2", "--epochs", "2", "--batch-size", "4")
     with interrupted_at(tmp_path / "cut", 1) as seen:
         status, _, err = deep("run", *options, "--out", tmp_path / "cut", capsys=capsys)
-    assert status == 130 and seen == ["running"] and "interrupted: `python -m deep resume" in err
+    assert status == 130 and seen == ["running"] and "interrupted: `driftlaw deep resume" in err
     (state,) = RunsFolder(tmp_path / "cut").states()
     assert state.status == "interrupted" and len(state.record.results) == 1
     status, out, _ = deep("status", "--out", tmp_path / "cut", capsys=capsys)
