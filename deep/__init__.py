@@ -8,7 +8,7 @@
     deep.records     what was measured, as JSON lines that are read without torch; `deep.metrics` of the accuracy matrix
     deep.runs        a folder of runs, trained side by side, resumed after interruption
 
-`python -m deep run --stream split-digits --strategy frozen` trains; `python -m deep --help` lists the other commands.
+`driftlaw deep run --stream split-digits --strategy frozen` trains; `driftlaw deep --help` lists the other commands.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Entry point of `python -m deep`: parses the options and runs the command."""
+"""Entry point of `driftlaw deep`: parses the options and runs the command."""
 
 from __future__ import annotations
 

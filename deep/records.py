@@ -213,7 +213,7 @@ def from_json(value: Any, kinds: Iterable[type] = (RunRecord,)) -> Any:
     """
     by_kind = {kind.KIND: kind for kind in kinds}
     if not isinstance(value, Mapping) or "schema" not in value:
-        raise InputError("this is no record: it has no schema version; give a file that `python -m deep run --records` wrote")
+        raise InputError("this is no record: it has no schema version; give a file that `driftlaw deep run --records` wrote")
     if value["schema"] != SCHEMA:
         raise InputError(f"the record has schema {value['schema']!r}, this version reads {SCHEMA}; run it again, or read it with its own version")
     kind = by_kind[known(value.get("kind"), by_kind, "kind of record")]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from driftlaw import __version__
 from theory.checks import known
 from theory.exits import STANDS, command_line
+from theory.own import loaded
 
 # Command, where it lives, and whether its name is for the package to read as well.
 COMMANDS = {
@@ -27,15 +28,14 @@ _OF_SIMULATE = [name for name, (home, _) in COMMANDS.items() if home == "simulat
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status of `theory.exits`."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    return command_line(lambda: _run(loaded(arguments)))
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "--version"):
         print(f"driftlaw {__version__}" if words[:1] == ["--version"] else _help())
         return STANDS
     name, *rest = words
-    return command_line(lambda: _run(name, rest))
-
-
-def _run(name: str, rest: list[str]) -> int:
     home, _ = COMMANDS[known(name, COMMANDS, "command")]
     run = importlib.import_module(f"{home}.__main__").run
     return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")

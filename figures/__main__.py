@@ -1,4 +1,4 @@
-"""Command line: ``python -m figures [NAME ...] [--out DIR] [--quick]``."""
+"""Command line: ``driftlaw figures [NAME ...] [--out DIR] [--quick]``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command line: ``python -m simulate check FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
+"""Command line: ``driftlaw check FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
 
 from __future__ import annotations
 

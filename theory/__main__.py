@@ -1,4 +1,4 @@
-"""Command line of the ledger: ``python -m theory list | show NAME | eval NAME --set p=40 ... | export``."""
+"""Command line of the ledger: ``driftlaw theory list | show NAME | eval NAME --set p=40 ... | export``."""
 
 from __future__ import annotations
 

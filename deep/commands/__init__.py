@@ -1,1 +1,1 @@
-"""The commands of `python -m deep`, one file each: a frozen dataclass of options whose `run` returns the exit status."""
+"""The commands of `driftlaw deep`, one file each: a frozen dataclass of options whose `run` returns the exit status."""

@@ -1,4 +1,4 @@
-"""`python -m deep data [NAME]`: which data sets are present, and what one of them holds."""
+"""`driftlaw deep data [NAME]`: which data sets are present, and what one of them holds."""
 
 from __future__ import annotations
 

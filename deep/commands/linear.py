@@ -1,4 +1,4 @@
-"""`python -m deep linear`: the training loop on linear models, for comparison with the exact law."""
+"""`driftlaw deep linear`: the training loop on linear models, for comparison with the exact law."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m deep path`: losses and accuracies along the step of every task."""
+"""`driftlaw deep path`: losses and accuracies along the step of every task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m deep resume`: goes on with the interrupted runs of a folder."""
+"""`driftlaw deep resume`: goes on with the interrupted runs of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m deep run`: trains streams of tasks and prints accuracy matrices and metrics."""
+"""`driftlaw deep run`: trains streams of tasks and prints accuracy matrices and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m deep show RUN`: the record of one run."""
+"""`driftlaw deep show RUN`: the record of one run."""
 
 from __future__ import annotations
 

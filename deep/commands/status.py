@@ -1,4 +1,4 @@
-"""`python -m deep status`: the runs of a folder and how far they are."""
+"""`driftlaw deep status`: the runs of a folder and how far they are."""
 
 from __future__ import annotations
 

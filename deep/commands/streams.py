@@ -1,4 +1,4 @@
-"""`python -m deep streams NAME`: the tasks of a stream, with counts and checksums of their content."""
+"""`driftlaw deep streams NAME`: the tasks of a stream, with counts and checksums of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m deep study hybrid`: develops hybrid training on validation data and confirms it on test data."""
+"""`driftlaw deep study hybrid`: develops hybrid training on validation data and confirms it on test data."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deep.strategies.base import STRATEGIES, StepPlan, Strategy, everything, last_stages
+from deep.training.strategy import STRATEGIES, StepPlan, Strategy, everything, last_stages
 from theory.checks import between, whole
 
 if TYPE_CHECKING:

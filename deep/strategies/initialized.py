@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import STARTS, STRATEGIES, StepPlan, Strategy, everything
+from deep.training.strategy import STARTS, STRATEGIES, StepPlan, Strategy, everything
 from theory.checks import between, known
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from deep.strategies.base import STRATEGIES, Strategy
+from deep.training.strategy import STRATEGIES, Strategy
 from theory.checks import known, whole
 
 if TYPE_CHECKING:

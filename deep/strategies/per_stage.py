@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import STRATEGIES, StepPlan
 from deep.strategies.similarity import ScoredStrategy
+from deep.training.strategy import STRATEGIES, StepPlan
 from theory.checks import between
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import STRATEGIES, StepPlan, Strategy
+from deep.training.strategy import STRATEGIES, StepPlan, Strategy
 from theory.errors import InputError
 
 if TYPE_CHECKING:

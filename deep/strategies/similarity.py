@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from deep.strategies.base import Strategy
+from deep.training.strategy import Strategy
 from theory.checks import known, whole
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deep.strategies.base import STRATEGIES, StepPlan, everything, last_stages
 from deep.strategies.similarity import ScoredStrategy
+from deep.training.strategy import STRATEGIES, StepPlan, everything, last_stages
 from theory.checks import between, whole
 
 if TYPE_CHECKING:

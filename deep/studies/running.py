@@ -135,5 +135,5 @@ def present_streams(preset: Preset, absent: Mapping[str, str]) -> tuple[StudyStr
     present = tuple(stream for stream in preset.streams if stream.label not in absent)
     if not present:
         reasons = "; ".join(dict.fromkeys(absent.values()))
-        raise InputError(f"no stream of the preset {preset.name} has its data here ({reasons}); `python -m deep data` says what to put where")
+        raise InputError(f"no stream of the preset {preset.name} has its data here ({reasons}); `driftlaw deep data` says what to put where")
     return present

@@ -36,7 +36,7 @@ def protocol_text(protocol: Protocol) -> str:
 
 def absent_lines(protocol: Protocol) -> list[str]:
     """Say which streams were left out."""
-    return [f"left out: {label}, {reason} (`python -m deep data` says what to put where)" for label, reason in protocol.absent.items()]
+    return [f"left out: {label}, {reason} (`driftlaw deep data` says what to put where)" for label, reason in protocol.absent.items()]
 
 
 def results_text(preset: Preset, protocol: Protocol, results: Results, compared: Sequence[Comparison], judged: Sequence[Verdict]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from deep.strategies.base import Strategy
+from deep.training.strategy import Strategy
 from theory.errors import InputError
 
 _WARM_UP = 3  # steps before the recording, in which libraries choose kernels and allocate; as PyTorch's notes on CUDA graphs advise

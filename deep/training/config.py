@@ -10,12 +10,12 @@ from typing import Any
 from deep.data import DATASETS
 from deep.networks import NETWORKS, Architecture, Network, default_network
 from deep.networks.normalisation import NORMALISATIONS
-from deep.strategies import STRATEGIES, Strategy, strategy
 from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options, parse_name
 from deep.training.captured import check_capturable
 from deep.training.keys import config_key, training_stamp
 from deep.training.options import LoopOptions
 from deep.training.own import KINDS, Own, described, hashes, strategy_fields, stream_fields
+from deep.training.strategy import STRATEGIES, Strategy, strategy
 from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError

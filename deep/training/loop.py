@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deep.strategies.base import StepPlan, Strategy, everything
 from deep.streams.seeds import Role, generator
 from deep.training.captured import CapturedStep
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
+from deep.training.strategy import StepPlan, Strategy, everything
 from deep.training.task import Batch, TaskContext
 from theory.errors import InputError
 

@@ -12,8 +12,8 @@ from deep.streams.seeds import Role, generator
 from theory.checks import known, whole
 
 if TYPE_CHECKING:
-    from deep.strategies import Strategy
     from deep.training.examples import Examples
+    from deep.training.strategy import Strategy
     from deep.training.task import TaskContext
 
 KEEPS = ("ring", "reservoir")

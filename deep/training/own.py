@@ -11,8 +11,8 @@ from typing import Any
 from deep.data import DATASETS, Dataset
 from deep.data.registry import name_of
 from deep.networks import NETWORKS, Architecture
-from deep.strategies import STRATEGIES, Strategy
 from deep.streams import STREAMS, Stream
+from deep.training.strategy import STRATEGIES, Strategy
 from simulate.work.keys import json_value
 from simulate.work.provenance import OURS, syntax
 from theory.errors import InputError

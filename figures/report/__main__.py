@@ -1,4 +1,4 @@
-"""Command line: ``python -m figures.report [--out DIR] [--verdicts FILE]``."""
+"""Command line: ``driftlaw report [--out DIR] [--verdicts FILE]``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Options:
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = DEFAULT_OUT
     """Folder of the figures; the report goes to report/index.html and report/catalogue.html in there."""
     verdicts: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """JSON of `python -m simulate verify --json`; without it the report says that nothing was checked."""
+    """JSON of `driftlaw verify --json`; without it the report says that nothing was checked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None, prog: str = "python -m figures.report")
     from figures.report.page import write_report
 
     if not any(path.suffix in (".svg", ".png") for path in options.out.glob("*.*")):
-        draws = f"python -m figures --out {options.out}"
+        draws = f"driftlaw figures --out {options.out}"
         raise InputError(f"no figures lie in {options.out}; draw them with `{draws}`, or name their folder")
     path = write_report(options.out, options.verdicts)
     here = Path.cwd()

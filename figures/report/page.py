@@ -47,7 +47,7 @@ def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
     folder : path
         Of the figures; made if need be.
     verdict_file : path, optional
-        JSON of ``python -m simulate verify --json``; without it the report says that nothing was checked.
+        JSON of ``driftlaw verify --json``; without it the report says that nothing was checked.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def findings(pictures: list[Picture], run: verdicts.Run | None) -> str:
         pictures="".join(
             f'<section id="{lists[subject][0]}"><h3>{subject}</h3>{"".join(map(_picture, shown))}</section>' for subject, shown in subjects.items()
         )
-        or "<p>No figures were found; <code>python -m figures</code> draws them.</p>",
+        or "<p>No figures were found; <code>driftlaw figures</code> draws them.</p>",
         provenance=_provenance(),
         count=str(len(FORMULAS)),
         checked=str(sum(bool(verdicts.of_formula(run, formula)) for formula in FORMULAS.values()) or "none"),

@@ -97,7 +97,7 @@ def _registered(folder: Path, name: str, known: dict[str, Figure]) -> Picture:
         table = read_table(source)
         text = figure.caption(table)
     except (InputError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"the table {source} does not fit its figure ({error}); draw it again with `python -m figures {name}`") from None
+        raise InputError(f"the table {source} does not fit its figure ({error}); draw it again with `driftlaw figures {name}`") from None
     path, image = _file(folder, name)
     if path.suffix == ".svg":
         image = without_caption(image.decode(), figure.size).encode()

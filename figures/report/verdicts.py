@@ -1,4 +1,4 @@
-"""What ``python -m simulate verify --json`` found, by formula, and how the report words it."""
+"""What ``driftlaw verify --json`` found, by formula, and how the report words it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_verdicts(path: Path | None) -> Run | None:
         problem = f"{path} {error}"
     except (KeyError, TypeError, AttributeError) as error:
         problem = f"{path} lacks a field or has one of another kind ({error})"
-    raise InputError(f"{problem}; write it with `python -m simulate verify --json > FILE`")
+    raise InputError(f"{problem}; write it with `driftlaw verify --json > FILE`")
 
 
 def _run(content: Any) -> Run:
@@ -129,7 +129,7 @@ def overview(run: Run | None) -> str:
     if run is None:
         return (
             f"<p>The formulas were {NOT_CHECKED}: the page was built without verdicts. "
-            "<code>python -m simulate verify</code> checks them against simulation.</p>"
+            "<code>driftlaw verify</code> checks them against simulation.</p>"
         )
     unexpected = [family.name for family in run.families.values() if not family.as_expected]
     cases = sum(len(family.cases) for family in run.families.values())

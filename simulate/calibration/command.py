@@ -1,4 +1,4 @@
-"""Command line of the calibration: ``python -m simulate calibrate``."""
+"""Command line of the calibration: ``driftlaw calibrate``."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ class Calibrate:
 
     def _header(self) -> dict[str, Any]:
         """What the numbers depend on."""
-        command = f"python -m simulate calibrate --meta-runs {self.meta_runs} --false-alarm {self.false_alarm:g} --seed {self.seed}"
+        command = f"driftlaw calibrate --meta-runs {self.meta_runs} --false-alarm {self.false_alarm:g} --seed {self.seed}"
         versions = {"python": platform.python_version(), **{name: version(name) for name in ("driftlaw", "numpy", "scipy")}}
         return {"command": command, "meta_runs": self.meta_runs, "versions": versions}

@@ -222,7 +222,7 @@ def read_report(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         header, *rates = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         fine = header["kind"] == "calibration" and rates and {line["schema"] for line in (header, *rates)} == {SCHEMA}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read the calibration {file}: {error}; write it with python -m simulate calibrate --out") from None
+        raise InputError(f"cannot read the calibration {file}: {error}; write it with driftlaw calibrate --out") from None
     if not fine:
-        raise InputError(f"{file} is no calibration of schema {SCHEMA}; write it with python -m simulate calibrate --out")
+        raise InputError(f"{file} is no calibration of schema {SCHEMA}; write it with driftlaw calibrate --out")
     return header, rates

@@ -1,4 +1,4 @@
-"""Command line of sweeps: ``python -m simulate sweep FILE``."""
+"""Command line of sweeps: ``driftlaw sweep FILE``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from torch.utils._pytree import tree_map
 
 from deep.path import measure_paths
 from deep.strategies import STRATEGIES
-from deep.strategies.base import Strategy
 from deep.strategies.initialized import Initialized
 from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
@@ -22,6 +21,7 @@ from deep.training.config import RunConfig
 from deep.training.examples import Examples
 from deep.training.loop import train_task
 from deep.training.run import train_run
+from deep.training.strategy import Strategy
 from theory.errors import InputError
 
 CASES = {

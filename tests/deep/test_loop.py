@@ -12,11 +12,11 @@ from made_training import OPTIMISERS, made_examples, made_network, made_task
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deep.strategies.base import StepPlan, Strategy, last_stages
 from deep.strategies.initialized import Initialized
 from deep.streams.seeds import Role, generator
 from deep.training.loop import Diverged, train_task
 from deep.training.optimiser import Optimiser
+from deep.training.strategy import StepPlan, Strategy, last_stages
 from theory.errors import InputError
 
 PLAIN = {

@@ -8,9 +8,9 @@ from made_training import made_examples, made_network, made_task
 from scaffold import refusals
 from torch.nn import functional
 
-from deep.strategies.base import StepPlan, last_stages
 from deep.streams.seeds import Role
 from deep.training.flat import FlatParameters
+from deep.training.strategy import StepPlan, last_stages
 from theory.errors import InputError
 
 
