@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from driftlaw import __version__
 from theory.checks import known
 from theory.exits import STANDS, command_line
+from theory.own import loaded
 
 # Command, where it lives, and whether its name is for the package to read as well.
 COMMANDS = {
@@ -31,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help", "--version"):
         print(f"driftlaw {__version__}" if words[:1] == ["--version"] else _help())
         return STANDS
-    name, *rest = words
-    return command_line(lambda: _run(name, rest))
+    return command_line(lambda: _run(words))
 
 
-def _run(name: str, rest: list[str]) -> int:
+def _run(words: list[str]) -> int:
+    name, *rest = loaded(words) or [""]
     home, _ = COMMANDS[known(name, COMMANDS, "command")]
     run = importlib.import_module(f"{home}.__main__").run
     return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
