@@ -232,9 +232,15 @@ def source_of(module: str) -> SourceFile | None:
     return _SOURCES[module]
 
 
+def require_current(part: Any) -> None:
+    """Raise InputError for a class or function whose module has been imported anew since, and has another one by its name."""
+    if vars(sys.modules.get(part.__module__, object)).get(part.__qualname__, part) is not part:
+        raise InputError(f"{part.__qualname__} was defined by {part.__module__} before that was imported anew; take it from the module again")
+
+
 def source_now(module: str, source: SourceFile) -> SourceFile:
     """Return the file of a part, read again if its module or a neighbour has been imported anew in this process (`importlib.reload`)."""
-    return source_of(module) if module in _SPECS and _SOURCES[module].path == source.path else source
+    return (source_of(module) or source) if module in _SPECS and _SOURCES[module].path == source.path else source
 
 
 def parsed(text: str | bytes) -> ast.Module:

@@ -22,7 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
 from theory.errors import InputError
-from theory.own import SourceFile, source_now, source_of, where
+from theory.own import SourceFile, require_current, source_now, source_of, where
 
 P = TypeVar("P")
 
@@ -127,6 +127,8 @@ class Parts(Mapping[str, P], Generic[P]):
     def name_of(self, part: Any) -> str:
         """Return the name of a part, which is registered if it is not yet."""
         found = next((name for name in self if self._given(self._parts[name]) is part), None)
+        if found is None and hasattr(part, "__qualname__"):
+            require_current(part)
         return found or self._put(part, None, "", "a value", {})
 
     def own(self, name: str) -> Place | P | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from simulate.work.provenance import syntax
 from theory.errors import InputError
-from theory.own import source_of
+from theory.own import require_current, source_of
 from theory.problem import Isotropic, TaskSequence
 from theory.values import FrozenArray, FrozenMapping
 
@@ -106,6 +106,7 @@ def condition_key(condition: Any) -> list[Any]:
     """
     if not is_dataclass(condition) or isinstance(condition, type):
         raise InputError(f"the condition is {condition!r}; give a feature law such as Rademacher() or a training rule such as Ridge(1.0)")
+    require_current(type(condition))
     source = source_of(type(condition).__module__)
     own = {} if source is None else {"code": {name: syntax(text)[0] for name, text in source.texts.items()}}
     return [type(condition).__name__, {**{field.name: _field(getattr(condition, field.name)) for field in fields(condition)}, **own}]

@@ -168,14 +168,16 @@ def test_modules_of_a_package_that_are_imported_anew(imports, monkeypatch, tmp_p
     Path("again").mkdir()
     Path("again/__init__.py").touch()
     Path("again/helper.py").write_text("FACTOR = 0.5")
-    written(MINE.replace("import helper", imports).replace("helper.FACTOR", "FACTOR").replace("WIDTH = 12", "WIDTH = 12  # of both"), "again/mine.py")
+    written(MINE.replace("helper.FACTOR", "FACTOR").replace("import helper", imports), "again/mine.py")
     module = importlib.import_module("again.mine")
     first = RunConfig(**NAMED)
-    first_numbers, sent = train_run(first).numbers(), pickle.dumps(first)
+    old, first_numbers, sent = module.Weak, train_run(first).numbers(), pickle.dumps(first)
     Path("again/helper.py").write_text("FACTOR = 0.1  # another")
     for name in ("again.helper", "again.mine"):
         importlib.reload(sys.modules[name])
     second = RunConfig(**NAMED)
+    with pytest.raises(InputError, match="Weak was defined by again.mine before that was imported anew"):
+        RunConfig(**{**NAMED, "strategy": old})
     assert second.key != first.key and train_run(second).numbers()["results"] != first_numbers["results"]
     with pytest.raises(InputError, match="imported anew after the configuration was made"):
         train_run(first)
