@@ -10,6 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import singledispatch
 from numbers import Real
 from typing import Any
 
@@ -24,6 +25,14 @@ ROUTES = ("auto", "gram", "qr")
 
 # Eigenvalues of a covariance that are this small beside the largest one count as rounding of its entries.
 ROUNDING = 1e-10
+
+HANDLERS: list[Any] = []  # functions of a feature law or a rule, by its type; keys know the files of a user's
+
+
+def by_condition(function: Any) -> Any:
+    """Make a function depend on the type of its first argument, a feature law or a rule (`functools.singledispatch`)."""
+    HANDLERS.append(singledispatch(function))
+    return HANDLERS[-1]
 
 
 class FeatureLaw:

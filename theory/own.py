@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.abc import ExecutionLoader, MetaPathFinder
+from itertools import accumulate
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
@@ -23,8 +24,10 @@ from typing import Any
 from theory.errors import DriftlawError, InputError
 
 OURS = ("theory", "simulate", "deep", "figures", "driftlaw")  # packages whose files are not users'
+_INSTALLED = ("site-packages", "dist-packages")
 LOADING = "Every command takes --load FILE.py, as often as needed: a Python file that registers parts of your own."
 _SOURCES: dict[str, SourceFile] = {}  # by the name of the module
+_SPECS: dict[str, list[tuple[str, Any]]] = {}  # of it and its neighbours when it was read; others once they are imported anew
 _LOADED: dict[SourceFile, ModuleType] = {}
 _RUNNING: list[SourceFile] = []
 LOCK = RLock()  # of the two above, and of Python's own parser, which threads of one worker disturb up to Python 3.12
@@ -41,25 +44,31 @@ class SourceFile:
     text : str
     neighbours : tuple of (str, str, str)
         Module name, path and text of what the file imports from its folder by name, directly or not.
+    package : str
+        Package that the file was imported in; its folder is then the one that the outermost package lies in.
     """
 
     path: str
     text: str
     neighbours: tuple[tuple[str, str, str], ...] = ()
+    package: str = ""
 
     @classmethod
-    def read(cls, path: Path | str, texts: Mapping[str, str] | None = None) -> SourceFile:
+    def read(cls, path: Path | str, texts: Mapping[str, str] | None = None, package: str = "") -> SourceFile:
         """Read a file and its neighbours, from ``texts`` by path if these are given; InputError if it cannot be read or is no Python."""
         path = Path(path).resolve() if texts is None else Path(path)
+        folder = path.parents[package.count(".") + 1 if package else 0]
         text, found = _text(path, texts), {}
-        left = [text]
+        left = [(text, package)]
         while left:
-            for name in _imports(left.pop()):
-                file = next((file for file in _places(path.parent, name) if (file.is_file() if texts is None else str(file) in texts)), None)
-                if file not in (None, path) and name not in found:
+            for name in _imports(*left.pop()):
+                if folder.name in _INSTALLED and name.split(".")[0] != package.split(".")[0]:
+                    continue  # what lies there are not neighbours, but all packages
+                file = next((file for file in _places(folder, name) if (file.is_file() if texts is None else str(file) in texts)), None)
+                if file is not None and (package or file != path) and name not in found:
                     found[name] = (str(file), _text(file, texts))
-                    left.append(found[name][1])
-        return cls(str(path), text, tuple((name, *entry) for name, entry in sorted(found.items())))
+                    left.append((found[name][1], _package(name, file)))
+        return cls(str(path), text, tuple((name, *entry) for name, entry in sorted(found.items())), package)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -81,16 +90,20 @@ class SourceFile:
         """
         if self in _LOADED:
             return _LOADED[self]
-        name = f"{Path(self.path).stem}_{sha256(repr(self).encode()).hexdigest()[:8]}"
-        for neighbour, path, text in self.neighbours:
+        name = f"{self.package}.{Path(self.path).stem}_{sha256(repr(self).encode()).hexdigest()[:8]}".lstrip(".")
+        for neighbour, path, _ in self.neighbours:
             other = sys.modules.get(neighbour)
             loader = getattr(other, "__loader__", None)
             ran = isinstance(loader, _Texts)
             if other is not None and not ran and Path(other.__file__ or "").resolve() != Path(path):
                 raise InputError(f"{self} imports {neighbour} from its folder, but {other.__file__} is loaded under that name; rename one of them")
-            if other is not None and (loader.texts[neighbour] if ran else (path, _now(path))) != (path, text):
-                del sys.modules[neighbour]  # it is of the file as it was before or after
-                _SOURCES.pop(neighbour, None)
+            if other is not None and self._of_neighbour(neighbour, path) != _as_loaded(neighbour, path, loader):
+                del sys.modules[neighbour]  # it, or what it imports, is of the file as it was before or after
+                parent, _, leaf = neighbour.rpartition(".")
+                if parent in sys.modules:
+                    vars(sys.modules[parent]).pop(leaf, None)
+                for known in (_SOURCES, _SPECS):
+                    known.pop(neighbour, None)
         sys.meta_path.insert(0, _Texts({name: (self.path, self.text), **{entry[0]: entry[1:] for entry in self.neighbours}}))
         _SOURCES[name] = self
         _RUNNING.append(self)
@@ -104,6 +117,9 @@ class SourceFile:
             _RUNNING.remove(self)
         return _LOADED[self]
 
+    def _of_neighbour(self, name: str, path: str) -> SourceFile:
+        return SourceFile.read(path, {self.path: self.text, **{file: text for _, file, text in self.neighbours}}, _package(name, path))
+
 
 class _Texts(MetaPathFinder, ExecutionLoader):
     """Makes modules of texts; tracebacks show their lines, in processes that do not have the files too."""
@@ -112,7 +128,10 @@ class _Texts(MetaPathFinder, ExecutionLoader):
         self.texts = texts
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        return importlib.util.spec_from_loader(fullname, self) if fullname in self.texts else None
+        if fullname in self.texts:
+            return importlib.util.spec_from_loader(fullname, self)
+        folder = any(name.startswith(f"{fullname}.") for name in self.texts)  # one without __init__.py
+        return importlib.util.spec_from_loader(fullname, None, is_package=True) if folder else None
 
     def get_filename(self, fullname: str) -> str:
         return self.texts[fullname][0]
@@ -198,14 +217,30 @@ def source_of(module: str) -> SourceFile | None:
     """
     if module.split(".")[0] in OURS:
         return None
-    if module not in _SOURCES:
+    if module not in _SOURCES or any(name in sys.modules and sys.modules[name].__spec__ is not spec for name, spec in _SPECS.get(module, ())):
         file = getattr(sys.modules[module], "__file__", None)
         loader = getattr(sys.modules[module], "__loader__", None)
         if file is None:
             raise InputError(f"the module {module} has no file, so that neither keys nor other processes could know its parts; define them in a file")
-        _SOURCES[module] = SourceFile.read(file, dict(loader.texts.values()) if isinstance(loader, _Texts) else None)
-        _LOADED.setdefault(_SOURCES[module], sys.modules[module])
+        texts = dict(loader.texts.values()) if isinstance(loader, _Texts) else None
+        source = SourceFile.read(file, texts, getattr(sys.modules[module], "__package__", None) or "")
+        _SOURCES[module] = source
+        if texts is None:
+            names = module, *(name for name, _, _ in source.neighbours)
+            _SPECS[module] = [(name, sys.modules[name].__spec__) for name in names if name in sys.modules]
+        _LOADED.setdefault(source, sys.modules[module])
     return _SOURCES[module]
+
+
+def require_current(part: Any) -> None:
+    """Raise InputError for a class or function whose module has been imported anew since, and has another one by its name."""
+    if vars(sys.modules.get(part.__module__, object)).get(part.__qualname__, part) is not part:
+        raise InputError(f"{part.__qualname__} was defined by {part.__module__} before that was imported anew; take it from the module again")
+
+
+def source_now(module: str, source: SourceFile) -> SourceFile:
+    """Return the file of a part, read again if its module or a neighbour has been imported anew in this process (`importlib.reload`)."""
+    return (source_of(module) or source) if module in _SPECS and _SOURCES[module].path == source.path else source
 
 
 def parsed(text: str | bytes) -> ast.Module:
@@ -214,8 +249,15 @@ def parsed(text: str | bytes) -> ast.Module:
         return ast.parse(text)
 
 
-def _now(path: str) -> str | None:
-    return _text(Path(path), None) if Path(path).is_file() else None
+def _package(name: str, path: Path | str) -> str:
+    return name if Path(path).name == "__init__.py" else name.rpartition(".")[0]
+
+
+def _as_loaded(name: str, path: str, loader: Any) -> SourceFile | None:
+    if isinstance(loader, _Texts):
+        path = loader.texts[name][0]
+        return SourceFile.read(path, dict(loader.texts.values()), _package(name, path))
+    return SourceFile.read(path, package=_package(name, path)) if Path(path).is_file() else None
 
 
 def _text(path: Path, texts: Mapping[str, str] | None) -> str:
@@ -229,8 +271,8 @@ def _text(path: Path, texts: Mapping[str, str] | None) -> str:
         raise InputError(f"cannot read {path}: {error}; save it as UTF-8") from None
 
 
-def _imports(text: str) -> Iterator[str]:
-    """Names that a file may import from its folder; one that is no Python says so when it is run."""
+def _imports(text: str, package: str) -> Iterator[str]:
+    """Names that a file may import from its folder, packages before what is in them; one that is no Python says so when it is run."""
     try:
         nodes = list(ast.walk(parsed(text)))
     except SyntaxError:
@@ -238,11 +280,14 @@ def _imports(text: str) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom) and node.level <= (package.count(".") + 1 if package else 0):
+            module = importlib.util.resolve_name("." * node.level + (node.module or ""), package).rstrip(".")
+            names = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] not in (*OURS, *sys.stdlib_module_names))
+        for name in names:
+            if name.split(".")[0] not in (*OURS, *sys.stdlib_module_names):
+                yield from accumulate(name.split("."), "{}.{}".format)
 
 
 def _places(folder: Path, name: str) -> tuple[Path, Path]:

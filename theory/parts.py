@@ -22,7 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
 from theory.errors import InputError
-from theory.own import SourceFile, source_of, where
+from theory.own import SourceFile, require_current, source_now, source_of, where
 
 P = TypeVar("P")
 
@@ -45,7 +45,7 @@ class Place(NamedTuple):
         if self.source is None or other.source is None:
             return not (self.module or other.module)
         named = self.mark == other.mark and self.mark.replace(".", "").isidentifier()  # of what a function makes there may be many
-        return self.source.path == other.source.path and (named or self.module != other.module)
+        return self.source.path == other.source.path and (named or self.module != other.module or self.source != other.source)
 
 
 def instances(kind: type[P]) -> Callable[..., tuple[str, P]]:
@@ -127,11 +127,16 @@ class Parts(Mapping[str, P], Generic[P]):
     def name_of(self, part: Any) -> str:
         """Return the name of a part, which is registered if it is not yet."""
         found = next((name for name in self if self._given(self._parts[name]) is part), None)
+        if found is None and hasattr(part, "__qualname__"):
+            require_current(part)
         return found or self._put(part, None, "", "a value", {})
 
     def own(self, name: str) -> Place | P | None:
         """Return how a part travels to other processes: its place in a user's file, or itself if it is in none; None for one of ours."""
         part, place = self.find(name), self._places[name]
+        if place.source is not None and (source := source_now(place.module, place.source)) != place.source:
+            place = self._places[name] = place._replace(source=source)
+            self._versions[name, source] = part
         return place if place.source is not None else None if place.module else part
 
     def chosen(self, name: str, own: Any) -> P:
@@ -163,6 +168,8 @@ class Parts(Mapping[str, P], Generic[P]):
                 self._places.setdefault(name, Place("", "a value", None))
                 return
             source: Any = own.source
+            if (name, source) in self._versions:
+                return  # a copy in the same process: names go on to stand for what was loaded last
             module = source.module()
             if (name, source) not in self._versions:
                 self.name_of(attrgetter(own.mark)(module))

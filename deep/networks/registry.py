@@ -92,6 +92,12 @@ def _check_stages(network: Any, image_shape: tuple[int, ...], head_sizes: Sequen
     if not isinstance(network, Network) or len(network.heads) != len(head_sizes):
         raise InputError(f"{maker} returns {network!r}; return a deep.networks.Network with a head for each of {list(head_sizes)}")
 
+    owners: dict[Tensor, str] = {}
+    for stage, module in (*network.body.items(), (HEAD, network.heads)):
+        for parameter in module.parameters():
+            if (owner := owners.setdefault(parameter, stage)) != stage:
+                raise InputError(f"the stages {owner!r} and {stage!r} of {maker} share a parameter; make them one")
+
     def passed(stage: str, module: Callable[[Tensor], Tensor], inputs: Tensor, *wanted: int) -> Tensor:
         try:
             found = module(inputs)

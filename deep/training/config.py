@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,12 @@ from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options
 from deep.training.captured import check_capturable
 from deep.training.keys import config_key, training_stamp
 from deep.training.options import LoopOptions
-from deep.training.own import KINDS, Own, described, hashes, strategy_fields, stream_fields
+from deep.training.own import KINDS, described, hashes, strategy_fields, stream_fields
 from deep.training.strategy import STRATEGIES, Strategy, strategy
 from simulate.work.keys import json_value
 from theory.checks import known, whole
 from theory.errors import InputError
-from theory.own import LOCK
+from theory.own import LOCK, source_now
 from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
@@ -181,23 +182,32 @@ class RunConfig(LoopOptions):
 
     def new_strategy(self) -> Strategy:
         """Return the strategy, without state."""
-        return strategy(self.part(STRATEGIES, self.strategy), **self.strategy_options)
+        return strategy(self.part(STRATEGIES, self.strategy), **deepcopy(dict(self.strategy_options)))  # a strategy may change its lists
 
     def part(self, parts: Parts[P], name: str) -> P:
-        """Return a part as it was when the configuration was made."""
-        return parts.chosen(name, self.own.get((parts.what, name)))
+        """Return a part as it was when the configuration was made.
+
+        Raises
+        ------
+        InputError
+            If its module was imported anew since, for then its functions see the new module.
+        """
+        own = self.own.get((parts.what, name))
+        if isinstance(own, Place) and own.source is not None and source_now(own.module, own.source) != own.source:
+            raise InputError(f"{own} was imported anew after the configuration was made; make the configuration again")
+        return parts.chosen(name, own)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel with the text of own parts' files, which is run again where they are not known."""
-        return _received, (self.canonical(), self.own, self.key)
+        return _received, (vars(self).copy(), self.key)
 
 
-def _received(canonical: Mapping[str, Any], own: Own, key: str) -> RunConfig:
+def _received(values: Mapping[str, Any], key: str) -> RunConfig:
+    config = object.__new__(RunConfig)
+    vars(config).update(values)
     with LOCK:
-        for (what, name), place in own.items():
+        for (what, name), place in config.own.items():
             KINDS[what].receive(name, place)
-        config = RunConfig.from_canonical(canonical)
-    object.__setattr__(config, "own", own)
     if config.key != key:
         raise InputError(f"{', '.join(config.files.values())} makes other parts here than where the run was configured; make them alike in every process")
     return config

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from deep.data import DATASETS, Dataset
@@ -16,6 +17,7 @@ from deep.training.strategy import STRATEGIES, Strategy
 from simulate.work.keys import json_value
 from simulate.work.provenance import OURS, syntax
 from theory.errors import InputError
+from theory.own import where
 from theory.parts import Parts, Place
 
 Own = Mapping[tuple[str, str], Any]  # by kind and name: a place in a user's file, or a data set that is in none
@@ -23,9 +25,22 @@ KINDS: Mapping[str, Parts[Any]] = {parts.what: parts for parts in (STRATEGIES, N
 
 
 def strategy_fields(strategy: Any) -> dict[str, Any]:
-    """Return what a configuration says of a strategy; a class leaves the options open."""
+    """Return what a configuration says of a strategy; a class leaves the options open.
+
+    Raises
+    ------
+    InputError
+        If an attribute was set that is no option, so that the strategy which is made for a run would not have it.
+    """
     if isinstance(strategy, Strategy):
-        return {"strategy": STRATEGIES.name_of(type(strategy)), "strategy_options": _changed(strategy)}
+        kind = type(strategy)
+        again = kind(**deepcopy({name: getattr(strategy, name) for name in kind.options()}))
+        for name, value in vars(strategy).items():
+            lost = name not in kind.options() and hasattr(kind, name) and isinstance(value, (int, float, str)) and value != getattr(again, name)
+            if lost:
+                remedy = f"write `{name}: {type(value).__name__}` below @dataclass(eq=False)"
+                raise InputError(f"{name} of {where(kind)} is {value!r}, but it is no option; {remedy}")
+        return {"strategy": STRATEGIES.name_of(kind), "strategy_options": _changed(strategy)}
     return {"strategy": STRATEGIES.name_of(strategy)}
 
 

@@ -59,6 +59,8 @@ def assert_equal_to_law(
     ------
     AssertionError
         At the smallest case found where formula and law differ, or where the formula has a finite value and the expectation is infinite.
+    InputError
+        If the expectation is infinite in all cases drawn, so that no number was compared.
     NoClosedForm
         Where no law is known; `assert_agrees` judges such experiments.
     DomainError
@@ -80,9 +82,12 @@ def assert_equal_to_law(
     >>> assert_equal_to_law(lambda n, d: 1 - Fraction(n, d), pairs, quantity="generalization", build=build)
     """
 
+    finite: list[bool] = []
+
     def compare(case: dict[str, Any]) -> None:
         claim = conjecture(formula, quantity, build, [case])
         law = _law_value(claim)
+        finite.append(law is not None)
         try:
             claim.value(0)
         except (DomainError, NoValue):
@@ -100,6 +105,8 @@ def assert_equal_to_law(
             raise AssertionError(f"{claim.name} is {_written(value)} where {compared}, at {_shown(case)}")
 
     _each(compare, _chosen(formula, cases), examples, seed, Phase.generate, Phase.shrink)
+    if isinstance(cases, SearchStrategy) and not any(finite):
+        raise InputError(f"the expectation is infinite in all {len(finite)} cases drawn, so that no number was compared; draw some where it is finite")
 
 
 def assert_agrees(

@@ -7,17 +7,16 @@ with the same run under another. A law of one's own is drawn after ``draw.regist
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from simulate.sample.streams import Streams
-from theory.conditions import FeatureLaw, Gaussian, Rademacher, StandardNormal, StudentT
+from theory.conditions import FeatureLaw, Gaussian, Rademacher, StandardNormal, StudentT, by_condition
 from theory.errors import InputError
 
 
-@singledispatch
+@by_condition
 def draw(law: Any, streams: Streams, task: int, block: int, shape: tuple[int, ...]) -> np.ndarray:
     """Draw uncorrelated entries of unit variance, in an array of their own."""
     raise InputError(

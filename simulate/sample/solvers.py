@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from theory.conditions import GradientDescent, Ridge, Rule
+from theory.conditions import GradientDescent, Ridge, Rule, by_condition
 from theory.errors import InputError
 
 
-@singledispatch
+@by_condition
 def step_filter(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute g at eigenvalues of A'A, shape (..., k)."""
     raise InputError(

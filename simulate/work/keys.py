@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from simulate.work.provenance import syntax
+from theory.conditions import HANDLERS
 from theory.errors import InputError
-from theory.own import source_of
+from theory.own import require_current, source_of
 from theory.problem import Isotropic, TaskSequence
 from theory.values import FrozenArray, FrozenMapping
 
@@ -106,8 +107,11 @@ def condition_key(condition: Any) -> list[Any]:
     """
     if not is_dataclass(condition) or isinstance(condition, type):
         raise InputError(f"the condition is {condition!r}; give a feature law such as Rademacher() or a training rule such as Ridge(1.0)")
-    source = source_of(type(condition).__module__)
-    own = {} if source is None else {"code": {name: syntax(text)[0] for name, text in source.texts.items()}}
+    require_current(type(condition))
+    handlers = (one.dispatch(type(condition)) for one in HANDLERS)  # which may be in other files than the class
+    sources = [source_of(part.__module__) for part in (type(condition), *handlers)]
+    texts = {name: text for source in sources if source is not None for name, text in source.texts.items()}
+    own = {"code": {name: syntax(text)[0] for name, text in texts.items()}} if texts else {}
     return [type(condition).__name__, {**{field.name: _field(getattr(condition, field.name)) for field in fields(condition)}, **own}]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +61,11 @@ def two_layers(image_shape, head_sizes, normalisation):
     return networks.Network(body, 10, head_sizes)
 
 WIDTH = 12
+"""
+VALUE = """
+from functools import partial
+from deep.networks import NETWORKS, mlp
+NETWORKS.register(partial(mlp.mlp, width=7), name="value")
 """
 NAMED = {"strategy": "weak", "network": "two-layers", "stream": "backwards-noise", "stream_options": {"tasks": 2}, "epochs": 2, "batch_size": 8}
 SCRIPT = """
@@ -141,6 +148,52 @@ def test_a_configuration_keeps_the_parts_it_was_made_with():
     load(written(helper="FACTOR = 0.7\n"))
     assert train_run(RunConfig(**NAMED)).numbers()["results"] != record.numbers()["results"]
     assert train_run(first).numbers() == record.numbers() == train_run(pickle.loads(pickle.dumps(first))).numbers()
+
+
+def test_a_file_imports_its_neighbours_anew_if_theirs_have_changed():
+    keys, numbers = set(), []
+    for factor in (0.5, 0.1):
+        Path("deeper.py").write_text(f"FACTOR = {factor}")
+        load(written(helper="from deeper import FACTOR\n" + VALUE))
+        config = RunConfig(**NAMED)
+        keys.add(config.key)
+        numbers.append(train_run(config).numbers()["results"])
+    assert len(keys) == 2 and numbers[0] != numbers[1]
+
+
+@pytest.mark.parametrize("imports", ["from .helper import FACTOR", "from again.helper import FACTOR", "from . import helper\nFACTOR = helper.FACTOR"])
+def test_modules_of_a_package_that_are_imported_anew(imports, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    Path("again").mkdir()
+    Path("again/__init__.py").touch()
+    Path("again/helper.py").write_text("FACTOR = 0.5")
+    written(MINE.replace("helper.FACTOR", "FACTOR").replace("import helper", imports), "again/mine.py")
+    module = importlib.import_module("again.mine")
+    first = RunConfig(**NAMED)
+    old, first_numbers, sent = module.Weak, train_run(first).numbers(), pickle.dumps(first)
+    Path("again/helper.py").write_text("FACTOR = 0.1  # another")
+    for name in ("again.helper", "again.mine"):
+        importlib.reload(sys.modules[name])
+    second = RunConfig(**NAMED)
+    with pytest.raises(InputError, match="Weak was defined by again.mine before that was imported anew"):
+        RunConfig(**{**NAMED, "strategy": old})
+    assert second.key != first.key and train_run(second).numbers()["results"] != first_numbers["results"]
+    with pytest.raises(InputError, match="imported anew after the configuration was made"):
+        train_run(first)
+    assert pickle.loads(sent).key == first.key and RunConfig(**{**NAMED, "strategy": module.Weak()}).key == second.key
+    for name in ("again", "again.helper", "again.mine"):
+        del sys.modules[name]
+
+
+def test_copies_and_lists_change_nothing():
+    load(written(MINE.replace("scale: float = 1.0", "scale: list = None").replace("self.scale", "self.scale.pop()")))
+    first = RunConfig(**NAMED, strategy_options={"scale": [0.1, 0.5, 1.0] * 50})
+    key, record = first.key, train_run(first)
+    assert first.key == key and train_run(first).numbers() == record.numbers()
+    load(written())
+    second = RunConfig(**NAMED)
+    assert deepcopy(first).key == key and RunConfig(**NAMED).key == second.key
 
 
 def test_objects_stand_for_names():
@@ -231,6 +284,11 @@ def bad(change: str, to: str):
     return lambda: load(written(MINE.replace(change, to))) and train_run(RunConfig(**NAMED))
 
 
+def changed(strategy):
+    strategy.scale = 0.3
+    return strategy
+
+
 def elsewhere(config):
     """Send a configuration to what is like another process."""
     sent = pickle.dumps(config)
@@ -248,6 +306,8 @@ test_errors_say_where_and_what = refusals([
     (bad("WIDTH = 12", "WIDTH = 11"), r"the stage 'second' of two_layers in mine.py, line \d+ cannot take inputs of shape .2, 11."),
     (bad("nn.Linear(12, 10)", "nn.Flatten(0)"), r"the stage 'second' of two_layers .* returns shape \(24,\); shape \(2, '...'\) is wanted"),
     (bad("Dataset(name,", 'Dataset("nois",'), r"noise in mine.py, line \d+ gives the Dataset 'nois'; give .* called 'noise'"),
+    (bad("10)}", '10)}; body["third"] = body["second"]'), "'second' and 'third' of two_layers in mine.py, line .* share a parameter"),
+    (lambda: RunConfig(strategy=changed(load(written(MINE.replace(": float", ""))).Weak())), "scale of Weak in mine.py, line 10 is 0.3, but it is no option"),
     (bad("WIDTH = 12", "from deep.training.run import *; train_run(0)"), "a run is trained while the parts of mine.py are loaded.*__main__"),
     (lambda: RunConfig(strategy=Frozen(), strategy_options={"depth": 3}), "strategy_options is .*3.* but that of the object given is {}"),
     (lambda: RunConfig(stream=replace(made_stream(), tasks=made_stream().tasks[:2])), "has not all tasks"),

@@ -64,6 +64,8 @@ def test_infinite_expectations_and_missing_laws():
     with pytest.raises(AssertionError, match="where the expectation is infinite, at n_1=1, n_2=4, p=5"):
         assert_equal_to_law(lambda n_1, n_2, p: 1.0, cases, **FORGETTING)
     assert_equal_to_law(forgetting, cases, **FORGETTING)  # divides by zero there
+    with pytest.raises(InputError, match="infinite in all 1 cases drawn"):
+        assert_equal_to_law(forgetting, st.sampled_from(cases), **FORGETTING)
     with pytest.raises(DomainError, match="n < p - 1"):
         assert_equal_to_law(FORMULAS["lin_forgetting"], [{"p": 3, "n": 5, "sigma": 1, "T": 2, "w": [1, 1], "D": [[0, 1], [1, 0]]}])
     weighted = TaskSequence({"a": 2, "b": 2}, [Task(2, 0, {"a": [1, 0], "b": [1, 0]}, ("a", "b"), weights={"a": 2})])

@@ -10,10 +10,12 @@ from scaffold import refusals
 from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
 from simulate.sample.features import draw
 from simulate.sample.plan import make_plan
+from simulate.sample.solvers import step_filter
 from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
 from simulate.work.keys import condition_key, sequence_key
 from theory import InputError, Task, TaskSequence, initialized, one_block
 from theory.conditions import FeatureLaw
+from theory.own import load
 
 RNG = np.random.default_rng(11)
 
@@ -227,3 +229,13 @@ REFUSED = {
 
 
 test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)
+
+
+def test_keys_know_the_filter_of_a_rule_wherever_it_is(tmp_path):
+    (tmp_path / "apart.py").write_text("from theory.conditions import Ridge\nclass Apart(Ridge): pass")
+    rule, keys = load(tmp_path / "apart.py").Apart(1.0), []
+    for factor in (1, 2):
+        (tmp_path / "filter.py").write_text(f"def apart(rule, eigenvalues, rows):\n    return {factor} / eigenvalues")
+        step_filter.register(type(rule), load(tmp_path / "filter.py").apart)
+        keys.append(str(condition_key(rule)))
+    assert keys[0] != keys[1] and "filter.py" in keys[0]
