@@ -219,13 +219,13 @@ def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsy
         path.write_text(content)
     status, _, complaint = outcome(main, capsys, "--out", tmp_path, "--verdicts", path)
     assert status == 2 and complaint.startswith("error: ") and message in complaint
-    assert "python -m simulate verify --json" in complaint
+    assert "driftlaw verify --json" in complaint
     assert not (tmp_path / "report").exists()
 
 
 def test_a_table_that_does_not_fit_is_an_error(tmp_path):
     (tmp_path / "reconstruction_split.svg").write_text("<svg/>")
-    with pytest.raises(InputError, match="is missing.*python -m figures reconstruction_split"):
+    with pytest.raises(InputError, match="is missing.*driftlaw figures reconstruction_split"):
         find_pictures(tmp_path)
     (tmp_path / "reconstruction_split.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="has the columns"):
