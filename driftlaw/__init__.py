@@ -114,19 +114,6 @@ _HOME = {
     "train_runs": "deep.runs.execute",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'driftlaw' has no attribute {name!r}; it offers {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
-
-
 class _Beside(MetaPathFinder):
     """Finds the four packages beside this one, whatever else ``sys.path`` calls so: a user's own folder ``theory``, say."""
 
@@ -144,3 +131,7 @@ for _name in PACKAGES:
         _where = _other.__file__ or list(_other.__path__)[0]
         raise ImportError(f"driftlaw needs the name {_name} for {_place(_name)}, but {_where} is loaded under it; import driftlaw first, or rename that one")
 sys.meta_path.insert(0, _Beside())
+
+from theory.lazy import lazily
+
+__getattr__, __dir__, __all__ = lazily(__name__, _HOME)

@@ -6,7 +6,7 @@ Names are loaded on first use: `simulate.simulate` must not load SymPy or any fo
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
     from simulate.evidence import Estimate as Estimate
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
 
 importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it
 
+from theory.lazy import lazily
+
 _HOME = {
     "simulate": "simulate.sample.run",
     "StandardNormal": "theory.conditions",
@@ -51,14 +53,4 @@ _HOME = {
     "run_jobs": "simulate.work.jobs",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'simulate' has no attribute {name!r}; it offers {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazily(__name__, _HOME)

@@ -7,7 +7,9 @@ reads experiments and has to stay independent of every formula.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from theory.lazy import lazily
 
 if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
     from theory import formulas as formulas
@@ -73,15 +75,4 @@ _HOME = {
     "NoClosedForm": "theory.errors",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'theory' has no attribute {name!r}; it offers {', '.join(__all__)}")
-    home = importlib.import_module(_HOME[name])
-    return home if _HOME[name] == f"theory.{name}" else getattr(home, name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazily(__name__, _HOME)

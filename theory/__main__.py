@@ -1,4 +1,4 @@
-"""Command line of the ledger: ``driftlaw theory list | show NAME | eval NAME --set p=40 ... | export``."""
+"""Command line of the catalogue of formulas: ``driftlaw theory list | show NAME | eval NAME --set p=40 ... | export``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Eval:
 
 @dataclass(frozen=True)
 class Export:
-    """Print the whole ledger as JSON."""
+    """Print the whole catalogue as JSON."""
 
 
 def main(arguments: list[str] | None = None) -> int:

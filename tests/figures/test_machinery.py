@@ -21,6 +21,7 @@ from figures.registry import MissingRecords, choose, discover
 from simulate import simulate
 from simulate.work.store import RunStore
 from theory import InputError, Isotropic, frozen, initialized, one_block
+from theory.own import load
 from theory.parts import Parts, instances
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
@@ -88,6 +89,16 @@ def test_the_key_depends_on_the_figures_own_code_and_records_and_not_on_others_c
     (tmp_path / "kit").mkdir()
     (tmp_path / "kit" / "draw.py").write_text("a = 1\n")
     assert len({*keys, figure_key("one", others, 10, False)}) == 8
+
+
+def test_the_key_of_a_users_figure_depends_on_its_file(tmp_path):
+    keys = []
+    for text in ("1", "2"):
+        path = tmp_path / "own.py"
+        path.write_text(f"from figures.kit import Figure\nfrom figures.registry import FIGURES\nFIGURES.register(Figure('{text}', None, None), name='users_own')\n")
+        load(path)
+        keys.append(figure_key("users_own", set(discover()), 10, False))
+    assert keys[0] != keys[1]
 
 
 def test_a_finished_figure_is_kept_where_one_may_not_write(drawn, read_only):

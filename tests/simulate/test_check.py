@@ -127,6 +127,11 @@ def test_targets_of_other_names_and_functions(quantity, value, name):
     assert judge(value * 2, quantity=quantity).verdict == "disagree"
 
 
+def test_the_former_name_of_a_quantity_is_taken():
+    rows = [check(RIGHT, build=one_task, cases=CASES, **{name: "error[0,0]"}).rows() for name in ("quantity", "target")]
+    assert rows[0] == rows[1]
+
+
 def test_near_the_threshold_nothing_is_testable():
     cases = [{"p": 30, "n": count, "s": 0.4} for count in (22, 23, 29, 30, 31, 37, 38)]
     report = judge(lambda p, n, s: 1 - n / p + n * s**2 / (p - n - 1) if n < p else p * s**2 / (n - p - 1), cases)

@@ -46,7 +46,8 @@ def lemma(tmp_path):
 
 
 def test_a_right_lemma_agrees_from_any_folder(lemma, tmp_path):
-    lemma()
+    """One that was written with the quantity's former name, too."""
+    lemma("quantity =", "target =")
     done = run("check", "mylemma.py", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith("mylemma: agree (2 agree of 2 cases)\n")

@@ -9,8 +9,8 @@ import pytest
 from scaffold import refusals
 
 import simulate
-from simulate import Simulation
-from theory import InputError, initialized, one_block
+from simulate import Estimate, Simulation
+from theory import InputError, Isotropic, initialized, one_block
 
 
 def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
@@ -38,6 +38,11 @@ WRITTEN_OUT = {
     "step_size[0]": lambda e, s, u: s[0],
     "update_magnitude[1]": lambda e, s, u: u[1],
 }
+
+
+def test_what_it_shows_fits_a_screen():
+    assert str(simulate.simulate(one_block(30, (8,) * 9, 0.5, truth=[Isotropic(1)] * 9), 200)).count("+-") == 4
+    assert str(Estimate(1.11984, 0.0015, 20_000)) == "1.1198 +- 0.0015 (20,000 trials)"
 
 
 @pytest.mark.parametrize("quantity", WRITTEN_OUT)

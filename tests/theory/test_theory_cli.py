@@ -43,6 +43,8 @@ def test_eval_computes_the_worked_example():
     [
         (("show", "frozen_devation"), "did you mean 'frozen_deviation'"),
         (("eval", "frozen_deviation", "--set", "p=40"), "needs 'p_1'"),
+        (("eval", "lin_forgetting", "--set", "q=40"), "unknown parameter of lin_forgetting: 'q'"),
+        (("list", "--load"), "--load names no file"),
         (("eval", "frozen_deviation", "--set", "p=forty"), "write NAME=VALUE"),
         (("eval", "Lemma 4.3"), "has no expression"),
         (("show", "p2_star", "--latex", "--python"), "choose one"),
@@ -52,6 +54,14 @@ def test_eval_computes_the_worked_example():
 def test_bad_input_exits_with_status_2(arguments, message):
     result = run(*arguments)
     assert result.returncode == 2 and message in result.stderr and not result.stdout
+
+
+def test_a_notebook_registers_a_formula_and_registers_it_again():
+    """In a module without a file; a name of ours stays ours."""
+    program = "from dataclasses import replace\nfrom theory.formulas import FORMULAS\nfor s in 'ab':\n    "
+    program += "FORMULAS.register(replace(FORMULAS['p2_star'], name='mine', statement=s))\nprint(FORMULAS['mine'].statement)\nFORMULAS.register(FORMULAS['p2_star'])"
+    done = python("-c", program)
+    assert done.stdout == "b\n" and "two parts are called formula 'p2_star'" in done.stderr
 
 
 def test_export_holds_the_whole_ledger():
