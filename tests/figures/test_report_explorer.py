@@ -24,6 +24,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed; with it the explorer's functions are compared with Python's")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed; with it the page is driven")
 SETTINGS = 120  # of twelve formulas each
+WIDTHS = (360, 800, 1000, 1400)  # a phone, and a layout for each number of columns
 START, LETTER = ({control.name: getattr(control, key) for group in CONTROLS.values() for control in group} for key in ("value", "letter"))
 TOLERANCE = 1e-12
 
@@ -214,14 +215,14 @@ def test_every_link_of_the_contents_leads_to_its_target(scheme: str, options: tu
       frame.remove();
     }
     document.title = JSON.stringify(outcome);"""
-    pages = [(report.path.with_name(name).as_uri(), width) for name in ("index.html", "catalogue.html") for width in (360, 800, 1400)]
+    pages = [(report.path.with_name(name).as_uri(), width) for name in ("index.html", "catalogue.html") for width in WIDTHS]
     frames = "".join(f'<iframe src="{page}" width="{width}" height="760" style="position: absolute; border: 0"></iframe>' for page, width in pages)
     (tmp_path / "frames.html").write_text(f"<!doctype html>{frames}<script>addEventListener('load', async () => {{{steps}}});</script>")
     flags = ("--allow-file-access-from-files", "--virtual-time-budget=60000")
     dom = chromium((tmp_path / "frames.html").as_uri(), "--dump-dom", *flags, *options, folder=tmp_path)
     outcome = json.loads(html.unescape(re.search("<title>([^<]*)", dom)[1]))
     assert outcome["faults"] == [] and outcome["schemes"] == [scheme] * len(pages)
-    assert outcome["clicked"] == sum(page.count("<li><a ") - page.count('<li><a href="catalogue.html">') for page in (report.text, report.catalogue)) * 3
+    assert outcome["clicked"] == sum(page.count("<li><a ") - page.count('<li><a href="catalogue.html">') for page in (report.text, report.catalogue)) * len(WIDTHS)
 
 
 @needs_chromium
