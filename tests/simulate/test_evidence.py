@@ -132,4 +132,4 @@ def test_skewness_matches_scipy():
 
 def test_evidence_loads_no_formula_and_no_sampler():
     code = "import sys, simulate.evidence; print([m for m in sys.modules if m == 'sympy' or m.startswith(('theory.', 'simulate.'))])"
-    assert sorted(eval(python("-c", code).stdout)) == ["simulate.evidence", "simulate.wording", "theory.errors"]
+    assert sorted(eval(python("-c", code).stdout)) == ["simulate.evidence", "simulate.wording", "theory.errors", "theory.lazy"]
