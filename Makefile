@@ -13,8 +13,8 @@ export MPLBACKEND := Agg
 .PHONY: figures verify bench test test-long lint docs size setup lock clean
 
 figures: verify
-	@$(RUN) -m figures
-	@$(RUN) -m figures.report --verdicts figures/out/verdicts.json
+	@$(RUN) -m figures --out figures/out
+	@$(RUN) -m figures.report --out figures/out --verdicts figures/out/verdicts.json
 
 verify: setup
 	@$(RUN) -m simulate verify --out figures/out/verdicts.json

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from driftlaw import __version__
-from theory.checks import known
+from theory.commands import known_command, overview
 from theory.exits import STANDS, command_line
 from theory.own import loaded
 
@@ -33,18 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "--version"):
-        print(f"driftlaw {__version__}" if words[:1] == ["--version"] else _help())
+        print(f"driftlaw {__version__}" if words[:1] == ["--version"] else overview("driftlaw", "verify the theory of continual learning", {name: about for name, (_, about) in COMMANDS.items()}))
         return STANDS
     name, *rest = words
-    home, _ = COMMANDS[known(name, COMMANDS, "command")]
+    home, _ = COMMANDS[known_command(name, COMMANDS, "driftlaw")]
     run = importlib.import_module(f"{home}.__main__").run
     return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
-
-
-def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
-    return "\n".join(["driftlaw COMMAND ...: verify the theory of continual learning", "", *lines, "", "driftlaw COMMAND --help says more; driftlaw --version", "--load FILE.py, after any command, adds parts of your own"])
 
 
 if __name__ == "__main__":

@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json
-from deep.data import Dataset, load, resolve_root, survey
+from deep.commands.options import DataOptions
+from deep.data import DATASETS, Dataset, load, resolve_root, survey
 from deep.data.locations import DataRoot
 from deep.data.registry import Presence
 from simulate.wording import table
+from theory.commands import choices, print_json
 
 
 @dataclass(frozen=True)
 class DataCommand(DataOptions):
     """List the data sets, where they were looked for and what to put where; with NAME, read and verify that one."""
 
-    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = None
-    """Data set to read and verify, such as mnist."""
+    name: Annotated[str | None, tyro.conf.Positional, choices("Data set to read and verify", DATASETS, metavar="NAME")] = None
     json: bool = False
     """Print JSON."""
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import tyro
 
 from deep.bridge import BridgeRecord, bridge_record
-from deep.commands.options import print_json
 from deep.records import to_json, write_records
 from simulate.wording import table
 from simulate.work.files import require_writable
 from simulate.work.progress import bar
 from theory.checks import whole
+from theory.commands import print_json
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
 

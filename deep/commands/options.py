@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deep.data import DATASETS
 from deep.runs.folder import RunsFolder
+from deep.streams import STREAMS
+from theory.commands import choices
 from theory.errors import InputError
 
 
@@ -29,13 +31,13 @@ class DataOptions(DataRootOption):
     """Divide the official test images in two where the training part cannot be found."""
 
 
+def stream_names(**more: Any) -> Any:
+    """Return what makes help say how a stream is called."""
+    return choices(f"Kind, hyphen and data set, as in split-digits or domains-mnist+kmnist. Kinds: {', '.join(STREAMS)}. Data sets", DATASETS, **more)
+
+
 def existing(out: Path) -> RunsFolder:
     """Return a folder of runs that is to be read; InputError if there is no such folder."""
     if not out.exists():
         raise InputError(f"there is no run in {out}, which is no folder; give the --out that `deep run` had")
     return RunsFolder(out)
-
-
-def print_json(value: Any) -> None:
-    """Print a value for a program to read."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))

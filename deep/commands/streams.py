@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json
+from deep.commands.options import DataOptions, stream_names
 from deep.streams import SCENARIOS, Stream, stream
 from simulate.wording import table
+from theory.commands import print_json
 from theory.errors import InputError
 
 # None, or False for a switch, leaves the kind of stream its own default.
@@ -23,8 +24,7 @@ _OPTIONS = (
 class StreamsCommand(DataOptions):
     """Show the tasks of a stream: classes, numbers of images, checksum of the content."""
 
-    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """Kind and data set: split-, permuted-, rotated-, correlated-split-, corrupted-split-DATASET, domains-DATASET+DATASET."""
+    name: Annotated[str, tyro.conf.Positional, stream_names(metavar="NAME")]
     seed: int = 0
     """Decides everything random about the stream."""
     order: int = 0
