@@ -15,7 +15,7 @@ ABOUT = "networks that learn one task after another: data sets, streams of tasks
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: Sequence[str] | None, prog: str = "python -m deep") -> int:

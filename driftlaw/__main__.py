@@ -28,7 +28,7 @@ _OF_SIMULATE = [name for name, (home, _) in COMMANDS.items() if home == "simulat
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(loaded(arguments)))
+    return command_line(lambda: _run(loaded(arguments)), arguments)
 
 
 def _run(words: list[str]) -> int:

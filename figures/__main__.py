@@ -37,7 +37,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int:

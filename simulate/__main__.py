@@ -204,7 +204,7 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: list[str] | None, prog: str = "python -m simulate") -> int:

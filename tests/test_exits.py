@@ -42,7 +42,7 @@ def ran(program, capsys, *arguments):
 @pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
 def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
     """Below a traceback if it is a fault of ours."""
-    monkeypatch.setattr("tyro.cli", raising(error))
+    monkeypatch.setattr(f"{program}.__main__.parse", raising(error))
     found, out, err = ran(program, capsys)
     *above, line = err.strip().splitlines()
     assert (found, out) == (status, "") and message in line

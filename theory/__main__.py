@@ -62,7 +62,7 @@ class Export:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: list[str] | None, prog: str = "python -m theory") -> int:

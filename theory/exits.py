@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from theory.errors import DriftlawError
 from theory.notices import plain_warnings
@@ -21,7 +22,7 @@ INTERRUPTED = 130  # Ctrl-C, as shells say it
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def command_line(run: Callable[[], int]) -> int:
+def command_line(run: Callable[[], int], arguments: Sequence[str] | None = None) -> int:
     """Run a command, turn what ends it into an exit status and a line on standard error; return the status.
 
     Standard output is flushed here: a full disk shows when buffers are written, not when a line is printed. Slow
@@ -32,6 +33,8 @@ def command_line(run: Callable[[], int]) -> int:
     run : callable
         Returns the status. May raise `DriftlawError` for what is wrong with the input, and whatever else goes
         wrong; `SystemExit`, with which option parsers end, passes.
+    arguments : sequence of str, optional
+        What was typed, by default that of the process. With ``--json`` in it a deliberate error is told as a JSON object on one line.
     """
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by `>&-`, which option parsers do not expect
@@ -50,7 +53,8 @@ def command_line(run: Callable[[], int]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, BrokenPipeError) and not _flush_or_drop("\n"):  # `... | head` has seen enough
             return status
-        _tell(_reason(error))
+        as_json = isinstance(error, DriftlawError) and "--json" in (sys.argv if arguments is None else arguments)
+        _tell(json.dumps({"error": str(error), "code": error.code}, ensure_ascii=False) if as_json else _reason(error))
         _flush_or_drop()
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else BAD_INPUT
 
