@@ -53,7 +53,7 @@ def parse(commands: type | Mapping[str, type], arguments: Sequence[str] | None, 
         commands, prog = commands[known_command(name, commands, prog)], f"{prog} {name}"
     fields = [field for field in dataclasses.fields(commands) if "Positional" not in str(field.type)]
     options = ["--help", "--load"]
-    options += [option for field in fields for option in (f"--{field.name.replace('_', '-')}", *re.findall(r'"(--[\w-]+)"', str(field.type)))]
+    options += [option for field in fields for option in (f"--{field.name.replace('_', '-')}", *re.findall(r"'(--[\w-]+)'", str(field.type)))]
     for word in words:
         option = word.partition("=")[0].replace("_", "-")
         if option.startswith("--") and option.replace("--no-", "--", 1) not in options:

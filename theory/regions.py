@@ -155,7 +155,7 @@ def _ledger_function(name: str) -> Any:
     def call(values: dict[str, Any]) -> Any:
         missing = [parameter for parameter in formula.parameters if parameter not in values]
         if missing:
-            raise InputError(f"{name} needs the parameter {missing[0]!r}; the case has {sorted(values)}")
+            raise InputError(f"{name} needs the parameter {missing[0]!r}; the case has {', '.join(sorted(values)) or 'nothing'}")
         return function(*(np.asarray(values[parameter], dtype=float) for parameter in formula.parameters))
 
     return call

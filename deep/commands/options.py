@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from deep.data import DATASETS
 from deep.runs.folder import RunsFolder
@@ -27,7 +29,7 @@ class DataRootOption:
 class DataOptions(DataRootOption):
     """Where data sets are read from, and what counts as one."""
 
-    own_parts: bool = False
+    own_parts: Annotated[bool, tyro.conf.arg(aliases=("--divide-test",))] = False
     """Divide the official test images in two where the training part cannot be found."""
 
 

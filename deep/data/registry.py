@@ -15,7 +15,7 @@ from deep.data.locations import DataRoot, Located, Search, fetch_part, resolve_r
 from deep.data.sources import SOURCES, Source
 from theory.errors import InputError
 from theory.own import SourceFile, where
-from theory.parts import Parts
+from theory.parts import Parts, Place
 
 DataPart = Dataset | Source | Callable[[], Dataset]
 
@@ -48,7 +48,7 @@ def load(
     download : bool
         Whether to download what is absent from the official addresses into the data root.
     own_parts : bool
-        Where only the official test part is found, divide it into own parts; the notes say so.
+        Where only the official test part is found, divide it in two; the notes say so.
     source : SourceFile, optional
         A user's file as it was read, whose data set is meant.
 
@@ -87,6 +87,8 @@ class Presence:
     parts: dict[str, Search]
     instruction: str
     """What to put where to make absent parts present; empty where there are none."""
+    place: str = ""
+    """Where one that is no declared source comes from."""
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -96,7 +98,9 @@ class Presence:
 
 def survey(root: DataRoot) -> tuple[Presence, ...]:
     """Look for every data set under ``root``."""
-    return tuple(_look_for(part, root) if isinstance(part, Source) else Presence(name, {}, "") for name, part in DATASETS.items())
+    found = {name: DATASETS.own(name) for name in DATASETS}
+    places = {name: "scikit-learn" if own is None else str(own.source) if isinstance(own, Place) else "memory" for name, own in found.items()}
+    return tuple(_look_for(part, root) if isinstance(part, Source) else Presence(name, {}, "", places[name]) for name, part in DATASETS.items())
 
 
 def _look_for(source: Source, root: DataRoot) -> Presence:

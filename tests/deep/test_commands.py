@@ -51,7 +51,7 @@ def test_streams_prints_the_same_fingerprint_as_another_process():
 
 def test_one_data_set(capsys):
     text = deep("data", "digits", capsys=capsys)[1]
-    assert "digits: images of 8 x 8, 10 classes" in text and "1,438" in text and "Own parts" in text
+    assert "digits: images of 8 x 8, 10 classes" in text and "1,438" in text and "Own division" in text
     record = json.loads(deep("data", "digits", "--json", capsys=capsys)[1])
     assert record["parts"]["train"]["images"] == 1438 and len(record["parts"]["test"]["sha256"]) == 64
 
@@ -161,10 +161,10 @@ def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
     """The same command on official images is another run; whoever reads the record learns of it."""
     options = ("--stream", "split-kmnist", "--no-download", "--data-root", real_data, "--stream-options", "train_examples=200", "test_examples=100")
     status, out, _ = deep("run", *options, "--own-parts", "--epochs", 1, "--out", tmp_path, "--seeds", 0, 1, "--workers", 1, capsys=capsys)
-    assert status == 0 and out.count("note: Own parts: the 10,000 official test images divided") == 1
+    assert status == 0 and out.count("note: Own division: the 10,000 official test images divided") == 1
     (state, _) = RunsFolder(tmp_path).states()
     assert state.config["own_parts"] is True
-    assert "note: Own parts" in deep("show", state.key, "--out", tmp_path, capsys=capsys)[1]
+    assert "note: Own division" in deep("show", state.key, "--out", tmp_path, capsys=capsys)[1]
     status, _, err = deep("run", *options, "--out", tmp_path, capsys=capsys)
     assert status == 2 and "has no training part here" in err
 

@@ -227,7 +227,7 @@ test_refused = refusals([
 def test_streams_by_name():
     built = stream("corrupted-split-digits", seed=2, order=1, tasks=2, max_noise=0.1)
     assert built.name == "corrupted-split-digits" and built.options == CorruptedSplit(tasks=2, max_noise=0.1)
-    assert built.image_shape == (8, 8) and len(built.notes) == 1 and "Own parts" in built.notes[0]
+    assert built.image_shape == (8, 8) and len(built.notes) == 1 and "Own division" in built.notes[0]
     assert sum(len(task.train_indices) + len(task.validation_indices) for task in built) == 1438
 
 
