@@ -29,6 +29,7 @@ ENDS = [
     (OSError(errno.ENOSPC, "No space left on device", "rows.csv"), BAD_INPUT, "error: rows.csv: No space left"),
     (PermissionError(errno.EACCES, "Permission denied", "rows.csv"), BAD_INPUT, "error: rows.csv: Permission denied"),
     (OverflowError("int too large"), BAD_INPUT, "double precision"),
+    (ModuleNotFoundError("No module named 'torch'", name="torch"), BAD_INPUT, "install driftlaw[deep]"),
     (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
     (ZeroDivisionError("division by zero"), BAD_INPUT, "error: this is a fault of driftlaw and no verdict"),
 ]

@@ -19,6 +19,7 @@ BAD_INPUT = 2  # the input, the machine (memory, disk, a file that cannot be wri
 OPEN = 3  # nothing is wrong, something is undecided or not testable
 INTERRUPTED = 130  # Ctrl-C, as shells say it
 
+_EXTRAS = {"torch": "deep", "sklearn": "deep", "pooch": "deep", "dask": "cluster", "distributed": "cluster"}  # and where they come from
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -65,6 +66,8 @@ def _reason(error: BaseException) -> str:
             return "\n" + ": ".join(["interrupted", *map(str, error.args)])
         case DriftlawError():
             return f"error: {error}"
+        case ModuleNotFoundError() if (package := str(error.name).partition(".")[0]) in _EXTRAS:
+            return f"error: this needs {package}, which is not installed; install driftlaw[{_EXTRAS[package]}] (make setup in a checkout)"
         case MemoryError():
             size = str(error) or "no size is known"
             remedy = "make the experiment smaller, or take fewer trials or workers"
