@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from driftlaw import __version__
-from theory.commands import known_command, overview
+from theory.checks import known
+from theory.commands import overview
 from theory.exits import STANDS, command_line
 from theory.own import loaded
 
@@ -36,7 +37,7 @@ def _run(words: list[str]) -> int:
         print(f"driftlaw {__version__}" if words[:1] == ["--version"] else overview("driftlaw", "verify the theory of continual learning", {name: about for name, (_, about) in COMMANDS.items()}))
         return STANDS
     name, *rest = words
-    home, _ = COMMANDS[known_command(name, COMMANDS, "driftlaw")]
+    home, _ = COMMANDS[known(name, COMMANDS, "command of driftlaw:", "`driftlaw {}`")]
     run = importlib.import_module(f"{home}.__main__").run
     return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
 

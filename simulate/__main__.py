@@ -24,6 +24,12 @@ from theory.quantities import FORMS
 SCHEMA = 1  # of the JSON output
 
 
+def _family_names() -> Iterable[str]:
+    from theory.formulas import FAMILIES
+
+    return FAMILIES
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Options:
     """Options of all commands."""
@@ -153,12 +159,6 @@ class Robustness(_Options):
         else:
             print(f"{table(reports, self.delta)}\n{sum(len(r.verdicts) for r in reports)} comparisons, {seconds:.1f} s")
         return 0
-
-
-def _family_names() -> Iterable[str]:
-    from theory.formulas import FAMILIES
-
-    return FAMILIES
 
 
 def _families(names: tuple[str, ...]) -> list[Any]:

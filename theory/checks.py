@@ -21,11 +21,11 @@ def unknown(value: object, choices: Iterable[str], what: str, said: str = "{!r}"
     return InputError(f"unknown {what} {value!r}{hint}; choose one of {', '.join(choices)}")
 
 
-def known(value: object, choices: Iterable[str], what: str) -> str:
+def known(value: object, choices: Iterable[str], what: str, said: str = "{!r}") -> str:
     """Return ``value`` if it is one of ``choices``, raise `unknown` otherwise."""
     choices = list(choices)
     if value not in choices:
-        raise unknown(value, choices, what)
+        raise unknown(value, choices, what, said)
     return str(value)
 
 

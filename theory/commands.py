@@ -11,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from theory.checks import unknown
+from theory.checks import known
 from theory.errors import InputError
 from theory.exits import STANDS
 from theory.own import LOADING, loaded
@@ -50,24 +50,15 @@ def parse(commands: type | Mapping[str, type], arguments: Sequence[str] | None, 
         if not words:
             raise InputError(f"{prog} needs a command: {', '.join(commands)}; `{prog} --help` says what they do")
         name, *words = words
-        commands, prog = commands[known_command(name, commands, prog)], f"{prog} {name}"
+        commands, prog = commands[known(name, commands, f"command of {prog}:", f"`{prog} {{}}`")], f"{prog} {name}"
     fields = [field for field in dataclasses.fields(commands) if "Positional" not in str(field.type)]
     options = ["--help", "--load"]
     options += [option for field in fields for option in (f"--{field.name.replace('_', '-')}", *re.findall(r"'(--[\w-]+)'", str(field.type)))]
-    for word in words:
-        option = word.partition("=")[0].replace("_", "-")
-        if option.startswith("--") and option.replace("--no-", "--", 1) not in options:
-            raise unknown(option, options, f"option of {prog}:", f"`{prog} {{}}`")
+    for option in (word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")):
+        known(option.replace("--no-", "--", 1), options, f"option of {prog}:", f"`{prog} {{}}`")
     text = inspect.getdoc(commands) or ""
     ends = "" if "Exit status" in text else f"\n\n{EXITS}"
     return tyro.cli(commands, args=words, prog=prog, description=f"{text}{ends}\n\n{LOADING}", config=config)
-
-
-def known_command(name: str, commands: Iterable[str], prog: str) -> str:
-    """Return the name of a command; InputError for an unknown one."""
-    if name not in (commands := list(commands)):
-        raise unknown(name, commands, f"command of {prog}:", f"`{prog} {{}}`")
-    return name
 
 
 def overview(prog: str, about: str, commands: Mapping[str, str]) -> str:

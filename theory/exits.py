@@ -54,16 +54,17 @@ def command_line(run: Callable[[], int], arguments: Sequence[str] | None = None)
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, BrokenPipeError) and not _flush_or_drop("\n"):  # `... | head` has seen enough
             return status
-        as_json = isinstance(error, DriftlawError) and "--json" in (sys.argv if arguments is None else arguments)
-        _tell(json.dumps({"error": str(error), "code": error.code}, ensure_ascii=False) if as_json else _reason(error))
+        _tell(_reason(error, "--json" in (sys.argv if arguments is None else arguments)))
         _flush_or_drop()
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else BAD_INPUT
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, as_json: bool) -> str:
     match error:
         case KeyboardInterrupt():
             return "\n" + ": ".join(["interrupted", *map(str, error.args)])
+        case DriftlawError() if as_json:
+            return json.dumps({"error": str(error), "code": error.code}, ensure_ascii=False)
         case DriftlawError():
             return f"error: {error}"
         case ModuleNotFoundError() if (package := str(error.name).partition(".")[0]) in _EXTRAS:

@@ -39,9 +39,7 @@ class Part:
             view.flags.writeable = False
             object.__setattr__(self, name, view)
             if view.dtype != kind or view.ndim not in dimensions:
-                raise InputError(
-                    f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}"
-                )
+                raise InputError(f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}")
         images, labels = len(self.images), len(self.labels)
         if images != labels:
             raise InputError(f"there are {images} images but {labels} labels; give one label per image")
@@ -113,9 +111,7 @@ class Dataset:
             if len(part) == 0:
                 raise InputError(f"the {title} part of {self.name} is empty; give at least one image")
             if part.images.shape[1:] != self.image_shape:
-                raise InputError(
-                    f"{self.name} has {title} images of another shape than test images; give one"
-                )
+                raise InputError(f"{self.name} has {title} images of another shape than test images; give one")
             classes = len(self.classes)
             outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
             if outside.size:

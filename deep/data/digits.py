@@ -26,9 +26,7 @@ def digits() -> Dataset:
     train, test = whole.divide()
     counts = f"{len(train):,} for training and {len(test):,} for testing"
     note = f"Own division: the {len(whole):,} images divided into {counts}."
-    files = tuple(
-        FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS
-    )
+    files = tuple(FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS)
     return Dataset("digits", tuple("0123456789"), train, test, files, (note,))
 
 

@@ -34,9 +34,7 @@ for _source in SOURCES.values():
     DATASETS.register(_source)
 
 
-def load(
-    name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, source: SourceFile | None = None
-) -> Dataset:
+def load(name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, source: SourceFile | None = None) -> Dataset:
     """Read a data set into memory.
 
     Parameters
@@ -125,10 +123,10 @@ def read_source(source: Source, root: DataRoot, download: bool = True) -> Datase
         what = source.title if absent == PARTS else source.part(absent[0])
         looked = f"looked for it in {', '.join(presence.parts[absent[0]].looked)}"
         reasons = f"{looked} (data root from {root.chosen_by}){failure and f'; {failure}'}"
-        raise InputError(f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {'' if download else 'let it be downloaded (--download, or download=True), or '}{presence.instruction}")
-    read = {
-        part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent
-    }
+        raise InputError(
+            f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {'' if download else 'let it be downloaded (--download, or download=True), or '}{presence.instruction}"
+        )
+    read = {part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent}
     records = tuple(record for _, own in read.values() for record in own)
     test, notes = read["test"][0], ()
     train = None if absent else read["train"][0]
@@ -157,9 +155,7 @@ def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[F
     counts = np.bincount(part.labels, minlength=classes)
     if source.balanced and not rest and (counts != each).any():
         odd = int(np.argmax(counts != each))
-        reason = (
-            f"class {odd} has {counts[odd]:,} images, but {source.part(name)} has {each:,} of every class"
-        )
+        reason = f"class {odd} has {counts[odd]:,} images, but {source.part(name)} has {each:,} of every class"
         raise contents[-1].error(reason, "it is damaged or another file; put the official file there")
     return part, [FileRecord(content.where, name, content.checked) for content in contents]
 
