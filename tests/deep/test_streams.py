@@ -341,3 +341,10 @@ def test_images_beyond_the_limit_are_not_kept(monkeypatch):
     task = stream("rotated-digits", train_examples=100)[0]
     assert task.training() is not task.training()
     np.testing.assert_array_equal(task.training().images, task.training().images)
+
+
+def test_what_an_average_over_tasks_is_worth():
+    """Images of disjoint tasks add up; the same images in every task count once."""
+    split, permuted = (stream(name).evaluated("test") for name in ("split-digits", "permuted-digits"))
+    assert sum(split["images"]) == 359 and split["worth"] == pytest.approx(25 / sum(1 / count for count in split["images"]))
+    assert set(permuted["images"]) == {359} and permuted["worth"] == pytest.approx(359)
