@@ -4,6 +4,8 @@ VENV ?= .venv
 # Where `make bench` trains: cpu or cuda, whose records stand beside the others.
 DEVICE ?= cpu
 RUN := $(VENV)/bin/python
+# What figures and verdicts need, and everything.
+CORE := $(VENV)/.core
 READY := $(VENV)/.ready
 # One BLAS thread a process: the programs bring their own workers.
 export OPENBLAS_NUM_THREADS := 1
@@ -13,10 +15,10 @@ export MPLBACKEND := Agg
 .PHONY: figures verify bench test test-long lint docs size setup lock clean
 
 figures: verify
-	@$(RUN) -m figures
-	@$(RUN) -m figures.report --verdicts figures/out/verdicts.json
+	@$(RUN) -m figures --out figures/out
+	@$(RUN) -m figures.report --out figures/out --verdicts figures/out/verdicts.json
 
-verify: setup
+verify: $(CORE)
 	@$(RUN) -m simulate verify --out figures/out/verdicts.json
 
 # The loops of a researcher, which are measured too, may have all cores for their linear algebra.
@@ -53,14 +55,20 @@ setup: $(READY)
 # its own: PyPI one with CUDA for Linux, whose libraries torch itself pins; PIP_EXTRA_INDEX_URL may name PyTorch's index of
 # CPU builds, which need nothing beyond the lock.
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
-$(READY): pyproject.toml requirements.lock
+$(CORE): pyproject.toml requirements.lock tests/tools/locked.py
 	@echo "Setting up $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: driftlaw needs Python 3.11 or later; name one with make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) tests/tools/locked.py > $(VENV)/hashed.txt
+	@$(PIP) --no-deps --require-hashes --requirement $(VENV)/hashed.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(READY): $(CORE)
+	@echo "Adding what networks, tests and pages need (once; minutes) ..."
 	@grep -v '^torch==' requirements.lock > $(VENV)/hashed.txt
 	@$(PIP) --no-deps --require-hashes --requirement $(VENV)/hashed.txt
 	@$(PIP) $$(grep -o '^torch==[^ ;]*' requirements.lock)
-	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Makes the lock anew from pyproject.toml, for every platform and Python; pins that still fit stay. UPGRADE="--upgrade"

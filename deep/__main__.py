@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
 
-import tyro
-
+from theory.commands import parse
 from theory.exits import command_line
-from theory.own import LOADING, loaded
 
-DESCRIPTION = f"""Continual learning of deep networks: data sets, streams of tasks, training.
-
-Exit status: 0; 2 for bad input, what the machine lacks, or a run that failed; 130 after an interrupt.
-{LOADING}
-"""
+COMMANDS = ("data", "streams", "run", "status", "resume", "show", "study", "path", "linear")  # files of deep/commands
+ABOUT = "networks that learn one task after another: data sets, streams of tasks, training, studies"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: Sequence[str] | None, prog: str = "python -m deep") -> int:
     """Run the command that the arguments say."""
-    from deep.commands.data import DataCommand
-    from deep.commands.linear import LinearCommand
-    from deep.commands.path import PathCommand
-    from deep.commands.resume import ResumeCommand
-    from deep.commands.run import RunCommand
-    from deep.commands.show import ShowCommand
-    from deep.commands.status import StatusCommand
-    from deep.commands.streams import StreamsCommand
-    from deep.commands.study import StudyCommand
-
-    commands = (
-        Annotated[DataCommand, tyro.conf.subcommand("data")]
-        | Annotated[StreamsCommand, tyro.conf.subcommand("streams")]
-        | Annotated[RunCommand, tyro.conf.subcommand("run")]
-        | Annotated[StatusCommand, tyro.conf.subcommand("status")]
-        | Annotated[ResumeCommand, tyro.conf.subcommand("resume")]
-        | Annotated[ShowCommand, tyro.conf.subcommand("show")]
-        | Annotated[StudyCommand, tyro.conf.subcommand("study")]
-        | Annotated[PathCommand, tyro.conf.subcommand("path")]
-        | Annotated[LinearCommand, tyro.conf.subcommand("linear")]
-    )
-    command: Any = tyro.cli(commands, args=loaded(arguments), prog=prog, description=DESCRIPTION)
-    return command.run()
+    commands = {name: vars(importlib.import_module(f"deep.commands.{name}"))[f"{name.capitalize()}Command"] for name in COMMANDS}
+    return parse(commands, arguments, prog, ABOUT).run()
 
 
 if __name__ == "__main__":

@@ -165,9 +165,7 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
         context = TaskContext(number, flat, examples, first, loss=half_squared_error)
         trained.append(learner.plan(context).trained if number else everything(network.stages))
         descent = heavy_ball(task, _columns(blocks, trained[-1]), tolerance)
-        loop = LoopOptions(
-            epochs=descent.steps, batch_size=len(examples), learning_rate=descent.learning_rate, momentum=descent.momentum, precision="float64"
-        )
+        loop = LoopOptions(epochs=descent.steps, batch_size=len(examples), learning_rate=descent.learning_rate, momentum=descent.momentum, precision="float64")
         train_task(context, learner, loop, Optimiser(flat, loop))
         estimates.append(_rows(flat.parameters.detach().numpy(), blocks, trials))
     reached = np.stack(estimates[1:])

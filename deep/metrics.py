@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from theory.errors import InputError
 from theory.quantities import ERRORS, Quantity, parse_quantity
 
+_Z = 1.959963984540054  # beyond it, to both sides, lie 5 % of a standard normal
 JUST_AFTER = Quantity("on each task just after it", lambda tasks: np.eye(tasks) / tasks)
 
 
@@ -107,6 +109,14 @@ def summary(accuracy: Any, baseline: Any) -> dict[str, float | None]:
         "backward_transfer": backward_transfer(accuracy) if several else None,
         "forward_transfer": forward_transfer(accuracy, baseline) if several else None,
     }
+
+
+def interval(share: float, images: float) -> tuple[float, float]:
+    """Compute Wilson's 95 % interval of an accuracy that was measured on so many images; of the images alone, for the network as it was trained."""
+    small = _Z**2 / images
+    half = _Z * math.sqrt(share * (1 - share) / images + small / (4 * images))
+    centre = share + small / 2
+    return (centre - half) / (1 + small), (centre + half) / (1 + small)
 
 
 def _matrix(accuracy: Any, least: int = 1) -> np.ndarray:

@@ -21,7 +21,7 @@ from theory.errors import InputError
 
 SCHEMA = 1
 FINISHED, FAILED, PARTIAL = STATUSES = ("finished", "failed", "partial")
-_NEWER = ("data", "notes", "stamp")  # of a run's record, which older ones of this schema lack
+_NEWER = ("data", "notes", "stamp", "evaluated")  # of a run's record, which older ones of this schema lack
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ class RunRecord:
         What a reader has to know of the data, such as parts that are not the official ones.
     stamp : mapping
         Of the code that trained it (`simulate.work.provenance`).
+    evaluated : mapping
+        How many images accuracies were measured on (`deep.streams.Stream.evaluated`); empty in older records.
 
     Raises
     ------
@@ -134,6 +136,7 @@ class RunRecord:
     data: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     stamp: Mapping[str, Any] = field(default_factory=dict)
+    evaluated: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known(self.status, STATUSES, "status of a run")
@@ -176,9 +179,9 @@ class RunRecord:
         return math.fsum(result.seconds for result in self.results)
 
     def numbers(self) -> dict[str, Any]:
-        """Return the record as JSON values without seconds, notes and stamp: equal for runs that trained alike."""
+        """Return the record as JSON values without seconds, notes, stamp and counts of images: equal for runs that trained alike."""
         value = to_json(self)
-        for name in ("notes", "stamp"):
+        for name in ("notes", "stamp", "evaluated"):
             value.pop(name, None)
         for result in value["results"]:
             del result["seconds"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from driftlaw import __version__
 from theory.checks import known
+from theory.commands import overview
 from theory.exits import STANDS, command_line
 from theory.own import loaded
 
@@ -28,23 +29,17 @@ _OF_SIMULATE = [name for name, (home, _) in COMMANDS.items() if home == "simulat
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status of `theory.exits`."""
-    return command_line(lambda: _run(loaded(arguments)))
+    return command_line(lambda: _run(loaded(arguments)), arguments)
 
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "--version"):
-        print(f"driftlaw {__version__}" if words[:1] == ["--version"] else _help())
+        print(f"driftlaw {__version__}" if words[:1] == ["--version"] else overview("driftlaw", "verify the theory of continual learning", {name: about for name, (_, about) in COMMANDS.items()}))
         return STANDS
     name, *rest = words
-    home, _ = COMMANDS[known(name, COMMANDS, "command")]
+    home, _ = COMMANDS[known(name, COMMANDS, "command of driftlaw:", "`driftlaw {}`")]
     run = importlib.import_module(f"{home}.__main__").run
     return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
-
-
-def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
-    return "\n".join(["driftlaw COMMAND ...: verify the theory of continual learning", "", *lines, "", "driftlaw COMMAND --help says more; driftlaw --version", "--load FILE.py, after any command, adds parts of your own"])
 
 
 if __name__ == "__main__":

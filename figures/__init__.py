@@ -9,6 +9,4 @@ from pathlib import Path
 
 importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it
 
-_HERE = Path(__file__).parent
-# Beside the sources of a checkout; never among installed packages.
-DEFAULT_OUT = _HERE / "out" if (_HERE.parent / "pyproject.toml").is_file() else Path("figures-out")
+DEFAULT_OUT = Path("figures-out")  # in the working directory, in a checkout too

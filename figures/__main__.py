@@ -13,9 +13,9 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
+from theory.commands import choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line, interrupt_says
-from theory.own import loaded
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,23 @@ class Options:
     are kept, so a command that was interrupted continues where it was. With --load FILE.py, figures of your own too.
     """
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")] = ()
-    """Figures to draw; all of them by default."""
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, choices("Figures to draw, by default all", _names(), metavar="[NAME ...]")] = ()
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = DEFAULT_OUT
     """Folder for the files."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Fewer trials: the same figures in seconds, with wider intervals."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print one JSON object, which lists the files, and nothing else on standard output."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int:
     """Draw what the arguments say."""
-    options = tyro.cli(Options, args=loaded(arguments), prog=prog)
+    options = parse(Options, arguments, prog)
     kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
     with interrupt_says(f"{kept}; the same command continues from there"):
         draw_all(options)
@@ -62,19 +63,29 @@ def draw_all(options: Options) -> None:
 
     known = discover()
     names = choose(options.names, known)
-    output, missing = Output(options.out), []
+    output, missing, done = Output(options.out), [], []
     for name in names:
         start = time.monotonic()
         try:
-            drawn = make(name, known, output, options.quick)
+            state = "drawn" if make(name, known, output, options.quick) else "kept"
         except MissingRecords as error:
             missing.append(f"{name} is not drawn, since {error}")
             continue
-        print(f"{name}: {f'drawn in {time.monotonic() - start:.0f} s' if drawn else 'kept'}", flush=True)
-    count = len(names) - len(missing)
-    print(f"{'1 figure' if count == 1 else f'{count} figures'} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+        done.append({"name": name, "state": state, "files": [str(path) for path in output.files(name)]})
+        if not options.json:
+            print(f"{name}: {state}{f' in {time.monotonic() - start:.0f} s' if state == 'drawn' else ''}", flush=True)
+    if options.json:
+        print_json({"folder": str(options.out), "figures": done, "missing": missing})
+    else:
+        print(f"{'1 figure' if len(done) == 1 else f'{len(done)} figures'} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
     if missing:
         raise InputError("; ".join(missing))
+
+
+def _names() -> list[str]:
+    from figures.registry import discover
+
+    return list(discover())
 
 
 def _shown(folder: Path) -> str:

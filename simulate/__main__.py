@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from simulate.calibration.command import Calibrate
 from simulate.sweeps.command import Sweep
 from simulate.work.files import replace_file, require_writable
+from theory.checks import unknown
+from theory.commands import choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, WRONG, command_line
-from theory.own import LOADING, loaded
+from theory.quantities import FORMS
 
 SCHEMA = 1  # of the JSON output
+
+
+def _family_names() -> Iterable[str]:
+    from theory.formulas import FAMILIES
+
+    return FAMILIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +70,7 @@ class Check(_Options):
     case is undecided or not testable; 0 otherwise; 2 for a mistake in the input.
     """
 
-    file: Annotated[Positional[Path], arg(metavar="FILE")]
-    """Python file with the lemma."""
+    file: Annotated[Positional[Path], choices("Python file with the lemma. Quantities that have a name", FORMS, metavar="FILE")]
     delta: float | None = None
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
 
@@ -92,8 +98,7 @@ class Verify(_Options):
     undecided or not testable; 2 for a mistake in the input.
     """
 
-    names: Annotated[Positional[tuple[str, ...]], arg(metavar="[NAME ...]", help_behavior_hint="(default: all)")] = ()
-    """Families of formulas."""
+    names: Annotated[Positional[tuple[str, ...]], choices("Families, each a formula with its cases", _family_names(), metavar="[NAME ...]", help_behavior_hint="(default: all)")] = ()
     delta: float | None = None
     """Difference that matters, as a share of a case's error scale; 0.02 by default."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -131,8 +136,7 @@ class Robustness(_Options):
     Exit status: 0; 2 for a mistake in the input.
     """
 
-    names: Annotated[Positional[tuple[str, ...]], arg(metavar="[NAME ...]", help_behavior_hint="(default: three of them)")] = ()
-    """Families of formulas."""
+    names: Annotated[Positional[tuple[str, ...]], choices("Families, each a formula with its cases", _family_names(), metavar="[NAME ...]", help_behavior_hint="(default: three of them)")] = ()
     delta: float = 0.05
     """Difference within which a formula is said to hold, as a share of a case's error scale."""
     false_alarm: float = 0.01
@@ -164,9 +168,7 @@ def _families(names: tuple[str, ...]) -> list[Any]:
         if name not in FAMILIES:
             if name in FORMULAS:
                 raise InputError(f"the formula {name} has no family of cases: no sample estimates it as a mean, and the tests alone prove it")
-            near = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise InputError(f"there is no family {name!r}; {hint}The families are {', '.join(FAMILIES)}")
+            raise unknown(name, FAMILIES, "family")
     return [FAMILIES[name] for name in dict.fromkeys(names or FAMILIES)]
 
 
@@ -191,7 +193,7 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
     from simulate.verdicts.report import NOT_TESTABLE, TailRates
 
     if as_json:
-        print(json.dumps(_result(reports, settings, exit_status, seconds), indent=2, allow_nan=False))
+        print_json(_result(reports, settings, exit_status, seconds))
         return
     for report in reports:
         print(report.text)
@@ -202,21 +204,13 @@ def _print(reports: list[Any], settings: Any, as_json: bool, exit_status: int, s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: list[str] | None, prog: str = "python -m simulate") -> int:
     """Run the command that the arguments say."""
-    commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
-    commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
-    commands |= Annotated[Calibrate, subcommand("calibrate")]
-    command: Any = tyro.cli(
-        FlagCreatePairsOff[commands],
-        prog=prog,
-        description=f"Check formulas of continual learning against simulation, and sweep over many experiments.\n\n{LOADING}",
-        args=loaded(arguments),
-    )
-    return command.run()
+    commands = {"check": Check, "verify": Verify, "robustness": Robustness, "sweep": Sweep, "calibrate": Calibrate}
+    return parse(commands, arguments, prog, "formulas against simulation, and sweeps over many experiments", [FlagCreatePairsOff]).run()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ ENDS = [
     (OSError(errno.ENOSPC, "No space left on device", "rows.csv"), BAD_INPUT, "error: rows.csv: No space left"),
     (PermissionError(errno.EACCES, "Permission denied", "rows.csv"), BAD_INPUT, "error: rows.csv: Permission denied"),
     (OverflowError("int too large"), BAD_INPUT, "double precision"),
+    (ModuleNotFoundError("No module named 'torch'", name="torch"), BAD_INPUT, "install driftlaw[deep]"),
     (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
     (ZeroDivisionError("division by zero"), BAD_INPUT, "error: this is a fault of driftlaw and no verdict"),
 ]
@@ -42,7 +43,7 @@ def ran(program, capsys, *arguments):
 @pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
 def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
     """Below a traceback if it is a fault of ours."""
-    monkeypatch.setattr("tyro.cli", raising(error))
+    monkeypatch.setattr(f"{program}.__main__.parse", raising(error))
     found, out, err = ran(program, capsys)
     *above, line = err.strip().splitlines()
     assert (found, out) == (status, "") and message in line

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from scaffold import ROOT
+from tools.locked import part
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 # A package may have a version for each range of Pythons.
@@ -25,7 +26,21 @@ def _wanted() -> list[Requirement]:
 
 
 def test_every_package_is_locked_transitive_ones_too():
-    open_, seen = _wanted(), set()
+    assert len(_needed(_wanted())) > len(_wanted())
+
+
+def test_figures_are_set_up_with_what_they_need_and_no_more():
+    """The part of the lock without extras; on this machine, where some lines of it do not count."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = map(Requirement, re.findall(r"^([a-z0-9-]+==[^\\\n]+)", part([]), re.M))
+    core = {line.name for line in lines if line.marker is None or line.marker.evaluate()}
+    assert core == _needed(map(Requirement, [*project["project"]["dependencies"], *project["build-system"]["requires"]]))
+    assert not core & {"torch", "scikit-learn", "dask", "sphinx", "pytest"}
+
+
+def _needed(wanted):
+    """Names of packages and of all that they need, each of which the lock has."""
+    open_, seen = list(wanted), set()
     while open_:
         requirement = open_.pop()
         name = canonicalize_name(requirement.name)
@@ -37,7 +52,7 @@ def test_every_package_is_locked_transitive_ones_too():
             needs = [need for need in needs if name != "torch" or need.name.split("-")[0] not in ("nvidia", "cuda", "triton")]
             extras = ("", *requirement.extras)
             open_ += [need for need in needs if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in extras)]
-    assert len(seen) > len(_wanted())
+    return seen
 
 
 def test_all_but_torch_have_hashes_and_no_registry_is_named():

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import tyro
 
 from theory.checks import known
+from theory.commands import parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
-from theory.own import LOADING, loaded
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class List:
 class Show:
     """Show a formula or a published slot: statement, expression, domain, assumptions, source."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """Name, as `list` prints it."""
     latex: bool = False
     """Print the expanded expression as LaTeX."""
@@ -36,13 +36,15 @@ class Show:
     """Print it as Python code."""
     mathematica: bool = False
     """Print it as Mathematica code."""
+    json: bool = False
+    """Print all that is known of it as JSON."""
 
 
 @dataclass(frozen=True)
 class Eval:
     """Evaluate a formula, with its named intermediates."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """Name, as `list` prints it."""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
     """Parameters: numbers (40, 0.5, 1/3) or JSON lists (w=[1,2])."""
@@ -52,53 +54,64 @@ class Eval:
 
 @dataclass(frozen=True)
 class Export:
-    """Print the whole catalogue as JSON."""
+    """Print the catalogue as JSON: all of it, or what is named."""
+
+    names: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME ...]")] = ()
+    """Formulas and published slots; all of them by default."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status of `theory.exits`."""
-    return command_line(lambda: run(arguments))
+    return command_line(lambda: run(arguments), arguments)
 
 
 def run(arguments: list[str] | None, prog: str = "python -m theory") -> int:
     """Run the command that the arguments say."""
-    command = tyro.cli(List | Show | Eval | Export, args=loaded(arguments), prog=prog, description=f"{__doc__}\n\n{LOADING}")
-    print({List: _list, Show: _show, Eval: _evaluate, Export: lambda _: _dump(_ledger())}[type(command)](command))
+    commands = {"list": List, "show": Show, "eval": Eval, "export": Export}
+    command = parse(commands, arguments, prog, "the catalogue of formulas")
+    answer = {List: _list, Show: _show, Eval: _evaluate, Export: _export}[type(command)](command)
+    print(answer) if isinstance(answer, str) else print_json(answer)
     return STANDS
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False)
+def _export(command: Export) -> dict[str, Any]:
+    from theory.formula import Formula
+    from theory.formulas import FORMULAS, SLOTS, Slot, find
+
+    entries = [find(name) for name in command.names] or [*FORMULAS.values(), *SLOTS.values()]
+    kinds = {"formulas": Formula, "slots": Slot}
+    return {"schema": 1, **{what: [_record(entry) for entry in entries if isinstance(entry, kind)] for what, kind in kinds.items()}}
 
 
-def _ledger() -> dict[str, Any]:
-    from theory.formulas import FORMULAS, SLOTS
+def _record(entry: Any) -> dict[str, Any]:
+    from theory.formula import Formula
     from theory.notations import describe
 
-    slots = [{"name": s.name, "knowledge": s.knowledge, "seen": s.seen, "related": list(s.related)} for s in SLOTS.values()]
-    return {"schema": 1, "formulas": [describe(formula) for formula in FORMULAS.values()], "slots": slots}
+    return describe(entry) if isinstance(entry, Formula) else {"name": entry.name, "knowledge": entry.knowledge, "seen": entry.seen, "related": [*entry.related]}
 
 
-def _list(command: List) -> str:
+def _list(command: List) -> str | dict[str, Any]:
     from theory.formulas import FORMULAS, SLOTS
 
     if command.json:
         rows = [{"name": f.name, "status": f.status, "quantity": f.quantity} for f in FORMULAS.values()]
-        return _dump({"formulas": rows, "slots": [{"name": s.name, "knowledge": s.knowledge} for s in SLOTS.values()]})
+        return {"formulas": rows, "slots": [{"name": s.name, "knowledge": s.knowledge} for s in SLOTS.values()]}
     width = max(map(len, FORMULAS))
     lines = [f"{f.name:<{width}}  {f.status:<13}  {f.statement}" for f in FORMULAS.values()]
     return "\n".join([*lines, "", "Published slots of arXiv 2602.20796:", *(f"  {s.name:<16} {s.knowledge}" for s in SLOTS.values())])
 
 
-def _show(command: Show) -> str:
+def _show(command: Show) -> str | dict[str, Any]:
     from theory.formula import Formula
     from theory.formulas import SLOTS, find
     from theory.notations import code, describe
 
-    wanted = [language for language in ("latex", "python", "mathematica") if getattr(command, language)]
+    wanted = [language for language in ("latex", "python", "mathematica", "json") if getattr(command, language)]
     if len(wanted) > 1:
         raise InputError(f"--{' and --'.join(wanted)} were given together; choose one")
     entry = find(command.name)
+    if command.json:
+        return _record(entry)
     if not isinstance(entry, Formula):
         if wanted:
             raise InputError(f"{entry.name} is a published slot without an expression of its own; show one of {', '.join(entry.related) or 'the formulas'}")
@@ -119,7 +132,7 @@ def _show(command: Show) -> str:
     return "\n".join(lines)
 
 
-def _evaluate(command: Eval) -> str:
+def _evaluate(command: Eval) -> str | dict[str, Any]:
     from theory.formula import Formula
     from theory.formulas import find
 
@@ -130,7 +143,7 @@ def _evaluate(command: Eval) -> str:
     value = formula(**case)
     parts = formula.intermediate_values(**case)
     if command.json:
-        return _dump({"formula": formula.name, "parameters": case, "value": value, "intermediates": parts})
+        return {"formula": formula.name, "parameters": case, "value": value, "intermediates": parts}
     return "\n".join([f"{formula.name} = {value:.12g}", *(f"  {name} = {part:.6g}" for name, part in parts.items())])
 
 

@@ -13,19 +13,19 @@ from typing import Any
 from theory.errors import InputError
 
 
-def unknown(value: object, choices: Iterable[str], what: str) -> InputError:
-    """Return the error for a name that is none of ``choices``; it suggests the nearest one."""
+def unknown(value: object, choices: Iterable[str], what: str, said: str = "{!r}") -> InputError:
+    """Return the error for a name that is none of ``choices``; it suggests the nearest one, written as ``said``."""
     choices = list(choices)
     near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = f" (did you mean {said.format(near[0])}?)" if near else ""
     return InputError(f"unknown {what} {value!r}{hint}; choose one of {', '.join(choices)}")
 
 
-def known(value: object, choices: Iterable[str], what: str) -> str:
+def known(value: object, choices: Iterable[str], what: str, said: str = "{!r}") -> str:
     """Return ``value`` if it is one of ``choices``, raise `unknown` otherwise."""
     choices = list(choices)
     if value not in choices:
-        raise unknown(value, choices, what)
+        raise unknown(value, choices, what, said)
     return str(value)
 
 

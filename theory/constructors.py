@@ -86,14 +86,7 @@ def frozen(
     return _sequence(blocks, samples, noise, truth, gram, lambda t: later if t else tuple(blocks), PREVIOUS)
 
 
-def one_block(
-    dimension: Any,
-    samples: Sequence[Any],
-    noise: Any,
-    truth: Sequence[Any] | None = None,
-    gram: Any = None,
-    start: str = PREVIOUS,
-) -> TaskSequence:
+def one_block(dimension: Any, samples: Sequence[Any], noise: Any, truth: Sequence[Any] | None = None, gram: Any = None, start: str = PREVIOUS) -> TaskSequence:
     """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836).
 
     Examples

@@ -1,5 +1,7 @@
 """Errors that driftlaw raises on purpose; each message names the value, the reason and the remedy."""
 
+import re
+
 
 class DriftlawError(ValueError):
     """Base of all deliberate errors; command lines turn it into exit status 2.
@@ -10,9 +12,14 @@ class DriftlawError(ValueError):
     >>> try:
     ...     dl.StudentT(2)
     ... except dl.DriftlawError as error:
-    ...     print(type(error).__name__)
-    InputError
+    ...     print(error.code)
+    input-error
     """
+
+    @property
+    def code(self) -> str:
+        """What a program may tell the kind of error by: the name of its class, as ``--json`` gives it; stays as it is."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(self).__name__).lower()
 
 
 class InputError(DriftlawError):

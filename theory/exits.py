@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from theory.errors import DriftlawError
 from theory.notices import plain_warnings
@@ -18,10 +19,11 @@ BAD_INPUT = 2  # the input, the machine (memory, disk, a file that cannot be wri
 OPEN = 3  # nothing is wrong, something is undecided or not testable
 INTERRUPTED = 130  # Ctrl-C, as shells say it
 
+_EXTRAS = {"torch": "deep", "sklearn": "deep", "pooch": "deep", "dask": "cluster", "distributed": "cluster"}  # and where they come from
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def command_line(run: Callable[[], int]) -> int:
+def command_line(run: Callable[[], int], arguments: Sequence[str] | None = None) -> int:
     """Run a command, turn what ends it into an exit status and a line on standard error; return the status.
 
     Standard output is flushed here: a full disk shows when buffers are written, not when a line is printed. Slow
@@ -32,6 +34,8 @@ def command_line(run: Callable[[], int]) -> int:
     run : callable
         Returns the status. May raise `DriftlawError` for what is wrong with the input, and whatever else goes
         wrong; `SystemExit`, with which option parsers end, passes.
+    arguments : sequence of str, optional
+        What was typed, by default that of the process. With ``--json`` in it a deliberate error is told as a JSON object on one line.
     """
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by `>&-`, which option parsers do not expect
@@ -50,17 +54,21 @@ def command_line(run: Callable[[], int]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, BrokenPipeError) and not _flush_or_drop("\n"):  # `... | head` has seen enough
             return status
-        _tell(_reason(error))
+        _tell(_reason(error, "--json" in (sys.argv if arguments is None else arguments)))
         _flush_or_drop()
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else BAD_INPUT
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, as_json: bool) -> str:
     match error:
         case KeyboardInterrupt():
             return "\n" + ": ".join(["interrupted", *map(str, error.args)])
+        case DriftlawError() if as_json:
+            return json.dumps({"error": str(error), "code": error.code}, ensure_ascii=False)
         case DriftlawError():
             return f"error: {error}"
+        case ModuleNotFoundError() if (package := str(error.name).partition(".")[0]) in _EXTRAS:
+            return f"error: this needs {package}, which is not installed; install driftlaw[{_EXTRAS[package]}] (make setup in a checkout)"
         case MemoryError():
             size = str(error) or "no size is known"
             remedy = "make the experiment smaller, or take fewer trials or workers"

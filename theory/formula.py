@@ -189,7 +189,7 @@ class Formula:
             needed = ", ".join(f"{name!r} ({self.parameters[name]})" for name in missing)
             near = {name: found for name in missing for found in difflib.get_close_matches(name, case.keys() - self.parameters.keys(), n=1)}
             hint = "".join(f" (is {found!r} meant to be {name!r}?)" for name, found in near.items())
-            raise InputError(f"formula {self.name} needs {needed}; the case has {sorted(case)}{hint}")
+            raise InputError(f"formula {self.name} needs {needed}; the case has {', '.join(sorted(case)) or 'nothing'}{hint}")
         values = {name: case[name] for name in self.parameters}
         for name, argument in zip(self.parameters, self.arguments, strict=True):
             self._require_meaningful(name, argument, values[name])

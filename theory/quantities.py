@@ -206,6 +206,7 @@ KINDS = {
     "step_size": _Kind("step_size[t]", step_size),
     "update_magnitude": _Kind("update_magnitude[t]", update_magnitude),
 }
+FORMS = tuple(kind.form for kind in KINDS.values())
 
 _PATTERN = re.compile(r"\s*(\w+)\s*(?:\[([^\[\]]*)\])?\s*")
 
@@ -272,7 +273,7 @@ def _task(entry: str, text: str, form: str, tasks: int) -> int:
 
 
 def _choices() -> str:
-    return ", ".join(repr(kind.form) for kind in KINDS.values())
+    return ", ".join(map(repr, FORMS))
 
 
 class Readings:

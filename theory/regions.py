@@ -22,12 +22,7 @@ from theory.ledger import notation as s
 zeta = sympy.Symbol("zeta", real=True)
 
 # What task 2 repairs of task 1's specific error less what it breaks, for each criterion.
-ZETA = {
-    "deviation": s.e_q - s.d_q,
-    "forgetting": s.e_q - s.d_q,
-    "generalization": s.e_q + s.r * s.c_q,
-    "second_error": s.e_q + 2 * s.r * s.c_q + s.d_q,
-}
+ZETA = {"deviation": s.e_q - s.d_q, "forgetting": s.e_q - s.d_q, "generalization": s.e_q + s.r * s.c_q, "second_error": s.e_q + 2 * s.r * s.c_q + s.d_q}
 PARAMETERS = ("p", "p_1", "p_2", "n_1", "n_2", "sigma_1", "sigma_2", "u_11", "q_11", "d_q", "c_q")
 
 
@@ -92,7 +87,9 @@ def region_of(p: int, p_2: int, n_2: int) -> Region:
         return REGIONS[1]
     if n_2 > p + p_2 + 1:
         return REGIONS[2]
-    raise DomainError(f"n_2 = {n_2} is within 1 of p_2 = {p_2} or of p + p_2 = {p + p_2}, where an expected error is infinite; move n_2 away from the threshold")
+    raise DomainError(
+        f"n_2 = {n_2} is within 1 of p_2 = {p_2} or of p + p_2 = {p + p_2}, where an expected error is infinite; move n_2 away from the threshold"
+    )
 
 
 def frozen_wins(criterion: str, **case: Any) -> np.ndarray:
@@ -155,7 +152,7 @@ def _ledger_function(name: str) -> Any:
     def call(values: dict[str, Any]) -> Any:
         missing = [parameter for parameter in formula.parameters if parameter not in values]
         if missing:
-            raise InputError(f"{name} needs the parameter {missing[0]!r}; the case has {sorted(values)}")
+            raise InputError(f"{name} needs the parameter {missing[0]!r}; the case has {', '.join(sorted(values)) or 'nothing'}")
         return function(*(np.asarray(values[parameter], dtype=float) for parameter in formula.parameters))
 
     return call
@@ -180,9 +177,7 @@ def _substituted(expression: Any, criterion: str) -> Any:
 @cache
 def _conditions(criterion: str) -> list[tuple[Any, Any]]:
     symbols = [getattr(s, name) for name in PARAMETERS]
-    return [
-        tuple(sympy.lambdify(symbols, _substituted(part, criterion), modules="numpy") for part in (_all(region.case), region.wins)) for region in REGIONS
-    ]
+    return [tuple(sympy.lambdify(symbols, _substituted(part, criterion), modules="numpy") for part in (_all(region.case), region.wins)) for region in REGIONS]
 
 
 def _all(conditions: tuple[Condition, ...]) -> Any:

@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json
-from deep.data import Dataset, load, resolve_root, survey
+from deep.commands.options import DataOptions
+from deep.data import DATASETS, Dataset, load, resolve_root, survey
 from deep.data.locations import DataRoot
 from deep.data.registry import Presence
 from simulate.wording import table
+from theory.commands import choices, print_json
 
 
 @dataclass(frozen=True)
 class DataCommand(DataOptions):
     """List the data sets, where they were looked for and what to put where; with NAME, read and verify that one."""
 
-    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = None
-    """Data set to read and verify, such as mnist."""
+    name: Annotated[str | None, tyro.conf.Positional, choices("Data set to read and verify", DATASETS, metavar="NAME")] = None
     json: bool = False
     """Print JSON."""
 
@@ -37,7 +37,7 @@ class DataCommand(DataOptions):
 
 def _state(presence: Presence) -> str:
     if not presence.parts:
-        return "present (embedded)"
+        return "present (your own)" if presence.place != "scikit-learn" else "present (embedded)"
     if not presence.absent:
         return "present"
     if len(presence.absent) < len(presence.parts):
@@ -58,6 +58,7 @@ def _survey_record(root: DataRoot, presences: tuple[Presence, ...]) -> dict[str,
                     for part, found in presence.parts.items()
                 },
                 "instruction": presence.instruction,
+                "place": presence.place,
             }
             for presence in presences
         ],
@@ -69,7 +70,7 @@ def _survey_text(root: DataRoot, presences: tuple[Presence, ...]) -> str:
     lines = []
     for presence in presences:
         places = dict.fromkeys(str(found.located) for found in presence.parts.values() if found.located)
-        rows.append((presence.name, _state(presence), ", ".join(places) or ("-" if presence.parts else "scikit-learn")))
+        rows.append((presence.name, _state(presence), ", ".join(places) or presence.place or "-"))
         if presence.absent:
             looked = dict.fromkeys(place for part in presence.absent for place in presence.parts[part].looked)
             incomplete = [f"  incomplete: {text}" for part in presence.absent for text in presence.parts[part].incomplete]

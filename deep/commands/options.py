@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
+
+from deep.data import DATASETS
 from deep.runs.folder import RunsFolder
+from deep.streams import STREAMS
+from theory.commands import choices
 from theory.errors import InputError
 
 
@@ -25,8 +29,13 @@ class DataRootOption:
 class DataOptions(DataRootOption):
     """Where data sets are read from, and what counts as one."""
 
-    own_parts: bool = False
+    own_parts: Annotated[bool, tyro.conf.arg(aliases=("--divide-test",))] = False
     """Divide the official test images in two where the training part cannot be found."""
+
+
+def stream_names(**more: Any) -> Any:
+    """Return what makes help say how a stream is called."""
+    return choices(f"Kind, hyphen and data set, as in split-digits or domains-mnist+kmnist. Kinds: {', '.join(STREAMS)}. Data sets", DATASETS, **more)
 
 
 def existing(out: Path) -> RunsFolder:
@@ -34,8 +43,3 @@ def existing(out: Path) -> RunsFolder:
     if not out.exists():
         raise InputError(f"there is no run in {out}, which is no folder; give the --out that `deep run` had")
     return RunsFolder(out)
-
-
-def print_json(value: Any) -> None:
-    """Print a value for a program to read."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))

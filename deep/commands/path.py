@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from deep.commands.options import print_json
 from deep.commands.settings import Settings
 from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
 from deep.records import to_json, write_records
@@ -18,6 +17,7 @@ from simulate.wording import table
 from simulate.work.files import require_writable
 from simulate.work.jobs import run_jobs
 from theory.checks import whole
+from theory.commands import print_json
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig

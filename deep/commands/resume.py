@@ -13,6 +13,7 @@ from deep.commands.run import Training, train_and_report
 from deep.runs.execute import DataSource
 from deep.runs.folder import INTERRUPTED
 from deep.runs.names import SHOWN, run_name
+from theory.commands import print_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class ResumeCommand(DataRootOption, Training):
                 else:
                     configs.append(RunConfig.from_canonical(state.config))
         if not configs and not left:
-            print(f"no interrupted runs in {self.out}", file=sys.stderr)
+            print_json([]) if self.json else print(f"no interrupted runs in {self.out}", file=sys.stderr)
             return 0
         status = train_and_report(configs, DataSource(self.data_root, self.download), self) if configs else 0
         for reason in left:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from deep.commands.options import print_json
 from deep.commands.reports import record_text, states_table
 from deep.commands.settings import Settings
 from deep.records import FAILED, RunRecord, to_json, write_records
@@ -18,6 +17,7 @@ from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
 from simulate.work.files import require_writable
+from theory.commands import print_json
 from theory.errors import DriftlawError
 from theory.exits import BAD_INPUT, STANDS, interrupt_says
 

@@ -4,46 +4,55 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from deep.commands.options import DataOptions
+import deep
+from deep.commands.options import DataOptions, stream_names
 from deep.runs.execute import DataSource
-from deep.training.options import LoopOptions
+from deep.training.options import OPTIMISERS, LoopOptions
+from theory.commands import choices
 from theory.errors import InputError
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
+
+# Names of what only torch can load, for help that takes no time.
+NETWORKS = ("mlp-100", "mlp-400", "convnet", "paper-resnet", "resnet18-20", "resnet18-64")
+NORMALISATIONS = ("none", "batch", "group", "layer")
+
+
+def strategy_names() -> list[str]:
+    """Return the names of our strategies, which stand in their files."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted((Path(deep.__file__).parent / "strategies").glob("*.py")))
+    return [name for text in texts for name in re.findall(r'^    name: ClassVar\[str\] = "(.+)"', text, re.M)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(DataOptions):
     """What is trained, once for every order and seed, and where the data are."""
 
-    stream: str = "split-digits"
-    """Kind and data set, as `driftlaw deep streams` takes them."""
+    stream: Annotated[str, stream_names()] = "split-digits"
     stream_options: tuple[str, ...] = ()
     """Options of the stream, such as tasks=5."""
     orders: tuple[int, ...] = (0,)
     """0 is the identity, 1 to 10 the seeded orders that studies use."""
     seeds: tuple[int, ...] = (0,)
     """Decide everything random: stream, first weights, batches."""
-    strategy: str = "initialized"
-    """How tasks are learned one after another: initialized, frozen, or one of the hybrids (files of deep/strategies)."""
+    strategy: Annotated[str, choices("How tasks are learned one after another", strategy_names())] = "initialized"
     strategy_options: tuple[str, ...] = ()
     """Options of the strategy, such as depth=2."""
-    network: str | None = None
-    """Network; None means the MLP with 2 x 100 units for digits, the five-stage ConvNet for larger images."""
-    normalisation: str | None = None
-    """Normalisation layers; None means the network's own choice."""
+    network: Annotated[str | None, choices("By default the MLP with 2 x 100 units for digits, the five-stage ConvNet for larger images. Names", NETWORKS)] = None
+    normalisation: Annotated[str | None, choices("Normalisation layers, by default the network's own. Names", NORMALISATIONS)] = None
     scenario: str = "task"
     """task, domain or class: what is known at evaluation."""
     epochs: int = LoopOptions.epochs
     """Passes over every task's training data."""
     batch_size: int = LoopOptions.batch_size
     """Examples a step."""
-    optimiser: str = LoopOptions.optimiser
-    """sgd or adam."""
+    optimiser: Annotated[str, choices("How steps are taken", OPTIMISERS)] = LoopOptions.optimiser
     learning_rate: float = LoopOptions.learning_rate
     """Step size of the optimiser."""
     momentum: float = LoopOptions.momentum

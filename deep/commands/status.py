@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep.commands.options import existing, print_json
+from deep.commands.options import existing
 from deep.commands.reports import states_table
 from deep.runs.folder import DEFAULT, INTERRUPTED, RunState
 from deep.runs.names import SHOWN
+from theory.commands import print_json
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json
-from deep.streams import SCENARIOS, Stream, stream
+from deep.commands.options import DataOptions, stream_names
+from deep.streams import SCENARIOS, STREAMS, Stream, stream
 from simulate.wording import table
+from theory.commands import print_json
 from theory.errors import InputError
-
-# None, or False for a switch, leaves the kind of stream its own default.
-_OPTIONS = (
-    "tasks", "validation_share", "train_examples", "test_examples", "class_order", "classes_per_task", "common", "examples",
-    "max_noise", "max_angle", "original_first", "split",
-)
 
 
 @dataclass(frozen=True)
 class StreamsCommand(DataOptions):
     """Show the tasks of a stream: classes, numbers of images, checksum of the content."""
 
-    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """Kind and data set: split-, permuted-, rotated-, correlated-split-, corrupted-split-DATASET, domains-DATASET+DATASET."""
+    name: Annotated[str, tyro.conf.Positional, stream_names(metavar="NAME")]
     seed: int = 0
     """Decides everything random about the stream."""
     order: int = 0
@@ -58,8 +52,8 @@ class StreamsCommand(DataOptions):
 
     def run(self) -> int:
         """Print the stream; return the exit status."""
-        given = {name: getattr(self, name) for name in _OPTIONS}
-        options = {name: value for name, value in given.items() if value is not None and value is not False}
+        given = {option.name: getattr(self, option.name, None) for kind in STREAMS.values() for option in fields(kind)}
+        options = {name: value for name, value in given.items() if value is not None and value is not False}  # those leave the kind its default
         built = stream(self.name, self.seed, self.order, self.data_root, download=self.download, own_parts=self.own_parts, **options)
         record = stream_record(built)
         print_json(record) if self.json else print(_text(record))

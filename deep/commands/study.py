@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from deep.commands.options import DataOptions, print_json
+from deep.commands.options import DataOptions
 from deep.records import write_records
 from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
@@ -17,9 +17,11 @@ from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
 from deep.studies.presets import PRESETS
 from simulate.work.files import require_writable
 from theory.checks import known
+from theory.commands import choices, print_json
 from theory.exits import STANDS, interrupt_says
 
 STUDIES = ("hybrid",)
+_TIMES = "digits takes minutes on two cores; digits-large, mnist and cifar100-cpu half an hour; mnist-large an hour; cifar100 is meant for a GPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,7 @@ class StudyCommand(DataOptions):
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """hybrid: strategies between frozen and initialized training."""
-    preset: str = "digits"
-    """digits (minutes on two cores), digits-large, mnist and cifar100-cpu (half an hour), mnist-large (an hour), cifar100 (meant for a GPU)."""
+    preset: Annotated[str, choices(f"{_TIMES}. All", PRESETS)] = "digits"
     phase: str = ALL
     """develop, confirm, all (both), or explain: what each task's depth is worth and how tasks are related, on validation data."""
     out: Path = DEFAULT

@@ -56,12 +56,7 @@ def read(path: Path, md5s: Mapping[str, str | None], packed: str | None = None) 
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: truncated or damaged ({reason}); obtain the file again") from error
     found = packed and _md5(raw)
-    return [
-        _compared(
-            Content(data[name], f"{path}, member {name}" if archived else str(path)), md5, found, packed
-        )
-        for name, md5 in md5s.items()
-    ]
+    return [_compared(Content(data[name], f"{path}, member {name}" if archived else str(path)), md5, found, packed) for name, md5 in md5s.items()]
 
 
 def _compared(content: Content, md5: str | None, found: str | None, packed: str | None) -> Content:
@@ -70,11 +65,7 @@ def _compared(content: Content, md5: str | None, found: str | None, packed: str 
     if (packed and found == packed) or (md5 and _md5(content.data) == md5):
         return Content(content.data, content.where, CHECKED)
     pair = f"{_md5(content.data)} where {md5}" if md5 else f"{found} where {packed}"
-    own = (
-        ""
-        if md5
-        else "; if you compressed it yourself, store it decompressed: then its structure is verified"
-    )
+    own = "" if md5 else "; if you compressed it yourself, store it decompressed: then its structure is verified"
     reason = f"checksum mismatch, MD5 {pair} is published: truncated, damaged or another file"
     raise content.error(reason, f"obtain the file again{own}")
 

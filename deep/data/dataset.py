@@ -39,9 +39,7 @@ class Part:
             view.flags.writeable = False
             object.__setattr__(self, name, view)
             if view.dtype != kind or view.ndim not in dimensions:
-                raise InputError(
-                    f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}"
-                )
+                raise InputError(f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}")
         images, labels = len(self.images), len(self.labels)
         if images != labels:
             raise InputError(f"there are {images} images but {labels} labels; give one label per image")
@@ -58,13 +56,13 @@ class Part:
         return content_hash(self.images, self.labels)
 
     def divide(self) -> tuple[Part, Part]:
-        """Divide into own training and test parts, a fifth of every class for testing, always the same."""
+        """Divide into a training and a test part, a fifth of every class for testing, always the same."""
         test = np.zeros(len(self), dtype=bool)
         for label in np.unique(self.labels):
             indices = np.flatnonzero(self.labels == label)
             count = round(OWN_TEST_SHARE * len(indices))
             if count == 0:
-                few = f"class {label} has {len(indices)} images, too few for own parts"
+                few = f"class {label} has {len(indices)} images, too few to be divided"
                 raise InputError(f"{few}; give at least 3 images of every class")
             stream = np.random.SeedSequence(OWN_PARTS_SEED, spawn_key=(int(label),))
             test[np.random.Generator(np.random.PCG64(stream)).permutation(indices)[:count]] = True
@@ -113,9 +111,7 @@ class Dataset:
             if len(part) == 0:
                 raise InputError(f"the {title} part of {self.name} is empty; give at least one image")
             if part.images.shape[1:] != self.image_shape:
-                raise InputError(
-                    f"{self.name} has {title} images of another shape than test images; give one"
-                )
+                raise InputError(f"{self.name} has {title} images of another shape than test images; give one")
             classes = len(self.classes)
             outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
             if outside.size:
@@ -132,7 +128,7 @@ class Dataset:
         if self.train is None:
             raise InputError(
                 f"{self.name} has no training part here ({' '.join(self.notes)}); add the files of its "
-                "training part, or ask for own parts of its test images (own_parts=True, --own-parts)"
+                "training part, or have its test images divided (own_parts=True, --divide-test)"
             )
         return self.train
 
@@ -146,9 +142,9 @@ class Dataset:
 def with_own_parts(dataset: Dataset) -> Dataset:
     """Return the data set with its test part, the only one found, divided; InputError if there are both."""
     if dataset.train is not None:
-        remedy = "own parts are for a data set with a test part only"
+        remedy = "only a data set that has a test part alone is divided"
         raise InputError(f"{dataset.name} has its official training part; {remedy}")
     train, test = dataset.test.divide()
     counts = f"{len(train):,} for training and {len(test):,} for testing"
-    note = f"Own parts: the {len(dataset.test):,} official test images divided into {counts}."
+    note = f"Own division: the {len(dataset.test):,} official test images divided into {counts}."
     return replace(dataset, train=train, test=test, notes=(*dataset.notes, note))

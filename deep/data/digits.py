@@ -19,16 +19,14 @@ _FILE = "datasets/data/digits.csv.gz"  # in scikit-learn
 
 
 def digits() -> Dataset:
-    """Return the digits, grey values scaled from 0..16 to 0..255, in own training and test parts."""
+    """Return the digits, grey values scaled from 0..16 to 0..255, divided into a training and a test part."""
     table = _table()
     images = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     whole = Part(images, table[:, -1].astype(np.int64))
     train, test = whole.divide()
     counts = f"{len(train):,} for training and {len(test):,} for testing"
-    note = f"Own parts: the {len(whole):,} images divided into {counts}."
-    files = tuple(
-        FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS
-    )
+    note = f"Own division: the {len(whole):,} images divided into {counts}."
+    files = tuple(FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS)
     return Dataset("digits", tuple("0123456789"), train, test, files, (note,))
 
 

@@ -23,11 +23,7 @@ def idx(contents: Sequence[Content], shape: tuple[int, ...], columns: int | None
     """Decode an image and a label file; with ``columns`` labels are a table, the class first (QMNIST)."""
     images, labels = contents
     kind, label_shape = ("u1", shape[:1]) if columns is None else (">i4", (shape[0], columns))
-    yield (
-        labels,
-        _idx_array(images, "u1", shape),
-        _idx_array(labels, kind, label_shape).reshape(shape[0], -1)[:, 0],
-    )
+    yield (labels, _idx_array(images, "u1", shape), _idx_array(labels, kind, label_shape).reshape(shape[0], -1)[:, 0])
 
 
 def _idx_array(content: Content, kind: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -65,9 +61,7 @@ def cifar_batches(contents: Sequence[Content], shape: tuple[int, ...], key: str)
     """Unpickle dictionaries of images and labels; pickles can run code: only with the published MD5."""
     for content in contents:
         if content.checked != CHECKED:
-            raise content.error(
-                "only the official pickle is safe", "put it there, or the data set's binary version"
-            )
+            raise content.error("only the official pickle is safe", "put it there, or the data set's binary version")
         batch = pickle.loads(content.data, encoding="latin1")
         yield content, _pixels(batch["data"]), np.array(batch[key])
 

@@ -82,10 +82,7 @@ def search(source: Source, part: str, root: Path) -> Search:
             looked.append(str(folder))
             found = {file: path for file in files if (path := find_file(folder, file.name))}
             if len(found) == len(files):
-                reads = (
-                    (path, {file.name: file.md5}, file.packed if path.suffix == ".gz" else None)
-                    for file, path in found.items()
-                )
+                reads = ((path, {file.name: file.md5}, file.packed if path.suffix == ".gz" else None) for file, path in found.items())
                 located.append(Located(layout, folder, tuple(reads)))
             elif found:
                 lacking = ", ".join(file.name for file in files if file not in found)

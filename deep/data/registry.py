@@ -15,7 +15,7 @@ from deep.data.locations import DataRoot, Located, Search, fetch_part, resolve_r
 from deep.data.sources import SOURCES, Source
 from theory.errors import InputError
 from theory.own import SourceFile, where
-from theory.parts import Parts
+from theory.parts import Parts, Place
 
 DataPart = Dataset | Source | Callable[[], Dataset]
 
@@ -34,9 +34,7 @@ for _source in SOURCES.values():
     DATASETS.register(_source)
 
 
-def load(
-    name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, source: SourceFile | None = None
-) -> Dataset:
+def load(name: str, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, source: SourceFile | None = None) -> Dataset:
     """Read a data set into memory.
 
     Parameters
@@ -48,7 +46,7 @@ def load(
     download : bool
         Whether to download what is absent from the official addresses into the data root.
     own_parts : bool
-        Where only the official test part is found, divide it into own parts; the notes say so.
+        Where only the official test part is found, divide it in two; the notes say so.
     source : SourceFile, optional
         A user's file as it was read, whose data set is meant.
 
@@ -87,6 +85,8 @@ class Presence:
     parts: dict[str, Search]
     instruction: str
     """What to put where to make absent parts present; empty where there are none."""
+    place: str = ""
+    """Where one that is no declared source comes from."""
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -96,7 +96,9 @@ class Presence:
 
 def survey(root: DataRoot) -> tuple[Presence, ...]:
     """Look for every data set under ``root``."""
-    return tuple(_look_for(part, root) if isinstance(part, Source) else Presence(name, {}, "") for name, part in DATASETS.items())
+    found = {name: DATASETS.own(name) for name in DATASETS}
+    places = {name: "scikit-learn" if own is None else str(own.source) if isinstance(own, Place) else "memory" for name, own in found.items()}
+    return tuple(_look_for(part, root) if isinstance(part, Source) else Presence(name, {}, "", places[name]) for name, part in DATASETS.items())
 
 
 def _look_for(source: Source, root: DataRoot) -> Presence:
@@ -121,10 +123,10 @@ def read_source(source: Source, root: DataRoot, download: bool = True) -> Datase
         what = source.title if absent == PARTS else source.part(absent[0])
         looked = f"looked for it in {', '.join(presence.parts[absent[0]].looked)}"
         reasons = f"{looked} (data root from {root.chosen_by}){failure and f'; {failure}'}"
-        raise InputError(f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {'' if download else 'let it be downloaded (--download, or download=True), or '}{presence.instruction}")
-    read = {
-        part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent
-    }
+        raise InputError(
+            f"{what} is absent{lacking and f' ({lacking})'}: {reasons}; {'' if download else 'let it be downloaded (--download, or download=True), or '}{presence.instruction}"
+        )
+    read = {part: read_part(source, part, presence.parts[part].located) for part in PARTS if part not in absent}
     records = tuple(record for _, own in read.values() for record in own)
     test, notes = read["test"][0], ()
     train = None if absent else read["train"][0]
@@ -153,9 +155,7 @@ def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[F
     counts = np.bincount(part.labels, minlength=classes)
     if source.balanced and not rest and (counts != each).any():
         odd = int(np.argmax(counts != each))
-        reason = (
-            f"class {odd} has {counts[odd]:,} images, but {source.part(name)} has {each:,} of every class"
-        )
+        reason = f"class {odd} has {counts[odd]:,} images, but {source.part(name)} has {each:,} of every class"
         raise contents[-1].error(reason, "it is damaged or another file; put the official file there")
     return part, [FileRecord(content.where, name, content.checked) for content in contents]
 

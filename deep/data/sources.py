@@ -29,9 +29,7 @@ class File:
 class Layout:
     """One way in which a data set lies under the data root, and where on the web that is published."""
 
-    folders: tuple[
-        str, ...
-    ]  # tried in this order; downloads go to the first, which is also the archive's folder
+    folders: tuple[str, ...]  # tried in this order; downloads go to the first, which is also the archive's folder
     files: Mapping[str, tuple[File, ...]]  # part -> its files
     decode: Callable[[Sequence[Content], tuple[int, ...]], Batches]
     addresses: tuple[str, ...]  # of the archive, or of each file as .gz; tried in this order
@@ -130,10 +128,7 @@ def _cifar(title: str, classes: tuple[str, ...], labels: int, key: str) -> Sourc
         (archive,) = found[kind]
         return Layout((archive.name,), files, decode, (page,), File(f"{name}-{kind}.tar.gz", archive.packed))
 
-    layouts = (
-        layout("binary", binary, partial(cifar_records, labels=labels)),
-        layout("python", pickled, partial(cifar_batches, key=key)),
-    )
+    layouts = (layout("binary", binary, partial(cifar_records, labels=labels)), layout("python", pickled, partial(cifar_batches, key=key)))
     counts = {"train": 50_000, "test": 10_000}
     return Source(name, title, f"{page}cifar.html", classes, (32, 32, 3), counts, layouts)
 

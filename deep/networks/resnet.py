@@ -18,9 +18,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, width: int, stride: int, normalisation: str) -> None:
         super().__init__()
-        self.branch = nn.Sequential(
-            *convolution(channels, width, 3, stride, normalisation), nn.ReLU(), *convolution(width, width, 3, 1, normalisation)
-        )
+        self.branch = nn.Sequential(*convolution(channels, width, 3, stride, normalisation), nn.ReLU(), *convolution(width, width, 3, 1, normalisation))
         same = stride == 1 and channels == width
         self.shortcut = nn.Identity() if same else nn.Sequential(*convolution(channels, width, 1, stride, normalisation))
 

@@ -11,10 +11,7 @@ NAMING = ("stream", "stream_options", "order", "seed", "strategy", "strategy_opt
 
 def run_name(config: Mapping[str, Any]) -> str:
     """Return what a run is, in a line."""
-    return (
-        f"{with_options(config, 'stream')}, order {config['order']}, seed {config['seed']}, {with_options(config, 'strategy')} training, "
-        f"{config['network']}"
-    )
+    return f"{with_options(config, 'stream')}, order {config['order']}, seed {config['seed']}, {with_options(config, 'strategy')} training, {config['network']}"
 
 
 def with_options(config: Mapping[str, Any], name: str) -> str:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -62,6 +62,18 @@ class Stream:
     def view(self, scenario: str) -> LabelView:
         """Return the outputs in the "task", "domain" or "class" incremental scenario."""
         return label_view(self.tasks, scenario)
+
+    def evaluated(self, part: str) -> dict[str, Any]:
+        """Return the number of images of each task's "validation" or "test" part, and how many images an average over tasks is worth.
+
+        The latter is 1 / sum c^2, where c is an image's share of the average: tasks that show the same images tell no more of them.
+        """
+        shares: dict[str, np.ndarray] = {}
+        indices = [getattr(task, f"{part}_indices") for task in self]
+        for task, own in zip(self, indices, strict=True):
+            share_of = shares.setdefault(task.dataset.name, np.zeros(len(task.dataset.test if part == "test" else task.dataset.training_part())))
+            share_of[own] += 1 / (len(self) * max(len(own), 1))
+        return {"images": [len(own) for own in indices], "worth": 1 / sum(float(share_of @ share_of) for share_of in shares.values())}
 
     def same_tasks(self, other: Stream) -> bool:
         """Return whether another stream, made of the same data sets, has the same tasks in the same order."""

@@ -101,8 +101,6 @@ class CorrelatedSplit(StreamOptions):
         if self.examples == "repeated" or len(holders) == 1:
             return indices
         if len(indices) < len(holders):
-            raise InputError(
-                f"class {label} has {len(indices)} training images for {len(holders)} tasks; choose examples='repeated' or a smaller common"
-            )
+            raise InputError(f"class {label} has {len(indices)} training images for {len(holders)} tasks; choose examples='repeated' or a smaller common")
         shuffled = generator(seed, Role.SHARED_EXAMPLES, label).permutation(indices)
         return np.sort(np.array_split(shuffled, len(holders))[holders.index(task)])

@@ -37,14 +37,7 @@ def make_options(kind: type[StreamOptions], values: dict[str, Any]) -> StreamOpt
 
 
 def stream(
-    name: str,
-    seed: int = 0,
-    order: int = 0,
-    root: str | os.PathLike | None = None,
-    *,
-    download: bool = True,
-    own_parts: bool = False,
-    **options: Any,
+    name: str, seed: int = 0, order: int = 0, root: str | os.PathLike | None = None, *, download: bool = True, own_parts: bool = False, **options: Any
 ) -> Stream:
     """Read the data sets of a stream and build it.
 

@@ -45,7 +45,5 @@ class Rotated(StreamOptions):
         for number in ordering(self.tasks, order, seed):
             place = number + generator(seed, Role.ROTATION, number).random()
             degrees = place * self.max_angle / self.tasks
-            tasks.append(
-                self._task(f"rotation {degrees:.2f} degrees", division, classes, seed, number, Rotation(degrees), f" rotated {number}")
-            )
+            tasks.append(self._task(f"rotation {degrees:.2f} degrees", division, classes, seed, number, Rotation(degrees), f" rotated {number}"))
         return tasks

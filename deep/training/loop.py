@@ -52,9 +52,7 @@ class Trained:
     examples: int
 
 
-def train_task(
-    task: TaskContext, strategy: Strategy, options: LoopOptions, optimiser: Optimiser, epoch_done: Callable[[], None] = lambda: None
-) -> Trained:
+def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, optimiser: Optimiser, epoch_done: Callable[[], None] = lambda: None) -> Trained:
     """Train one task.
 
     Parameters

@@ -159,6 +159,7 @@ class _Run:
             data={task.dataset.name: task.dataset.fingerprint for task in stream},
             notes=stream.notes,
             stamp=config.stamp,
+            evaluated=stream.evaluated(config.evaluate_on),
         )
 
     def train(self, number: int, epoch_done: Callable[[], object]) -> TaskContext:
@@ -212,7 +213,7 @@ class _Run:
                     stacklevel=3,
                 )
                 return
-        self.record = replace(record, stamp=joined(record.stamp or None, self.record.stamp))
+        self.record = replace(record, stamp=joined(record.stamp or None, self.record.stamp), evaluated=self.record.evaluated)
         try:
             self.network.load_state_dict(found.network)
         except RuntimeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
+from theory.commands import choices, print_json
 from theory.errors import InputError
 from theory.exits import OPEN, STANDS, interrupt_says
+from theory.quantities import FORMS
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,7 @@ class Sweep:
     lacks, or a point that fails; 130 after an interrupt.
     """
 
-    file: Annotated[Positional[Path], arg(metavar="FILE")]
-    """Python file with the sweep."""
+    file: Annotated[Positional[Path], choices("Python file with the sweep. Quantities that have a name", FORMS, metavar="FILE")]
     trials: int | None = None
     """Trials of every point; 4096 by default."""
     precision: float | None = None
@@ -92,7 +92,7 @@ class Sweep:
 
     def _print(self, result: Any, seconds: float) -> None:
         if self.json:
-            print(json.dumps({**result.as_dict(), "seconds": round(seconds, 3)}, indent=2, allow_nan=False))
+            print_json({**result.as_dict(), "seconds": round(seconds, 3)})
         else:
             print(result)
             kept = sum(row.trials for row in {row.label: row for row in result.rows}.values())

@@ -139,13 +139,7 @@ class _Sweep:
     """Points with their records; samples them, and reads the rows off."""
 
     def __init__(
-        self,
-        points: list[SweepPoint],
-        store: RunStore | None,
-        precision: float | None,
-        max_trials: int,
-        workplace: _Workplace,
-        stamp: dict[str, Any],
+        self, points: list[SweepPoint], store: RunStore | None, precision: float | None, max_trials: int, workplace: _Workplace, stamp: dict[str, Any]
     ) -> None:
         self._points, self._precision, self._max_trials, self._workplace = points, precision, max_trials, workplace
         self._store, self._stamp = store, stamp
@@ -203,9 +197,7 @@ class _Sweep:
         return self._precision is None or point.measurable
 
     def _is_open(self, point: SweepPoint, trials: int) -> bool:
-        return self._precision is not None and any(
-            status(self._tally(point, name, trials), self._precision) == OPEN for name in point.measurable
-        )
+        return self._precision is not None and any(status(self._tally(point, name, trials), self._precision) == OPEN for name in point.measurable)
 
     def _tally(self, point: SweepPoint, name: str, trials: int) -> Any:
         return self._records[point.key].tally(name, trials, point.sampling.method)
@@ -239,10 +231,7 @@ class _Sweep:
         options = {"workers": place.workers, "kind": place.kind, "scheduler": place.scheduler}
         for _, (stamp, found) in run_jobs(compute_job, jobs, **options, label=label):
             if changed := differences(stamp, self._stamp):
-                raise InputError(
-                    f"the workers run another version of driftlaw or NumPy than this process ({named(changed)}); "
-                    "install the same there"
-                )
+                raise InputError(f"the workers run another version of driftlaw or NumPy than this process ({named(changed)}); install the same there")
             yield stamp, found
 
     def _missing(self, active: list[int], goals: list[int]) -> list[Portion]:

@@ -67,9 +67,7 @@ class PointRecord:
         Keys under which the store holds chunks of the same point by other code.
     """
 
-    def __init__(
-        self, key: str, store: RunStore | None, today: Mapping[str, Any], others: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, key: str, store: RunStore | None, today: Mapping[str, Any], others: Sequence[str] = ()) -> None:
         self._key, self._store, self._stamp = key, store, dict(today)
         self._chunks: dict[int, dict[str, Tally]] = {}
         self._adopted: Mapping[str, Any] | None = None
@@ -84,10 +82,7 @@ class PointRecord:
     def adopt(self, found: Found, again: Mapping[int, Mapping[str, Tally]]) -> None:
         """Take in what is stored by other code, as far as quantities were compared; stamp it anew."""
         compared = {quantity for tallies in again.values() for quantity in tallies}
-        kept = {
-            chunk: {quantity: tally for quantity, tally in tallies.items() if quantity in compared}
-            for chunk, tallies in found.chunks.items()
-        }
+        kept = {chunk: {quantity: tally for quantity, tally in tallies.items() if quantity in compared} for chunk, tallies in found.chunks.items()}
         self._adopted = found.stamp
         self._take(Found(found.stamp, kept))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulate.wording import describe
 from theory.errors import DomainError, DriftlawError, InputError
+from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
 
 
@@ -94,10 +95,11 @@ def check_cases(cases: Any, readers: Mapping[str, Keywords]) -> tuple[dict[str, 
 
 
 def build_case(builder: Callable[[dict[str, Any]], TaskSequence], index: int, case: dict[str, Any]) -> TaskSequence:
-    """Build the experiment of a case; errors of the builder name the case."""
+    """Build the experiment of a case; errors of the builder, and of inner products that cannot be, name the case."""
     seq = call_case("build", builder, index, case)
     if not isinstance(seq, TaskSequence):
         raise InputError(f"{place(index, case)}: build returned a {type(seq).__name__}; it must return a theory.TaskSequence")
+    call_case("build", lambda _: require_inner_products(seq), index, case)
     return seq
 
 

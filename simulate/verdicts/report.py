@@ -78,7 +78,7 @@ class Verdict:
         return f"{name}, {self.label}: {self._outcome()}"
 
     def _outcome(self) -> str:
-        return f"not testable: {self.reason}"
+        return self.reason
 
     def row(self) -> dict[str, Any]:
         """Return the verdict for a program: plain values, null for what does not exist."""

@@ -103,9 +103,7 @@ def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator
                 lock_descriptor(handle)
         except OSError as error:
             reason = error.strerror or error
-            raise InputError(
-                f"cannot write and lock {path}: {reason}; choose another folder or correct its permissions"
-            ) from None
+            raise InputError(f"cannot write and lock {path}: {reason}; choose another folder or correct its permissions") from None
         yield
 
 

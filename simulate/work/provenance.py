@@ -86,9 +86,7 @@ def differences(stored: Mapping[str, Any] | None, today: Mapping[str, Any]) -> l
     files, others = stored["files"], today["files"]
     packages, versions = stored["packages"], today["packages"]
     return [name for name in sorted({*files, *others}) if files.get(name) != others.get(name)] + [
-        f"{name} {packages.get(name)} -> {versions.get(name)}"
-        for name in sorted({*packages, *versions})
-        if packages.get(name) != versions.get(name)
+        f"{name} {packages.get(name)} -> {versions.get(name)}" for name in sorted({*packages, *versions}) if packages.get(name) != versions.get(name)
     ]
 
 
@@ -119,9 +117,7 @@ def equal(stored: Any, again: Any, exact: bool = True, bound: float = BOUND) -> 
         alike = stored.keys() == again.keys()
         return alike and all(equal(stored[key], again[key], exact, bound) for key in stored)
     if isinstance(stored, (list, tuple)) and isinstance(again, (list, tuple)):
-        return len(stored) == len(again) and all(
-            equal(one, other, exact, bound) for one, other in zip(stored, again, strict=True)
-        )
+        return len(stored) == len(again) and all(equal(one, other, exact, bound) for one, other in zip(stored, again, strict=True))
     if isinstance(stored, float) and isinstance(again, float) and not exact:
         return math.isclose(stored, again, rel_tol=bound, abs_tol=bound * 1e-6)
     return bool(stored == again)

@@ -68,7 +68,7 @@ def test_only_the_test_part(tmp_path):
     dataset = read(source, tmp_path)
     assert dataset.train is None and len(dataset.test) == 60
     assert "Only the test part of KMNIST" in dataset.notes[0]
-    with pytest.raises(InputError, match="no training part here .*Only the test part.*own parts"):
+    with pytest.raises(InputError, match="no training part here .*Only the test part.*--divide-test"):
         dataset.training_part()
     own = with_own_parts(dataset)
     assert (len(own.train), len(own.test)) == (50, 10) and own.notes[0] == dataset.notes[0]

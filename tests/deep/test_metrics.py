@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scaffold import refusals
+from scipy.stats import binomtest
 
-from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, read, summary, task_accuracy
+from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, interval, read, summary, task_accuracy
 from theory import InputError, Quantity
 
 # Binary fractions, so that the sums are exact.
@@ -35,6 +36,11 @@ def test_the_bits_are_those_of_means():
         matrix = np.random.default_rng(tasks).random((tasks, tasks))
         assert average_accuracy(matrix) == matrix[-1].mean() and task_accuracy(matrix) == np.diagonal(matrix).mean()
         assert forgetting(matrix) == (np.diagonal(matrix) - matrix[-1])[:-1].mean()
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 10), (19, 29), (95, 100), (29, 29)])
+def test_intervals_are_wilsons(right, images):
+    assert interval(right / images, images) == pytest.approx(tuple(binomtest(right, images).proportion_ci(method="wilson")), abs=1e-12)
 
 
 def test_one_task_has_accuracies_only():

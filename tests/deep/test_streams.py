@@ -227,7 +227,7 @@ test_refused = refusals([
 def test_streams_by_name():
     built = stream("corrupted-split-digits", seed=2, order=1, tasks=2, max_noise=0.1)
     assert built.name == "corrupted-split-digits" and built.options == CorruptedSplit(tasks=2, max_noise=0.1)
-    assert built.image_shape == (8, 8) and len(built.notes) == 1 and "Own parts" in built.notes[0]
+    assert built.image_shape == (8, 8) and len(built.notes) == 1 and "Own division" in built.notes[0]
     assert sum(len(task.train_indices) + len(task.validation_indices) for task in built) == 1438
 
 
@@ -341,3 +341,10 @@ def test_images_beyond_the_limit_are_not_kept(monkeypatch):
     task = stream("rotated-digits", train_examples=100)[0]
     assert task.training() is not task.training()
     np.testing.assert_array_equal(task.training().images, task.training().images)
+
+
+def test_what_an_average_over_tasks_is_worth():
+    """Images of disjoint tasks add up; the same images in every task count once."""
+    split, permuted = (stream(name).evaluated("test") for name in ("split-digits", "permuted-digits"))
+    assert sum(split["images"]) == 359 and split["worth"] == pytest.approx(25 / sum(1 / count for count in split["images"]))
+    assert set(permuted["images"]) == {359} and permuted["worth"] == pytest.approx(359)

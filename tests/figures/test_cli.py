@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,8 @@ def test_one_figure_is_four_whole_files(finished):
     assert (out / f"{NAME}.png").read_bytes().startswith(b"\x89PNG") and (out / f"{NAME}.pdf").read_bytes().endswith(b"%%EOF\n")
     assert ElementTree.parse(out / f"{NAME}.svg").getroot().tag.endswith("svg")
     assert not list(out.rglob("*.tmp"))
+    (listed,) = json.loads(run(NAME, "--quick", "--out", out, "--json").stdout)["figures"]
+    assert listed["state"] == "kept" and sorted(listed["files"]) == sorted(map(str, out.glob(f"{NAME}.*")))
 
 
 def test_an_interrupted_or_killed_run_keeps_what_is_finished_and_continues(finished, tmp_path):

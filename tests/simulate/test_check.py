@@ -282,6 +282,7 @@ test_errors_name_the_mistake = refusals([
     (wrong(lambda p, n, s: [][n]), r"the formula raised IndexError.*test_check.py, line \d+"),
     (wrong(RIGHT, build=lambda p, n, s: "a sequence"), "build returned a str"),
     (wrong(RIGHT, build=lambda p, n, s: one_block(p, (n,), -s, truth=[Isotropic(1)])), "case 0 .*noise is -0.4"),
+    (wrong(RIGHT, build=lambda p, n, s: one_block(p, (n, n), s, gram=[[1, 2], [2, 1]])), r"case 0 \(p=30.*has the eigenvalue -1 "),
     (wrong(RIGHT, build=3), "build is 3"),
     (wrong(RIGHT, build=None), "build is missing"),
     (wrong(RIGHT, quantity=None), "quantity is missing"),
