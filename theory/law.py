@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from theory.algebra import algebra_of
@@ -14,6 +16,7 @@ from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
+from theory.training import training_errors
 
 # What formulas and claims rest on, by the names in their ``uses``: two laws, and the facts on random matrices that these are fed with.
 BASIS = {
@@ -75,7 +78,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     require_usual(seq)
     if any(task.memory for task in seq.tasks):
         return replay_law(seq, algebra_of(seq), outside, regimes)
-    return Recursion(seq, algebra_of(seq), outside, regimes).run()
+    return replace(Recursion(seq, algebra_of(seq), outside, regimes).run(), _training=partial(training_errors, seq, outside, regimes))
 
 
 def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:

@@ -35,11 +35,14 @@ class MomentOrders(Readings):
         Order of L_i(theta_t).
     step_sizes, update_magnitude : ndarray, shape (T,)
         Order of the squared steps.
+    training_errors : ndarray, shape (T, T)
+        Order of ``|A_i' theta_t - y_i|^2``, or less.
     """
 
     errors: np.ndarray
     step_sizes: np.ndarray
     update_magnitude: np.ndarray
+    training_errors: np.ndarray
 
     def read(self, quantity: str | Quantity) -> float:
         """Return the order of a quantity: the smallest one among its terms."""
@@ -52,7 +55,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     Parameters
     ----------
     seq : TaskSequence
-        A single numeric experiment. With memory or unequal weights the orders may be too low, never too high.
+        A single numeric experiment. With memory or unequal weights, and of training errors, the orders may be too low, never too high.
 
     Examples
     --------
@@ -68,13 +71,28 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
     tasks = len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
-    blocks = _Blocks(seq)
+    training, blocks = np.full((tasks, tasks), math.inf), _Blocks(seq)
     for t, task in enumerate(seq.tasks):
+        before = blocks.before(t)
         previous = min((blocks.order[block] for block in task.train if task.starts_from_zero(block)), default=math.inf)
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
-    return MomentOrders(errors, steps, updates)
+        even = len({task.scale_of(block) for block in task.train}) == 1  # then a step shortens the residuals at its start
+        for i, other in enumerate(seq.tasks):
+            if i < t and not set(task.train) & set(other.truth):
+                training[t, i] = training[t - 1, i]
+            else:
+                order = errors[t, i] if i != t else before if even else min(before, steps[t])
+                training[t, i] = _with_data(seq, i, order, independent=i > t or (i == t and even and not task.memory))
+    return MomentOrders(errors, steps, updates, training)
+
+
+def _with_data(seq: TaskSequence, i: int, order: float, independent: bool) -> float:
+    """Order of squared residuals on the samples of task ``i``, whose own tails count too; by Hoelder's inequality where the estimate has seen them."""
+    law = seq.features_of(i)
+    data = law.df / 2 if isinstance(law, StudentT) else math.inf
+    return min(order, data) if independent or math.inf in (order, data) else 1 / (1 / order + 1 / data)
 
 
 def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
@@ -132,6 +150,11 @@ class _Blocks:
         """Tasks whose truth is that of task ``t``."""
         gram = self.gram[block]
         return {i for i in self.seq.users(block) if gram[i, i] + gram[t, t] - 2 * gram[i, t] == 0}
+
+    def before(self, t: int) -> float:
+        """Order of the squared distances at the start of task ``t``, over the blocks that its samples and the stored ones meet."""
+        met = {block for s in (t, *_rows(self.seq, t)) for block in self.seq.tasks[s].truth}
+        return min((self.order[block] for block in met if not self.seq.tasks[t].starts_from_zero(block)), default=math.inf)
 
     def train(self, t: int) -> float:
         """Update the blocks by task ``t`` and return the order of its step."""
