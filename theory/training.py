@@ -1,153 +1,124 @@
 """The law of training errors: E |A_i' theta_t - y_i|^2, the squared residual of task i's own samples after task t.
 
 The estimate has seen A_i, so second moments of estimates and features have to be carried jointly. With x, y among theta
-and the truths w_j, b and c blocks, the recursion keeps for every task i that is over
+and the truths w_j, b and c blocks, the recursion keeps
 
-    F = E <A_b' theta_b, A_c' theta_c>,  G_j = E <A_b' theta_b, A_c' w_{j,c}>,  V = E |A_b|^2 |theta_c|^2,
-    Y_j = E |A_b|^2 theta_c . w_{j,c},   e = E <A_b' theta_b, eps_i>.
+    K_c[x, y] = E x_c . y_c,   and for every past task i   V_bc[x, y] = E |A_b|^2 x_c . y_c,   F_bc[x, y] = E <A_b' x_b, A_c' y_c>.
 
-A later step is independent of A_i given the past, so its first two moments (`theory.projections`) move them linearly.
-At task i itself A = H S^{1/2}, H with q = min(n, d) orthonormal columns that point anywhere, S a Wishart matrix of q
-eigenvalues and D = max(n, d) degrees of freedom, independent of H. So E[A A' | H] = D P with P = H H', and three
-facts enter:
-
-    E P_ab P_cd P_ef = c0 [ab cd ef] + c1 [6 pairings that keep one pair] + c2 [8 that keep none], from tr P = q and P^2 = P;
-    E tr S tr S^{-1} = q (q D - 2) / (D - q - 1);   H's columns are exchangeable and orthonormal.
-
-Tasks that are still to come have fresh samples: n_i (E L_i(theta_t) + sigma_i^2). Source: the project's derivation.
+Label noise is one more block: a single parameter that no task trains, with the truth sigma. A later step is independent
+of A_i given the past, so its first two moments (`theory.projections`) move all three alike. At task i itself A = H S^{1/2}, H
+with q = min(n, d) orthonormal columns that point anywhere, S a Wishart matrix of size q with D = max(n, d) degrees of
+freedom, independent of H. So E[A A' | H] = D P with P = H H', and what is left are moments of P up to the third and
+E tr S tr S^{-1}. Samples of tasks that are still to come are fresh, and their residuals n_i times those of a new one.
+Source: the project's derivation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from theory.algebra import algebra_of
-from theory.problem import Task, TaskSequence
-from theory.recursion import Recursion, StepGeometry
+from theory.algebra import ExactAlgebra, FloatAlgebra, algebra_of
+from theory.problem import TaskSequence
+from theory.projections import third_moment, trace_product
+from theory.recursion import StepGeometry
+from theory.values import FrozenArray, is_grid
 
 
 def training_errors(seq: TaskSequence, outside: str, regimes: tuple[str, ...]) -> np.ndarray:
-    """Compute ``[t, i]`` = E |A_i' theta_t - y_i|^2, shape (..., T, T), of an experiment whose law exists and is without memory."""
-    recursion = _Training(seq, algebra_of(seq), outside, regimes)
-    recursion.run()
-    return recursion.algebra.finish(recursion.found)
+    """Compute ``[t, i]`` = E |A_i' theta_t - y_i|^2, shape (..., T, T), of an experiment without memory that has a law."""
+    seq = _noise_as_a_block(seq)
+    algebra, tasks = algebra_of(seq), seq.tasks
+    moments, found = _Joint(seq, algebra), algebra.zeros(len(tasks), len(tasks))
+    for t, task in enumerate(tasks):
+        moments.step(t, StepGeometry(t, task.samples, seq.trained_dimension(t), algebra, outside, regimes[t]))
+        for i, other in enumerate(tasks):
+            found[..., t, i] = found[..., t - 1, i] if i < t and not set(task.train) & set(other.truth) else moments.residual(i)
+        if task.takes_full_step:  # fits all samples, if they are fewer than parameters; said outright, it is exact in floats
+            found[..., t, t] = np.where(moments.over, algebra.zeros(), found[..., t, t])
+    return algebra.finish(found)
 
 
-@dataclass
-class _Seen:
-    """Joint moments of a past task's features with the estimate, shapes (..., B, B), (..., B, B, T) and (..., B)."""
-
-    F: np.ndarray
-    G: np.ndarray
-    V: np.ndarray
-    Y: np.ndarray
-    e: np.ndarray
+def _noise_as_a_block(seq: TaskSequence) -> TaskSequence:
+    name = "".join(seq.blocks) + "'"  # unlike all others
+    squares = [FrozenArray(task.noise.values**2) if is_grid(task.noise) else task.noise**2 for task in seq.tasks]
+    gram = [[square if i == t else 0 for i in range(len(squares))] for t, square in enumerate(squares)]
+    tasks = [replace(task, noise=0, truth={**task.truth, name: f"{t}"}) for t, task in enumerate(seq.tasks)]
+    return replace(seq, blocks={**seq.blocks, name: 1}, tasks=tasks, gram={**seq.gram, name: gram})
 
 
-class _Training(Recursion):
-    """The recursion of errors, with the moments of every task's own samples beside it."""
+class _Joint:
+    """The moments K, V and F; the last two axes of each are x and y, theta first, those before are blocks b and c."""
 
-    def __init__(self, seq: TaskSequence, *how: Any) -> None:
-        super().__init__(seq, *how)
-        tasks = len(seq)
-        self.found, self.seen = self.algebra.zeros(tasks, tasks), []
-        self.size = self._blocks(map(self.algebra.lift, seq.blocks.values()))
-        self.grams = np.stack([np.broadcast_to(self.gram[b], (*self.algebra.lead, tasks, tasks)) for b in seq.blocks], axis=-3)
-        self.counts = [self._spread(self.algebra.lift(task.samples)) for task in seq.tasks]
+    def __init__(self, seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra) -> None:
+        self.seq, self.algebra = seq, algebra
+        self.K = algebra.zeros(1, len(seq.blocks), len(seq) + 1, len(seq) + 1)
+        for c, block in enumerate(seq.blocks):
+            self.K[..., 0, c, 1:, 1:] = algebra.gram[block]
+        self.V: list[np.ndarray] = []
+        self.F: list[np.ndarray] = []
+        self.size = self._blocks(map(algebra.lift, seq.blocks.values()))
+        self.over: Any = None
 
-    def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
-        """Apply task ``t``; note down the training errors after it."""
-        result = super().train(t, task)
-        for i, other in enumerate(self.seq.tasks):
-            used = [block in other.truth for block in self.seq.blocks]
-            ahead = sum(self.distances(block)[..., i] for block in other.truth) + self.algebra.noise_variance[i]
-            untouched = i < t and not set(task.train) & set(other.truth)
-            self.found[..., t, i] = self.counts[i] * ahead if i > t else self.found[..., t - 1, i] if untouched else self._residual(i, used)
-        if task.takes_full_step:
-            self.found[..., t, t] = np.where(self.over, self.algebra.zeros(), self.found[..., t, t])
-        return result
+    def residual(self, i: int) -> np.ndarray:
+        """E |A_i' theta - y_i|^2 at present, of samples that were learned or are still to come."""
+        used = np.isin(list(self.seq.blocks), list(self.seq.tasks[i].truth))
+        if i < len(self.F):
+            return np.where(np.outer(used, used), _missed(self.F[i], i), 0).sum((-2, -1))
+        return np.where(used, _missed(self.K, i), 0).sum((-2, -1)) * self._spread(self.algebra.lift(self.seq.tasks[i].samples))
 
-    def reset(self, t: int, task: Task) -> dict[str, tuple[Any, Any]]:
-        """Put blocks at their start, and move the moments by the step that follows."""
-        before = super().reset(t, task)
-        self._step(t, task)
-        return before
-
-    def _residual(self, i: int, used: list[bool]) -> Any:
-        """E |sum_b A_b' (theta_b - w_b) - eps|^2 over the blocks that task i uses."""
-        seen, inside = self.seen[i], np.outer(used, used)
-        own = self.counts[i][..., None] * self.grams[..., i, i] - 2 * seen.e
-        pairs = seen.F - 2 * seen.G[..., i]
-        return np.where(inside, pairs, 0).sum((-2, -1)) + np.where(used, own, 0).sum(-1) + self.counts[i] * self.algebra.noise_variance[i]
-
-    def _step(self, t: int, task: Task) -> None:
-        """Move the moments of earlier tasks by the step of task ``t``, and begin those of its own samples."""
-        names = list(self.seq.blocks)
-        geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t])
-        moments = geometry.moments()
+    def step(self, t: int, geometry: StepGeometry) -> None:
+        """Apply task ``t``."""
+        task, moments, names = self.seq.tasks[t], geometry.moments(), list(self.seq.blocks)
         self.over = self._spread(geometry.over, bool)
-        trained, used = (np.array([block in those for block in names]) for those in (task.train, task.truth))
+        trained, used = np.isin(names, task.train), np.isin(names, list(task.truth))
+        fixed = used & ~trained
         scale = self._blocks(self.algebra.lift(task.scale_of(block) if block in task.train else 0) for block in names)
         # least squares forget where they start, so that they may as well start from zero
         kept = ~(np.array([task.starts_from_zero(block) for block in names]) | (trained & ~self.over[..., None] & (scale == 1)))
-        products = np.stack([np.broadcast_to(self.products(block), self.grams.shape[:-3] + (len(self.seq),)) for block in names], axis=-2)
-        products = np.where(kept[..., None], products, 0)
-        square = np.where(kept, self._blocks(self.square[block] for block in names), 0)
-        truth = self.grams[..., t, :]
-        error = truth[..., t] - 2 * products[..., t] + square
-        f = np.where(used & ~trained, error, 0).sum(-1) + self.algebra.noise_variance[t]
-        k = 0 if moments.k is None else moments.k if geometry.exact else np.where(f == 0, 0, moments.k)
-        n, d, a, b, m, k, f, variance = (
-            self._spread(value)[..., None, None] for value in (geometry.n, geometry.d, moments.a, moments.b, moments.m, k, f, self.algebra.noise_variance[t])
-        )
-        # of blocks b (rows) and c (columns), as in the formulas
-        one, d_b, d_c, s_b, s_c = np.eye(len(names), dtype=int), *_both(self.size), *_both(scale)
-        truth_b, truth_c = truth[..., :, None, :], truth[..., None, :, :]
-        kept_b, kept_c = _both(kept)
-        for i, seen in enumerate(self.seen):
-            count = self._spread(self.counts[i])[..., None, None]
-            F, G = np.where(kept_b & kept_c, seen.F, 0), np.where(kept_b[..., None], seen.G, 0)
-            V, Y = np.where(kept_c, seen.V, 0), np.where(kept_c[..., None], seen.Y, 0)
-            to_b, to_c = _turned(G[..., t]) - F, G[..., t] - F
-            missed = V - 2 * Y[..., t] + count * d_b * truth_c[..., t]
-            noise = count * d_b * variance + np.where(used & ~trained, missed, 0).sum(-1, keepdims=True)
-            every = a * np.where(trained, missed, 0).sum(-1, keepdims=True) + k * noise / d
-            self.seen[i] = _Seen(
-                F + m * (s_b * to_b + s_c * to_c) + s_b * s_c * (b * (one * count * truth_c[..., t] - F - to_b - to_c) + one * every),
-                G + (m * s_b)[..., None] * ((one * count)[..., None] * truth_c - G),
-                V + 2 * m * s_c * (Y[..., t] - V) + s_c**2 * (d_c * every + b * missed),
-                Y + (m * s_c)[..., None] * ((count * d_b)[..., None] * truth_c - Y),
-                np.where(kept, seen.e, 0) * (1 - m[..., 0] * scale),
-            )
-        q, longer = np.where(self.over[..., None, None], n, d), np.where(self.over[..., None, None], d, n)
-        c2 = a * (d - 2 * q) / ((d + 4) * np.where(d == 2, 1, d - 2))  # for d = 2 the pairings depend on one another, and 0 will do
-        c1 = (a - (d + 2) * c2) / 2
-        c0 = b - a - (d + 1) * c1 - 2 * c2
-        error_b, error_c = _both(error)
-        total = np.where(trained, error, 0).sum(-1)[..., None, None]
-        equal = q * f * (d_b * d_c + 2 * one * d_b)
-        unequal = k * f * (longer + 1) * np.where(q == d, 1, (q - 1) / np.where(d == 1, 1, d - 1))
-        lengths = c0 * d_b * error_c + c1 * (d_b * (d_c * total + error_c) + 4 * one * error_c)
-        lengths = lengths + 2 * c2 * (one * (2 * error_c + d_c * total) + d_c * error_b)
-        lengths = longer * lengths + (equal + unequal * ((d + 1) * d_b * d_c - 2 * one * d_b)) / (d * (d + 2))
-        apart = n * d_b * (a * d_c * total + b * error_c) + k * d_c / d * (n * d_b * f + 2 * error_b)
-        images = c0 * one * error_b + c1 * (one * (3 * error_b + d_b * total) + d_c * error_b + d_b * error_c)
-        images = images + c2 * (d_b * d_c * total + d_b * error_c + d_c * error_b + one * (d_b * total + 4 * error_b))
-        images = longer * images + (equal + unequal * (one * d * d_b - d_b * d_c)) / (d * (d + 2))
-        norms = np.where(trained[:, None], longer * ((b - a) * d_b + 2 * a * one), n * d_b * m)  # E |A_b|^2 P_cc
-        turned = np.where(trained, longer * (b * one + a * d_b), m * d_b)
-        towards, back = (truth - products)[..., None, :, :], (products[..., t] - square)[..., None, :]
-        self.seen.append(_Seen(
-            n * one * square[..., None, :] + s_b * turned * back + _turned(s_b * turned * back) + s_b * s_c * images,
-            (n * one)[..., None] * products[..., None, :, :] + (s_b * turned)[..., None] * towards,
-            n * d_b * square[..., None, :] + s_c * (2 * norms * back + s_c * np.where(trained[:, None], lengths, apart)),
-            (n * d_b)[..., None] * products[..., None, :, :] + (s_c * norms)[..., None] * towards,
-            m[..., 0] * scale * self.size * variance[..., 0],
-        ))
+        (d_b, d_c), (s_b, s_c), (kept_b, kept_c) = map(_both, (self.size, scale, kept))
+        K = _started(self.K, kept_c, kept_c)
+        error = _missed(K, t)
+        f = np.where(fixed, error, 0).sum(-1, keepdims=True)
+        k = 0 if moments.k is None else moments.k if geometry.exact else np.where(f[..., 0, 0] == 0, 0, moments.k)
+        n, d, a, b, m, k = (self._spread(value)[..., None, None] for value in (geometry.n, geometry.d, moments.a, moments.b, moments.m, k))
+        one = np.eye(len(names), dtype=int)
+
+        def moved(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """K or V after the step, and the part of its second moment that points anywhere."""
+            missed = _missed(lengths, t)
+            every = a * np.where(trained, missed, 0).sum(-1, keepdims=True) + k / d * np.where(fixed, missed, 0).sum(-1, keepdims=True)
+            along = (m * s_c)[..., None] * (lengths[..., t + 1, :] - lengths[..., 0, :])
+            return _added(lengths, along, along, s_c**2, d_c * every + b * missed), every
+
+        for i, (V, F) in enumerate(zip(self.V, self.F, strict=True)):
+            V, F = _started(V, kept_c, kept_c), _started(F, kept_b, kept_c)
+            self.V[i], every = moved(V)
+            along_b, along_c = F[..., t + 1, :] - F[..., 0, :], F[..., t + 1] - F[..., 0]
+            self.F[i] = _added(F, (m * s_b)[..., None] * along_b, (m * s_c)[..., None] * along_c, s_b * s_c, b * _missed(F, t) + one * every)
+
+        q, longer = np.where(self.over[..., None, None], n, d), np.where(self.over[..., None, None], d, n)  # q and D
+        c0, c1, c2 = third_moment(q, d, a, b)
+        e_b, e_c = np.swapaxes(error, -2, -1), error
+        total = np.where(trained, error, 0).sum(-1, keepdims=True)
+        alike, unlike = q * f * (d_b * d_c + 2 * one * d_b), f * (trace_product(k, q, longer) - q) / np.where(d == 1, 1, d - 1)
+        lengths = c0 * d_b * e_c + c1 * (d_b * (d_c * total + e_c) + 4 * one * e_c) + 2 * c2 * (one * (2 * e_c + d_c * total) + d_c * e_b)
+        lengths = longer * lengths + (alike + unlike * ((d + 1) * d_b * d_c - 2 * one * d_b)) / (d * (d + 2))
+        apart = n * d_b * (a * d_c * total + b * e_c) + k * d_c / d * (n * d_b * f + 2 * e_b)  # |A_b|^2 of a block that is not trained
+        images = c0 * one * e_b + c1 * (one * (3 * e_b + d_b * total) + d_c * e_b + d_b * e_c)
+        images = images + c2 * (d_b * d_c * total + d_b * e_c + d_c * e_b + one * (d_b * total + 4 * e_b))
+        images = longer * images + (alike + unlike * (one * d * d_b - d_b * d_c)) / (d * (d + 2))
+        share = s_c * np.where(trained[:, None], longer * ((b - a) * d_b + 2 * a * one), n * d_b * m)  # E |A_b|^2 of P_cc
+        image = s_b * np.where(trained, longer * (b * one + a * d_b), m * d_b)  # E of A_c' A_b P_bc
+        towards = K[..., t + 1, :] - K[..., 0, :]
+        along = share[..., None] * towards
+        self.V.append(_added((n * d_b)[..., None, None] * K, along, along, s_c**2, np.where(trained[:, None], lengths, apart)))
+        along = image[..., None] * towards
+        self.F.append(_added((n * one)[..., None, None] * K, along, np.swapaxes(along, -3, -2), s_b * s_c, images))
+        self.K = moved(K)[0]
 
     def _spread(self, value: Any, dtype: Any = None) -> np.ndarray:
         """One value for every entry of the leading axes."""
@@ -162,5 +133,23 @@ def _both(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[..., :, None], values[..., None, :]
 
 
-def _turned(matrix: np.ndarray) -> np.ndarray:
-    return np.swapaxes(matrix, -2, -1)
+def _missed(moments: np.ndarray, t: int) -> np.ndarray:
+    """The moment of theta - w_t with itself."""
+    return moments[..., 0, 0] - moments[..., 0, t + 1] - moments[..., t + 1, 0] + moments[..., t + 1, t + 1]
+
+
+def _started(moments: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Put theta to zero in blocks that are not kept, on the left and on the right."""
+    moments = moments.copy()
+    moments[..., 0, :] = np.where(left[..., None], moments[..., 0, :], 0)
+    moments[..., 0] = np.where(right[..., None], moments[..., 0], 0)
+    return moments
+
+
+def _added(moments: np.ndarray, left: np.ndarray, right: np.ndarray, scale: np.ndarray, both: np.ndarray) -> np.ndarray:
+    """Add to theta what has these moments, on the left, on the right and, times ``scale``, with itself; nothing is left of a blank times 0."""
+    moments = moments.copy()
+    moments[..., 0, :] += left
+    moments[..., 0] += right
+    moments[..., 0, 0] += np.where(scale == 0, 0, scale * both)
+    return moments
