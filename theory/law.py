@@ -18,13 +18,15 @@ from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 from theory.training import training_errors
 
-# What formulas and claims rest on, by the names in their ``uses``: two laws, and the facts on random matrices that these are fed with.
+# What formulas and claims rest on, by the names in their ``uses``: three laws, and the facts on random matrices that these are fed with.
 BASIS = {
     "recursion": "the law of fresh samples: expected estimates and squared lengths, block by block, from task to task",
     "replay": "the law of steps that fit stored samples along with new ones",
+    "training": "the law of residuals on samples that the estimate has seen",
     "projection_mean": "E P = (n/d) I for the projection P on the span of n samples in d dimensions",
     "projection_spread": "a in E[P v v' P] = a |v|^2 I + b v v': what of v spills into other directions",
     "inverse_wishart_mean": "E tr (A'A)^-1 = n/(d - n - 1), the squared step per unit of noise",
+    "wishart_traces": "E tr S tr S^-1 of S = A'A, noise that was fitted, times the length of the features",
     "inverse_wishart_square": "the second moment of that squared step",
 }
 

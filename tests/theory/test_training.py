@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction as F
-
-import numpy as np
 import pytest
 from direct_route import InfiniteExpectation
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
 from strategies import sequences
 from training_route import TrainingRoute
 
