@@ -71,28 +71,16 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
     tasks = len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
-    training, blocks = np.full((tasks, tasks), math.inf), _Blocks(seq)
+    blocks = _Blocks(seq)
     for t, task in enumerate(seq.tasks):
-        before = blocks.before(t)
         previous = min((blocks.order[block] for block in task.train if task.starts_from_zero(block)), default=math.inf)
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
-        even = len({task.scale_of(block) for block in task.train}) == 1  # then a step shortens the residuals at its start
-        for i, other in enumerate(seq.tasks):
-            if i < t and not set(task.train) & set(other.truth):
-                training[t, i] = training[t - 1, i]
-            else:
-                order = errors[t, i] if i != t else before if even else min(before, steps[t])
-                training[t, i] = _with_data(seq, i, order, independent=i > t or (i == t and even and not task.memory))
+    data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
+    with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
+        training = 1 / (1 / errors + 1 / data)
     return MomentOrders(errors, steps, updates, training)
-
-
-def _with_data(seq: TaskSequence, i: int, order: float, independent: bool) -> float:
-    """Order of squared residuals on the samples of task ``i``, whose own tails count too; by Hoelder's inequality where the estimate has seen them."""
-    law = seq.features_of(i)
-    data = law.df / 2 if isinstance(law, StudentT) else math.inf
-    return min(order, data) if independent or math.inf in (order, data) else 1 / (1 / order + 1 / data)
 
 
 def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
@@ -150,11 +138,6 @@ class _Blocks:
         """Tasks whose truth is that of task ``t``."""
         gram = self.gram[block]
         return {i for i in self.seq.users(block) if gram[i, i] + gram[t, t] - 2 * gram[i, t] == 0}
-
-    def before(self, t: int) -> float:
-        """Order of the squared distances at the start of task ``t``, over the blocks that its samples and the stored ones meet."""
-        met = {block for s in (t, *_rows(self.seq, t)) for block in self.seq.tasks[s].truth}
-        return min((self.order[block] for block in met if not self.seq.tasks[t].starts_from_zero(block)), default=math.inf)
 
     def train(self, t: int) -> float:
         """Update the blocks by task ``t`` and return the order of its step."""

@@ -35,8 +35,8 @@ def training_errors(seq: TaskSequence, outside: str, regimes: tuple[str, ...]) -
     moments, found = _Joint(seq, algebra), algebra.zeros(len(tasks), len(tasks))
     for t, task in enumerate(tasks):
         moments.step(t, StepGeometry(t, task.samples, seq.trained_dimension(t), algebra, outside, regimes[t]))
-        for i, other in enumerate(tasks):
-            found[..., t, i] = found[..., t - 1, i] if i < t and not set(task.train) & set(other.truth) else moments.residual(i)
+        for i in range(len(tasks)):
+            found[..., t, i] = moments.residual(i)
         if task.takes_full_step:  # fits all samples, if they are fewer than parameters; said outright, it is exact in floats
             found[..., t, t] = np.where(moments.over, algebra.zeros(), found[..., t, t])
     return algebra.finish(found)
@@ -46,7 +46,7 @@ def _noise_as_a_block(seq: TaskSequence) -> TaskSequence:
     name = "".join(seq.blocks) + "'"  # unlike all others
     squares = [FrozenArray(task.noise.values**2) if is_grid(task.noise) else task.noise**2 for task in seq.tasks]
     gram = [[square if i == t else 0 for i in range(len(squares))] for t, square in enumerate(squares)]
-    tasks = [replace(task, noise=0, truth={**task.truth, name: f"{t}"}) for t, task in enumerate(seq.tasks)]
+    tasks = [replace(task, truth={**task.truth, name: f"{t}"}) for t, task in enumerate(seq.tasks)]
     return replace(seq, blocks={**seq.blocks, name: 1}, tasks=tasks, gram={**seq.gram, name: gram})
 
 
@@ -58,33 +58,33 @@ class _Joint:
         self.K = algebra.zeros(1, len(seq.blocks), len(seq) + 1, len(seq) + 1)
         for c, block in enumerate(seq.blocks):
             self.K[..., 0, c, 1:, 1:] = algebra.gram[block]
-        self.V: list[np.ndarray] = []
-        self.F: list[np.ndarray] = []
+        self.past: list[tuple[np.ndarray, np.ndarray]] = []  # V and F of every task so far
         self.size = self._blocks(map(algebra.lift, seq.blocks.values()))
         self.over: Any = None
 
     def residual(self, i: int) -> np.ndarray:
         """E |A_i' theta - y_i|^2 at present, of samples that were learned or are still to come."""
         used = np.isin(list(self.seq.blocks), list(self.seq.tasks[i].truth))
-        if i < len(self.F):
-            return np.where(np.outer(used, used), _missed(self.F[i], i), 0).sum((-2, -1))
+        if i < len(self.past):
+            return np.where(np.outer(used, used), _missed(self.past[i][1], i), 0).sum((-2, -1))
         return np.where(used, _missed(self.K, i), 0).sum((-2, -1)) * self._spread(self.algebra.lift(self.seq.tasks[i].samples))
 
     def step(self, t: int, geometry: StepGeometry) -> None:
         """Apply task ``t``."""
         task, moments, names = self.seq.tasks[t], geometry.moments(), list(self.seq.blocks)
-        self.over = self._spread(geometry.over, bool)
+        self.over = self._spread(geometry.over)
         trained, used = np.isin(names, task.train), np.isin(names, list(task.truth))
         fixed = used & ~trained
         scale = self._blocks(self.algebra.lift(task.scale_of(block) if block in task.train else 0) for block in names)
         # least squares forget where they start, so that they may as well start from zero
-        kept = ~(np.array([task.starts_from_zero(block) for block in names]) | (trained & ~self.over[..., None] & (scale == 1)))
+        kept = ~(np.array([task.starts_from_zero(block) for block in names]) | (~self.over[..., None] & (scale == 1)))
         (d_b, d_c), (s_b, s_c), (kept_b, kept_c) = map(_both, (self.size, scale, kept))
         K = _started(self.K, kept_c, kept_c)
         error = _missed(K, t)
         f = np.where(fixed, error, 0).sum(-1, keepdims=True)
-        k = 0 if moments.k is None else moments.k if geometry.exact else np.where(f[..., 0, 0] == 0, 0, moments.k)
-        n, d, a, b, m, k = (self._spread(value)[..., None, None] for value in (geometry.n, geometry.d, moments.a, moments.b, moments.m, k))
+        a, b, m, k, _ = moments if moments.k is not None else moments._replace(k=0)  # at the threshold, where f vanishes
+        n, d, a, b, m, k = (self._spread(value)[..., None, None] for value in (geometry.n, geometry.d, a, b, m, k))
+        k = k if geometry.exact else np.where(f == 0, 0, k)
         one = np.eye(len(names), dtype=int)
 
         def moved(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,11 +94,11 @@ class _Joint:
             along = (m * s_c)[..., None] * (lengths[..., t + 1, :] - lengths[..., 0, :])
             return _added(lengths, along, along, s_c**2, d_c * every + b * missed), every
 
-        for i, (V, F) in enumerate(zip(self.V, self.F, strict=True)):
-            V, F = _started(V, kept_c, kept_c), _started(F, kept_b, kept_c)
-            self.V[i], every = moved(V)
+        for i, (V, F) in enumerate(self.past):
+            F, (V, every) = _started(F, kept_b, kept_c), moved(_started(V, kept_c, kept_c))
             along_b, along_c = F[..., t + 1, :] - F[..., 0, :], F[..., t + 1] - F[..., 0]
-            self.F[i] = _added(F, (m * s_b)[..., None] * along_b, (m * s_c)[..., None] * along_c, s_b * s_c, b * _missed(F, t) + one * every)
+            both = b * _missed(F, t) + one * every
+            self.past[i] = V, _added(F, (m * s_b)[..., None] * along_b, (m * s_c)[..., None] * along_c, s_b * s_c, both)
 
         q, longer = np.where(self.over[..., None, None], n, d), np.where(self.over[..., None, None], d, n)  # q and D
         c0, c1, c2 = third_moment(q, d, a, b)
@@ -115,14 +115,14 @@ class _Joint:
         image = s_b * np.where(trained, longer * (b * one + a * d_b), m * d_b)  # E of A_c' A_b P_bc
         towards = K[..., t + 1, :] - K[..., 0, :]
         along = share[..., None] * towards
-        self.V.append(_added((n * d_b)[..., None, None] * K, along, along, s_c**2, np.where(trained[:, None], lengths, apart)))
+        V = _added((n * d_b)[..., None, None] * K, along, along, s_c**2, np.where(trained[:, None], lengths, apart))
         along = image[..., None] * towards
-        self.F.append(_added((n * one)[..., None, None] * K, along, np.swapaxes(along, -3, -2), s_b * s_c, images))
+        self.past.append((V, _added((n * one)[..., None, None] * K, along, np.swapaxes(along, -3, -2), s_b * s_c, images)))
         self.K = moved(K)[0]
 
-    def _spread(self, value: Any, dtype: Any = None) -> np.ndarray:
+    def _spread(self, value: Any) -> np.ndarray:
         """One value for every entry of the leading axes."""
-        return np.broadcast_to(np.asarray(value, dtype=dtype or (object if self.algebra.exact else float)), self.algebra.lead)
+        return np.broadcast_to(np.asarray(value), self.algebra.lead)
 
     def _blocks(self, values: Iterable[Any]) -> np.ndarray:
         return np.stack([self._spread(value) for value in values], axis=-1)
