@@ -11,6 +11,7 @@ from sampler_reference import CASES, naive_data, naive_trial, random_sequence
 
 from simulate import check, simulate, sweep
 from simulate.sample.plan import make_plan
+from simulate.sweeps.tally import Tally
 from simulate.work.store import RunStore
 from theory import InputError, Quantity, Task, TaskSequence, expected_errors, one_block
 from theory.conditions import StudentT
@@ -106,5 +107,7 @@ def test_sweeps_ask_for_them_and_store_them(tmp_path):
     assert found[0].estimate.mean == found[2].estimate.mean == pytest.approx(found[1].estimate.mean), "a fitted task has no residual"
     again = sweep(_pair, [{"p": 30}], names, trials=600, store=RunStore(tmp_path))
     assert again.computed == 0 and [str(row.estimate) for row in again.rows] == [str(row.estimate) for row in found]
+    sample = simulate(_pair(30), 50, training_errors=True)
+    assert Tally.of(sample, signed).scale == pytest.approx(sample.training_errors.mean[1, 0]), "the size of its parts"
     with pytest.raises(InputError, match="use method='direct'"):
         sweep(_pair, [{"p": 30}], OWN, trials=600, method="reduced")

@@ -77,7 +77,8 @@ REALIZABLE = Entry(
     ),
     parameters={name: MEANING[name] for name in ("p", "n_1", "n_2", "w_11")},
     quantity="training_forgetting",
-    source="definition: Evron, Moroshko, Ward, Srebro, Soudry, arXiv 2205.09588; expectation over Gaussian data derived for driftlaw",
+    source="definition after Evron, Moroshko, Ward, Srebro, Soudry, arXiv 2205.09588 (the text was not at hand); expectation over Gaussian data "
+    "derived for driftlaw",
     uses=("training", "projection_mean", "projection_spread"),
     **_COMMON,
 )
