@@ -36,7 +36,7 @@ def integrated() -> tuple[tuple[TaskSequence, list], ...]:
         _tasks({"samples": 3, "scale": {"a": THIRD, "'": 2}}, {"samples": 1, "train": ("a",), "scale": HALF}, {"start": {"a": "zero"}}),
         _tasks({"samples": 7}, {"samples": 4, "train": ("'",), "truth": ("'",)}, {"samples": 8, "scale": {"a": 1, "'": HALF}}),
         _tasks({"samples": 2, "train": ("'",), "noise": 0, "truth": ("'",)}, {"samples": 2}, {"train": ("a",), "truth": ("a",)}),
-        _tasks({"samples": 2, "train": ("a",)}, {"train": ("a",)}, size=4),
+        _tasks({"samples": 2, "train": ("a",)}, {"samples": 4, "train": ("'",)}, size=4),
         _tasks({"samples": 4, "train": ("a", "'"), "noise": 0}, {"samples": 0}, {"samples": 5, "noise": 0}),
         TaskSequence({"a": 1, "c": 1}, [Task(n, 0, {"a": [1], "c": [t]}, ("a", "c")) for t, n in enumerate((1, 1, 3))]),
         one_block(1, (1, 4, 1), (0, HALF, 0), truth=[[1], [2], [0]]),
