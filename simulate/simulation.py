@@ -11,9 +11,10 @@ import numpy as np
 
 from simulate.evidence import Estimate, merge_draws
 from theory.errors import InputError
-from theory.quantities import Quantity, Readings, parse_quantity
+from theory.quantities import TRAINING, Quantity, Readings, parse_quantity
 
 _SAMPLES: tuple[str, ...] = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
+_TRAINING = "training_errors_sample"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,6 +36,9 @@ class Simulation(Readings):
         What was simulated; only results of equal experiments merge.
     method : {"direct", "reduced"}
         How: with all data drawn, or with no more of them than the results depend on (`simulate.sample.reduced`).
+    training_errors_sample : ndarray, shape (trials, T, T), optional
+        ``[:, t, i]`` is ``|A_i' theta_t - y_i|^2``, the squared residual of task i's own samples after task t, noise
+        included and not divided by their number, for later tasks i > t too. Sampled with ``training_errors=True``.
 
     Notes
     -----
@@ -59,11 +63,13 @@ class Simulation(Readings):
     draws: frozenset[tuple[Any, int, int]] = frozenset()
     experiment: Any = None
     method: str = field(default="direct", kw_only=True)
+    training_errors_sample: np.ndarray | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        arrays = {name: np.asarray(getattr(self, name), dtype=np.float64).view() for name in _SAMPLES}
+        arrays = {name: np.asarray(getattr(self, name), dtype=np.float64).view() for name in self._names()}
         trials, tasks = arrays["step_sizes_sample"].shape if arrays["step_sizes_sample"].ndim == 2 else (0, 0)
-        expected = dict(zip(_SAMPLES, ((trials, tasks, tasks), (trials, tasks), (trials, tasks)), strict=True))
+        square = (trials, tasks, tasks)
+        expected = {**dict(zip(_SAMPLES, (square, (trials, tasks), (trials, tasks)), strict=True)), _TRAINING: square}
         for name, array in arrays.items():
             if array.shape != expected[name] or not array.size:
                 shapes = {key: value.shape for key, value in arrays.items()}
@@ -103,6 +109,11 @@ class Simulation(Readings):
         """Estimate of E|theta_t - theta_{t-1}|^2 over all blocks, shape (T,)."""
         return Estimate.from_samples(self.update_magnitude_sample, self.draws)
 
+    @property
+    def training_errors(self) -> Estimate:
+        """Estimate of E |A_i' theta_t - y_i|^2, shape (T, T); InputError if it was not sampled."""
+        return Estimate.from_samples(self._sample(TRAINING), self.draws)
+
     def read(self, quantity: str | Quantity) -> Estimate:
         """Return the estimate of a quantity."""
         return self.estimate(quantity)
@@ -127,7 +138,8 @@ class Simulation(Readings):
             are not finite.
         """
         if not callable(quantity):
-            found = parse_quantity(quantity, self.tasks).value(self._samples(), lambda terms: np.stack(terms, 1).sum(1))
+            quantity = parse_quantity(quantity, self.tasks)
+            found = quantity.value(SimpleNamespace(**{quantity.of: self._sample(quantity.of)}), lambda terms: np.stack(terms, 1).sum(1))
             return np.asarray(found, dtype=np.float64)
         values = np.asarray(quantity(self))
         if values.shape != (self.trials,) or values.dtype.kind not in "iuf":
@@ -140,18 +152,28 @@ class Simulation(Readings):
             raise InputError(f"the function of a quantity returned {bad} values that are not finite; it must be defined in every trial")
         return values.astype(np.float64)
 
-    def _samples(self) -> SimpleNamespace:
-        return SimpleNamespace(errors=self.errors_sample, step_sizes=self.step_sizes_sample, update_magnitude=self.update_magnitude_sample)
+    def _sample(self, source: str) -> np.ndarray:
+        found = getattr(self, f"{source}_sample")
+        if found is None:
+            raise InputError(
+                "this simulation holds no training errors; sample them with simulate(..., training_errors=True) (check and sweep do so "
+                'for a quantity by name or a Quantity of "training_errors")'
+            )
+        return found
+
+    def _names(self, *others: Simulation) -> tuple[str, ...]:
+        """What this simulation and the others hold samples of."""
+        return _SAMPLES if any(one.training_errors_sample is None for one in (self, *others)) else (*_SAMPLES, _TRAINING)
 
     def merge(self, other: Simulation) -> Simulation:
-        """Return the trials of both; refuses equal draws, different experiments and different methods."""
+        """Return the trials of both, of what both hold; refuses equal draws, different experiments and different methods."""
         if self.tasks != other.tasks or self.experiment != other.experiment:
             raise InputError("the two simulations are of different experiments; merge results of one experiment with different seeds")
         if self.method != other.method:
             raise InputError(f"one simulation is {self.method}, the other {other.method}; merge results of one method")
         draws = merge_draws(self.draws, other.draws)
-        errors, steps, updates = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in _SAMPLES)
-        return Simulation(errors, steps, updates, draws, self.experiment, method=self.method)
+        samples: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self._names(other)}
+        return Simulation(**samples, draws=draws, experiment=self.experiment, method=self.method)
 
     def __sub__(self, other: Simulation) -> Simulation:
         """Return the paired difference: trial by trial on the same draws."""
@@ -169,5 +191,5 @@ class Simulation(Readings):
             )
         if self.tasks != other.tasks:
             raise InputError(f"the simulations have {self.tasks} and {other.tasks} tasks; a paired difference needs the same number")
-        errors, steps, updates = (getattr(self, name) - getattr(other, name) for name in _SAMPLES)
-        return Simulation(errors, steps, updates, self.draws, ("difference", self.experiment, other.experiment))
+        samples: dict[str, Any] = {name: getattr(self, name) - getattr(other, name) for name in self._names(other)}
+        return Simulation(**samples, draws=self.draws, experiment=("difference", self.experiment, other.experiment))

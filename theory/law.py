@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from theory.algebra import algebra_of
@@ -14,14 +16,17 @@ from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
+from theory.training import training_errors
 
-# What formulas and claims rest on, by the names in their ``uses``: two laws, and the facts on random matrices that these are fed with.
+# What formulas and claims rest on, by the names in their ``uses``: three laws, and the facts on random matrices that these are fed with.
 BASIS = {
     "recursion": "the law of fresh samples: expected estimates and squared lengths, block by block, from task to task",
     "replay": "the law of steps that fit stored samples along with new ones",
+    "training": "the law of residuals on samples that the estimate has seen",
     "projection_mean": "E P = (n/d) I for the projection P on the span of n samples in d dimensions",
     "projection_spread": "a in E[P v v' P] = a |v|^2 I + b v v': what of v spills into other directions",
     "inverse_wishart_mean": "E tr (A'A)^-1 = n/(d - n - 1), the squared step per unit of noise",
+    "wishart_traces": "E tr S tr S^-1 of S = A'A, noise that was fitted, times the length of the features",
     "inverse_wishart_square": "the second moment of that squared step",
 }
 
@@ -75,7 +80,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     require_usual(seq)
     if any(task.memory for task in seq.tasks):
         return replay_law(seq, algebra_of(seq), outside, regimes)
-    return Recursion(seq, algebra_of(seq), outside, regimes).run()
+    return replace(Recursion(seq, algebra_of(seq), outside, regimes).run(), _training=partial(training_errors, seq, outside, regimes))
 
 
 def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:

@@ -35,11 +35,14 @@ class MomentOrders(Readings):
         Order of L_i(theta_t).
     step_sizes, update_magnitude : ndarray, shape (T,)
         Order of the squared steps.
+    training_errors : ndarray, shape (T, T)
+        Order of ``|A_i' theta_t - y_i|^2``, or less.
     """
 
     errors: np.ndarray
     step_sizes: np.ndarray
     update_magnitude: np.ndarray
+    training_errors: np.ndarray
 
     def read(self, quantity: str | Quantity) -> float:
         """Return the order of a quantity: the smallest one among its terms."""
@@ -52,7 +55,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     Parameters
     ----------
     seq : TaskSequence
-        A single numeric experiment. With memory or unequal weights the orders may be too low, never too high.
+        A single numeric experiment. With memory or unequal weights, and of training errors, the orders may be too low, never too high.
 
     Examples
     --------
@@ -74,7 +77,10 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
-    return MomentOrders(errors, steps, updates)
+    data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
+    with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
+        training = 1 / (1 / errors + 1 / data)
+    return MomentOrders(errors, steps, updates, training)
 
 
 def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:

@@ -17,6 +17,7 @@ _MAGNITUDES = {"u", "q", "c", "e", "E", "g", "w", "D", "x", "h", "xy", "sigma", 
 _SIGNS = {
     "deviation": r"E\,L_1(\theta_T)", "forgetting": "F_T", "generalization": "G_T",
     "update_magnitude": r"E\,\left|\theta_2-\theta_1\right|^2", "error[1,1]": r"E\,L_2(\theta_T)", "error[-1,0]": r"E\,L_1(\theta_T)",
+    "training_error[1,0]": r"E\,\left|A_1'\theta_2-y_1\right|^2", "training_forgetting": r"F_T^{\mathrm{train}}",
 }  # fmt: skip
 _OWN_SIGNS = {"p2_star": "p_2^*", "best_scale": "s^*", "deviation_variance": r"\mathrm{Var}L_1(\theta_2)"}
 

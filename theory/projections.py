@@ -37,6 +37,21 @@ def second_moment(n: Any, d: Any) -> tuple[Any, Any]:
     return a, n * (n + 2) / (d * (d + 2)) - a
 
 
+def third_moment(n: Any, d: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Return (c0, c1, c2) of E P_ij P_kl P_mo = c0 [ij kl mo] + c1 [6 pairings that keep one of these pairs] + c2 [8 that keep none].
+
+    They follow from tr P = n and P^2 = P, given those of E P_ij P_kl. For d = 2 the pairings depend on one another, and c2 = 0 will do.
+    """
+    c2 = a * (d - 2 * n) / ((d + 4) * np.where(d == 2, 1, d - 2))
+    c1 = (a - (d + 2) * c2) / 2
+    return b - a - (d + 1) * c1 - 2 * c2, c1, c2
+
+
+def trace_product(k: Any, q: Any, freedom: Any) -> Any:
+    """Return E tr S tr S^{-1} of a Wishart matrix of size q from k = E tr S^{-1}: the covariance of both is -2 k, by scaling S."""
+    return k * (q * freedom - 2)
+
+
 def exact_step_moments(n: Any, d: Any, overparameterized: bool, pole: bool) -> StepMoments:
     """Compute the moments in the field of ``n`` and ``d`` (fractions or rational functions)."""
     if overparameterized:

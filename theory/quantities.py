@@ -18,8 +18,8 @@ import numpy as np
 from theory.errors import InputError
 from theory.values import FrozenArray
 
-ERRORS, STEPS, UPDATES = "errors", "step_sizes", "update_magnitude"
-SOURCES = {ERRORS: 2, STEPS: 1, UPDATES: 1}  # and their axes over tasks
+ERRORS, STEPS, UPDATES, TRAINING = "errors", "step_sizes", "update_magnitude", "training_errors"
+SOURCES = {ERRORS: 2, STEPS: 1, UPDATES: 1, TRAINING: 2}  # and their axes over tasks
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Quantity:
     name : str
         What to call it.
     weights : callable
-        Maps T to the weights of all entries: shape (T, T) for "errors", where entry [t, i] belongs to the excess risk
-        of task i after training on task t, and (T,) otherwise.
-    of : {"errors", "step_sizes", "update_magnitude"}
+        Maps T to the weights of all entries: shape (T, T) for "errors" and "training_errors", where entry [t, i]
+        belongs to task i after training on task t, and (T,) otherwise.
+    of : {"errors", "step_sizes", "update_magnitude", "training_errors"}
         What the weights belong to (`simulate.Simulation` says what each is).
 
     Examples
@@ -100,7 +100,7 @@ class Quantity:
         return tuple(sorted({int(place[-1]) for place in np.argwhere(self.at(tasks))}))
 
     def value(self, source: Any, total: Callable[[list[Any]], Any] = sum) -> Any:
-        """Compute the quantity of anything with the arrays ``errors``, ``step_sizes`` and ``update_magnitude``.
+        """Compute the quantity of anything with the array that ``of`` names, such as ``errors``.
 
         Parameters
         ----------
@@ -189,6 +189,16 @@ def update_magnitude(t: int) -> Quantity:
     return Quantity(f"update_magnitude[{t}]", _entries(1, lambda _: [((t,), 1)]), UPDATES)
 
 
+def training_error(t: int, i: int) -> Quantity:
+    """E |A_i' theta_t - y_i|^2: the squared residual of task i's own samples after training on task t, not divided by their number."""
+    return Quantity(f"training_error[{t},{i}]", _entries(2, lambda _: [((t, i), 1)]), TRAINING)
+
+
+def training_forgetting(t: int) -> Quantity:
+    """Mean over i <= t of training_error[t,i]: what Evron et al. (arXiv 2205.09588) call forgetting."""
+    return Quantity(f"training_forgetting[{t}]", _entries(2, lambda _: [((t, i), Fraction(1, t + 1)) for i in range(t + 1)]), TRAINING)
+
+
 @dataclass(frozen=True)
 class _Kind:
     """How a quantity is written, made, and whether it compares with earlier tasks and so needs t >= 1."""
@@ -205,6 +215,8 @@ KINDS = {
     "error": _Kind("error[t,i]", error),
     "step_size": _Kind("step_size[t]", step_size),
     "update_magnitude": _Kind("update_magnitude[t]", update_magnitude),
+    "training_error": _Kind("training_error[t,i]", training_error),
+    "training_forgetting": _Kind("training_forgetting[t]", training_forgetting),
 }
 FORMS = tuple(kind.form for kind in KINDS.values())
 
@@ -217,8 +229,8 @@ def parse_quantity(text: str | Quantity, tasks: int) -> Quantity:
     Parameters
     ----------
     text : str or Quantity
-        "deviation", "deviation[t]", "forgetting[t]", "generalization[t]", "error[t,i]", "step_size[t]" or
-        "update_magnitude[t]". Tasks count from 0; negative ones count from the end, and t = -1 if left out. A
+        "deviation", "deviation[t]", "forgetting[t]", "generalization[t]", "error[t,i]", "step_size[t]",
+        "update_magnitude[t]", "training_error[t,i]" or "training_forgetting[t]". Tasks count from 0; negative ones count from the end, and t = -1 if left out. A
         `Quantity` is returned as it is.
     tasks : int
         Number of tasks in the sequence.

@@ -9,7 +9,9 @@ trained. Source: the project's derivation, stated in the README; single block: L
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,31 @@ class Law(Readings):
     conditions: tuple = ()
     _update_magnitude: Any = field(default=None, repr=False)
     _unknown_updates: tuple[int, ...] = field(default=(), repr=False)
+    _training: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def training_errors(self) -> np.ndarray:
+        """E |A_i' theta_t - y_i|^2, the squared residual of task i's own samples after task t, shape (..., T, T).
+
+        Computed when it is asked for, by `theory.training`; tasks i > t are still to come, so that their samples are fresh.
+
+        Raises
+        ------
+        NoClosedForm
+            With memory of earlier tasks.
+
+        Examples
+        --------
+        Two tasks without noise; what the second does to the first one's fit is a(5, 20) 5 * 20 (1 - 5/20):
+
+        >>> import driftlaw as dl
+        >>> dl.expected_errors(dl.one_block(20, (5, 5), noise=0, gram=[[1, 1], [1, 1]])).training_errors
+        array([[Fraction(0, 1), Fraction(15, 4)],
+               [Fraction(1125, 1672), Fraction(0, 1)]], dtype=object)
+        """
+        if self._training is None:
+            raise NoClosedForm("training errors have no known closed form with memory of earlier tasks; simulate them, or leave memory out")
+        return self._training()
 
     @property
     def update_magnitude(self) -> np.ndarray:

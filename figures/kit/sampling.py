@@ -20,6 +20,7 @@ from theory import moment_orders
 from simulate.work.progress import bar
 from theory.errors import InputError
 from theory.problem import TaskSequence
+from theory.quantities import TRAINING, parse_quantity
 
 FINITE_VARIANCE, TRUSTED = 2, 4  # moment orders above which an interval exists, and has its nominal level
 
@@ -145,7 +146,9 @@ class Sampler:
 
     def _simulate(self, point: Point, wanted: list[list[str]], seed: tuple[int, int]) -> list[list[Any]]:
         needed = dict.fromkeys(part for name, _ in wanted for part in point.parts[name])
-        runs = {name: simulate(point.sequences[name], self.trials, seed, method=point.method) for name in needed}
+        tasks = min(map(len, point.sequences.values()))
+        options = {"method": point.method, "training_errors": any(parse_quantity(text, tasks).of == TRAINING for _, text in wanted)}
+        runs = {name: simulate(point.sequences[name], self.trials, seed, **options) for name in needed}
         samples = {name: reduce(operator.sub, (runs[part] for part in point.parts[name])) for name, _ in wanted}
         estimates = [(name, quantity, samples[name].estimate(quantity)) for name, quantity in wanted]
         return [[name, quantity, estimate.mean, estimate.stderr] for name, quantity, estimate in estimates]

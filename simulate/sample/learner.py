@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -45,20 +46,28 @@ class Learner:
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvatures: dict[Rule, float] = {}
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
+        self._data: list[tuple[dict[int, Any], Any]] = []
 
-    def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray) -> None:
-        """Learn all tasks and fill in the results, shapes (k, T, T), (k, T) and (k, T), of the first k trials."""
-        asked = slice(len(errors))
+    def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray, training_errors: np.ndarray | None = None) -> None:
+        """Learn all tasks and fill in the results of the first k trials, shapes (k, T, T), (k, T), (k, T) and, if asked for, (k, T, T)."""
+        asked, path = slice(len(errors)), []
         for t, task in enumerate(self._plan.tasks):
             step_sizes[:, t], update_magnitude[:, t] = (self._backend.numpy(length)[asked] for length in self._learn(t, task))
             for block, truths in enumerate(self._plan.truths):
                 if block in task.trained:
                     self._distances[block] = self._distance(block)
                 errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])[asked]
+            path.append(list(self.theta) if self._plan.keeps_data else [])
+        if training_errors is not None:
+            for (t, theta), (i, (features, labels)) in itertools.product(enumerate(path), enumerate(self._data)):
+                residual = labels - sum(predictions(x, theta[block]) for block, x in features.items())
+                training_errors[:, t, i] = self._backend.numpy(_squared_length(residual))[asked]
 
     def _learn(self, t: int, task: TaskPlan) -> tuple[Any, Any]:
         """Train on task ``t``; return the squared lengths of the step and of the change of the estimate."""
         features, labels = self._draw(t, task)
+        if self._plan.keeps_data:
+            self._data.append((features, labels))
         if task.kept:
             kept = {block: _copy(x[:, : task.kept]) for block, x in features.items()}
             self._stored[t] = kept, _copy(labels[:, : task.kept])

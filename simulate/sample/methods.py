@@ -13,18 +13,20 @@ from theory.problem import TaskSequence
 METHODS = ("direct", "reduced", "auto")
 
 
-def choose_method(method: Any, seq: TaskSequence) -> str:
-    """Return "direct" or "reduced".
+def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False) -> str:
+    """Return "direct" or "reduced"; the latter draws no samples whose training errors could be asked for.
 
     Raises
     ------
     InputError
-        For an unknown method, or the reduced one with features that are not standard normal.
+        For an unknown method, or the reduced one with features that are not standard normal or with training errors.
     """
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
     others = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
-    possible = not others
+    possible = not others and not training_errors
+    if method == "reduced" and training_errors:
+        raise InputError("the reduced sampler draws no whole samples, so that training errors are unknown; use method='direct'")
     if method == "reduced" and not possible:
         raise InputError(
             f"the reduced sampler needs standard normal features, which look the same in every basis, not {others[0]!r}; "

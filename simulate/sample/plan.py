@@ -85,6 +85,8 @@ class Plan:
         tasks that use the block, or, where these differ, one of each, shape (users, d, d).
     float_bytes : float
         Bytes that a number of the working arrays takes.
+    keeps_data : bool
+        Whether the data of all tasks and all estimates stay until the end, for training errors.
     """
 
     dimensions: tuple[int, ...]
@@ -92,11 +94,14 @@ class Plan:
     tasks: tuple[TaskPlan, ...]
     risk_roots: tuple[np.ndarray | None, ...]
     float_bytes: float = _FLOAT
+    keeps_data: bool = False
 
     @property
     def bytes_per_trial(self) -> int:
         """Estimate of the working memory that one trial takes at its peak, without its results."""
         stored = sum(task.kept * (1 + self._width(task.used)) for task in self.tasks)
+        if self.keeps_data:
+            stored += sum(task.samples * (1 + self._width(task.used)) + sum(self.dimensions) for task in self.tasks)
         state = 5 * sum(self.dimensions) + 2 * sum(len(truths.users) for truths in self.truths)
         random = sum(truths.fixed.size for truths in self.truths if truths.random)
         # differences to truths and what the norm makes of them, or directions while they are drawn
@@ -120,8 +125,8 @@ class Plan:
         return task.samples * self._width(task.used) + max(solving, drawing) + 6 * (rows + task.samples) + 3 * width
 
 
-def make_plan(seq: TaskSequence) -> Plan:
-    """Return the plan of an experiment whose values are all numbers.
+def make_plan(seq: TaskSequence, keeps_data: bool = False) -> Plan:
+    """Return the plan of an experiment whose values are all numbers; see `Plan` for ``keeps_data``.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def make_plan(seq: TaskSequence) -> Plan:
     """
     names, dimensions, tasks = make_tasks(seq)
     risk_roots = tuple(_risk_root(seq, name, block, tasks) for block, name in enumerate(names))
-    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, risk_roots)
+    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, risk_roots, keeps_data=keeps_data)
 
 
 def make_tasks(seq: TaskSequence) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...]]:

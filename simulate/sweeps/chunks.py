@@ -16,7 +16,7 @@ from simulate.sweeps.tally import Tally
 from simulate.work.keys import canonical, digest, draw_key, run_key, sequence_key
 from simulate.work.provenance import closure, stamp
 from theory.problem import TaskSequence
-from theory.quantities import Quantity
+from theory.quantities import TRAINING, Quantity, parse_quantity
 
 CHUNK = {"direct": 256, "reduced": 1024}  # trials; part of what a seed means
 JOB_SECONDS = 0.25  # of work in a job: long beside handing it out, short beside what a kill may cost
@@ -61,6 +61,7 @@ class Portion:
         """Simulate; yield point, chunk and the tallies of all quantities."""
         how = self.sampling
         options: dict[str, Any] = {"method": how.method, "backend": how.backend, "device": how.device, "dtype": how.dtype}
+        options["training_errors"] = any(parse_quantity(quantity, len(self.seq)).of == TRAINING for quantity in self.quantities)
         for chunk, trials in self.chunks:
             seed = (how.seed, point_number(self.seq), chunk)
             found = simulate(self.seq, trials, seed, **options, memory_limit=self.memory_limit, workers=1)

@@ -15,7 +15,7 @@ from simulate.work.keys import canonical, digest, json_value
 from theory.errors import InputError
 from theory.moments import moment_orders
 from theory.problem import TaskSequence
-from theory.quantities import Quantity, parse_quantity
+from theory.quantities import TRAINING, Quantity, parse_quantity
 
 FINITE_VARIANCE = 2  # moment order above which a quantity has a standard error
 
@@ -94,15 +94,15 @@ def _point(case: dict[str, Any], label: str, seq: TaskSequence, quantities: Sequ
         own[full[quantity.name]] = replace(fixed, name=full[quantity.name])
     moments = moment_orders(seq)
     orders = {full[text]: quantity.order(moments) for text, quantity in parsed.items()}
-    sampling = _settled(sampling, seq)
+    sampling = _settled(sampling, seq, any(quantity.of == TRAINING for quantity in parsed.values()))
     key = record_key(problem_key(seq, sampling)[:40])
     return SweepPoint(case, label, seq, sampling, full, own, orders, key)
 
 
-def _settled(sampling: Sampling, seq: TaskSequence) -> Sampling:
+def _settled(sampling: Sampling, seq: TaskSequence, training_errors: bool) -> Sampling:
     """Replace the method "auto" by the one that the experiment asks for."""
     usual = (sampling.backend, sampling.dtype) == ("numpy", "float64")
-    method = choose_method(sampling.method, seq) if usual or sampling.method != "auto" else "direct"
+    method = choose_method(sampling.method, seq, training_errors) if usual or sampling.method != "auto" else "direct"
     return Sampling(method, sampling.backend, sampling.device, sampling.dtype, sampling.seed)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from simulate.evidence import Estimate
 from simulate.simulation import Simulation
 from theory.errors import InputError
-from theory.quantities import Quantity, parse_quantity
+from theory.quantities import TRAINING, Quantity, parse_quantity
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,6 @@ class Tally:
 def _own_errors(simulation: Simulation, quantity: Quantity) -> np.ndarray:
     """Errors of the tasks that a quantity weighs, right after each was learned, shape (trials, tasks)."""
     tasks = np.array(quantity.tasks(simulation.tasks))
+    if quantity.of == TRAINING:
+        return simulation.per_trial(Quantity(quantity.name, lambda T: np.abs(quantity.at(T)), TRAINING))
     return simulation.errors_sample[:, tasks, tasks]

@@ -17,7 +17,7 @@ from theory.conditions import StandardNormal
 from theory.errors import DomainError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
-from theory.quantities import Quantity, parse_quantity
+from theory.quantities import TRAINING, Quantity, parse_quantity
 
 LEAST_MOMENT_ORDER = 4  # a normal interval holds its level at a thousand trials only above it
 LEAST_ORDER_OUTSIDE = 2  # outside a formula's assumptions nothing is tested, but a standard error has to exist
@@ -71,8 +71,17 @@ class Comparison:
 
     @property
     def scale_tasks(self) -> tuple[int, ...]:
-        """Tasks i whose E L_i(theta_i) + sigma_i^2, on average, is the error scale of the case."""
+        """Tasks i whose E L_i(theta_i) + sigma_i^2, on average and times `rows`, is the error scale of the case."""
         return _scale_tasks(self.quantity, len(self.seq))
+
+    @property
+    def of_training(self) -> bool:
+        """Whether the quantity is of the data that the tasks were trained on."""
+        return isinstance(self.quantity, Quantity) and self.quantity.of == TRAINING
+
+    def rows(self, task: int) -> int:
+        """How many errors of a single prediction the quantity adds up: the samples of a task, for residuals on all of them."""
+        return max(int(self.seq.tasks[task].samples), 1) if self.of_training else 1
 
 
 def comparisons(claim: Conjecture) -> list[Comparison]:

@@ -72,7 +72,7 @@ def check(
         Values of all parameters.
     delta : float
         Difference that matters, as a share of the case's error scale, E L_i(theta_i) + sigma_i^2 on average over
-        the tasks i that the quantity looks back on.
+        the tasks i that the quantity looks back on; times n_i for training errors, which add up over samples.
     false_alarm : float
         Probability of "disagree" anywhere although the formula is right in all cases.
     power : float
@@ -225,14 +225,18 @@ def draw_samples(
     groups: dict[TaskSequence, list[Comparison]] = {}
     for comparison in comparisons:
         groups.setdefault(comparison.seq, []).append(comparison)
-    pilots = {experiment: _pilots(experiment, group, levels, settings, sampler) for experiment, group in groups.items()}
+    samplers = {
+        experiment: partial(sampler, training_errors=True) if any(one.of_training for one in group) else sampler
+        for experiment, group in groups.items()
+    }
+    pilots = {experiment: _pilots(experiment, group, levels, settings, samplers[experiment]) for experiment, group in groups.items()}
     trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
     samples = {}
     with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
         for experiment, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
             draws: set = set()
-            for simulation in _simulations(experiment, settings, sampler, JUDGED, trials[experiment]):
+            for simulation in _simulations(experiment, settings, samplers[experiment], JUDGED, trials[experiment]):
                 for comparison, part in zip(group, parts, strict=True):
                     part.append(_per_trial(comparison, simulation))
                 draws |= simulation.draws
@@ -259,12 +263,14 @@ def _pilots(
     pilots = []
     for comparison in group:
         values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
-        scale = float(np.mean([errors[:, i, i].mean() + variances[i] for i in comparison.scale_tasks]))
-        delta = settings.delta * max(scale, LEAST_SCALE * size) or np.finfo(float).tiny
-        deterministic = float(np.ptp(values)) <= ROUNDING * size
+        rows = {i: comparison.rows(i) for i in comparison.scale_tasks}
+        scale = float(np.mean([(errors[:, i, i].mean() + variances[i]) * rows[i] for i in rows]))
+        largest = size * max(rows.values())
+        delta = settings.delta * max(scale, LEAST_SCALE * largest) or np.finfo(float).tiny
+        deterministic = float(np.ptp(values)) <= ROUNDING * largest
         variance, skew = (0.0, 0.0) if deterministic else (variance_upper_bound(values), skewness(values))
         plan = plan_trials(variance, delta, levels, settings.max_trials, skew, settings.min_trials)
-        pilots.append(_Pilot(delta, ROUNDING * size, plan, deterministic))
+        pilots.append(_Pilot(delta, ROUNDING * largest, plan, deterministic))
     return pilots
 
 

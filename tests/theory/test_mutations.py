@@ -18,16 +18,18 @@ from moment_battery import MOMENT_CHECKS
 from quantity_battery import QUANTITY_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
 from source_mutants import MODULES, World, mutants
+from training_battery import TRAINING_CHECKS
 
 # Checks in the order in which they are tried: those that kill most first.
 CHECKS = {
-    "theory.projections": LAW_CHECKS,
+    "theory.projections": (*LAW_CHECKS, *TRAINING_CHECKS),
     "theory.algebra": (
         check_integrals_in_fractions, check_truths, check_number_systems, check_integrals_in_floats, *LAW_CHECKS, check_conditions_on_stored_samples,
     ),
-    "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS),
+    "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS),
+    "theory.training": TRAINING_CHECKS,
     "theory.replay": REPLAY_CHECKS,
-    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS),
+    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS),
     "theory.quantities": QUANTITY_CHECKS,
     "theory.moments": MOMENT_CHECKS,
 }
@@ -38,7 +40,7 @@ KNOWN, UNKNOWN = "known[sympify(value)]", "field.from_expr(sympify(value))"
 ERASED = "fresh if not geometry.over and scale == 1"
 MISMATCH = "mismatch = mismatch + self.distance[..., s, other] * (counts[s] * counts[other] / self.p)"
 EXPLAINED = {  # (function, before, after, which of its kind in the function): why no check can tell
-    "theory.projections": {},
+    "theory.projections": {("third_moment", "1", "2", 1): "for d = 2 the number above is zero"},
     "theory.algebra": {
         ("ExactAlgebra.__init__", "_field(seq) if symbolic else Fraction", "_field(seq)", 1): "_field returns Fraction where there is no symbol",
         ("ExactAlgebra.__init__", "0", "-1", 2): "a noise of zero becomes an atom of value zero",
@@ -85,6 +87,16 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ),
         ("Recursion._move", f"{ERASED} else self.square[block]", "self.square[block]", 1): "as above",
         ("Recursion.shift", "rate if self.algebra.exact else np.asarray(rate)[..., None]", "np.asarray(rate)[..., None]", 1): SAME,
+    },
+    "theory.training": {
+        **{("_noise_as_a_block", "0", other, 1): "noise of different tasks is never compared" for other in ("1", "-1")},
+        ("_noise_as_a_block", "1", "2", 1): "of the dimensions, only those of blocks that are trained count",
+        **{("_Joint.step", "0", other, place): "multiplied by an f of zero" for other in ("1", "-1") for place in (3, 5)},
+        ("_Joint.step", "k if geometry.exact else np.where(f == 0, 0, k)", "np.where(f == 0, 0, k)", 1): (
+            "the coefficient of a symbol can vanish in f alone, by an accident of the numbers beside it"
+        ),
+        ("_Joint.step", "1", "2", 8): "multiplied by zero where d = 1",
+        **{("_started", "0", other, 4): "what is added to all of a column cancels in differences of theta and truths" for other in ("1", "-1")},
     },
     "theory.replay": {
         ("_Replay.__init__", "0", "1", 1): "with memory every task trains the same blocks",

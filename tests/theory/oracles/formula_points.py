@@ -24,6 +24,7 @@ from theory.formula import Formula
 from theory.law import expected_errors
 from theory.ledger import notation as s
 from theory.ledger.replay import constrained, freshly_replayed
+from theory.ledger.training import two_steps
 from theory.ledger.two_tasks import two_tasks
 from theory.problem import Task, TaskSequence
 from theory.recursion import Law
@@ -88,6 +89,15 @@ def constraint_case(rng: random.Random) -> Case:
     m = rng.randint(0, n_1)
     p = max(n_1, m + n_2) + rng.randint(2, 60)
     return {"p": p, "n_1": n_1, "n_2": n_2, "m": m, "sigma_1": rng.choice(NOISES), "sigma_2": rng.choice(NOISES), "w_11": w_11, "d_w": d_w, "c_w": c_w}
+
+
+def step_case(formula: Formula, rng: random.Random, first: str, second: str) -> Case:
+    """Two tasks on one block, each with fewer samples than parameters or with more; what the formula does not name is zero."""
+    w_11, d_w, c_w = _difference(rng)
+    p = rng.randint(4, 60)
+    counts = [rng.randint(1, p - 2) if side == "below" else rng.randint(p + 2, 3 * p) for side in (first, second)]
+    values = {"sigma_1": rng.choice(NOISES), "sigma_2": rng.choice(NOISES), "w_11": w_11, "d_w": d_w, "c_w": c_w}
+    return {"p": p, "n_1": counts[0], "n_2": counts[1]} | {name: value * (name in formula.parameters) for name, value in values.items()}
 
 
 def minimum_case(rng: random.Random) -> Case:
@@ -221,6 +231,7 @@ def value(formula: Formula, case: Case) -> F:
     return VALUES.get(formula.name, _law_value)(formula, case)
 
 
+SIDES = tuple((first, second) for first in ("below", "above") for second in ("below", "above"))
 CLASSES = tuple((first, second) for first in ("below", "above") for second in ("below", "between", "above"))
 
 
@@ -231,6 +242,9 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
         return [stream_case(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
     if formula.build in (constrained, freshly_replayed):
         return [constraint_case(rng) for _ in range(2 * each)]
+    if formula.build is two_steps:
+        drawn = [step_case(formula, rng, first, second) for first, second in SIDES for _ in range(2 * each)]
+        return [case for case in drawn if has_value(formula, case)]
     if formula.name in ("p2_star", "forgetting_at_p2_star"):
         return [minimum_case(rng) for _ in range(max(each // 4, 6))]
     found = []
@@ -267,6 +281,8 @@ def has_value(formula: Formula, case: Case) -> bool:
         return False  # stated for fewer rows than parameters
     if formula.build in (constrained, freshly_replayed) and case["n_1"] >= case["p"]:
         return False
+    if formula.name == "evron_two_tasks" and not case["p"] >= max(case["n_1"], case["n_2"], 2):
+        return False  # stated for overparameterized tasks of more than one parameter
     try:
         if formula.name in ("p2_star", "forgetting_at_p2_star"):
             return _slope(case).count_roots(case["n_2"] + 1) > 0  # by Sturm's theorem
@@ -290,6 +306,11 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
             case = constraint_case(rng)
             found += [{**case, "p": border - shift} for border in (case["n_1"], case["m"] + case["n_2"]) for shift in shifts if border > shift]
             found += [{**case, "m": case["n_1"] + shift, "p": 90} for shift in (0, 1, 2)]
+    elif formula.build is two_steps:
+        for first, second in SIDES:
+            case = step_case(formula, rng, first, second)
+            found += [{**case, name: max(case["p"] + shift, 0)} for name in ("n_1", "n_2") for shift in shifts]
+        found += [{**case, "p": p, "n_1": 1, "n_2": 1} for p in (1, 2, 3)]
     elif formula.name in ("p2_star", "forgetting_at_p2_star"):
         for _ in range(3):
             case = minimum_case(rng)

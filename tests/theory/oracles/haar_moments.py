@@ -16,7 +16,7 @@ from haarpy import haar_integral_orthogonal
 
 @cache
 def projection_moment(entries: tuple[tuple[int, int], ...], n: int, d: int) -> Fraction:
-    """E prod P[i, j] over at most two ``entries`` of the projection on a random n-dimensional subspace of R^d."""
+    """E prod P[i, j] over at most three ``entries`` of the projection on a random n-dimensional subspace of R^d."""
     if not entries:
         return Fraction(1)
     return _canonical(_relabelled(tuple(index for entry in entries for index in entry)), n, d)
@@ -32,9 +32,13 @@ def _relabelled(indices: tuple[int, ...]) -> tuple[int, ...]:
 def _canonical(rows: tuple[int, ...], n: int, d: int) -> Fraction:
     if len(rows) == 2:
         return n * _haar(rows, (0, 0), d)
-    if len(rows) != 4:
-        raise ValueError(f"{len(rows) // 2} entries of a projection; the errors are quadratic in each task's projection")
-    return n * _haar(rows, (0, 0, 0, 0), d) + n * (n - 1) * _haar(rows, (0, 0, 1, 1), d)
+    if len(rows) == 4:
+        return n * _haar(rows, (0, 0, 0, 0), d) + n * (n - 1) * _haar(rows, (0, 0, 1, 1), d)
+    if len(rows) != 6:
+        raise ValueError(f"{len(rows) // 2} entries of a projection; training errors are cubic in a task's own, errors quadratic")
+    alike = n * _haar(rows, (0,) * 6, d)
+    pairs = sum(_haar(rows, columns, d) for columns in ((0, 0, 0, 0, 1, 1), (0, 0, 1, 1, 0, 0), (1, 1, 0, 0, 0, 0))) if n > 1 else 0
+    return alike + n * (n - 1) * pairs + (n * (n - 1) * (n - 2) * _haar(rows, (0, 0, 1, 1, 2, 2), d) if n > 2 else 0)
 
 
 def _haar(rows: tuple[int, ...], columns: tuple[int, ...], d: int) -> Fraction:

@@ -166,6 +166,7 @@ def check_heavy_features(world) -> None:
     """Student's t with 5 degrees of freedom leaves order 2.5 next to what is used and not trained, and nowhere else."""
     blocks, gram = {"shared": 40, "specific": 60}, {"shared": np.eye(2), "specific": np.eye(2)}
     made = world.moment_orders(frozen(blocks, (20, 20), 0.5, gram=gram).under(StudentT(5.0)))
+    require(made.training_errors[:, 0].round(6).tolist() == [2.354651, 1.25], "with the samples' own tails")
     require(made.errors.tolist() == [[40.5] * 2, [2.5] * 2] and made.step_sizes.tolist() == [40.5, 2.5])
     near = world.moment_orders(frozen(blocks, (20, 59), 0.5, gram=gram).under(StudentT(5.0)))
     require(near.step_sizes.tolist() == [40.5, 1.0], "the heavier tail counts")
@@ -176,6 +177,7 @@ def check_moment_orders(world) -> None:
     for seq, errors, steps, updates in hand_made():
         made = world.moment_orders(seq)
         require(made.errors.tolist() == errors and made.step_sizes.tolist() == steps and made.update_magnitude.tolist() == updates)
+        require(made.training_errors.tolist() == errors)
         require(made.generalization() == min(errors[-1]), "a mean has the heaviest of its tails")
 
 

@@ -13,9 +13,9 @@ from theory.errors import InputError
 T = 4
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
 ENTRIES = np.array([Fraction(prime, 7) for prime in PRIMES], dtype=object).reshape(T, T)
-SOURCE = SimpleNamespace(errors=ENTRIES, step_sizes=ENTRIES[0], update_magnitude=ENTRIES[1])
+SOURCE = SimpleNamespace(errors=ENTRIES, step_sizes=ENTRIES[0], update_magnitude=ENTRIES[1], training_errors=ENTRIES[::-1])
 ORDERS = SimpleNamespace(errors=np.array(PRIMES, float).reshape(T, T), step_sizes=np.array(PRIMES[:T], float),
-                         update_magnitude=np.array(PRIMES[T : 2 * T], float))  # fmt: skip
+                         update_magnitude=np.array(PRIMES[T : 2 * T], float), training_errors=np.array(PRIMES[::-1], float).reshape(T, T))  # fmt: skip
 E = {(t, i): ENTRIES[t, i] for t in range(T) for i in range(T)}
 WRITTEN = {  # name -> value, tasks that are weighed, order
     "deviation": (E[3, 2], (2,), 47.0),
@@ -29,6 +29,8 @@ WRITTEN = {  # name -> value, tasks that are weighed, order
     "step_size": (E[0, 3], (3,), 7.0),
     "step_size[1]": (E[0, 1], (1,), 3.0),
     " update_magnitude[2] ": (E[1, 2], (2,), 17.0),
+    "training_error[1,3]": (E[2, 3], (3,), 23.0),
+    "training_forgetting[1]": ((E[2, 0] + E[2, 1]) / 2, (0, 1), 31.0),
 }
 WRONG = {  # name -> what the refusal says
     "forgeting": "did you mean 'forgetting'",

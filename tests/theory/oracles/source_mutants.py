@@ -20,7 +20,7 @@ from unittest import mock
 import numpy as np
 
 MODULES = (  # each uses earlier ones
-    "theory.quantities", "theory.projections", "theory.algebra", "theory.recursion", "theory.replay", "theory.law", "theory.moments",
+    "theory.quantities", "theory.projections", "theory.algebra", "theory.recursion", "theory.training", "theory.replay", "theory.law", "theory.moments",
 )  # fmt: skip
 AFFECTED = {name: MODULES[place:] for place, name in enumerate(MODULES)}
 

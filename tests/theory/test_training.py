@@ -1,0 +1,23 @@
+"""Training errors: the law against integrals entry by entry, as fractions without tolerance, and against simulation."""
+
+from __future__ import annotations
+
+import pytest
+from direct_route import InfiniteExpectation
+from hypothesis import given, settings
+from strategies import sequences
+from training_route import TrainingRoute
+
+from theory import DomainError, expected_errors
+
+
+@settings(max_examples=max(settings().max_examples // 2, 5))
+@given(sequences(max_tasks=3, max_dimension=3, max_blocks=2, vectors=True))
+def test_random_experiments_by_integration(seq):
+    try:
+        found = TrainingRoute(seq).training
+    except InfiniteExpectation:
+        with pytest.raises(DomainError):
+            expected_errors(seq)
+        return
+    assert expected_errors(seq).training_errors.tolist() == found.tolist()
