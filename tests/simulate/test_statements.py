@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,12 @@ import sympy
 from scaffold import ROOT, outcome, refusals
 from scipy.stats import chi2
 
-from driftlaw.testing import assert_agrees
 from simulate import Rademacher, check, simulate
 from simulate.__main__ import main
 from simulate.evidence import holm, one_sided_p, two_sided_p
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import LEAST_TRIALS, Levels, Settings
-from simulate.verdicts.report import Judged
 from theory import TaskSequence, frozen, initialized, one_block
 from theory.errors import InputError
 from theory.formulas import FORMULAS
@@ -264,17 +263,9 @@ def test_kinds_share_one_run():
 
 
 def test_agreement_mentions_a_gap_that_is_seen():
-    values = {"theory": 1.0, "mean": 1.004, "stderr": 0.001, "trials": 8192, "delta": 0.02, "detectable": 0.007, "standard_errors": 6.7}
-    values |= {"half_width": 0.005, "needed": 8192, "delta_share": 0.02, "formula": "f", "quantity": "q", "case": {}, "label": "l", "moment_order": 9.0}
-    said = [Judged(verdict="agree", z=z, p_holm=p_holm, **values).sentence for z, p_holm in ((4.0, 0.006), (2.9, 0.004), (4.0, 0.06))]
+    one = replace(check(EXACT, ERROR, one_task, CASES[0]).verdicts[0], theory=1.0, mean=1.004, stderr=0.001, delta=0.02)
+    said = [replace(one, z=z, p_holm=p_holm).sentence for z, p_holm in ((4.0, 0.006), (2.9, 0.004), (4.0, 0.06))]
     assert ["a gap of 0.0040 is seen, smaller than delta = 0.0200" in one for one in said] == [True, False, False]
-
-
-def test_assertions_take_other_kinds():
-    options = {"quantity": ERROR, "build": one_task, "relation": "<="}
-    assert assert_agrees(EXACT, CASES, **options).verdict == "holds up to delta"
-    with pytest.raises(AssertionError, match="violated"):
-        assert_agrees(0.9 * EXACT, CASES, **options)
 
 
 def test_the_reduced_sampler_draws_by_itself_and_is_named():
