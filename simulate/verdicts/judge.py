@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
+from simulate.evidence import Estimate, holm, one_sided_p, skewness, variance_upper_bound
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
-from simulate.verdicts.conjecture import Conjecture, conjecture
-from simulate.verdicts.planning import Levels, Settings, TrialPlan, plan_trials
-from simulate.verdicts.report import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.verdicts.conjecture import Conjecture, called, conjecture
+from simulate.verdicts.planning import Levels, Settings, TrialPlan, fitting, plan_trials, powers_of
+from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, Kind, TailRates, Verdict, standard_score
 from simulate.work.keys import canonical, draw_key
 from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
@@ -32,10 +32,11 @@ PILOT, JUDGED = 1, 2  # phases, part of the seed, so that their draws are disjoi
 CHUNK = 2**14  # trials simulated at once; part of what a seed means
 ROUNDING = 1e-10  # error of the sampler's linear algebra, relative to the largest quantity of the experiment
 LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences are rounding
+LACK_OF_FIT = 0.01  # of calling the fit of any right limit of the run lacking
 
 
 def check(
-    formula: Any,
+    formula: Any = None,
     quantity: str | Quantity | Callable[[Simulation], Any] | None = None,
     build: Callable[..., TaskSequence] | None = None,
     cases: Iterable[Mapping[str, Any]] | None = None,
@@ -55,26 +56,32 @@ def check(
     progress: bool = False,
     name: str | None = None,
     target: str | Quantity | Callable[[Simulation], Any] | None = None,
+    relation: str = "==",
+    against: Callable[..., TaskSequence] | None = None,
+    along: Mapping[str, Iterable[Any]] | None = None,
+    rate: float | Iterable[float] = (1, 2),
+    pathwise: bool = False,
+    method: str = "direct",
 ) -> CheckReport:
-    """Judge a formula by simulation: agree, disagree, undecided or not testable.
+    """Judge a statement by simulation: that a formula is right, is a bound, is a limit, or that one experiment does better than another.
 
     Parameters
     ----------
     formula : sympy.Expr, callable or theory.Formula
-        An expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
-        `theory.Formula` brings its own quantity and build.
+        What stands on the right: an expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
+        `theory.Formula` brings its own quantity and build. None if ``against`` is given.
     quantity : str, theory.Quantity or callable
         The quantity, such as "deviation", "forgetting" or "error[1,0]" (`theory.parse_quantity`), a `theory.Quantity`, or a function
         of a `simulate.Simulation` that returns one value for each trial.
     build : callable
         Makes a `theory.TaskSequence` of a case's keyword arguments.
     cases : iterable of mapping, or one mapping
-        Values of all parameters.
+        Values of all parameters; none are needed if ``along`` gives all.
     delta : float
         Difference that matters, as a share of the case's error scale, E L_i(theta_i) + sigma_i^2 on average over
         the tasks i that the quantity looks back on; times n_i for training errors, which add up over samples.
     false_alarm : float
-        Probability of "disagree" anywhere although the formula is right in all cases.
+        Probability of "disagree" or "violated" anywhere although the statement is right in all cases.
     power : float
         Probability that a difference of delta is called "disagree" in its case, and that a formula that is right
         agrees in all cases.
@@ -83,7 +90,7 @@ def check(
     pilot_trials, max_trials, min_trials : int
         Trials of a case's pilot, the most for its judged sample, and the least where the plan asks for fewer.
     expected : {"agree", "disagree"}
-        What the report's exit status counts as success.
+        What the report's exit status counts as success; of bounds, "disagree" stands for "violated".
     exact : bool, optional
         Whether the formula claims to be exact; by default what the status of a `theory.Formula` says, else True.
     features, solver
@@ -99,6 +106,21 @@ def check(
         What to call the formula.
     target : str, theory.Quantity or callable, optional
         Former name of ``quantity``.
+    relation : {"==", "<=", ">="}
+        Of the quantity's mean to what stands on the right.
+    against : callable, optional
+        A second builder in place of the formula: the quantity in the one experiment is compared with that in the other, on the same draws.
+        Experiments that differ in their training alone see the same data. The error scale is the average over both.
+    along : mapping, optional
+        One parameter with four sizes or more, such as ``{"p": (50, 100, 200, 400)}``, which no case gives: the statement is about the limit.
+        Formula and build get case and size. The error scale is that of the largest size.
+    rate : float or sequence of float
+        Powers of 1/size in which the gap of both sides falls to its limit. The fit is tested, and what does not fit is undecided. But a
+        gap that falls more slowly than stated can look like a wrong limit.
+    pathwise : bool
+        Whether the bound is claimed of every draw in place of the mean. ``delta`` plays no part then.
+    method : {"direct", "reduced", "auto"}
+        Sampler, as in `simulate.simulate`; the verdict names any but the direct one. Orderings are judged by the direct one.
 
     Returns
     -------
@@ -108,13 +130,21 @@ def check(
     Raises
     ------
     InputError
-        If a case misses a parameter, has no finite value, or an argument makes no sense.
+        If a case misses a parameter, has no finite value, or an argument makes no sense or does not go with another.
 
     Notes
     -----
     With K testable cases and z_alpha the normal quantile of 1 - false_alarm / (2 K), a case agrees if
     ``mean - theory +- z_alpha stderr`` lies inside +-delta, and disagrees if its Holm-adjusted p-value is at most
     false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
+
+    Bounds and orderings are one-sided: z_alpha is the quantile of 1 - false_alarm / K. They are violated if the Holm-adjusted one-sided p
+    of the excess is at most false_alarm, and hold up to delta if ``excess + z_alpha stderr <= delta``. A tight bound is attained, so
+    no sample shows that it holds without a delta. Tails do not matter to pathwise bounds: one violation beyond rounding refutes them.
+
+    In a limit, the gaps of the sizes are fitted by weighted least squares, and the intercept is judged. Each size gets trials in proportion to
+    its weight in the fit and the spread of its trials, so that the intercept's standard error reaches the goal. The fit lacks if chi-squared
+    of the residuals has a p below 0.01 / K.
 
     Examples
     --------
@@ -129,13 +159,41 @@ def check(
     -n/p + 1: disagree (2 disagree of 2 cases)
       disagree      -n/p + 1, p=20: theory 0.5000, simulation 0.7764 +- 0.0024 (10,752 trials, z=+114.6); ...
       ...
-    >>> dl.check(1 - n / p + n / (4 * (p - n - 1)), "error[0,0]", build, dl.grid(n=[10], p=[30, 40])).verdict
+    >>> exact = 1 - n / p + n / (4 * (p - n - 1))
+    >>> dl.check(exact, "error[0,0]", build, dl.grid(n=[10], p=[30, 40])).verdict
     'agree'
+
+    A bound, of the mean and of every draw:
+
+    >>> print(dl.check(1 + n / (4 * (p - n - 1)), "error[0,0]", build, dict(n=10, p=30), relation="<=", name="bound"))
+    bound: holds up to delta (1 holds up to delta of 1 cases)
+      holds up to delta  bound, n=10 p=30: bound 1.1316, simulation 0.7980 +- 0.0022 (4,096 trials, z=-151.2); the mean is at least 0.3231 below ...
+      ...
+    >>> print(dl.check(1, "error[0,0]", build, dict(n=10, p=30), relation="<=", pathwise=True, name="bound"))
+    bound: violated (1 violated of 1 cases)
+      violated      bound, n=10 p=30: bound 1, 291 violations in 4,096 draws; the worst is 1.53753 in trial 1998 of seed ...
+
+    One experiment against another, trial by trial on the same data:
+
+    >>> def noisy(n, p):
+    ...     return dl.one_block(p, (n,), noise=1, gram=[[1]])
+    >>> print(dl.check(None, "error[0,0]", build, dict(n=10, p=30), against=noisy, relation="<="))
+    build <= noisy: holds up to delta (1 holds up to delta of 1 cases)
+      holds up to delta  build <= noisy, n=10 p=30: difference -0.3946 +- 0.0028 (6,912 paired trials, ...); the mean is at least ... below noisy; ...
+
+    A limit in proportion:
+
+    >>> def half(p):
+    ...     return dl.one_block(p, (p // 2,), noise=0.5, gram=[[1]])
+    >>> print(dl.check(0.75, "error[0,0]", half, along={"p": (50, 100, 200, 400)}, method="reduced", name="limit"))
+    limit: agree (1 agree of 1 cases)
+      agree         limit, p to infinity: limit of theory 0.7500, simulation ... gap fitted in p^-1, p^-2 over p=50, 100, 200, 400, lack of fit p = ...
+      ...
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
-    claim = conjecture(
-        formula, quantity if target is None else target, build, cases, name=name, expected=expected, exact=exact, features=features, solver=solver
-    )
+    kind = {"relation": relation, "against": against, "along": along, "rate": rate, "pathwise": pathwise, "method": method}
+    chosen = {"name": name, "expected": expected, "exact": exact, "features": features, "solver": solver, **kind}
+    claim = conjecture(formula, quantity if target is None else target, build, cases, **chosen)
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 
 
@@ -167,21 +225,30 @@ def check_all(
 
 @dataclass(frozen=True)
 class _Pilot:
-    """Error scale, rounding error and planned trials of a case; whether its trials differ by no more than rounding."""
+    """Error scale, rounding error, and moments of a trial of a case: zero where trials differ by no more than rounding."""
 
     delta: float
     rounding: float
-    plan: TrialPlan
-    deterministic: bool
+    variance: float
+    skewness: float
+    plan: TrialPlan = TrialPlan(0, 0)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The judged sample of a case, which knows no theory."""
+    """The judged sample of a case, which knows no theory.
+
+    A limit's has a sample for each size in ``points``, and the matrix ``fit`` that makes coefficients of their means. For pathwise bounds
+    there are ``values`` of all trials.
+    """
 
     pilot: _Pilot
     estimate: Estimate
     tails: TailRates
+    method: str = "direct"
+    points: tuple[Sample, ...] = ()
+    fit: Any = None
+    values: Any = None
 
     @property
     def stderr(self) -> float:
@@ -189,16 +256,23 @@ class Sample:
         return math.hypot(self.estimate.stderr, self.pilot.rounding)
 
 
-def _simulations(seq: TaskSequence, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
-    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
-    stream = (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
+def _stream(seq: TaskSequence, settings: Settings, phase: int) -> tuple[int, ...]:
+    return (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
+
+
+def _simulations(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[list[Simulation]]:
+    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own, the same for both experiments."""
+    one = group[0]
+    options = ({} if one.claim.method == "direct" else {"method": one.claim.method}) | ({"training_errors": True} if any(c.of_training for c in group) else {})
     for chunk, first in enumerate(range(0, trials, CHUNK)):
-        seed = (*stream, chunk)
-        yield sampler(seq, min(CHUNK, trials - first), seed)
+        seed = (*_stream(one.seq, settings, phase), chunk)
+        yield [sampler(seq, min(CHUNK, trials - first), seed, **options) for seq in one.experiments]
 
 
-def _per_trial(comparison: Comparison, simulation: Simulation) -> np.ndarray:
-    return simulation.per_trial(comparison.quantity)
+def _per_trial(comparison: Comparison, simulations: list[Simulation]) -> np.ndarray:
+    """Values of the quantity in all trials, less those in the rival experiment on the same draws."""
+    values, *rival = (simulation.per_trial(comparison.quantity) for simulation in simulations)
+    return values - rival[0] if rival else values
 
 
 def draw_samples(
@@ -222,90 +296,169 @@ def draw_samples(
         As in `check`.
     """
     sampler = partial(sampler, workers=workers)
-    groups: dict[TaskSequence, list[Comparison]] = {}
+    groups: dict[Any, list[Comparison]] = {}
+    for one in (point for comparison in comparisons for point in comparison.points or (comparison,)):
+        groups.setdefault((one.experiments, one.claim.method), []).append(one)
+    pilots = {one: pilot for group in groups.values() for one, pilot in zip(group, _pilots(group, settings, sampler), strict=True)}
     for comparison in comparisons:
-        groups.setdefault(comparison.seq, []).append(comparison)
-    samplers = {
-        experiment: partial(sampler, training_errors=True) if any(one.of_training for one in group) else sampler
-        for experiment, group in groups.items()
-    }
-    pilots = {experiment: _pilots(experiment, group, levels, settings, samplers[experiment]) for experiment, group in groups.items()}
-    trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
-    samples = {}
+        pilots |= _planned(comparison, pilots, _own(comparison, levels, settings), settings)
+    trials = {key: max(pilots[one].plan.trials for one in group) for key, group in groups.items()}
+    samples: dict[Comparison, Sample] = {}
     with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
-        for experiment, group in groups.items():
+        for key, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
             draws: set = set()
-            for simulation in _simulations(experiment, settings, samplers[experiment], JUDGED, trials[experiment]):
-                for comparison, part in zip(group, parts, strict=True):
-                    part.append(_per_trial(comparison, simulation))
-                draws |= simulation.draws
-                bar.update(simulation.trials)
-            random = [comparison for comparison, pilot in zip(group, pilots[experiment], strict=True) if not pilot.deterministic]
-            for comparison, pilot, part in zip(group, pilots[experiment], parts, strict=True):
+            method = ""
+            for simulations in _simulations(group, settings, sampler, JUDGED, trials[key]):
+                for one, part in zip(group, parts, strict=True):
+                    part.append(_per_trial(one, simulations))
+                draws |= simulations[0].draws
+                method = simulations[0].method
+                bar.update(simulations[0].trials)
+            random = [one for one in group if pilots[one].variance and one.rival is None]
+            for one, part in zip(group, parts, strict=True):
                 values = np.concatenate(part)
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
-                tails = TailRates.measure(values) if comparison in random[:1] and not comparison.outside else TailRates()
-                samples[comparison] = Sample(pilot, Estimate.from_samples(values, draws), tails)
-    return [samples[comparison] for comparison in comparisons]
+                tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
+                estimate = Estimate.from_samples(values, draws)
+                samples[one] = Sample(pilots[one], estimate, tails, method, values=values if one.claim.pathwise else None)
+    return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
-def _pilots(
-    experiment: TaskSequence, group: list[Comparison], levels: Levels, settings: Settings, sampler: Callable[..., Simulation]
-) -> list[_Pilot]:
-    """Fix the trials of the comparisons of one experiment from draws that take no part in the verdict."""
-    simulations = list(_simulations(experiment, settings, sampler, PILOT, settings.pilot_trials))
-    errors = np.concatenate([simulation.errors_sample for simulation in simulations])
-    steps = np.concatenate([simulation.update_magnitude_sample for simulation in simulations])
-    variances = [float(task.noise) ** 2 for task in experiment.tasks]
+def _own(comparison: Comparison, levels: Levels, settings: Settings) -> Levels:
+    """Levels of a comparison: a bound is wrong to one side only."""
+    return Levels.of(settings, levels.cases, sides=1) if comparison.claim.sign else levels
+
+
+def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation]) -> list[_Pilot]:
+    """Measure the comparisons of one experiment, or of one pair, on draws that take no part in the verdict."""
+    chunks = list(_simulations(group, settings, sampler, PILOT, settings.pilot_trials))
+    runs = list(zip(*chunks, strict=True))
+    errors = [np.concatenate([simulation.errors_sample for simulation in run]) for run in runs]
+    steps = [np.concatenate([simulation.update_magnitude_sample for simulation in run]) for run in runs]
+    variances = [[float(task.noise) ** 2 for task in seq.tasks] for seq in group[0].experiments]
     # medians: a later task may have erased errors whose mean is infinite
-    size = max(float(np.median(errors, axis=0).max()), float(np.median(steps, axis=0).max()), *variances)
+    size = max(*(float(np.median(sample, axis=0).max()) for sample in (*errors, *steps)), *sum(variances, []))
     pilots = []
     for comparison in group:
-        values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
+        values = np.concatenate([_per_trial(comparison, simulations) for simulations in chunks])
         rows = {i: comparison.rows(i) for i in comparison.scale_tasks}
-        scale = float(np.mean([(errors[:, i, i].mean() + variances[i]) * rows[i] for i in rows]))
+        scale = float(np.mean([(e[:, i, i].mean() + v[i]) * rows[i] for e, v in zip(errors, variances, strict=True) for i in rows]))
         largest = size * max(rows.values())
         delta = settings.delta * max(scale, LEAST_SCALE * largest) or np.finfo(float).tiny
-        deterministic = float(np.ptp(values)) <= ROUNDING * largest
-        variance, skew = (0.0, 0.0) if deterministic else (variance_upper_bound(values), skewness(values))
-        plan = plan_trials(variance, delta, levels, settings.max_trials, skew, settings.min_trials)
-        pilots.append(_Pilot(delta, ROUNDING * largest, plan, deterministic))
+        certain = comparison.claim.pathwise or float(np.ptp(values)) <= ROUNDING * largest
+        moments = (0.0, 0.0) if certain else (variance_upper_bound(values), skewness(values))
+        pilots.append(_Pilot(delta, ROUNDING * largest, *moments))
     return pilots
 
 
+def _planned(comparison: Comparison, pilots: Mapping[Comparison, _Pilot], levels: Levels, settings: Settings) -> dict[Comparison, _Pilot]:
+    """Fix the trials of a comparison: of a limit, those of each size, in proportion to its weight in the fit and the spread of its trials.
+
+    With weights c and standard deviations s of one trial, sum (c s)^2 / trials is least for a given sum of trials where these are
+    proportional to |c| s; fitting by weighted least squares only lowers it.
+    """
+    points = comparison.points or (comparison,)
+    variances = [pilots[point].variance for point in points]
+    if comparison.points:
+        spread = np.abs(fitting(_terms(comparison), np.ones(len(points)))[0]) * np.sqrt(variances)
+        variances = (spread * spread.sum()).tolist()
+    delta = pilots[points[-1]].delta  # of a limit: relative to the error scale of the largest size
+    planned = {}
+    for point, variance in zip(points, variances, strict=True):
+        plan = plan_trials(variance, delta, levels, settings.max_trials, pilots[point].skewness, settings.min_trials)
+        planned[point] = replace(pilots[point], plan=plan)
+    return planned
+
+
+def _terms(comparison: Comparison) -> np.ndarray:
+    return powers_of([next(iter(size.values())) for size in comparison.claim.sizes], comparison.claim.rate)
+
+
+def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
+    """Fit the limit of the means; its trials are those of all sizes."""
+    stderr = np.array([point.stderr for point in points])
+    fit = fitting(_terms(comparison), stderr)
+    mean, error = float(fit[0] @ [point.estimate.mean for point in points]), float(np.linalg.norm(fit[0] * stderr))
+    plan = TrialPlan(sum(point.pilot.plan.needed for point in points), sum(point.estimate.count for point in points))
+    draws = frozenset().union(*(point.estimate.draws for point in points))
+    estimate, tails = Estimate(mean, error, plan.trials, draws), sum((point.tails for point in points), TailRates())
+    method = " and ".join(dict.fromkeys(point.method for point in points))
+    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), fit)
+
+
 def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
-    """Compare the theory of every comparison with its sample, and judge all of them as one run."""
-    scores = [standard_score(s.estimate.mean - one.value, s.stderr) for one, s in zip(comparisons, samples, strict=True)]
-    adjusted = holm([p for _, p in scores]).tolist()
-    judged = zip(comparisons, samples, scores, adjusted, strict=True)
-    return [_judge(one, sample, z, p_holm, levels, settings) for one, sample, (z, _), p_holm in judged]
+    """Compare every comparison's right-hand side with its sample, and judge all of them as one run."""
+    found = [(_every_draw if one.claim.pathwise else _mean)(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
+    adjusted = holm([p for p, _ in found]).tolist()
+    judged = zip(comparisons, samples, found, adjusted, strict=True)
+    return [_judge(one, sample, facts, p_holm, _own(one, levels, settings), settings) for one, sample, (_, facts), p_holm in judged]
 
 
-def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, levels: Levels, settings: Settings) -> Judged:
-    half_width = levels.z_alpha * sample.stderr
-    inside = abs(sample.estimate.mean - comparison.value) + half_width <= sample.pilot.delta
+def _mean(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
+    """Compute p of a statement on means, and the facts behind it: the value on the right, z, and of a limit how well the fit does.
+
+    The gaps' distance from the fit is chi-squared with as many degrees of freedom as there are sizes left over.
+    """
+    from scipy.special import chdtrc
+
+    facts: dict[str, Any] = {"theory": comparison.value}
+    if comparison.points:
+        values, terms = np.array([point.value for point in comparison.points]), _terms(comparison)
+        gaps = np.array([point.estimate.mean for point in sample.points]) - values
+        left = (gaps - terms @ (sample.fit @ gaps)) / np.maximum([point.stderr for point in sample.points], np.finfo(float).tiny)
+        facts = {"theory": float(sample.fit[0] @ values), "lack_of_fit": float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))}
+    z, p = standard_score(sample.estimate.mean - facts["theory"], sample.stderr)
+    return one_sided_p(comparison.claim.sign * z) if comparison.claim.sign else p, {**facts, "z": z}
+
+
+def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
+    """Compare every draw with the bound, beyond rounding; one violation refutes it, so that p is 0 or 1."""
+    excess = comparison.claim.sign * (sample.values - comparison.value)
+    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.abs(sample.values))
+    worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
+    facts = {"violations": violations, "worst": float(sample.values[worst]), "worst_draw": divmod(worst, CHUNK)}
+    return float(not violations), {"theory": comparison.value, "z": math.nan, **facts}
+
+
+def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm: float, levels: Levels, settings: Settings) -> Judged:
+    claim, half_width, count = comparison.claim, levels.z_alpha * sample.stderr, sample.estimate.count
+    difference, kind, detectable = sample.estimate.mean - facts["theory"], _kind(claim, sample.method), levels.detectable(sample.stderr)
+    inside = claim.pathwise or (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
+    misfit = facts.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases  # the intercept of another curve is no limit
+    wrong, right = kind.words
+    verdict = OUTSIDE if comparison.outside else UNDECIDED if misfit else wrong if p_holm <= settings.false_alarm else right if inside else UNDECIDED
+    if claim.pathwise:
+        chunk, trial = facts.pop("worst_draw")
+        facts |= {"worst_seed": (*_stream(comparison.seq, settings, JUDGED), chunk), "worst_trial": trial}
+        # were so many draws violations, none among N would have probability (1 - share)^N, the run's level
+        detectable, facts["share"] = math.nan, -math.expm1(math.log(settings.false_alarm / levels.cases) / count)
     return Judged(
-        formula=comparison.claim.name,
+        formula=claim.name,
         quantity=comparison.quantity_name,
-        case=comparison.claim.cases[comparison.index],
+        case=claim.cases[comparison.index],
         label=comparison.label,
-        verdict=OUTSIDE if comparison.outside else DISAGREE if p_holm <= settings.false_alarm else AGREE if inside else UNDECIDED,
-        theory=comparison.value,
+        verdict=verdict,
         moment_order=comparison.moment_order,
         mean=sample.estimate.mean,
         stderr=sample.stderr,
-        trials=sample.estimate.count,
-        z=z,
+        trials=count,
         p_holm=p_holm,
         delta=sample.pilot.delta,
-        detectable=levels.detectable(sample.stderr),
+        detectable=detectable,
         standard_errors=levels.z_alpha + levels.z_power,
         half_width=half_width,
         needed=sample.pilot.plan.needed,
         delta_share=settings.delta,
-        conditions=(comparison.claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
+        conditions=(claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
+        kind=kind,
+        misfit=misfit,
+        **facts,
     )
+
+
+def _kind(claim: Conjecture, method: str) -> Kind:
+    return Kind(claim.relation, called(claim.against) if claim.against else None, claim.along, claim.rate, claim.pathwise, method)
 
 
 def _not_testable(comparison: Comparison) -> Verdict:
@@ -318,4 +471,5 @@ def _not_testable(comparison: Comparison) -> Verdict:
         comparison.theory,
         comparison.moment_order,
         reason=comparison.reason,
+        kind=_kind(comparison.claim, comparison.claim.method),
     )
