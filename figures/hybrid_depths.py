@@ -7,13 +7,15 @@ mean.{searched}
 
 from __future__ import annotations
 
+from functools import partial
+
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from figures.kit import MARKED, Look, Sampler, Table, entry, measured
+from figures.kit import MARKED, Figure, Look, Sampler, Table, entry, measured
 from figures.kit.studies import (
-    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, figure, height, panels,
+    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources,
 )  # fmt: skip
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
@@ -63,7 +65,6 @@ def facts(table: Table) -> dict:
     return {"runs": runs, "searched": searched if units else ""}
 
 
-FIGURE = figure(
-    confirmed_files(), __doc__, compute, draw, globals(), facts, others=explained_files(),
-    size=lambda: (8.6, height(0.5, 2.3, len(confirmed_streams()))),
-)  # fmt: skip
+FIGURE = Figure(
+    __doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.5, 2.3), sources=sources(confirmed_files(), explained_files())
+)

@@ -23,8 +23,8 @@ from matplotlib.figure import Figure as Canvas
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Sampler, Table, half_width, panel_letter, reference
-from figures.kit.studies import explained_files, explained_streams, figure, letter
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Figure, Sampler, Table, half_width, panel_letter, reference
+from figures.kit.studies import explained_files, explained_streams, letter, sources
 from theory.regions import advantage
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
@@ -167,6 +167,6 @@ def facts(table: Table) -> dict:
     return {"counts": "; ".join(counts), "runs": " or ".join(map(str, runs)), "shufflings": SHUFFLES + 1}
 
 
-FIGURE = figure(
-    explained_files(), __doc__, compute, draw, globals(), facts, size=lambda: (8.2, 2.7 * len(explained_streams()))
-)  # fmt: skip
+FIGURE = Figure(
+    __doc__, compute, draw, globals(), facts, size=lambda table: (8.2, 2.7 * len(table.cases())), sources=sources(explained_files())
+)

@@ -12,14 +12,15 @@ $\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from deep.studies.records import StudyRun
-from figures.kit import MARK, MEASURED, PLAIN, THEORY, Look, Sampler, Table, entry, half_width
-from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, figure, height, look, panels
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Figure, Look, Sampler, Table, entry, half_width
+from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, panels, sources
 from theory import TaskSequence, expected_errors, initialized
 
 QUANTITY, MAGNITUDE, LAW = "forgetting", "squared update, relative", "linear law"
@@ -99,7 +100,4 @@ def facts(table: Table) -> dict:
     return {"runs": runs, "distances": " or ".join(f"{value:g}" for value in DISTANCES.values())}
 
 
-FIGURE = figure(
-    confirmed_files(), __doc__, compute, draw, globals(), facts,
-    size=lambda: (8.6, height(0.6, 2.4, len(confirmed_streams()) + 1)),
-)  # fmt: skip
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.6, 2.4), sources=sources(confirmed_files()))

@@ -45,7 +45,7 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     output.require_writable()
     table = figure.table(Sampler(name, trials, output.points))
     with style():
-        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+        canvas = canvas_with_caption(figure.area(table), figure.title, figure.caption(table))
         figure.draw(table, canvas)
         # Laid out once, the picture is the same in all formats.
         canvas.draw_without_rendering()

@@ -35,8 +35,8 @@ class Figure:
         Maps the table to values that the caption names.
     trials, quick_trials : int
         Trials at every simulated point, and with ``--quick``; 0 where nothing is simulated.
-    size : pair of float
-        Width and height of the axes' area in inches; the caption comes below it.
+    size : pair of float, or callable
+        Width and height of the axes' area in inches, or what tells them by the table; the caption comes below it.
     sources : tuple of path
         Records that it is drawn from, and code of other packages that reads them.
     """
@@ -48,13 +48,17 @@ class Figure:
     facts: Callable[[Table], Mapping[str, Any]] = lambda _: {}
     trials: int = 0
     quick_trials: int = 0
-    size: tuple[float, float] = (7.0, 4.0)
+    size: tuple[float, float] | Callable[[Table], tuple[float, float]] = (7.0, 4.0)
     sources: tuple[Path, ...] = ()
 
     @property
     def title(self) -> str:
         """First words of the caption."""
         return self.words.partition("\n\n")[0].strip()
+
+    def area(self, table: Table) -> tuple[float, float]:
+        """Return width and height of the axes' area in inches."""
+        return self.size(table) if callable(self.size) else self.size
 
     def table(self, sampler: Sampler) -> Table:
         """Compute the table of everything that is drawn."""

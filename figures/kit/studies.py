@@ -37,13 +37,14 @@ LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), st
 COLUMNS = 3
 DIFFERENCE, ITSELF, VERDICT = "minus initialized", "itself", "verdict"
 LINES = {arm: float(place) for place, arm in enumerate(name for name in LOOKS if name != BASE)}  # from the top
+_CONFIRMED = "hybrid_{}.jsonl"
 _CONTROL = 0.3  # of a line, below its rule
 _MARKS = {SUPPORTED: ("*", 8), WORSE: ("x", 4.5)}
 
 
 def confirmed_files() -> dict[str, Path]:
     """Files of confirmed studies, by preset; those that were recorded."""
-    return _present("hybrid_{}.jsonl")
+    return _present(_CONFIRMED)
 
 
 def explained_files() -> dict[str, Path]:
@@ -127,23 +128,20 @@ def panels(canvas: Canvas, titles: list[str], **options: Any) -> list[Axes]:
     return list(axes[: len(titles)])
 
 
-def height(above: float, row: float, streams: int) -> float:
-    """Height in inches of panels in rows of three."""
-    return above + row * math.ceil(streams / COLUMNS)
+def in_rows(above: float, row: float, table: Table) -> tuple[float, float]:
+    """Width and height in inches of panels for the table's cases, in rows of three."""
+    return 8.6, above + row * math.ceil(len(table.cases()) / COLUMNS)
 
 
-def figure(files: dict[str, Path], *parts: Any, others: dict[str, Path] | None = None, **options: Any) -> Figure | None:
-    """Return a figure of records, whose ``size`` is computed now; None, which is no figure, as long as none was recorded."""
-    if not files:
-        return None
-    sources = (*files.values(), *CODE, *(others or {}).values())
-    return Figure(*parts, sources=sources, **options | {"size": options["size"]()})
+def sources(*files: dict[str, Path]) -> tuple[Path, ...]:
+    """Return the records of a figure, and the code that reads them; where nothing was recorded, the name that such records would have."""
+    return (*(path for paths in files for path in paths.values()), *CODE) if files[0] else (RECORDS / _CONFIRMED.format("*"),)
 
 
-def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure | None:
+def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure:
     """Return the figure of a metric, named so on the axis: every arm minus initialized training, a panel for each stream."""
     parts = words, partial(differences, metric), partial(draw_differences, axis, judged), *caption
-    return figure(confirmed_files(), *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
+    return Figure(*parts, size=partial(in_rows, 0.9, 2.2), sources=sources(confirmed_files()))
 
 
 def differences(metric: str, table: Table, _: Sampler) -> None:

@@ -18,6 +18,7 @@ from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
 from figures.kit import half_width, studies
 from figures.kit.table import MARK, MEASURED, THEORY, Table
+from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
 
 MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
@@ -227,7 +228,8 @@ def test_pictures(recorded, picture, module):
 
 def test_there_is_no_figure_without_records(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RECORDS", tmp_path)
-    assert studies.confirmed_files() == {} and studies.figure({}, size=lambda: 1 / 0) is None
+    with pytest.raises(MissingRecords, match="hybrid_"):
+        require_records(studies.metric_figure("forgetting", "Forgetting", "T."))
     path = tmp_path / "hybrid_digits.jsonl"
     path.write_text("")
-    assert studies.figure(studies.confirmed_files(), "T.", None, None, None, size=lambda: (1, 1)).sources[0] == path
+    assert studies.metric_figure("forgetting", "Forgetting", "T.").sources[0] == path
