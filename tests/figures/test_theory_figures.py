@@ -12,7 +12,7 @@ import pytest
 
 from figures import interval_coverage, phase_diagrams
 from figures.kit import MARK, SIMULATION, THEORY, binomial_interval
-from figures.kit.maps import winner
+from figures.phase_diagrams import HEIGHTS, winner
 from theory import Task, TaskSequence, expanding, expected_errors, frozen, initialized, one_block
 from theory.equivalents import approximate_errors
 from theory.regions import frozen_wins
@@ -183,7 +183,7 @@ PLANES = {
 def test_phase_diagrams_show_the_law_and_the_closed_conditions(made, name):
     """At every 37th place of a plane."""
     rows, plane = made("phase_diagrams").select(kind=THEORY, quantity=f"forgetting, {name}").rows, phase_diagrams.PLANES[name]
-    assert len(rows) == len(plane.x) * len(plane.y)
+    assert len(rows) == len(plane.x) * len(HEIGHTS)
     wins = []
     for row in (row for row in rows[::37] if not math.isnan(row.mean)):
         y = float(row.case.split("=")[1])
