@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
 from figures.kit import (
-    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, entry, half_width, measured, panel_letter, runs_sentence,
+    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, bars, entry, panel_letter, runs_sentence,
 )  # fmt: skip
 
 SCENARIOS = ("task", "domain")
@@ -52,7 +52,7 @@ def draw(table: Table, canvas: Canvas) -> None:
             _cells(ax, own.select(training=strategy, x_name="after task"))
             panel_letter(ax, next(letters), f"{scenario}-incremental, {strategy}")
         for shift, (strategy, look) in zip((-0.1, 0.1), LOOKS.items(), strict=True):
-            measured(last, own.select(training=strategy, x_name="metric"), look, shift)
+            bars(last, own.select(training=strategy, x_name="metric"), look, shift=shift)
         last.set_xticks(range(len(METRICS)), METRICS.values())
         last.set(xlim=(-0.5, len(METRICS) - 0.5), ylim=(0, 1.03))
         panel_letter(last, next(letters), f"{scenario}-incremental")
@@ -79,7 +79,7 @@ def facts(table: Table) -> dict:
     for scenario in SCENARIOS:
         rows = table.select(training=DIFFERENCE, case=scenario, quantity="average_accuracy")
         mean = f"{100 * rows.rows[0].mean:+.1f}".replace("-", "\u2212")
-        differences.append(f"{mean} \u00b1 {100 * half_width(rows)[0]:.1f} ({scenario}-incremental)")
+        differences.append(f"{mean} \u00b1 {100 * rows.rows[0].half:.1f} ({scenario}-incremental)")
     tasks = len({row.quantity for row in table.select(x_name="after task")})
     return {"tasks": tasks, "differences": ", ".join(differences), "runs": runs_sentence(table, "one for each order of the tasks")}
 

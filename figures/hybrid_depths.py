@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from figures.kit import MARKED, Figure, Look, Sampler, Table, entry, measured
+from figures.kit import MARKED, Figure, Look, Sampler, Table, bars, entry
 from figures.kit.studies import (
     COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources,
 )  # fmt: skip
@@ -43,9 +43,9 @@ def draw(table: Table, canvas: Canvas) -> None:
     for number, (ax, name) in enumerate(zip(panels(canvas, cases), cases, strict=True)):
         own = table.select(case=name)
         for place, rule in enumerate(shown):
-            measured(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], 0.1 * (place - (len(shown) - 1) / 2))
+            bars(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], shift=0.1 * (place - (len(shown) - 1) / 2))
         if len(own.select(quantity=BEST)):
-            measured(ax, own.select(quantity=BEST), _SEARCHED, 0.25)
+            bars(ax, own.select(quantity=BEST), _SEARCHED, shift=0.25)
         # Bars of few runs may leave the possible depths.
         ax.set(ylim=(0.5, own.only(quantity=STAGES).mean + 0.5), xlabel="task", ylabel="trained stages" if number % COLUMNS == 0 else "")
         ax.set_xticks(sorted({row.x for row in own.select(quantity=CHOSEN)}))

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure as Canvas
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Figure, Sampler, Table, half_width, panel_letter, reference
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Figure, Look, Sampler, Table, bars, panel_letter, reference
 from figures.kit.studies import explained_files, explained_streams, letter, sources
 from theory.regions import advantage
 
@@ -139,8 +139,7 @@ def _correlation(ax: Axes, table: Table, symbol: str) -> None:
 def _pairs(ax: Axes, table: Table) -> None:
     points, bins = table.select(quantity=WINS, training=KEPT), table.select(quantity=BINNED)
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
-    half, options = 100 * np.array(half_width(bins)), {"markersize": 4.2, "elinewidth": 1.2, "capsize": 2.5}
-    ax.errorbar(bins.column("x"), 100 * bins.column("mean"), half, fmt="s", color=MARKED, **options)
+    bars(ax, bins, Look(MARKED, "", "s"), 100)
     reference(ax, linewidth=0.7, zorder=0)
     left, right = points.column("x").min(), points.column("x").max()
     span = right - left

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, binomial_interval, entry,
+    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, entry,
 )  # fmt: skip
 from simulate import simulate
 from simulate.verdicts.comparison import LEAST_GAP
@@ -70,7 +70,7 @@ def draw(table: Table, canvas: Canvas) -> None:
     for origin, look in LOOKS.items():
         rows = table.select(training=origin)
         x, y = rows.column("x"), rows.column("mean")
-        low, high = np.array([binomial_interval(row) for row in rows]).T
+        low, high = np.array([row.binomial for row in rows]).T
         if origin == LAW:
             ax.fill_between(x, low, high, color=look.colour, alpha=0.35, linewidth=0, zorder=1)
             ax.plot(x, y, color=look.colour, zorder=2)

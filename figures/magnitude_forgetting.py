@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from deep.studies.records import StudyRun
-from figures.kit import MARK, MEASURED, PLAIN, THEORY, Figure, Look, Sampler, Table, entry, half_width
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Figure, Look, Sampler, Table, bars, entry
 from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, panels, sources
 from theory import TaskSequence, expected_errors, initialized
 
@@ -77,9 +77,8 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 def _measured(ax: Axes, table: Table) -> None:
     for row in table.select(quantity=QUANTITY):
-        half_y, half_x = half_width([row, table.only(quantity=MAGNITUDE, training=row.training)])
-        own, options = look(row.training), {"markersize": 4, "elinewidth": 0.8, "markerfacecolor": face(row.training)}
-        ax.errorbar(row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, **options)
+        half, inside = table.only(quantity=MAGNITUDE, training=row.training).half, face(row.training)
+        bars(ax, Table([row]), look(row.training), 100, xerr=half, linestyle="", markerfacecolor=inside, capsize=0, elinewidth=0.8)
     ax.set(xlabel=r"$|\Delta|^2$ / that of initialized", ylabel="forgetting (points)")
 
 

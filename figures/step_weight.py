@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from figures.kit import (
-    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference, star,
+    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, reference, star,
 )  # fmt: skip
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
@@ -90,7 +90,7 @@ def facts(table: Table) -> dict:
     """Say by how much the best weight beats the ends in simulation, on the same draws, and how far off the approximation is."""
     heaviest = table.select(kind=THEORY, quantity="deviation").rows[-1].mean
     gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t) for t in ENDS}
-    parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{normal_half(rows)[0]:.3f} below {training}" for training, rows in gains.items()]
+    parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{rows.rows[0].half:.3f} below {training}" for training, rows in gains.items()]
     return {
         "bias": 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), "gains": " and ".join(parts),
         "best": table.only(kind=MARK, quantity="deviation").x,

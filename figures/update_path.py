@@ -18,7 +18,7 @@ from matplotlib.figure import Figure as Canvas
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures.kit import (
-    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, curve, entry, half_width, measured,
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, bars, curve, entry,
     panel_letter, reference, runs_sentence, vertical,
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 def _along(ax: Axes, table: Table, look: Look) -> None:
     """Draw what was measured with its band, and the parabola as far as it stays in sight."""
     rows = table.select(kind=MEASURED)
-    scales, means, half = rows.column("x"), rows.column("mean"), np.array(half_width(rows))
+    scales, means, half = rows.column("x"), rows.column("mean"), rows.column("half")
     ax.plot(scales, means, color=look.colour, linestyle=look.line, zorder=3)
     ax.fill_between(scales, means - half, means + half, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
     curve(ax, table, look, linestyle=(0, (1, 1)), linewidth=1.1)
@@ -87,7 +87,7 @@ def _best(ax: Axes, table: Table) -> None:
     parts = table.cases()
     for number, (part, look) in enumerate(zip(parts, STEPS, strict=False)):
         shift = 0.12 * (number - (len(parts) - 1) / 2)
-        measured(ax, table.select(case=part), Look(look.colour, "", look.marker), shift, label=part)
+        bars(ax, table.select(case=part), look, shift=shift, linestyle="", label=part)
     reference(ax, 1, linewidth=0.6, zorder=0)
     ax.set(xlabel="task", ylabel="length $s^*$", ylim=(-0.8, 2.6))  # room for the legend above
     ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, entry,
     panel_letter, plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration.report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
@@ -87,7 +87,7 @@ def _draw_tails(ax: Axes, table: Table) -> None:
     for place, (name, look) in enumerate(looks.items()):
         shift = 1.2 ** ((len(families) - 1) / 2 - place)  # the axis runs to the left
         for row in table.select(training=name):
-            low, high = binomial_interval(row)
+            low, high = row.binomial
             _bar(ax, row.x * shift, *(value / row.x for value in (low, row.mean, high)), look, look.colour)
     ax.legend(handles=[entry(Look(look.colour, "", look.marker), name) for name, look in looks.items()], loc="upper left", fontsize=8.5)
 
@@ -95,7 +95,7 @@ def _draw_tails(ax: Axes, table: Table) -> None:
 def _rates(ax: Axes, rows: Table, look: Look, shift: float = 1.0) -> None:
     """Draw shares with exact binomial intervals; hollow for initialized training."""
     for row in rows:
-        low, high = binomial_interval(row)
+        low, high = row.binomial
         face = "white" if row.training.startswith("initialized") else look.colour
         x = row.x * shift * (1.04 if face == "white" else 0.96)
         _bar(ax, x, low, row.mean, high, look, face)

@@ -8,10 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from figures.kit.intervals import half_width, normal_half
 from figures.kit.sampling import TRUSTED
 from figures.kit.style import FAINT, MARKED, POLE, Look
-from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
+from figures.kit.table import MARK, SIMULATION, THEORY, Table
 
 _POINT = 3.6
 _BARS = {"markersize": _POINT, "capsize": 2.0, "elinewidth": 1.0, "capthick": 1.0, "markeredgewidth": 0.9, "zorder": 3}
@@ -24,20 +23,18 @@ def curve(ax: Axes, table: Table, look: Look, **options: Any) -> None:
     ax.plot(rows.column("x"), rows.column("mean"), **{"color": look.colour, "linestyle": look.line, "zorder": 2} | options)
 
 
+def bars(ax: Axes, table: Table, look: Look, scale: float = 1.0, shift: float = 0.0, **options: Any) -> None:
+    """Draw means with their intervals, all times ``scale``, joined by the look's line."""
+    x, mean, half = table.column("x") + shift, scale * table.column("mean"), scale * table.column("half")
+    ax.errorbar(x, mean, half, **_BARS | {"color": look.colour, "linestyle": look.line, "marker": look.marker} | options)
+
+
 def points(ax: Axes, table: Table, look: Look) -> None:
     """Draw the simulated rows with their intervals; hollow where the fourth moment is infinite."""
     simulated = table.select(kind=SIMULATION)
     for trusted, face in ((True, look.colour), (False, "white")):
         rows = simulated.select(lambda row, trusted=trusted: (row.moment_order > TRUSTED) == trusted)
-        x, mean = rows.column("x"), rows.column("mean")
-        ax.errorbar(x, mean, normal_half(rows), fmt=look.marker, color=look.colour, markerfacecolor=face, **_BARS)
-
-
-def measured(ax: Axes, table: Table, look: Look, shift: float = 0.0, **options: Any) -> None:
-    """Draw the measured rows with their Student intervals, joined by the look's line."""
-    rows = table.select(kind=MEASURED)
-    x, mean = rows.column("x") + shift, rows.column("mean")
-    ax.errorbar(x, mean, half_width(rows), color=look.colour, linestyle=look.line, marker=look.marker, **_BARS | options)
+        bars(ax, rows, look, linestyle="", markerfacecolor=face)
 
 
 def marks(ax: Axes, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""What a figure is."""
+"""What a figure is, the sentences that several captions share, and the records that are kept with the figures."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from figures.kit.captions import experiment_sentence, simulation_sentence
-from figures.kit.sampling import Sampler
-from figures.kit.table import Table
+import deep
+from figures.kit.sampling import TRUSTED, Sampler
+from figures.kit.table import LEVEL, MEASURED, NORMAL, SIMULATION, Table, student_quantile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+RECORDS = Path(__file__).parents[1] / "records"
+DEEP = Path(deep.__file__).parent
+READERS = (DEEP / "records.py", DEEP / "metrics.py")  # code that the values in a figure depend on
+_LETTERS = {
+    "p": "p", "p_1": "p_1", "p_2": "p_2", "n_1": "n_1", "n_2": "n_2", "sigma_1": r"\sigma_1", "sigma_2": r"\sigma_2",
+    "u_11": "|u_1|^2", "q_11": "|q_1|^2", "d_u": "|u_2-u_1|^2", "d_q": "|q_2-q_1|^2", "w_11": "|w_1|^2",
+}  # fmt: skip
 
 @dataclass(frozen=True)
 class Figure:
@@ -75,3 +82,36 @@ class Figure:
         if "{experiment}" in text:
             known["experiment"] = experiment_sentence(known["EXPERIMENT"])
         return text.format_map(known).replace(" %", "\u00a0%")
+
+
+def simulation_sentence(table: Table) -> str:
+    """Say what the points and their intervals are."""
+    text = (
+        f"Points: simulation, means of {table.trials():,} independent trials; bars: normal {100 * LEVEL:.0f}\u00a0% intervals of the mean "
+        f"($\\pm${NORMAL:.2f} standard errors; about one in twenty misses a curve that is right)."
+    )
+    if any(row.kind == SIMULATION and row.moment_order <= TRUSTED for row in table):
+        text += (
+            " Hollow points: the fourth moment is infinite, so that their intervals cover less; nearer to the pole the variance "
+            "is infinite too, and no point is drawn."
+        )
+    return text
+
+
+def experiment_sentence(case: Mapping[str, float]) -> str:
+    """List the parameters of a two-task case in the paper's letters."""
+    values = ", ".join(f"${_LETTERS[name]}={value:g}$" for name, value in case.items() if name in _LETTERS)
+    return f"Experiment: {values}."
+
+
+def runs_sentence(table: Table, unit: str) -> str:
+    """Say how many runs stand behind the measured rows and what their intervals are.
+
+    Raises
+    ------
+    InputError
+        If rows differ in it, so that no single number describes the figure.
+    """
+    count = table.trials(MEASURED)
+    errors = f"$\\pm${student_quantile(count):.2f} standard errors"
+    return f"Means of {count} runs, {unit}; bars: Student 95\u00a0% intervals of the mean ({errors})."

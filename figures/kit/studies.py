@@ -18,12 +18,8 @@ from deep.studies.pair_records import PairRecord
 from deep.studies.presets import PRESETS
 from deep.studies.records import StudyRun
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
-from figures.kit.captions import runs_sentence
-from figures.kit.draw import panel_letter
-from figures.kit.figure import Figure
-from figures.kit.forests import forest
-from figures.kit.intervals import half_width
-from figures.kit.records import DEEP, READERS, RECORDS
+from figures.kit.draw import panel_letter, vertical
+from figures.kit.figure import DEEP, READERS, RECORDS, Figure, runs_sentence
 from figures.kit.sampling import Sampler
 from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, THIRD, Look
 from figures.kit.table import MARK, MEASURED, Table
@@ -167,14 +163,18 @@ def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> 
     cases = table.cases()
     for number, (ax, name) in enumerate(zip(panels(canvas, cases, sharey=True), cases, strict=True)):
         own = table.select(case=name)
-        forest(ax, own.select(quantity=DIFFERENCE), LINES, look, face)
+        for row in own.select(quantity=DIFFERENCE):
+            shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
+            ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
+        vertical(ax, 0, linewidth=0.7)
+        ax.set_yticks(list(LINES.values()), list(LINES), fontsize=8.5)
+        ax.set_ylim(max(LINES.values()) + 0.8, -1.4)
         base = own.only(quantity=ITSELF)
-        level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * half_width([base])[0]:.1f} %"
+        level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * base.half:.1f} %"
         ax.text(0.5, 0.98, level, transform=ax.transAxes, fontsize=8.5, va="top", ha="center", color=NOTE, backgroundcolor="white")
         ax.set_xlabel(f"{words} $-$ that of initialized (points)" if number >= len(cases) - COLUMNS else "")
         for mark in own.select(lambda row: judged and row.source in _MARKS, kind=MARK):
-            shape, size = _MARKS[mark.source]
-            ax.plot(1.0, mark.x, shape, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
+            ax.plot(1.0, mark.x, _MARKS[mark.source][0], color=MARKED, markersize=_MARKS[mark.source][1], transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
     hollow = "best fixed depth, or the rule's control"
     shown = [(NOTE, "o", 4, NOTE, "strategy"), (NOTE, "o", 4, "white", hollow)]
     shown += [(MARKED, *mark, MARKED, verdict) for verdict, mark in _MARKS.items()] if judged else []

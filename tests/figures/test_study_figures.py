@@ -16,7 +16,7 @@ from deep.studies.pair_records import PairRecord
 from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
-from figures.kit import half_width, studies
+from figures.kit import studies
 from figures.kit.table import MARK, MEASURED, THEORY, Table
 from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
@@ -84,7 +84,7 @@ def test_differences_are_paired(recorded, metric, module):
             pairs = [recorded[stream, arm, unit].metric(metric) - recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]
             row = table.only(quantity="minus initialized", training=arm, case=stream)
             assert row.mean == pytest.approx(np.mean(pairs), abs=1e-15) and row.trials == UNITS
-            assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
+            assert row.half == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
         level = table.only(quantity="itself", case=stream)
         assert level.mean == pytest.approx(np.mean([recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]), abs=1e-15)
         lines = {row.training: row.x for row in table.select(quantity="minus initialized", case=stream)}
