@@ -12,13 +12,9 @@ layer only, after task 1. {runs} Avg.Acc of frozen minus initialized training on
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
-from figures.kit import (
-    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, bars, entry, panel_letter, runs_sentence,
-)  # fmt: skip
+from figures.kit import READERS, RECORDS, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panel_letter, runs_sentence
 
 SCENARIOS = ("task", "domain")
 LOOKS = {strategy: Look(look.colour, "", look.marker) for strategy, look in TRAININGS.items()}

@@ -12,9 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure as Canvas
-
-from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, entry, panel_letter
+from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Canvas, Figure, Look, Row, Sampler, Table, entry, panel_letter
 from theory.errors import InputError
 
 RECORD = RECORDS / "bench_simulate.jsonl"

@@ -10,12 +10,9 @@ parameters have truth zero, and task 1's error counts them (padded norm).
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.scale import SymmetricalLogScale
 
-from figures.kit import (
-    NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, reference,
-)  # fmt: skip
+from figures.kit import NOTE, THIRD, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, reference
 from theory import TaskSequence, expected_errors
 from theory.ledger.two_tasks import two_tasks
 

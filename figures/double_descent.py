@@ -13,12 +13,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from figures.kit import (
-    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
-)  # fmt: skip
+from figures.kit import NOTE, POLE, STEPS, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, by_training, curves
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 
 TASKS, SAMPLES = 10, 50  # the setting of Banayeeanzade et al.

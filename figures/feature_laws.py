@@ -13,10 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Canvas, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.work.keys import condition_key

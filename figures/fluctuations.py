@@ -15,11 +15,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry,
-    panel_letter, plain_log_ticks, points, ticks,
+    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Canvas, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, plain_log_ticks,
+    points, ticks,
 )  # fmt: skip  # noqa: F401 - NORMAL is a number of the caption
 from simulate import simulate
 from theory import moment_orders

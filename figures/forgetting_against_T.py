@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from figures.kit import (
-    FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves,
-)  # fmt: skip
+from figures.kit import FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.formulas import FORMULAS
 

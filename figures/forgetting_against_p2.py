@@ -11,11 +11,8 @@ truths stay, added parameters have truth zero, and task 1's error counts them (p
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
-)  # fmt: skip
+from figures.kit import MARK, NOTE, STEPS, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, by_training, curves
 from theory import DomainError, TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks

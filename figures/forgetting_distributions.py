@@ -14,13 +14,9 @@ import math
 from itertools import product
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from scipy.stats import beta
 
-from figures.kit import (
-    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical,
-)  # fmt: skip
+from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
 from theory.ledger.two_tasks import two_tasks

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from figures.kit import MARKED, Figure, Look, Sampler, Table, bars, entry
+from figures.kit import MARKED, Canvas, Figure, Look, Sampler, Table, bars, entry
 from figures.kit.studies import (
     COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources,
 )  # fmt: skip

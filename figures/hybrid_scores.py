@@ -18,12 +18,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Figure, Look, Sampler, Table, bars, panel_letter, reference
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, panel_letter, reference
 from figures.kit.studies import explained_files, explained_streams, letter, sources
 from theory.regions import advantage
 

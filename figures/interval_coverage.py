@@ -13,11 +13,8 @@ import math
 from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.kit import (
-    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, entry,
-)  # fmt: skip
+from figures.kit import FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Canvas, Figure, Look, Sampler, Simulated, Table, entry
 from simulate import simulate
 from simulate.verdicts.comparison import LEAST_GAP
 from theory import TaskSequence, expected_errors, moment_orders, one_block

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from deep.bridge import BridgeRecord
 from deep.records import read_records
-from figures.kit import (
-    DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference,
-)  # fmt: skip
+from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference
 from theory import Task, TaskSequence, expected_errors, moment_orders
 
 RUNS = RECORDS / "linear_training.jsonl"

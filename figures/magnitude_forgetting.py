@@ -15,11 +15,9 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.studies.records import StudyRun
-from figures.kit import MARK, MEASURED, PLAIN, THEORY, Figure, Look, Sampler, Table, bars, entry
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry
 from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, panels, sources
 from theory import TaskSequence, expected_errors, initialized
 

@@ -15,14 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
-from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from figures.kit import (
-    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Figure, Point, Sampler, Table, experiment_sentence, panel_letter, plain_log_ticks, strip,
+    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Axes, Canvas, Figure, Point, Sampler, Table, experiment_sentence, panel_letter, plain_log_ticks,
+    strip,
 )  # fmt: skip
 from simulate.evidence import upper_quantile
 from theory.ledger.two_tasks import two_tasks

@@ -8,9 +8,8 @@ the formulas ({rates}). {simulation} {experiment} The sizes are those of $t=1$. 
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curve, curves
+from figures.kit import TRAININGS, Axes, Figure, Panel, Point, Sampler, Table, by_training, curve, curves
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 from theory.limits import proportional_limit

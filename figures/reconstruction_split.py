@@ -12,9 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from figures.kit import (
-    FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference,
-)  # fmt: skip
+from figures.kit import FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks

@@ -12,9 +12,8 @@ $\sigma={STREAM[sigma]:g}$, truths of length 1 with equal cosines.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves
+from figures.kit import STEPS, THEORY, Axes, Figure, Line, Panel, Sampler, Table, curves
 from theory.formulas import FORMULAS
 from theory.ledger.replay import constrained, replay as replay_builder
 

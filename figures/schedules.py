@@ -15,11 +15,8 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves,
-)  # fmt: skip
+from figures.kit import MARKED, NOTE, STEPS, THEORY, TRAININGS, Axes, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves
 from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence
 from theory import TaskSequence, initialized, moment_orders

@@ -15,11 +15,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, reference, star,
-)  # fmt: skip
+from figures.kit import MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, curves, entry, reference, star
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
 from theory.optima import CRITERIA

@@ -12,14 +12,12 @@ tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures.kit import (
-    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, bars, curve, entry,
-    panel_letter, reference, runs_sentence, vertical,
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, curve, entry, panel_letter,
+    reference, runs_sentence, vertical,
 )  # fmt: skip
 
 LOOKS = {"initialized": INITIALIZED, "frozen": FROZEN}

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.kit import MARK, TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curves
+from figures.kit import MARK, TRAININGS, Canvas, Figure, Panel, Point, Sampler, Table, by_training, curves
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks

@@ -12,12 +12,10 @@ judged: moments exist below order {order:g}.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, entry,
-    panel_letter, plain_log_ticks, ticks,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Axes, Canvas, Figure, Look, Row, Sampler, Table, entry, panel_letter,
+    plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration.report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
 

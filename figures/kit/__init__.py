@@ -1,6 +1,9 @@
 """What figures are made of: tables, simulated points, looks, and makers of curves, forests and maps."""
 
 # ruff: noqa: F401 - figures import from here
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
 from figures.kit.curves import Line, Panel, by_training, curves
 from figures.kit.draw import (
     bars, curve, entry, marks, panel_letter, plain_log_ticks, points, reference, star, strip, ticks, vertical,
