@@ -82,6 +82,4 @@ RIGHT = Panel(
 )  # fmt: skip
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(LEFT, RIGHT, sharey=True), globals(), trials=1000, quick_trials=200, size=(7.4, 3.7)
-)
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT, sharey=True), globals(), trials=1000, quick_trials=200, size=(7.4, 3.7))

@@ -13,9 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
 from figures.kit import MARKED, Canvas, Figure, Look, Sampler, Table, bars, entry
-from figures.kit.studies import (
-    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources,
-)  # fmt: skip
+from figures.kit.studies import (COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources)
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
 _SEARCHED = Look(MARKED, "", "*")
@@ -54,9 +52,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 def facts(table: Table) -> dict:
-    runs, units = (
-        " or ".join(map(str, sorted({row.trials for row in table.select(quantity=quantity)}))) for quantity in (CHOSEN, BEST)
-    )
+    runs, units = (" or ".join(map(str, sorted({row.trials for row in table.select(quantity=quantity)}))) for quantity in (CHOSEN, BEST))
     searched = (
         " Stars, on streams whose schedules were all tried: the depth with the highest final Avg.Acc on validation data, mean over the "
         f"depths of the other tasks, in {units} development runs, whose seeds are others."
@@ -64,6 +60,4 @@ def facts(table: Table) -> dict:
     return {"runs": runs, "searched": searched if units else ""}
 
 
-FIGURE = Figure(
-    __doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.5, 2.3), sources=sources(confirmed_files(), explained_files())
-)
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.5, 2.3), sources=sources(confirmed_files(), explained_files()))

@@ -164,6 +164,4 @@ def facts(table: Table) -> dict:
     return {"counts": "; ".join(counts), "runs": " or ".join(map(str, runs)), "shufflings": SHUFFLES + 1}
 
 
-FIGURE = Figure(
-    __doc__, compute, draw, globals(), facts, size=lambda table: (8.2, 2.7 * len(table.cases())), sources=sources(explained_files())
-)
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=lambda table: (8.2, 2.7 * len(table.cases())), sources=sources(explained_files()))

@@ -54,6 +54,4 @@ PANELS = [
 ]  # fmt: skip
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(*PANELS, legend={"ncols": 3}), globals(), size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
-)
+FIGURE = Figure(__doc__, compute, curves(*PANELS, legend={"ncols": 3}), globals(), size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS))

@@ -32,9 +32,7 @@ THRESHOLD = 0.0  # cosine of gradients from which the rule freezes a task
 BEST, ALL = "best", "every schedule"
 RULE = f"hybrid, threshold {THRESHOLD:g}"
 LOOKS = TRAININGS | {BEST: Look(MARKED, (0, (1, 1.2)), "D"), RULE: Look(STEPS[3].colour, "", "^"), ALL: Look(NOTE, "", "_")}
-NAMES = {
-    "frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule", ALL: "all schedules",
-}  # fmt: skip
+NAMES = {"frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule", ALL: "all schedules"}
 
 
 def sequence(scenario: str, tasks: int) -> TaskSequence:
@@ -108,8 +106,6 @@ def facts(table: Table) -> dict:
 
 FIGURE = Figure(
     __doc__, compute,
-    curves(
-        *(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2},
-    ),
+    curves(*(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2}),
     globals(), facts, trials=500, quick_trials=150, size=(7.6, 5.2),
 )  # fmt: skip

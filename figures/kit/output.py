@@ -92,9 +92,7 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         replace_file(path, content)
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out"
-        ) from None
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out") from None
 
 
 def _hash(content: bytes) -> str:

@@ -96,9 +96,7 @@ def canvas_with_caption(size: tuple[float, float], title: str, text: str) -> Can
     for row, words in enumerate(lines):
         left, y = _MARGIN, (below - 0.5 * _MARGIN - step * (row + 0.8)) / (height + below)
         for weight, group in groupby(words, key=lambda word: word[1]):
-            line = canvas.text(
-                left / width, y, " ".join(word for word, _ in group), fontsize=_CAPTION_POINTS, fontweight=weight, va="baseline"
-            )
+            line = canvas.text(left / width, y, " ".join(word for word, _ in group), fontsize=_CAPTION_POINTS, fontweight=weight, va="baseline")
             line.set_in_layout(False)
             left += _width(line) + _WORD_SPACE
     return canvas

@@ -139,9 +139,7 @@ class Table:
         """
         counts = {row.trials for row in self.rows if row.kind == kind}
         if len(counts) != 1:
-            raise InputError(
-                f"the rows of {kind} have {sorted(counts)} trials; a caption needs one number, so make all with the same"
-            )
+            raise InputError(f"the rows of {kind} have {sorted(counts)} trials; a caption needs one number, so make all with the same")
         return counts.pop()
 
     def csv(self) -> str:

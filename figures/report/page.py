@@ -31,9 +31,7 @@ SUBJECTS = {
     "Between frozen and initialized training": ("step_weight", "trainable_fraction", "update_path", "update_scale", "magnitude_forgetting"),
     "Many tasks": ("forgetting_against_T", "schedules", "replay"),
     "Other features and large dimensions": ("feature_laws", "proportional_limits"),
-    "Networks": (
-        "linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores",
-    ),
+    "Networks": ("linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores"),
     "How far to trust the checks": ("verdict_calibration", "interval_coverage", "cost_against_p"),
     OTHERS: (),
 }  # fmt: skip
