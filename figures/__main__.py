@@ -1,7 +1,5 @@
 """Command line: ``driftlaw figures [NAME ...] [--out DIR] [--quick]``."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -9,8 +9,6 @@ layer only, after task 1. {runs} Avg.Acc of frozen minus initialized training on
 {differences}.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from deep.records import read_records

@@ -6,8 +6,6 @@ direct one is to draw its random numbers and do nothing else. The reduced sample
 draws does not grow with $p$: at $p={greatest}$ it beats the loop in NumPy {gains}.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

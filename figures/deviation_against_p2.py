@@ -7,8 +7,6 @@ from $-1$ to 1 and logarithmic beyond. {simulation} {experiment} Only $p_2$ vari
 parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.scale import SymmetricalLogScale
 

@@ -8,8 +8,6 @@ less, and the error returns to the truths' squared length 1. {simulation} The re
 time for every $p$.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

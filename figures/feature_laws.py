@@ -8,8 +8,6 @@ fourth moments of the features; correlation matters. Errors are Euclidean distan
 {experiment} $u_2=u_1$; truths along the first coordinates of each block.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -9,8 +9,6 @@ or, by the delta method, of the standard deviation and its ratio ($\pm${NORMAL:.
 {experiment}
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

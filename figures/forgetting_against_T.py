@@ -8,8 +8,6 @@ cosine between (specific) truths {COSINES[similar]:g} (similar) or {COSINES[diss
 $\sigma={SIGMA:g}$. {simulation} The points of a curve share their draws.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves

@@ -8,8 +8,6 @@ Beyond the minimum forgetting rises to 0. {simulation} {experiment} Only $p_2$ v
 truths stay, added parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import MARK, NOTE, STEPS, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, by_training, curves

@@ -8,8 +8,6 @@ curve together. With equal tasks frozen training helps task 1 more on average, y
 {loss[frozen]:.1f} % of all trials, initialized training in {loss[initialized]:.2f} %. {experiment}
 """
 
-from __future__ import annotations
-
 import math
 from itertools import product
 

@@ -5,8 +5,6 @@ the confirmation, on which tasks come in several orders ({runs} runs). Bars: Stu
 mean.{searched}
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from matplotlib.ticker import MaxNLocator

@@ -5,8 +5,6 @@ may come of learning less. The runs are those of the Avg.Acc of hybrid training,
 controls; verdicts do not rest on forgetting. {runs}
 """
 
-from __future__ import annotations
-
 from figures.kit import Table
 from figures.kit.studies import metric_figure, runs
 

@@ -12,8 +12,6 @@ specific distance of the tasks, measured in weights, without noise and with equa
 training wins in the grey part. The true parameters are stood for by trainings five times as long. {counts}.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

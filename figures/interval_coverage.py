@@ -7,8 +7,6 @@ exact binomial 95 % intervals. At gap 2, where the variance is infinite, {at_two
 {LEAST_GAP} {at_least:.1f} %: a gap of {LEAST_GAP} is asked for before a formula is judged.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

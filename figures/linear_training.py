@@ -8,8 +8,6 @@ $\sigma=(0.3, 0.5)$; shared truths equal and of length 1, specific ones of lengt
 trainings learn from the same draws.
 """
 
-from __future__ import annotations
-
 from deep.bridge import BridgeRecord
 from deep.records import read_records
 from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference

@@ -9,8 +9,6 @@ $p={BLOCKS[shared]}$ shared and $p_2={BLOCKS[specific]}$ specific parameters, $n
 $\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Makes one figure: computes its table, draws it, writes the files; keeps it if it is finished."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

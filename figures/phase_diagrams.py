@@ -9,8 +9,6 @@ trials finds to forget less, on the same draws for both, at 99.9 % confidence (p
 with zeros where $p_2>p_1$.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

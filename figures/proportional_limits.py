@@ -5,8 +5,6 @@ limit. (b) Symbols: exact law minus limit, in size; lines: the first correction 
 the formulas ({rates}). {simulation} {experiment} The sizes are those of $t=1$. Padded norm.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import TRAININGS, Axes, Figure, Panel, Point, Sampler, Table, by_training, curve, curves

@@ -6,8 +6,6 @@ split as the dimensions are. (b) Exact minus reconstruction: lines by its closed
 simulations. {simulation} {experiment} Padded norm.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -3,8 +3,6 @@
     FIGURES.register(Figure(__doc__, compute, draw), name="mine")
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterable

@@ -9,8 +9,6 @@ $\sigma={PAIR[sigma_1]:g}$, $|w_1|^2=1$; (b) $p={STREAM[p]}$, $n={STREAM[n]}$ a 
 $\sigma={STREAM[sigma]:g}$, truths of length 1 with equal cosines.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import STEPS, THEORY, Axes, Figure, Line, Panel, Sampler, Table, curves

@@ -10,8 +10,6 @@ $\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared trut
 {COSINE:g}; mixed: two such groups at right angles, in pairs.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

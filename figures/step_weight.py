@@ -10,8 +10,6 @@ $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1={SIGMA[0]:g}$, $\sigma_2={SIGM
 $|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -9,8 +9,6 @@ length is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}. 
 tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex

@@ -6,8 +6,6 @@ against the expected squared length of the update (exact, for curves and points)
 curve has $s>0$. {simulation} {experiment} $u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

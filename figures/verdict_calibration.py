@@ -9,8 +9,6 @@ nothing was counted; hollow in (b) and (c): initialized training. The gap {least
 judged: moments exist below order {order:g}.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import (

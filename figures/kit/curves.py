@@ -1,7 +1,5 @@
 """The maker of figures with curves: a panel says which rows of the table it shows, and how they look."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

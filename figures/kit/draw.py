@@ -1,7 +1,5 @@
 """Drawing of table rows: curves of theory, simulated and measured points with intervals, marked values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,18 +1,15 @@
 """What a figure is, the sentences that several captions share, and the records that are kept with the figures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.figure import Figure as Canvas
 
 import deep
 from figures.kit.sampling import TRUSTED, Sampler
 from figures.kit.table import LEVEL, MEASURED, NORMAL, SIMULATION, Table, student_quantile
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 RECORDS = Path(__file__).parents[1] / "records"
 DEEP = Path(deep.__file__).parent
@@ -21,6 +18,7 @@ _LETTERS = {
     "p": "p", "p_1": "p_1", "p_2": "p_2", "n_1": "n_1", "n_2": "n_2", "sigma_1": r"\sigma_1", "sigma_2": r"\sigma_2",
     "u_11": "|u_1|^2", "q_11": "|q_1|^2", "d_u": "|u_2-u_1|^2", "d_q": "|q_2-q_1|^2", "w_11": "|w_1|^2",
 }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -1,20 +1,16 @@
 """Writing of figures: every file whole or absent, and a record by which a finished figure is known again."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure as Canvas
 
 from simulate.work.files import remove_leftovers, replace_file
 from simulate.work.store import RunStore
 from theory.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 PICTURES = ("png", "svg", "pdf")
 SUFFIXES = (*PICTURES, "csv")

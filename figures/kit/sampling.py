@@ -1,7 +1,5 @@
 """Simulated points: sampled once, stored as each is finished, and left out where an interval would mean nothing."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +7,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 from zlib import crc32
-
 
 from figures.kit.table import Table
 from simulate import simulate
@@ -34,7 +31,7 @@ class Simulated:
     moment_order: float
 
     @classmethod
-    def share(cls, count: int, trials: int, moment_order: float) -> Simulated:
+    def share(cls, count: int, trials: int, moment_order: float) -> "Simulated":
         """Return the share ``count`` of ``trials``."""
         share = count / trials
         return cls(share, math.sqrt(max(share * (1 - share), 1 / trials) / trials), trials, moment_order)

@@ -1,7 +1,5 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
-from __future__ import annotations
-
 import math
 from functools import cache, partial
 from pathlib import Path

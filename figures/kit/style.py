@@ -1,7 +1,5 @@
 """How all figures look: fonts, line styles that tell apart in grey and without colour vision, captions."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from itertools import groupby

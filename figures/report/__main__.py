@@ -1,7 +1,5 @@
 """Command line: ``driftlaw report [--out DIR] [--verdicts FILE]``."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

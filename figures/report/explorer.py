@@ -1,7 +1,5 @@
 """The explorer's numbers: JavaScript made from the catalogue's expressions, and the settings of its sliders."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from functools import cache

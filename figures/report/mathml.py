@@ -1,7 +1,5 @@
 """LaTeX as presentation MathML, for browsers without any library: the part that formulas and captions are written in."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 from typing import Any

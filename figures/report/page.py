@@ -1,7 +1,5 @@
 """Puts the report together: a page of findings, explorer and figures, and the catalogue of formulas; each holds all that it shows."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from html import escape

@@ -1,7 +1,5 @@
 """The figures found in the output folder: pictures as data URIs, captions from their tables."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import re
