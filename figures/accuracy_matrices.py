@@ -12,7 +12,7 @@ layer only, after task 1. {runs} Avg.Acc of frozen minus initialized training on
 import numpy as np
 
 from deep.records import read_records
-from figures.kit import READERS, RECORDS, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panel_letter, runs_sentence
+from figures.kit import READERS, RECORDS, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panels, runs_sentence
 
 SCENARIOS = ("task", "domain")
 LOOKS = {strategy: Look(look.colour, "", look.marker) for strategy, look in TRAININGS.items()}
@@ -38,18 +38,16 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 3, gridspec_kw={"width_ratios": (1, 1, 1.1)})
-    letters = iter("abcdef")
-    for row, scenario in zip(axes, SCENARIOS, strict=True):
+    titles = [f"{scenario}-incremental{after}" for scenario in SCENARIOS for after in (*(f", {strategy}" for strategy in LOOKS), "")]
+    axes = panels(canvas, titles, ncols=3, width_ratios=(1, 1, 1.1))
+    for row, scenario in zip(axes.reshape(2, 3), SCENARIOS, strict=True):
         own, last = table.select(case=scenario), row[-1]
         for ax, strategy in zip(row, LOOKS, strict=False):
             _cells(ax, own.select(training=strategy, x_name="after task"))
-            panel_letter(ax, next(letters), f"{scenario}-incremental, {strategy}")
         for shift, (strategy, look) in zip((-0.1, 0.1), LOOKS.items(), strict=True):
             bars(last, own.select(training=strategy, x_name="metric"), look, shift=shift)
         last.set_xticks(range(len(METRICS)), METRICS.values())
         last.set(xlim=(-0.5, len(METRICS) - 0.5), ylim=(0, 1.03))
-        panel_letter(last, next(letters), f"{scenario}-incremental")
     handles = [entry(look, f"{strategy} training") for strategy, look in LOOKS.items()]
     canvas.legend(handles=handles, loc="outside upper center", ncols=2)
 

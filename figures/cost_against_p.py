@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Canvas, Figure, Look, Row, Sampler, Table, entry, panel_letter
+from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Canvas, Figure, Look, Row, Sampler, Table, entry, panels
 from theory.errors import InputError
 
 RECORD = RECORDS / "bench_simulate.jsonl"
@@ -52,8 +52,8 @@ def compute(table: Table, _: Sampler) -> None:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
-    panels = canvas.subplots(1, len(cases), sharey=True, squeeze=False)[0]
-    for letter, ax, case in zip("abcdef", panels, cases, strict=False):
+    axes = panels(canvas, [f"${case.replace(', ', '$, $')}$" for case in cases], sharey=True)
+    for ax, case in zip(axes, cases, strict=True):
         for name in (name for name in METHODS if len(table.select(training=name, case=case))):
             rows, look = table.select(training=name, case=case), METHODS[name][1]
             y, low, high = (rows.select(quantity=quantity).column("mean") for quantity in (MEDIAN, LEAST, MOST))
@@ -61,11 +61,10 @@ def draw(table: Table, canvas: Canvas) -> None:
             x = rows.select(quantity=MEDIAN).column("x")
             ax.errorbar(x, y, (y - low, high - y), markersize=4, capsize=2, elinewidth=1, zorder=3, **shape)
         ax.set(xscale="log", yscale="log", xlabel="$p$, number of parameters")
-        panel_letter(ax, letter, f"${case.replace(', ', '$, $')}$")
-    panels[0].set_ylabel("seconds per trial")
-    panels[0].legend(handles=[entry(look, label) for label, look in METHODS.values()], loc="upper left", fontsize=8.5)
+    axes[0].set_ylabel("seconds per trial")
+    axes[0].legend(handles=[entry(look, label) for label, look in METHODS.values()], loc="upper left", fontsize=8.5)
     seconds = table.column("mean")
-    panels[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
+    axes[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
 
 
 def facts(table: Table) -> dict:

@@ -59,5 +59,5 @@ LOWER = Panel(
 )  # fmt: skip
 FIGURE = Figure(
     __doc__, compute,
-    curves(UPPER, LOWER, nrows=2, ncols=1, sharex=True, height_ratios=(1.7, 1)), globals(), trials=500, quick_trials=100, size=(7.0, 5.2),
+    curves(UPPER, LOWER, ncols=1, sharex=True, height_ratios=(1.7, 1)), globals(), trials=500, quick_trials=100, size=(7.0, 5.2),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from figures.kit import (
-    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Canvas, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Canvas, Figure, Look, Sampler, Simulated, Table, curve, entry, panels, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.work.keys import condition_key
@@ -75,7 +75,8 @@ def _simulated(sampler: Sampler, seq: TaskSequence, features, moment_order: floa
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 2, sharex=True, height_ratios=(1.35, 1))
+    titles = [*(f"{training} training" for training in TRAININGS), *["difference from the law"] * 2]
+    axes = panels(canvas, titles, ncols=2, sharex=True, height_ratios=(1.35, 1)).reshape(2, 2)
     for column, (training, look) in enumerate(TRAININGS.items()):
         upper, lower = axes[:, column]
         curve(upper, table.select(training=training), look, linestyle="-")
@@ -84,8 +85,6 @@ def draw(table: Table, canvas: Canvas) -> None:
                 points(ax, table.select(kind=SIMULATION, training=training, case=law, quantity=quantity), replace(shape, line=""))
         reference(lower)
         lower.set_xlabel("$n_2$, samples of task 2")
-        panel_letter(upper, "ab"[column], f"{training} training")
-        panel_letter(lower, "cd"[column], "difference from the law")
     axes[0, 0].set_ylabel(r"deviation $E\,L_1(\theta_2)$")
     axes[1, 0].set_ylabel("in % of the law")
     names = {"normal": "normal (the law's)", "Student t": f"Student $t$, {FREEDOM} df", "correlated": f"correlation {CORRELATION:g}"}

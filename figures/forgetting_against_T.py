@@ -83,4 +83,4 @@ PANELS = (
 )  # fmt: skip
 
 
-FIGURE = Figure(__doc__, compute, curves(*PANELS, nrows=2, ncols=2, sharex=True), globals(), trials=400, quick_trials=150, size=(7.4, 5.4))
+FIGURE = Figure(__doc__, compute, curves(*PANELS, ncols=2, sharex=True), globals(), trials=400, quick_trials=150, size=(7.4, 5.4))

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from scipy.stats import beta
 
-from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical
+from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, entry, panels, vertical
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
 from theory.ledger.two_tasks import two_tasks
@@ -64,9 +64,10 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    panels = canvas.subplots(2, 2, sharex="row", sharey="row", height_ratios=(1.15, 1))
+    titles = [*(f"{name} tasks, $|q_2-q_1|^2={distance:g}$" for name, distance in DISTANCES.items()), *(f"{name} tasks, upper tail" for name in DISTANCES)]
+    axes = panels(canvas, titles, ncols=2, sharex="row", sharey="row", height_ratios=(1.15, 1)).reshape(2, 2)
     for column, name in enumerate(DISTANCES):
-        upper, lower = panels[:, column]
+        upper, lower = axes[:, column]
         for training, look in TRAININGS.items():
             rows = table.select(training=training, case=name)
             _share(upper, rows.select(quantity=SHARE), rows.only(kind=MARK).x, look)
@@ -76,11 +77,9 @@ def draw(table: Table, canvas: Canvas) -> None:
         upper.set(xlim=(AT[0], AT[-1]), ylim=(0, 1), xlabel="forgetting $F_2$ of one trial")
         least = 2 / table.select(quantity=TAIL).trials()
         lower.set(xlim=(TAIL_AT[0], TAIL_AT[-1]), yscale="log", ylim=(least, 1), xlabel="threshold $x$")
-        panel_letter(upper, "ab"[column], f"{name} tasks, $|q_2-q_1|^2={DISTANCES[name]:g}$")
-        panel_letter(lower, "cd"[column], f"{name} tasks, upper tail")
-    panels[0, 0].set_ylabel("share of trials at most")
-    panels[1, 0].set_ylabel("share of trials above $x$")
-    panels[0, 0].legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="lower right")
+    axes[0, 0].set_ylabel("share of trials at most")
+    axes[1, 0].set_ylabel("share of trials above $x$")
+    axes[0, 0].legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="lower right")
 
 
 def _share(ax: Axes, table: Table, mean: float, look: Look) -> None:

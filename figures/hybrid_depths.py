@@ -10,8 +10,8 @@ from functools import partial
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from figures.kit import MARKED, Canvas, Figure, Look, Sampler, Table, bars, entry
-from figures.kit.studies import (COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, panels, sources)
+from figures.kit import MARKED, Canvas, Figure, Look, Sampler, Table, bars, entry, panels
+from figures.kit.studies import (COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, sources)
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
 _SEARCHED = Look(MARKED, "", "*")
@@ -35,7 +35,7 @@ def compute(table: Table, _: Sampler) -> None:
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
     shown = list(dict.fromkeys(row.training for row in table.select(quantity=CHOSEN)))
-    for number, (ax, name) in enumerate(zip(panels(canvas, cases), cases, strict=True)):
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS), cases, strict=True)):
         own = table.select(case=name)
         for place, rule in enumerate(shown):
             bars(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], shift=0.1 * (place - (len(shown) - 1) / 2))

@@ -19,8 +19,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, panel_letter, reference
-from figures.kit.studies import explained_files, explained_streams, letter, sources
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, panels, reference
+from figures.kit.studies import explained_files, explained_streams, sources
 from theory.regions import advantage
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
@@ -106,11 +106,10 @@ def law_advantage(pair: PairRecord) -> float:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
-    axes = canvas.subplots(len(cases), 2, squeeze=False)
-    for number, name in enumerate(cases):
-        for column, (part, title) in enumerate(((_scores, name), (_pairs, f"{name}, pairs of tasks"))):
-            part(axes[number, column], table.select(case=name))
-            panel_letter(axes[number, column], letter(2 * number + column), title)
+    axes = panels(canvas, [title for name in cases for title in (name, f"{name}, pairs of tasks")], ncols=2)
+    for (left, right), name in zip(axes.reshape(-1, 2), cases, strict=True):
+        _scores(left, table.select(case=name))
+        _pairs(right, table.select(case=name))
 
 
 def _scores(ax: Axes, table: Table) -> None:

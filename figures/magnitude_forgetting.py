@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from deep.studies.records import StudyRun
-from figures.kit import MARK, MEASURED, PLAIN, THEORY, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry
-from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, panels, sources
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panels
+from figures.kit.studies import BASE, COLUMNS, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, sources
 from theory import TaskSequence, expected_errors, initialized
 
 QUANTITY, MAGNITUDE, LAW = "forgetting", "squared update, relative", "linear law"
@@ -63,7 +63,7 @@ def squared_update(run: StudyRun) -> float:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases(kind=MEASURED)
-    *axes, last = panels(canvas, [*cases, "linear theory, exact"])
+    *axes, last = panels(canvas, [*cases, "linear theory, exact"], ncols=COLUMNS)
     for ax, name in zip(axes, cases, strict=True):
         _measured(ax, table.select(case=name))
     _law(last, table.select(case=LAW))

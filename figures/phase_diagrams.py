@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from figures.kit import (
-    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Axes, Canvas, Figure, Point, Sampler, Table, experiment_sentence, panel_letter, plain_log_ticks,
+    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Axes, Canvas, Figure, Point, Sampler, Table, experiment_sentence, panels, plain_log_ticks,
     strip,
 )  # fmt: skip
 from simulate.evidence import upper_quantile
@@ -151,8 +151,8 @@ def winner(mean: float, stderr: float) -> str:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(1, len(PLANES))
-    for ax, letter, (name, plane) in zip(axes, "abc", PLANES.items(), strict=True):
+    axes = panels(canvas, [plane.title for plane in PLANES.values()])
+    for ax, (name, plane) in zip(axes, PLANES.items(), strict=True):
         own = table.select(quantity=f"{QUANTITY}, {name}")
         mesh = _map(ax, own, table.select(quantity=f"boundary, {name}"), plane.x)
         for row in own.select(kind=SIMULATION):
@@ -161,7 +161,6 @@ def draw(table: Table, canvas: Canvas) -> None:
             ax.plot(row.x, height, marker=marker, color=colour, markeredgecolor=edge, markeredgewidth=1.1, zorder=4, **_MARKER)
         ax.set(xlabel=plane.x_label, ylabel=plane.y_label)
         plane.finish(ax)
-        panel_letter(ax, letter, plane.title)
     bar = canvas.colorbar(mesh, ax=axes, location="right", shrink=0.9, aspect=28, extend="both", pad=0.01)
     bar.set_ticks([-3, -1, -0.1, 0, 0.1, 1, 3], labels=["$-3$", "$-1$", "$-0.1$", "0", "0.1", "1", "3"])
     bar.ax.minorticks_off()

@@ -104,6 +104,6 @@ def facts(table: Table) -> dict:
 
 FIGURE = Figure(
     __doc__, compute,
-    curves(*(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2}),
+    curves(*(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2}),
     globals(), facts, trials=500, quick_trials=150, size=(7.6, 5.2),
 )  # fmt: skip

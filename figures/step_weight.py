@@ -93,4 +93,4 @@ def facts(table: Table) -> dict:
 
 
 PANELS = (_panel(CRITERIA[0], True), *(_panel(criterion, False) for criterion in CRITERIA))
-FIGURE = Figure(__doc__, compute, curves(*PANELS, nrows=2, ncols=2), globals(), facts, trials=3000, quick_trials=250, size=(7.6, 5.4))
+FIGURE = Figure(__doc__, compute, curves(*PANELS, ncols=2), globals(), facts, trials=3000, quick_trials=250, size=(7.6, 5.4))

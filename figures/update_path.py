@@ -14,7 +14,7 @@ import numpy as np
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures.kit import (
-    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, curve, entry, panel_letter,
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, curve, entry, panels,
     reference, runs_sentence, vertical,
 )  # fmt: skip
 
@@ -54,17 +54,16 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 3)
-    for ax, letter, (quantity, words) in zip(axes[:, :2].ravel(), "abde", QUANTITIES.items(), strict=True):
+    beside = [f"best length, {strategy}" for strategy in LOOKS]
+    axes = panels(canvas, [*list(QUANTITIES.values())[:2], beside[0], *list(QUANTITIES.values())[2:], beside[1]], ncols=3).reshape(2, 3)
+    for ax, quantity in zip(axes[:, :2].ravel(), QUANTITIES, strict=True):
         for strategy, look in LOOKS.items():
             _along(ax, table.select(quantity=quantity, training=strategy), look)
         for place in (0.0, 1.0):
             vertical(ax, place, linewidth=0.6)
-        panel_letter(ax, letter, words)
         ax.set(xlabel="length of the step $s$", ylabel="cross-entropy" if quantity in PARABOLAS else "share of images")
-    for ax, letter, strategy in zip(axes[:, 2], "cf", LOOKS, strict=True):
+    for ax, strategy in zip(axes[:, 2], LOOKS, strict=True):
         _best(ax, table.select(training=strategy, quantity=BEST))
-        panel_letter(ax, letter, f"best length, {strategy}")
     handles = [entry(Look(look.colour, look.line, ""), f"{strategy} training") for strategy, look in LOOKS.items()]
     handles.append(entry(Look(FAINT, (0, (1, 1)), ""), "parabola of each"))
     canvas.legend(handles=handles, loc="outside upper center", ncols=3)

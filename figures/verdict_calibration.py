@@ -12,7 +12,7 @@ judged: moments exist below order {order:g}.
 import numpy as np
 
 from figures.kit import (
-    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Axes, Canvas, Figure, Look, Row, Sampler, Table, entry, panel_letter,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Axes, Canvas, Figure, Look, Row, Sampler, Table, entry, panels,
     plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration.report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
@@ -52,7 +52,7 @@ def _add(table: Table, quantity: str, name: str, x_name: str, x: float, value: f
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    left, middle, right = panels(canvas, ("tails of $z$", "false alarms", "misses"), width_ratios=(1.25, 1, 1))
     _draw_tails(left, table.select(quantity=TAIL))
     middle.set(yscale="log", ylim=(3e-3, 0.2), ylabel="share of runs")
     right.set(yscale="log", ylim=(5e-5, 1.5))
@@ -68,8 +68,6 @@ def draw(table: Table, canvas: Canvas) -> None:
             ax.text(21, row.mean * 1.02, "promised", ha="center", va="bottom", fontsize=9, color=NOTE)
     middle.legend(handles=[entry(look, f"at {level:g}") for level, look in LEVELS.items()], loc="upper right", ncols=2, handlelength=1)
     right.legend(handles=[entry(look, MEANING[event]) for event, look in MISSES.items()], loc="upper right", fontsize=8.5)
-    for ax, letter, title in zip((left, middle, right), "abc", ("tails of $z$", "false alarms", "misses"), strict=True):
-        panel_letter(ax, letter, title)
 
 
 def _draw_tails(ax: Axes, table: Table) -> None:

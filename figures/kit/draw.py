@@ -1,9 +1,12 @@
 """Drawing of table rows: curves of theory, simulated and measured points with intervals, marked values."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from figures.kit.sampling import TRUSTED
@@ -81,6 +84,28 @@ def plain_log_ticks(ax: Axes, values: Mapping[float, str] | Iterable[float]) -> 
     ticks(ax.xaxis, values)
 
 
-def panel_letter(ax: Axes, letter: str, title: str) -> None:
-    """Write the panel's letter and title at its upper left."""
-    ax.set_title(f"({letter}) {title}", loc="left")
+def panels(canvas: Canvas, titles: Sequence[str], **grid: Any) -> np.ndarray:
+    """Return axes row by row, lettered in their order, with these titles; those without a title have no letter.
+
+    Parameters
+    ----------
+    canvas : matplotlib.figure.Figure
+    titles : sequence of str
+    grid : object
+        Options of ``Figure.subplots``; one row, unless ``ncols`` asks for fewer columns.
+    """
+    columns = grid.setdefault("ncols", len(titles))
+    axes = canvas.subplots(nrows=-(-len(titles) // columns), squeeze=False, **grid).ravel()
+    for ax in axes[len(titles) :]:
+        ax.set_visible(False)
+    letters = map(letter, itertools.count())
+    for ax, title in zip(axes, titles, strict=False):
+        if title:
+            ax.set_title(f"({next(letters)}) {title}", loc="left")
+    return axes[: len(titles)]
+
+
+def letter(number: int) -> str:
+    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
+    tens, ones = divmod(number, 26)
+    return ("" if tens == 0 else chr(ord("a") + tens - 1)) + chr(ord("a") + ones)

@@ -16,7 +16,7 @@ from deep.studies.pair_records import PairRecord
 from deep.studies.presets import PRESETS
 from deep.studies.records import StudyRun
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
-from figures.kit.draw import panel_letter, vertical
+from figures.kit.draw import letter, panels, vertical
 from figures.kit.figure import DEEP, READERS, RECORDS, Figure, runs_sentence
 from figures.kit.sampling import Sampler
 from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, THIRD, Look
@@ -105,23 +105,6 @@ def face(arm: str) -> str:
     return "white" if " " in arm else look(arm).colour
 
 
-def letter(number: int) -> str:
-    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return letters[number] if number < len(letters) else letters[number // len(letters) - 1] + letters[number % len(letters)]
-
-
-def panels(canvas: Canvas, titles: list[str], **options: Any) -> list[Axes]:
-    """Return axes in rows of three, lettered, with these titles."""
-    axes = canvas.subplots(math.ceil(len(titles) / COLUMNS), COLUMNS, squeeze=False, **options).ravel()
-    for number, ax in enumerate(axes):
-        if number < len(titles):
-            panel_letter(ax, letter(number), titles[number])
-        else:
-            ax.set_visible(False)
-    return list(axes[: len(titles)])
-
-
 def in_rows(above: float, row: float, table: Table) -> tuple[float, float]:
     """Width and height in inches of panels for the table's cases, in rows of three."""
     return 8.6, above + row * math.ceil(len(table.cases()) / COLUMNS)
@@ -159,7 +142,7 @@ def differences(metric: str, table: Table, _: Sampler) -> None:
 def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> None:
     """Draw the differences, with the verdicts' marks if verdicts rest on the metric."""
     cases = table.cases()
-    for number, (ax, name) in enumerate(zip(panels(canvas, cases, sharey=True), cases, strict=True)):
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharey=True), cases, strict=True)):
         own = table.select(case=name)
         for row in own.select(quantity=DIFFERENCE):
             shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}

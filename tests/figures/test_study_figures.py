@@ -17,6 +17,7 @@ from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
 from figures.kit import studies
+from figures.kit.draw import letter
 from figures.kit.table import MARK, MEASURED, THEORY, Table
 from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
@@ -133,7 +134,7 @@ def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
 
 
 def test_letters_of_many_panels():
-    assert [studies.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
+    assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
 
 def test_depths_are_counts_of_trained_stages(recorded):
