@@ -60,4 +60,4 @@ def figure_key(name: str, others: set[str], trials: int, quick: bool, records: S
     description = {"figure": name, "trials": trials, "quick": quick, "files": list(SUFFIXES), "versions": versions}
     description |= {"own": own.source.texts} if isinstance(own, Place) and own.source else {}
     packages = [Path(package.__file__).parent for package in (theory, simulate)]
-    return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *records, *packages]))
+    return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *here.glob("kit/*.mplstyle"), *records, *packages]))

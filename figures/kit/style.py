@@ -3,38 +3,12 @@
 import re
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
-
-RC = {
-    "font.family": "STIXGeneral",
-    "mathtext.fontset": "stix",
-    "font.size": 10,
-    "axes.titlesize": 10.5,
-    "axes.labelsize": 10.5,
-    "legend.fontsize": 9.5,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "xtick.minor.width": 0.5,
-    "ytick.minor.width": 0.5,
-    "lines.linewidth": 1.4,
-    "legend.frameon": False,
-    "legend.handlelength": 2.8,
-    "errorbar.capsize": 0,
-    "figure.dpi": 160,
-    "savefig.dpi": 160,
-    "svg.hashsalt": "driftlaw",
-    "pdf.fonttype": 42,
-    "axes.formatter.use_mathtext": True,
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +44,7 @@ _WORD_SPACE = 0.25 * _CAPTION_POINTS / 72  # inches
 
 def style() -> rc_context:
     """Return the context in which figures are drawn and written; settings of the user's own have no part in it."""
-    return rc_context(RC)
+    return rc_context(fname=Path(__file__).with_name("figures.mplstyle"))
 
 
 def canvas_with_caption(size: tuple[float, float], title: str, text: str) -> Canvas:
