@@ -9,15 +9,13 @@ curve together. With equal tasks frozen training helps task 1 more on average, y
 """
 
 import math
-from itertools import product
 
 import numpy as np
 from scipy.stats import beta
 
-from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, entry, panels, vertical
+from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, both, entry, panels, vertical
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
-from theory.ledger.two_tasks import two_tasks
 
 # The first task's truth is specific: there frozen training forgets less than initialized training where tasks are equal.
 EXPERIMENT = {"p": 60, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 15, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.0, "q_11": 1.0, "d_u": 0, "c_u": 0}
@@ -25,11 +23,6 @@ DISTANCES = {"equal": 0.0, "distant": 1.0}
 QUANTITY, SHARE, TAIL = "forgetting", "share at most", "share above"
 AT = np.round(np.linspace(-0.7, 1.5, 221), 4)  # where the distribution functions are drawn
 TAIL_AT = np.round(np.linspace(-0.4, 2.4, 141), 4)
-
-
-def sequence(distance: float, training: str) -> TaskSequence:
-    """Return the experiment with |q_2 - q_1|^2 = ``distance``."""
-    return two_tasks(**EXPERIMENT, d_q=distance, train_shared=training == "initialized")
 
 
 def dkw(trials: int) -> float:
@@ -45,8 +38,7 @@ def tail_band(count: np.ndarray, trials: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compute(table: Table, sampler: Sampler) -> None:
-    for name, training in product(DISTANCES, TRAININGS):
-        seq = sequence(DISTANCES[name], training)
+    for name, training, seq in ((name, *each) for name, distance in DISTANCES.items() for each in both(**EXPERIMENT, d_q=distance).items()):
         table.add_mark(QUANTITY, training, "forgetting", expected_errors(seq).forgetting(), 0.5, "expected_errors", name)
 
         def run(seed: tuple[int, ...], trials: int, seq: TaskSequence = seq) -> dict[str, list[float]]:

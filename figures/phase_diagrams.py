@@ -18,11 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from figures.kit import (
-    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Axes, Canvas, Figure, Point, Sampler, Table, experiment_sentence, panels, plain_log_ticks,
+    FROZEN, INITIALIZED, MARKED, SIMULATION, THEORY, Axes, Canvas, Figure, Point, Sampler, Table, both, experiment_sentence, panels, plain_log_ticks,
     strip,
 )  # fmt: skip
 from simulate.evidence import upper_quantile
-from theory.ledger.two_tasks import two_tasks
 from theory.regions import advantage, critical_distance
 
 QUANTITY, DIFFERENCE = "forgetting", ("initialized", "frozen")
@@ -137,8 +136,7 @@ def compute(table: Table, sampler: Sampler) -> None:
         line = np.where(np.isnan(values[0]), np.nan, plane.boundary(plane.x))
         table.add_curve(f"boundary, {name}", difference, plane.x_name, plane.x, line, plane.source)
         places += [(name, plane, plane.x[np.abs(plane.x - x).argmin()].item(), HEIGHTS[row].item()) for x, row in plane.simulated]
-    pairs = [{t: two_tasks(**plane.case(x, y), train_shared=t == "initialized") for t in reversed(DIFFERENCE)} for _, plane, x, y in places]
-    results = sampler.run([Point(pair, (QUANTITY,), DIFFERENCE) for pair in pairs])
+    results = sampler.run([Point(both(**plane.case(x, y)), (QUANTITY,), DIFFERENCE) for _, plane, x, y in places])
     for (name, plane, x, y), found in zip(places, results, strict=True):
         table.add_point(f"{QUANTITY}, {name}", difference, plane.x_name, x, found[difference, QUANTITY], f"{plane.y_name}={y:.6g}")
 

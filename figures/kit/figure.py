@@ -9,7 +9,10 @@ from matplotlib.figure import Figure as Canvas
 
 import deep
 from figures.kit.sampling import TRUSTED, Sampler
+from figures.kit.style import TRAININGS
 from figures.kit.table import LEVEL, MEASURED, NORMAL, SIMULATION, Table, student_quantile
+from theory import TaskSequence
+from theory.ledger.two_tasks import two_tasks
 
 RECORDS = Path(__file__).parents[1] / "records"
 DEEP = Path(deep.__file__).parent
@@ -80,6 +83,11 @@ class Figure:
         if "{experiment}" in text:
             known["experiment"] = experiment_sentence(known["EXPERIMENT"])
         return text.format_map(known).replace(" %", "\u00a0%")
+
+
+def both(**parameters: Any) -> dict[str, TaskSequence]:
+    """Return an experiment of two tasks under frozen and under initialized training."""
+    return {training: two_tasks(**parameters, train_shared=training == "initialized") for training in TRAININGS}
 
 
 def simulation_sentence(table: Table) -> str:

@@ -155,7 +155,8 @@ def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> 
         ax.text(0.5, 0.98, level, transform=ax.transAxes, fontsize=8.5, va="top", ha="center", color=NOTE, backgroundcolor="white")
         ax.set_xlabel(f"{words} $-$ that of initialized (points)" if number >= len(cases) - COLUMNS else "")
         for mark in own.select(lambda row: judged and row.source in _MARKS, kind=MARK):
-            ax.plot(1.0, mark.x, _MARKS[mark.source][0], color=MARKED, markersize=_MARKS[mark.source][1], transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
+            sign, size = _MARKS[mark.source]
+            ax.plot(1.0, mark.x, sign, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
     hollow = "best fixed depth, or the rule's control"
     shown = [(NOTE, "o", 4, NOTE, "strategy"), (NOTE, "o", 4, "white", hollow)]
     shown += [(MARKED, *mark, MARKED, verdict) for verdict, mark in _MARKS.items()] if judged else []
