@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int:
     """Draw what the arguments say."""
     options = tyro.cli(Options, args=loaded(arguments), prog=prog)
-    kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
+    kept = f"finished figures and simulated points are kept in {shown(options.out)}"
     with interrupt_says(f"{kept}; the same command continues from there"):
         draw_all(options)
     return STANDS
@@ -70,15 +70,15 @@ def draw_all(options: Options) -> None:
             continue
         print(f"{name}: {f'drawn in {time.monotonic() - start:.0f} s' if drawn else 'kept'}", flush=True)
     count = len(names) - len(missing)
-    print(f"{'1 figure' if count == 1 else f'{count} figures'} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+    print(f"{'1 figure' if count == 1 else f'{count} figures'} in {shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
     if missing:
         raise InputError("; ".join(missing))
 
 
-def _shown(folder: Path) -> str:
-    """Write a folder as seen from the working directory if it lies in there."""
-    folder, here = folder.resolve(), Path.cwd()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+def shown(path: Path) -> str:
+    """Write a path as seen from the working directory if it lies in there."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 if __name__ == "__main__":

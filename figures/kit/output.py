@@ -72,7 +72,11 @@ class Output:
         """Write pictures and table, then the record that makes them a finished figure."""
         contents = {path: table.encode() if path.suffix == ".csv" else render(canvas, path.suffix[1:]) for path in self.files(name)}
         for path, content in contents.items():
-            _replace(path, content)
+            try:
+                replace_file(path, content)
+            except OSError as error:
+                reason = error.strerror or error
+                raise InputError(f"cannot write {path}: {reason}; free space, remove what is in the way or choose another --out") from None
         self.finished.put(key, {path.name: _hash(content) for path, content in contents.items()})
 
 
@@ -81,14 +85,6 @@ def render(canvas: Canvas, suffix: str) -> bytes:
     stream = io.BytesIO()
     canvas.savefig(stream, format=suffix, metadata=_METADATA[suffix])
     return stream.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write ``content`` under a temporary name and let it replace ``path`` in a single step."""
-    try:
-        replace_file(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out") from None
 
 
 def _hash(content: bytes) -> str:

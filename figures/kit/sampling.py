@@ -79,12 +79,8 @@ class Point:
     def orders(self) -> dict[tuple[str, str], float]:
         """Moment order of every estimate, by (name, quantity)."""
         moments = {name: moment_orders(seq) for name, seq in self.sequences.items()}
-
-        def order(part: str, quantity: str) -> float:
-            return float(moments[part].read(quantity))
-
-        estimates = ((name, quantity) for name in self.parts for quantity in self.quantities)
-        return {(name, quantity): min(order(part, quantity) for part in self.parts[name]) for name, quantity in estimates}
+        estimates = [(name, parts, quantity) for name, parts in self.parts.items() for quantity in self.quantities]
+        return {(name, quantity): min(float(moments[part].read(quantity)) for part in parts) for name, parts, quantity in estimates}
 
 
 class Sampler:

@@ -75,9 +75,7 @@ def explained_streams(*names: str) -> list[tuple[list[UnitEffects], list[PairRec
     """Return the units and the pairs of every stream that was explained, of the named studies or of all, its file's name, its case."""
     found = []
     for name, path in explained_files().items():
-        if names and name not in names:
-            continue
-        effects, pairs = explained(path)
+        effects, pairs = explained(path) if not names or name in names else ([], [])
         for stream in dict.fromkeys(unit.stream for unit in effects):
             units, own_pairs = ([entry for entry in entries if entry.stream == stream] for entries in (effects, pairs))
             found.append((units, own_pairs, path.name, case(PRESETS[name], stream)))

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
+from figures.__main__ import shown
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
 from theory.own import loaded
@@ -38,8 +39,7 @@ def run(arguments: Sequence[str] | None, prog: str = "python -m figures.report")
         draws = f"driftlaw figures --out {options.out}"
         raise InputError(f"no figures lie in {options.out}; draw them with `{draws}`, or name their folder")
     path = write_report(options.out, options.verdicts)
-    here = Path.cwd()
-    print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")
+    print(f"report: {shown(path)}")
     return STANDS
 
 

@@ -1,6 +1,7 @@
 """Puts the report together: a page of findings, explorer and figures, and the catalogue of formulas; each holds all that it shows."""
 
 import importlib.metadata
+import tomllib
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -21,18 +22,7 @@ from theory.formulas import FORMULAS, SLOTS
 HERE = Path(__file__).parent
 SCRIPTS = ("controls.js", "explorer.js", "chart.js", "map.js", "page.js")
 OTHERS = "Other figures"
-SUBJECTS = {
-    "Two tasks": (
-        "deviation_against_p2", "forgetting_against_p2", "double_descent", "phase_diagrams", "fluctuations", "forgetting_distributions",
-        "reconstruction_split",
-    ),
-    "Between frozen and initialized training": ("step_weight", "trainable_fraction", "update_path", "update_scale", "magnitude_forgetting"),
-    "Many tasks": ("forgetting_against_T", "schedules", "replay"),
-    "Other features and large dimensions": ("feature_laws", "proportional_limits"),
-    "Networks": ("linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores"),
-    "How far to trust the checks": ("verdict_calibration", "interval_coverage", "cost_against_p"),
-    OTHERS: (),
-}  # fmt: skip
+SUBJECTS = tomllib.loads((HERE / "subjects.toml").read_text(encoding="utf-8")) | {OTHERS: []}
 
 
 def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
