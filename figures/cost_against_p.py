@@ -75,10 +75,8 @@ def facts(table: Table) -> dict:
         loop, reduced = ({row.x: row.mean for row in medians.select(training=name, case=case)} for name in COMPARED)
         places.append(max(loop.keys() & reduced.keys()))  # the greatest p at which both were measured
         gains.append(f"{loop[places[-1]] / reduced[places[-1]]:,.0f}-fold at ${case.split(',')[0]}$")
-    return {
-        "count": " to ".join(map(str, dict.fromkeys((repeats[0], repeats[-1])))), "cores": read(RECORD)[0]["cores"],
-        "greatest": f"{int(places[0]):,}".replace(",", "{,}"), "gains": " and ".join(gains),
-    }  # fmt: skip
+    count, greatest = " to ".join(map(str, dict.fromkeys((repeats[0], repeats[-1])))), f"{int(places[0]):,}".replace(",", "{,}")
+    return {"count": count, "cores": read(RECORD)[0]["cores"], "greatest": greatest, "gains": " and ".join(gains)}
 
 
 FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.7), sources=(RECORD,))

@@ -7,5 +7,4 @@ controls; verdicts do not rest on forgetting. {runs}
 
 from figures.kit.studies import metric_figure, runs
 
-
 FIGURE = metric_figure("forgetting", "Forgetting", __doc__, globals(), lambda table: {"runs": runs(table)})

@@ -86,10 +86,8 @@ def facts(table: Table) -> dict:
     heaviest = table.select(kind=THEORY, quantity="deviation").rows[-1].mean
     gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t) for t in ENDS}
     parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{rows.rows[0].half:.3f} below {training}" for training, rows in gains.items()]
-    return {
-        "bias": 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), "gains": " and ".join(parts),
-        "best": table.only(kind=MARK, quantity="deviation").x,
-    }  # fmt: skip
+    bias, best = 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), table.only(kind=MARK, quantity="deviation").x
+    return {"bias": bias, "gains": " and ".join(parts), "best": best}
 
 
 PANELS = (_panel(CRITERIA[0], True), *(_panel(criterion, False) for criterion in CRITERIA))

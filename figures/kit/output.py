@@ -72,12 +72,22 @@ class Output:
         """Write pictures and table, then the record that makes them a finished figure."""
         contents = {path: table.encode() if path.suffix == ".csv" else render(canvas, path.suffix[1:]) for path in self.files(name)}
         for path, content in contents.items():
-            try:
-                replace_file(path, content)
-            except OSError as error:
-                reason = error.strerror or error
-                raise InputError(f"cannot write {path}: {reason}; free space, remove what is in the way or choose another --out") from None
+            write_file(path, content)
         self.finished.put(key, {path.name: _hash(content) for path, content in contents.items()})
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write ``content`` under a temporary name and let it replace ``path`` in a single step.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out") from None
 
 
 def render(canvas: Canvas, suffix: str) -> bytes:

@@ -9,14 +9,14 @@ from string import Template
 
 import simulate
 import theory
+from figures.kit.output import write_file
 from figures.report import entries, statements, verdicts
 from figures.report.explorer import script
 from figures.report.pictures import Picture, find_pictures
 from figures.report.prose import pretty, unlinked
-from simulate.work.files import replace_file, require_writable
+from simulate.work.files import require_writable
 from simulate.work.keys import code_fingerprint
 from theory.claims import CLAIMS
-from theory.errors import InputError
 from theory.formulas import FORMULAS, SLOTS
 
 HERE = Path(__file__).parent
@@ -46,10 +46,7 @@ def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
     for path in pages:
         require_writable(path)
     for path, build in pages.items():
-        try:
-            replace_file(path, build(pictures, run).encode())
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None
+        write_file(path, build(pictures, run).encode())
     return next(iter(pages))
 
 
