@@ -1,4 +1,4 @@
-"""What figures are made of: tables, simulated points, looks, and makers of curves, forests and maps."""
+"""What figures are made of: tables, simulated points, looks, bars, and makers of panels and curves."""
 
 # ruff: noqa: F401 - figures import from here
 from matplotlib.axes import Axes
