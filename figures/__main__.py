@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int:
     """Draw what the arguments say."""
     options = parse(Options, arguments, prog)
-    kept = f"finished figures and simulated points are kept in {_shown(options.out)}"
+    kept = f"finished figures and simulated points are kept in {shown(options.out)}"
     with interrupt_says(f"{kept}; the same command continues from there"):
         draw_all(options)
     return STANDS
@@ -77,7 +77,7 @@ def draw_all(options: Options) -> None:
     if options.json:
         print_json({"folder": str(options.out), "figures": done, "missing": missing})
     else:
-        print(f"{'1 figure' if len(done) == 1 else f'{len(done)} figures'} in {_shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
+        print(f"{'1 figure' if len(done) == 1 else f'{len(done)} figures'} in {shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
     if missing:
         raise InputError("; ".join(missing))
 
@@ -88,10 +88,10 @@ def _names() -> list[str]:
     return list(discover())
 
 
-def _shown(folder: Path) -> str:
-    """Write a folder as seen from the working directory if it lies in there."""
-    folder, here = folder.resolve(), Path.cwd()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+def shown(path: Path) -> str:
+    """Write a path as seen from the working directory if it lies in there."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,10 @@ layer only, after task 1. {runs} Avg.Acc of frozen minus initialized training on
 {differences}.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.records import read_records
-from figures.kit import (
-    READERS, RECORDS, TRAININGS, Figure, Look, Sampler, Table, entry, half_width, measured, panel_letter, runs_sentence,
-)  # fmt: skip
+from figures.kit import READERS, RECORDS, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panels, runs_sentence
 
 SCENARIOS = ("task", "domain")
 LOOKS = {strategy: Look(look.colour, "", look.marker) for strategy, look in TRAININGS.items()}
@@ -44,18 +38,16 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 3, gridspec_kw={"width_ratios": (1, 1, 1.1)})
-    letters = iter("abcdef")
-    for row, scenario in zip(axes, SCENARIOS, strict=True):
+    titles = [f"{scenario}-incremental{after}" for scenario in SCENARIOS for after in (*(f", {strategy}" for strategy in LOOKS), "")]
+    axes = panels(canvas, titles, ncols=3, width_ratios=(1, 1, 1.1))
+    for row, scenario in zip(axes.reshape(2, 3), SCENARIOS, strict=True):
         own, last = table.select(case=scenario), row[-1]
         for ax, strategy in zip(row, LOOKS, strict=False):
             _cells(ax, own.select(training=strategy, x_name="after task"))
-            panel_letter(ax, next(letters), f"{scenario}-incremental, {strategy}")
         for shift, (strategy, look) in zip((-0.1, 0.1), LOOKS.items(), strict=True):
-            measured(last, own.select(training=strategy, x_name="metric"), look, shift)
+            bars(last, own.select(training=strategy, x_name="metric"), look, shift=shift)
         last.set_xticks(range(len(METRICS)), METRICS.values())
         last.set(xlim=(-0.5, len(METRICS) - 0.5), ylim=(0, 1.03))
-        panel_letter(last, next(letters), f"{scenario}-incremental")
     handles = [entry(look, f"{strategy} training") for strategy, look in LOOKS.items()]
     canvas.legend(handles=handles, loc="outside upper center", ncols=2)
 
@@ -79,7 +71,7 @@ def facts(table: Table) -> dict:
     for scenario in SCENARIOS:
         rows = table.select(training=DIFFERENCE, case=scenario, quantity="average_accuracy")
         mean = f"{100 * rows.rows[0].mean:+.1f}".replace("-", "\u2212")
-        differences.append(f"{mean} \u00b1 {100 * half_width(rows)[0]:.1f} ({scenario}-incremental)")
+        differences.append(f"{mean} \u00b1 {100 * rows.rows[0].half:.1f} ({scenario}-incremental)")
     tasks = len({row.quantity for row in table.select(x_name="after task")})
     return {"tasks": tasks, "differences": ", ".join(differences), "runs": runs_sentence(table, "one for each order of the tasks")}
 

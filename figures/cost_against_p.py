@@ -6,15 +6,11 @@ direct one is to draw its random numbers and do nothing else. The reduced sample
 draws does not grow with $p$: at $p={greatest}$ it beats the loop in NumPy {gains}.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure as Canvas
-
-from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, entry, panel_letter
+from figures.kit import FAINT, MEASURED, RECORDS, STEPS, Canvas, Figure, Look, Row, Sampler, Table, entry, panels
 from theory.errors import InputError
 
 RECORD = RECORDS / "bench_simulate.jsonl"
@@ -56,8 +52,8 @@ def compute(table: Table, _: Sampler) -> None:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
-    panels = canvas.subplots(1, len(cases), sharey=True, squeeze=False)[0]
-    for letter, ax, case in zip("abcdef", panels, cases, strict=False):
+    axes = panels(canvas, [f"${case.replace(', ', '$, $')}$" for case in cases], sharey=True)
+    for ax, case in zip(axes, cases, strict=True):
         for name in (name for name in METHODS if len(table.select(training=name, case=case))):
             rows, look = table.select(training=name, case=case), METHODS[name][1]
             y, low, high = (rows.select(quantity=quantity).column("mean") for quantity in (MEDIAN, LEAST, MOST))
@@ -65,11 +61,10 @@ def draw(table: Table, canvas: Canvas) -> None:
             x = rows.select(quantity=MEDIAN).column("x")
             ax.errorbar(x, y, (y - low, high - y), markersize=4, capsize=2, elinewidth=1, zorder=3, **shape)
         ax.set(xscale="log", yscale="log", xlabel="$p$, number of parameters")
-        panel_letter(ax, letter, f"${case.replace(', ', '$, $')}$")
-    panels[0].set_ylabel("seconds per trial")
-    panels[0].legend(handles=[entry(look, label) for label, look in METHODS.values()], loc="upper left", fontsize=8.5)
+    axes[0].set_ylabel("seconds per trial")
+    axes[0].legend(handles=[entry(look, label) for label, look in METHODS.values()], loc="upper left", fontsize=8.5)
     seconds = table.column("mean")
-    panels[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
+    axes[0].set_ylim(seconds.min() / 2, seconds.max() * 60)  # room for the legend
 
 
 def facts(table: Table) -> dict:
@@ -80,11 +75,8 @@ def facts(table: Table) -> dict:
         loop, reduced = ({row.x: row.mean for row in medians.select(training=name, case=case)} for name in COMPARED)
         places.append(max(loop.keys() & reduced.keys()))  # the greatest p at which both were measured
         gains.append(f"{loop[places[-1]] / reduced[places[-1]]:,.0f}-fold at ${case.split(',')[0]}$")
-    return {
-        "count": " to ".join(map(str, dict.fromkeys((repeats[0], repeats[-1])))), "cores": read(RECORD)[0]["cores"],
-        "greatest": f"{int(places[0]):,}".replace(",", "{,}"), "gains": " and ".join(gains),
-    }  # fmt: skip
+    count, greatest = " to ".join(map(str, dict.fromkeys((repeats[0], repeats[-1])))), f"{int(places[0]):,}".replace(",", "{,}")
+    return {"count": count, "cores": read(RECORD)[0]["cores"], "greatest": greatest, "gains": " and ".join(gains)}
 
 
-# No figure as long as nothing was measured.
-FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.7), sources=(RECORD,)) if RECORD.exists() else None
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.7), sources=(RECORD,))

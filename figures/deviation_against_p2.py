@@ -7,17 +7,11 @@ from $-1$ to 1 and logarithmic beyond. {simulation} {experiment} Only $p_2$ vari
 parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.scale import SymmetricalLogScale
 
-from figures.kit import (
-    NOTE, THIRD, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves, reference,
-)  # fmt: skip
-from theory import TaskSequence, expected_errors
-from theory.ledger.two_tasks import two_tasks
+from figures.kit import NOTE, THIRD, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, both, by_training, curves, reference
+from theory import expected_errors
 
 # p_1 is small, so that p_2 >= p_1 leaves room on both sides of n_2 - p and of n_2.
 EXPERIMENT = {"p": 20, "p_1": 8, "n_1": 14, "n_2": 40, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 1, "q_11": 1, "d_u": 0, "d_q": 0.25}
@@ -27,18 +21,13 @@ DIFFERENCE = "frozen - initialized"
 QUANTITY = "deviation"
 
 
-def sequence(p_2: int | np.ndarray, training: str) -> TaskSequence:
-    """Return the experiment at ``p_2``, a number or a grid."""
-    return two_tasks(**EXPERIMENT, p_2=p_2, train_shared=training == "initialized")
-
-
 def compute(table: Table, sampler: Sampler) -> None:
-    laws = {training: expected_errors(sequence(P_2, training), outside="nan") for training in TRAININGS}
+    laws = {training: expected_errors(seq, outside="nan") for training, seq in both(**EXPERIMENT, p_2=P_2).items()}
     values = {training: law.deviation() for training, law in laws.items()}
     for training, curve in (values | {DIFFERENCE: values["frozen"] - values["initialized"]}).items():
         table.add_curve(QUANTITY, training, "p_2", P_2, curve, "expected_errors")
     table.add_mark("error of task 1", "task 1", "p_2", P_2[0], laws["frozen"].error(0, 0)[0], "expected_errors")
-    pairs = [Point({t: sequence(p_2, t) for t in TRAININGS}, (QUANTITY,), tuple(TRAININGS), x=p_2) for p_2 in SIMULATED]
+    pairs = [Point(both(**EXPERIMENT, p_2=p_2), (QUANTITY,), tuple(TRAININGS), x=p_2) for p_2 in SIMULATED]
     sampler.add(table, "p_2", pairs)
 
 
@@ -64,5 +53,5 @@ LOWER = Panel(
 )  # fmt: skip
 FIGURE = Figure(
     __doc__, compute,
-    curves(UPPER, LOWER, nrows=2, ncols=1, sharex=True, height_ratios=(1.7, 1)), globals(), trials=500, quick_trials=100, size=(7.0, 5.2),
+    curves(UPPER, LOWER, ncols=1, sharex=True, height_ratios=(1.7, 1)), globals(), trials=500, quick_trials=100, size=(7.0, 5.2),
 )  # fmt: skip

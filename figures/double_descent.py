@@ -8,17 +8,12 @@ less, and the error returns to the truths' squared length 1. {simulation} The re
 time for every $p$.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from figures.kit import (
-    NOTE, POLE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
-)  # fmt: skip
+from figures.kit import NOTE, POLE, STEPS, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, by_training, curves
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 
 TASKS, SAMPLES = 10, 50  # the setting of Banayeeanzade et al.
@@ -85,6 +80,4 @@ RIGHT = Panel(
 )  # fmt: skip
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(LEFT, RIGHT, sharey=True), globals(), trials=1000, quick_trials=200, size=(7.4, 3.7)
-)
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT, sharey=True), globals(), trials=1000, quick_trials=200, size=(7.4, 3.7))

@@ -8,15 +8,12 @@ fourth moments of the features; correlation matters. Errors are Euclidean distan
 {experiment} $u_2=u_1$; truths along the first coordinates of each block.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Figure, Look, Sampler, Simulated, Table, curve, entry, panel_letter, points, reference,
+    PLAIN, SIMULATION, STEPS, THIRD, TRAININGS, Canvas, Figure, Look, Sampler, Simulated, Table, both, curve, entry, panels, points, reference,
 )  # fmt: skip
 from simulate import Gaussian, Rademacher, StandardNormal, StudentT, simulate
 from simulate.work.keys import condition_key
@@ -44,25 +41,20 @@ LAWS = {
 }
 
 
-def sequence(n_2: int | np.ndarray, training: str) -> TaskSequence:
-    """Return the experiment at ``n_2``, a number or a grid."""
-    return two_tasks(**EXPERIMENT, n_2=n_2, train_shared=training == "initialized")
-
-
-def order(n_2: int, training: str, law: str) -> float:
+def order(seq: TaskSequence, training: str, law: str) -> float:
     """Moment order of the deviation; frozen errors enter through products of two features, so heavy tails halve theirs."""
-    normal = moment_orders(sequence(n_2, training)).deviation()
+    normal = moment_orders(seq).deviation()
     return min(normal, FREEDOM / 2) if (law, training) == ("Student t", "frozen") else normal
 
 
 def compute(table: Table, sampler: Sampler) -> None:
-    for training in TRAININGS:
-        table.add_curve(QUANTITY, training, "n_2", N_2, expected_errors(sequence(N_2, training)).deviation(), "expected_errors")
+    for training, seq in both(**EXPERIMENT, n_2=N_2).items():
+        table.add_curve(QUANTITY, training, "n_2", N_2, expected_errors(seq).deviation(), "expected_errors")
     for training in TRAININGS:
         for shift, (law, (features, _)) in enumerate(LAWS.items()):
             for n_2 in (place + shift for place in PLACES):
-                simulated = _simulated(sampler, sequence(n_2, training), features, order(n_2, training, law))
-                exact = expected_errors(sequence(n_2, training)).deviation()
+                seq = both(**EXPERIMENT, n_2=n_2)[training]
+                simulated, exact = _simulated(sampler, seq, features, order(seq, training, law)), expected_errors(seq).deviation()
                 ratio = replace(simulated, mean=100 * (simulated.mean / exact - 1), stderr=100 * simulated.stderr / exact)
                 table.add_point(QUANTITY, training, "n_2", n_2, simulated, law)
                 table.add_point(RATIO, training, "n_2", n_2, ratio, law)
@@ -78,7 +70,8 @@ def _simulated(sampler: Sampler, seq: TaskSequence, features, moment_order: floa
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 2, sharex=True, height_ratios=(1.35, 1))
+    titles = [*(f"{training} training" for training in TRAININGS), *["difference from the law"] * 2]
+    axes = panels(canvas, titles, ncols=2, sharex=True, height_ratios=(1.35, 1)).reshape(2, 2)
     for column, (training, look) in enumerate(TRAININGS.items()):
         upper, lower = axes[:, column]
         curve(upper, table.select(training=training), look, linestyle="-")
@@ -87,8 +80,6 @@ def draw(table: Table, canvas: Canvas) -> None:
                 points(ax, table.select(kind=SIMULATION, training=training, case=law, quantity=quantity), replace(shape, line=""))
         reference(lower)
         lower.set_xlabel("$n_2$, samples of task 2")
-        panel_letter(upper, "ab"[column], f"{training} training")
-        panel_letter(lower, "cd"[column], "difference from the law")
     axes[0, 0].set_ylabel(r"deviation $E\,L_1(\theta_2)$")
     axes[1, 0].set_ylabel("in % of the law")
     names = {"normal": "normal (the law's)", "Student t": f"Student $t$, {FREEDOM} df", "correlated": f"correlation {CORRELATION:g}"}

@@ -9,17 +9,14 @@ or, by the delta method, of the standard deviation and its ratio ($\pm${NORMAL:.
 {experiment}
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Figure, Look, Sampler, Simulated, Table, curve, entry,
-    panel_letter, plain_log_ticks, points, ticks,
+    INITIALIZED, NORMAL, PLAIN, SIMULATION, THEORY, Canvas, Figure, Look, Sampler, Simulated, Table, curve, entry, panels, plain_log_ticks,
+    points, ticks,
 )  # fmt: skip  # noqa: F401 - NORMAL is a number of the caption
 from simulate import simulate
 from theory import moment_orders
@@ -90,7 +87,7 @@ def _runs(sampler: Sampler, case: dict) -> tuple[dict[str, Simulated | None], li
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    axes = left, middle, right = panels(canvas, ("single runs", "their spread", "against the size"), width_ratios=(1.25, 1, 1))
     mean, spread = (table.select(kind=THEORY, quantity=quantity) for quantity in (MEAN, SPREAD))
     x, centre, half = mean.column("x"), mean.column("mean"), spread.column("mean")
     shade = {"color": INITIALIZED.colour, "alpha": 0.28, "linewidth": 0}
@@ -110,8 +107,6 @@ def draw(table: Table, canvas: Canvas) -> None:
     plain_log_ticks(right, SIZES)
     ticks(right.yaxis, (0.1, 0.2, 0.5))
     right.set(xlabel="$p+p_2$, all at fixed ratios", ylabel="standard deviation / mean")
-    for ax, letter, title in zip(axes, "abc", ("single runs", "their spread", "against the size"), strict=True):
-        panel_letter(ax, letter, title)
 
 
 def facts(table: Table) -> dict:

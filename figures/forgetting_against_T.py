@@ -8,13 +8,9 @@ cosine between (specific) truths {COSINES[similar]:g} (similar) or {COSINES[diss
 $\sigma={SIGMA:g}$. {simulation} The points of a curve share their draws.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
-from figures.kit import (
-    FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves,
-)  # fmt: skip
+from figures.kit import FROZEN, INITIALIZED, PLAIN, THIRD, Figure, Line, Look, Panel, Point, Sampler, Table, curves
 from theory import TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.formulas import FORMULAS
 
@@ -80,15 +76,11 @@ TWO = [Line(look, f"{t}, {case}", {"training": t, "case": case}) for (t, case), 
 BELOW = {"xlabel": "number of tasks $T$", "xticks": [1, 5, 10, 15, 20]}
 BESIDE = {"loc": "center right", "bbox_to_anchor": (1, 0.72), "labelspacing": 0.25}
 PANELS = (
-    Panel(
-        "one block", ONE, {"quantity": "forgetting"}, zero=True, legend={"loc": "center right"}, axes={"ylabel": "forgetting $F_T$"}
-    ),
+    Panel("one block", ONE, {"quantity": "forgetting"}, zero=True, legend={"loc": "center right"}, axes={"ylabel": "forgetting $F_T$"}),
     Panel("shared and specific block", TWO, {"quantity": "forgetting"}, zero=True),
     Panel("", ONE, {"quantity": "generalization"}, zero=True, axes={**BELOW, "ylabel": "generalization error $G_T$"}),
     Panel("", TWO, {"quantity": "generalization"}, zero=True, legend=BESIDE, axes={**BELOW, "ylim": (-0.2, 4.2)}),
 )  # fmt: skip
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(*PANELS, nrows=2, ncols=2, sharex=True), globals(), trials=400, quick_trials=150, size=(7.4, 5.4)
-)
+FIGURE = Figure(__doc__, compute, curves(*PANELS, ncols=2, sharex=True), globals(), trials=400, quick_trials=150, size=(7.4, 5.4))

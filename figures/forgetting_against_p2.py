@@ -8,17 +8,11 @@ Beyond the minimum forgetting rises to 0. {simulation} {experiment} Only $p_2$ v
 truths stay, added parameters have truth zero, and task 1's error counts them (padded norm).
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARK, NOTE, STEPS, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, by_training, curves,
-)  # fmt: skip
-from theory import DomainError, TaskSequence, expected_errors
+from figures.kit import MARK, NOTE, STEPS, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, both, by_training, curves
+from theory import DomainError, expected_errors
 from theory.formulas import FORMULAS
-from theory.ledger.two_tasks import two_tasks
 
 # |q_1|^2 is large and |u_1|^2 small: only then has forgetting a minimum, and here it lies inside p_2 > p_1.
 EXPERIMENT = {"p": 10, "p_1": 24, "n_1": 20, "n_2": 16, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.3, "q_11": 2.5, "d_u": 0, "c_u": 0}
@@ -31,11 +25,6 @@ QUANTITY = "forgetting"
 CASE = "d_q={:g}"  # |q_2 - q_1|^2
 
 
-def sequence(p_2: int | np.ndarray, distance: float, training: str) -> TaskSequence:
-    """Return the experiment at ``p_2``, a number or a grid, and |q_2 - q_1|^2 = ``distance``."""
-    return two_tasks(**EXPERIMENT, p_2=p_2, d_q=distance, train_shared=training == "initialized")
-
-
 def least_p_2(distance: float) -> int:
     """Return where the curves of a distance begin: panel (a) shows one of them from far above the minimum."""
     return int(P_2[0]) if distance == COMPARED else ZOOM_FROM
@@ -45,7 +34,7 @@ def compute(table: Table, sampler: Sampler) -> None:
     series = [(distance, "frozen") for distance in DISTANCES] + [(COMPARED, "initialized")]
     for distance, training in series:
         shown = P_2[P_2 >= least_p_2(distance)]
-        law = expected_errors(sequence(shown, distance, training))
+        law = expected_errors(both(**EXPERIMENT, p_2=shown, d_q=distance)[training])
         table.add_curve(QUANTITY, training, "p_2", shown, law.forgetting(), "expected_errors", CASE.format(distance))
     for distance in DISTANCES:
         parameters = {**EXPERIMENT, "d_q": distance}
@@ -55,7 +44,8 @@ def compute(table: Table, sampler: Sampler) -> None:
             continue
         table.add_mark(QUANTITY, "frozen", "p_2", place, value, "p2_star, forgetting_at_p2_star", CASE.format(distance))
     places = [(distance, training, p_2) for distance, training in series for p_2 in SIMULATED if p_2 >= least_p_2(distance)]
-    sampler.add(table, "p_2", [Point({t: sequence(p_2, d, t)}, (QUANTITY,), x=p_2, case=CASE.format(d)) for d, t, p_2 in places])
+    points = [Point({t: both(**EXPERIMENT, p_2=p_2, d_q=d)[t]}, (QUANTITY,), x=p_2, case=CASE.format(d)) for d, t, p_2 in places]
+    sampler.add(table, "p_2", points)
 
 
 def _name_the_star(ax: Axes, table: Table) -> None:

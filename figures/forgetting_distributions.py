@@ -8,22 +8,14 @@ curve together. With equal tasks frozen training helps task 1 more on average, y
 {loss[frozen]:.1f} % of all trials, initialized training in {loss[initialized]:.2f} %. {experiment}
 """
 
-from __future__ import annotations
-
 import math
-from itertools import product
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from scipy.stats import beta
 
-from figures.kit import (
-    LEVEL, MARK, TRAININGS, Figure, Look, Sampler, Simulated, Table, entry, panel_letter, vertical,
-)  # fmt: skip
+from figures.kit import LEVEL, MARK, TRAININGS, Axes, Canvas, Figure, Look, Sampler, Simulated, Table, both, entry, panels, vertical
 from simulate import simulate
 from theory import TaskSequence, expected_errors, moment_orders
-from theory.ledger.two_tasks import two_tasks
 
 # The first task's truth is specific: there frozen training forgets less than initialized training where tasks are equal.
 EXPERIMENT = {"p": 60, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 15, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.0, "q_11": 1.0, "d_u": 0, "c_u": 0}
@@ -31,11 +23,6 @@ DISTANCES = {"equal": 0.0, "distant": 1.0}
 QUANTITY, SHARE, TAIL = "forgetting", "share at most", "share above"
 AT = np.round(np.linspace(-0.7, 1.5, 221), 4)  # where the distribution functions are drawn
 TAIL_AT = np.round(np.linspace(-0.4, 2.4, 141), 4)
-
-
-def sequence(distance: float, training: str) -> TaskSequence:
-    """Return the experiment with |q_2 - q_1|^2 = ``distance``."""
-    return two_tasks(**EXPERIMENT, d_q=distance, train_shared=training == "initialized")
 
 
 def dkw(trials: int) -> float:
@@ -51,8 +38,7 @@ def tail_band(count: np.ndarray, trials: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compute(table: Table, sampler: Sampler) -> None:
-    for name, training in product(DISTANCES, TRAININGS):
-        seq = sequence(DISTANCES[name], training)
+    for name, training, seq in ((name, *each) for name, distance in DISTANCES.items() for each in both(**EXPERIMENT, d_q=distance).items()):
         table.add_mark(QUANTITY, training, "forgetting", expected_errors(seq).forgetting(), 0.5, "expected_errors", name)
 
         def run(seed: tuple[int, ...], trials: int, seq: TaskSequence = seq) -> dict[str, list[float]]:
@@ -70,9 +56,10 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    panels = canvas.subplots(2, 2, sharex="row", sharey="row", height_ratios=(1.15, 1))
+    titles = [*(f"{name} tasks, $|q_2-q_1|^2={distance:g}$" for name, distance in DISTANCES.items()), *(f"{name} tasks, upper tail" for name in DISTANCES)]
+    axes = panels(canvas, titles, ncols=2, sharex="row", sharey="row", height_ratios=(1.15, 1)).reshape(2, 2)
     for column, name in enumerate(DISTANCES):
-        upper, lower = panels[:, column]
+        upper, lower = axes[:, column]
         for training, look in TRAININGS.items():
             rows = table.select(training=training, case=name)
             _share(upper, rows.select(quantity=SHARE), rows.only(kind=MARK).x, look)
@@ -82,11 +69,9 @@ def draw(table: Table, canvas: Canvas) -> None:
         upper.set(xlim=(AT[0], AT[-1]), ylim=(0, 1), xlabel="forgetting $F_2$ of one trial")
         least = 2 / table.select(quantity=TAIL).trials()
         lower.set(xlim=(TAIL_AT[0], TAIL_AT[-1]), yscale="log", ylim=(least, 1), xlabel="threshold $x$")
-        panel_letter(upper, "ab"[column], f"{name} tasks, $|q_2-q_1|^2={DISTANCES[name]:g}$")
-        panel_letter(lower, "cd"[column], f"{name} tasks, upper tail")
-    panels[0, 0].set_ylabel("share of trials at most")
-    panels[1, 0].set_ylabel("share of trials above $x$")
-    panels[0, 0].legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="lower right")
+    axes[0, 0].set_ylabel("share of trials at most")
+    axes[1, 0].set_ylabel("share of trials above $x$")
+    axes[0, 0].legend(handles=[entry(look, f"{training} training") for training, look in TRAININGS.items()], loc="lower right")
 
 
 def _share(ax: Axes, table: Table, mean: float, look: Look) -> None:

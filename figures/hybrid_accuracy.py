@@ -8,8 +8,6 @@ hold for all comparisons of a study at once and are wider than the bars; support
 initialized training and above the controls, worse is below one of both trainings. {found} {runs}
 """
 
-from __future__ import annotations
-
 from deep.studies.statistics import SUPPORTED
 from figures.kit import MARK, Table
 from figures.kit.studies import handicapped, metric_figure, runs

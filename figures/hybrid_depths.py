@@ -5,16 +5,13 @@ the confirmation, on which tasks come in several orders ({runs} runs). Bars: Stu
 mean.{searched}
 """
 
-from __future__ import annotations
+from functools import partial
 
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from deep.studies.design import AT_RANDOM
-from figures.kit import MARKED, Look, Sampler, Table, entry, measured
-from figures.kit.studies import (
-    COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, figure, height, panels,
-)  # fmt: skip
+from figures.kit import MARKED, Canvas, Figure, Look, Sampler, Table, bars, entry, panels
+from figures.kit.studies import (COLUMNS, LOOKS, confirmed_files, confirmed_streams, explained_files, explained_streams, in_rows, sources)
 
 CHOSEN, BEST, STAGES = "trained stages", "best depth by search", "stages of the network"
 _SEARCHED = Look(MARKED, "", "*")
@@ -38,12 +35,12 @@ def compute(table: Table, _: Sampler) -> None:
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
     shown = list(dict.fromkeys(row.training for row in table.select(quantity=CHOSEN)))
-    for number, (ax, name) in enumerate(zip(panels(canvas, cases), cases, strict=True)):
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS), cases, strict=True)):
         own = table.select(case=name)
         for place, rule in enumerate(shown):
-            measured(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], 0.1 * (place - (len(shown) - 1) / 2))
+            bars(ax, own.select(quantity=CHOSEN, training=rule), LOOKS[rule], shift=0.1 * (place - (len(shown) - 1) / 2))
         if len(own.select(quantity=BEST)):
-            measured(ax, own.select(quantity=BEST), _SEARCHED, 0.25)
+            bars(ax, own.select(quantity=BEST), _SEARCHED, shift=0.25)
         # Bars of few runs may leave the possible depths.
         ax.set(ylim=(0.5, own.only(quantity=STAGES).mean + 0.5), xlabel="task", ylabel="trained stages" if number % COLUMNS == 0 else "")
         ax.set_xticks(sorted({row.x for row in own.select(quantity=CHOSEN)}))
@@ -53,9 +50,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 def facts(table: Table) -> dict:
-    runs, units = (
-        " or ".join(map(str, sorted({row.trials for row in table.select(quantity=quantity)}))) for quantity in (CHOSEN, BEST)
-    )
+    runs, units = (" or ".join(map(str, sorted({row.trials for row in table.select(quantity=quantity)}))) for quantity in (CHOSEN, BEST))
     searched = (
         " Stars, on streams whose schedules were all tried: the depth with the highest final Avg.Acc on validation data, mean over the "
         f"depths of the other tasks, in {units} development runs, whose seeds are others."
@@ -63,7 +58,4 @@ def facts(table: Table) -> dict:
     return {"runs": runs, "searched": searched if units else ""}
 
 
-FIGURE = figure(
-    confirmed_files(), __doc__, compute, draw, globals(), facts, others=explained_files(),
-    size=lambda: (8.6, height(0.5, 2.3, len(confirmed_streams()))),
-)  # fmt: skip
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.5, 2.3), sources=sources(confirmed_files(), explained_files()))

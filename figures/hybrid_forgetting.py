@@ -5,14 +5,6 @@ may come of learning less. The runs are those of the Avg.Acc of hybrid training,
 controls; verdicts do not rest on forgetting. {runs}
 """
 
-from __future__ import annotations
-
-from figures.kit import Table
 from figures.kit.studies import metric_figure, runs
 
-
-def facts(table: Table) -> dict:
-    return {"runs": runs(table)}
-
-
-FIGURE = metric_figure("forgetting", "Forgetting", __doc__, globals(), facts)
+FIGURE = metric_figure("forgetting", "Forgetting", __doc__, globals(), lambda table: {"runs": runs(table)})

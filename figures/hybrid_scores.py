@@ -12,19 +12,15 @@ specific distance of the tasks, measured in weights, without noise and with equa
 training wins in the grey part. The true parameters are stood for by trainings five times as long. {counts}.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from scipy.stats import rankdata
 
 from deep.studies.pair_records import PairRecord
-from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Sampler, Table, half_width, panel_letter, reference
-from figures.kit.studies import explained_files, explained_streams, figure, letter
+from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, panels, reference
+from figures.kit.studies import explained_files, explained_streams, sources
 from theory.regions import advantage
 
 BENEFIT, CORRELATION, WINS, BINNED = "benefit of all stages", "correlation", "frozen - initialized", "frozen - initialized, by fifths"
@@ -110,11 +106,10 @@ def law_advantage(pair: PairRecord) -> float:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases()
-    axes = canvas.subplots(len(cases), 2, squeeze=False)
-    for number, name in enumerate(cases):
-        for column, (part, title) in enumerate(((_scores, name), (_pairs, f"{name}, pairs of tasks"))):
-            part(axes[number, column], table.select(case=name))
-            panel_letter(axes[number, column], letter(2 * number + column), title)
+    axes = panels(canvas, [title for name in cases for title in (name, f"{name}, pairs of tasks")], ncols=2)
+    for (left, right), name in zip(axes.reshape(-1, 2), cases, strict=True):
+        _scores(left, table.select(case=name))
+        _pairs(right, table.select(case=name))
 
 
 def _scores(ax: Axes, table: Table) -> None:
@@ -139,8 +134,7 @@ def _correlation(ax: Axes, table: Table, symbol: str) -> None:
 def _pairs(ax: Axes, table: Table) -> None:
     points, bins = table.select(quantity=WINS, training=KEPT), table.select(quantity=BINNED)
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
-    half, options = 100 * np.array(half_width(bins)), {"markersize": 4.2, "elinewidth": 1.2, "capsize": 2.5}
-    ax.errorbar(bins.column("x"), 100 * bins.column("mean"), half, fmt="s", color=MARKED, **options)
+    bars(ax, bins, Look(MARKED, "", "s"), 100)
     reference(ax, linewidth=0.7, zorder=0)
     left, right = points.column("x").min(), points.column("x").max()
     span = right - left
@@ -167,6 +161,4 @@ def facts(table: Table) -> dict:
     return {"counts": "; ".join(counts), "runs": " or ".join(map(str, runs)), "shufflings": SHUFFLES + 1}
 
 
-FIGURE = figure(
-    explained_files(), __doc__, compute, draw, globals(), facts, size=lambda: (8.2, 2.7 * len(explained_streams()))
-)  # fmt: skip
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=lambda table: (8.2, 2.7 * len(table.cases())), sources=sources(explained_files()))

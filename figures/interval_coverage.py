@@ -7,17 +7,12 @@ exact binomial 95 % intervals. At gap 2, where the variance is infinite, {at_two
 {LEAST_GAP} {at_least:.1f} %: a gap of {LEAST_GAP} is asked for before a formula is judged.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.kit import (
-    FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Figure, Look, Sampler, Simulated, Table, binomial_interval, entry,
-)  # fmt: skip
+from figures.kit import FAINT, FROZEN, LEVEL, NORMAL, NOTE, POLE, Canvas, Figure, Look, Sampler, Simulated, Table, entry
 from simulate import simulate
 from simulate.verdicts.comparison import LEAST_GAP
 from theory import TaskSequence, expected_errors, moment_orders, one_block
@@ -70,7 +65,7 @@ def draw(table: Table, canvas: Canvas) -> None:
     for origin, look in LOOKS.items():
         rows = table.select(training=origin)
         x, y = rows.column("x"), rows.column("mean")
-        low, high = np.array([binomial_interval(row) for row in rows]).T
+        low, high = np.array([row.binomial for row in rows]).T
         if origin == LAW:
             ax.fill_between(x, low, high, color=look.colour, alpha=0.35, linewidth=0, zorder=1)
             ax.plot(x, y, color=look.colour, zorder=2)

@@ -8,13 +8,9 @@ $\sigma=(0.3, 0.5)$; shared truths equal and of length 1, specific ones of lengt
 trainings learn from the same draws.
 """
 
-from __future__ import annotations
-
 from deep.bridge import BridgeRecord
 from deep.records import read_records
-from figures.kit import (
-    DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference,
-)  # fmt: skip
+from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, THIRD, Figure, Panel, Sampler, Simulated, Table, by_training, curves, reference
 from theory import Task, TaskSequence, expected_errors, moment_orders
 
 RUNS = RECORDS / "linear_training.jsonl"
@@ -56,6 +52,4 @@ PANELS = [
 ]  # fmt: skip
 
 
-FIGURE = Figure(
-    __doc__, compute, curves(*PANELS, legend={"ncols": 3}), globals(), size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS)
-)
+FIGURE = Figure(__doc__, compute, curves(*PANELS, legend={"ncols": 3}), globals(), size=(8.2, 3.3), sources=(RUNS, DEEP / "bridge.py", *READERS))

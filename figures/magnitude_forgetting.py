@@ -9,17 +9,14 @@ $p={BLOCKS[shared]}$ shared and $p_2={BLOCKS[specific]}$ specific parameters, $n
 $\sigma={SIGMA:g}$, $|w_i|^2=1$ and $|w_i-w_j|^2=$ {distances} in each block.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.studies.records import StudyRun
-from figures.kit import MARK, MEASURED, PLAIN, THEORY, Look, Sampler, Table, entry, half_width
-from figures.kit.studies import BASE, LOOKS, confirmed_files, confirmed_streams, face, figure, height, look, panels
+from figures.kit import MARK, MEASURED, PLAIN, THEORY, Axes, Canvas, Figure, Look, Sampler, Table, bars, entry, panels
+from figures.kit.studies import BASE, COLUMNS, LOOKS, confirmed_files, confirmed_streams, face, in_rows, look, sources
 from theory import TaskSequence, expected_errors, initialized
 
 QUANTITY, MAGNITUDE, LAW = "forgetting", "squared update, relative", "linear law"
@@ -66,7 +63,7 @@ def squared_update(run: StudyRun) -> float:
 
 def draw(table: Table, canvas: Canvas) -> None:
     cases = table.cases(kind=MEASURED)
-    *axes, last = panels(canvas, [*cases, "linear theory, exact"])
+    *axes, last = panels(canvas, [*cases, "linear theory, exact"], ncols=COLUMNS)
     for ax, name in zip(axes, cases, strict=True):
         _measured(ax, table.select(case=name))
     _law(last, table.select(case=LAW))
@@ -76,9 +73,8 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 def _measured(ax: Axes, table: Table) -> None:
     for row in table.select(quantity=QUANTITY):
-        half_y, half_x = half_width([row, table.only(quantity=MAGNITUDE, training=row.training)])
-        own, options = look(row.training), {"markersize": 4, "elinewidth": 0.8, "markerfacecolor": face(row.training)}
-        ax.errorbar(row.x, 100 * row.mean, 100 * half_y, half_x, fmt=own.marker, color=own.colour, **options)
+        half, inside = table.only(quantity=MAGNITUDE, training=row.training).half, face(row.training)
+        bars(ax, Table([row]), look(row.training), 100, xerr=half, linestyle="", markerfacecolor=inside, capsize=0, elinewidth=0.8)
     ax.set(xlabel=r"$|\Delta|^2$ / that of initialized", ylabel="forgetting (points)")
 
 
@@ -99,7 +95,4 @@ def facts(table: Table) -> dict:
     return {"runs": runs, "distances": " or ".join(f"{value:g}" for value in DISTANCES.values())}
 
 
-FIGURE = figure(
-    confirmed_files(), __doc__, compute, draw, globals(), facts,
-    size=lambda: (8.6, height(0.6, 2.4, len(confirmed_streams()) + 1)),
-)  # fmt: skip
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.6, 2.4), sources=sources(confirmed_files()))

@@ -1,7 +1,5 @@
 """Makes one figure: computes its table, draws it, writes the files; keeps it if it is finished."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +43,7 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     output.require_writable()
     table = figure.table(Sampler(name, trials, output.points))
     with style():
-        canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+        canvas = canvas_with_caption(figure.area(table), figure.title, figure.caption(table))
         figure.draw(table, canvas)
         # Laid out once, the picture is the same in all formats.
         canvas.draw_without_rendering()
@@ -62,4 +60,4 @@ def figure_key(name: str, others: set[str], trials: int, quick: bool, records: S
     description = {"figure": name, "trials": trials, "quick": quick, "files": list(SUFFIXES), "versions": versions}
     description |= {"own": own.source.texts} if isinstance(own, Place) and own.source else {}
     packages = [Path(package.__file__).parent for package in (theory, simulate)]
-    return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *records, *packages]))
+    return run_key(description, code_fingerprint([*sources, *here.glob("kit"), *here.glob("kit/*.mplstyle"), *records, *packages]))

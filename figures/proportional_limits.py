@@ -5,19 +5,14 @@ limit. (b) Symbols: exact law minus limit, in size; lines: the first correction 
 the formulas ({rates}). {simulation} {experiment} The sizes are those of $t=1$. Padded norm.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curve, curves
+from figures.kit import TRAININGS, Axes, Figure, Panel, Point, Sampler, Table, both, by_training, curve, curves
 from theory.formulas import FORMULAS
-from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 from theory.limits import proportional_limit
 
 SIZES = {"p": 8, "p_1": 12, "p_2": 16, "n_1": 8, "n_2": 6}
 TRUTHS = {"sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 1.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.5}
-BUILD = {"frozen": two_tasks, "initialized": initialized_two_tasks}
 FACTORS = (1, 2, 4, 8, 16, 32, 64, 128)
 SIMULATED = (1, 2, 4, 8)
 VALUE, DISTANCE = "deviation", "|deviation - limit|"
@@ -43,8 +38,7 @@ def compute(table: Table, sampler: Sampler) -> None:
         table.add_curve(VALUE, training, "t", factors, np.full(len(factors), limit), LIMIT)
         table.add_curve(DISTANCE, training, "t", factors, abs(exact - limit), EXACT)
         table.add_curve(DISTANCE, training, "t", factors, abs(rate) / factors, CORRECTED)
-    points = [Point({name: build(**parameters(t)) for name, build in BUILD.items()}, (VALUE,), x=t) for t in SIMULATED]
-    sampler.add(table, "t", points)
+    sampler.add(table, "t", [Point(both(**parameters(t)), (VALUE,), x=t) for t in SIMULATED])
 
 
 def _add_limits(ax: Axes, table: Table) -> None:

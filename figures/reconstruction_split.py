@@ -6,15 +6,11 @@ split as the dimensions are. (b) Exact minus reconstruction: lines by its closed
 simulations. {simulation} {experiment} Padded norm.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
 
-from figures.kit import (
-    FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference,
-)  # fmt: skip
+from figures.kit import FROZEN, INITIALIZED, THIRD, Figure, Line, Panel, Point, Sampler, Table, curves, reference
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
 from theory.ledger.two_tasks import two_tasks

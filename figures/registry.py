@@ -3,13 +3,9 @@
     FIGURES.register(Figure(__doc__, compute, draw), name="mine")
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from pathlib import Path
-from typing import NoReturn
 
 import figures
 from figures.kit.figure import Figure
@@ -31,8 +27,8 @@ def discover() -> dict[str, Figure]:
     for module in sorted(pkgutil.iter_modules(figures.__path__), key=lambda m: m.name):
         if not module.ispkg and not module.name.startswith("_"):
             own = vars(importlib.import_module(f"figures.{module.name}"))
-            if "FIGURE" in own and module.name not in ours:  # None where the records that it is drawn from were not made
-                FIGURES.register(own["FIGURE"] or Figure(module.name, _unrecorded, _unrecorded), name=module.name)
+            if "FIGURE" in own and module.name not in ours:
+                FIGURES.register(own["FIGURE"], name=module.name)
     return dict(FIGURES)
 
 
@@ -41,11 +37,6 @@ def require_records(figure: Figure) -> None:
     for path in figure.sources:
         if not path.exists():
             raise MissingRecords(f"{path} is missing; README.md beside it says how it is made")
-
-
-def _unrecorded(*_: object) -> NoReturn:
-    records = Path(figures.__file__).parent / "records"
-    raise MissingRecords(f"its records are not in {records}; README.md in there says how they are made")
 
 
 def choose(names: Iterable[str], figures: Iterable[str]) -> list[str]:

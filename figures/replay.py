@@ -9,12 +9,9 @@ $\sigma={PAIR[sigma_1]:g}$, $|w_1|^2=1$; (b) $p={STREAM[p]}$, $n={STREAM[n]}$ a 
 $\sigma={STREAM[sigma]:g}$, truths of length 1 with equal cosines.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import STEPS, THEORY, Figure, Line, Panel, Sampler, Table, curves
+from figures.kit import STEPS, THEORY, Axes, Figure, Line, Panel, Sampler, Table, curves
 from theory.formulas import FORMULAS
 from theory.ledger.replay import constrained, replay as replay_builder
 

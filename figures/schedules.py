@@ -10,16 +10,11 @@ $\sigma={SIGMA:g}$, truths of length 1 in each block; similar: equal shared trut
 {COSINE:g}; mixed: two such groups at right angles, in pairs.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARKED, NOTE, STEPS, THEORY, TRAININGS, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves,
-)  # fmt: skip
+from figures.kit import MARKED, NOTE, STEPS, THEORY, TRAININGS, Axes, Figure, Line, Look, Panel, Sampler, Simulated, Table, curve, curves
 from simulate import hybrid, simulate
 from simulate.sample.adaptive import frozen_sequence
 from theory import TaskSequence, initialized, moment_orders
@@ -35,9 +30,7 @@ THRESHOLD = 0.0  # cosine of gradients from which the rule freezes a task
 BEST, ALL = "best", "every schedule"
 RULE = f"hybrid, threshold {THRESHOLD:g}"
 LOOKS = TRAININGS | {BEST: Look(MARKED, (0, (1, 1.2)), "D"), RULE: Look(STEPS[3].colour, "", "^"), ALL: Look(NOTE, "", "_")}
-NAMES = {
-    "frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule", ALL: "all schedules",
-}  # fmt: skip
+NAMES = {"frozen": "always frozen", "initialized": "always initialized", BEST: "best schedule", RULE: "hybrid rule", ALL: "all schedules"}
 
 
 def sequence(scenario: str, tasks: int) -> TaskSequence:
@@ -111,8 +104,6 @@ def facts(table: Table) -> dict:
 
 FIGURE = Figure(
     __doc__, compute,
-    curves(
-        *(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), nrows=2, ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2},
-    ),
+    curves(*(_panel(c, s) for c, s in product(CRITERIA, SCENARIOS)), ncols=2, sharex=True, legend={"ncols": 5, "columnspacing": 1.2}),
     globals(), facts, trials=500, quick_trials=150, size=(7.6, 5.2),
 )  # fmt: skip

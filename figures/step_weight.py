@@ -10,16 +10,11 @@ $n_1={SAMPLES[0]}$, $n_2={SAMPLES[1]}$, $\sigma_1={SIGMA[0]:g}$, $\sigma_2={SIGM
 $|u_1|^2={SHARED:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}$ orthogonal to $q_1$, $u_2=u_1$.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from figures.kit import (
-    MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Figure, Line, Panel, Point, Sampler, Table, curves, entry, normal_half, reference, star,
-)  # fmt: skip
+from figures.kit import MARK, PLAIN, SIMULATION, THEORY, TRAININGS, Axes, Figure, Line, Panel, Point, Sampler, Table, curves, entry, reference, star
 from theory import TaskSequence, expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
 from theory.optima import CRITERIA
@@ -90,14 +85,10 @@ def facts(table: Table) -> dict:
     """Say by how much the best weight beats the ends in simulation, on the same draws, and how far off the approximation is."""
     heaviest = table.select(kind=THEORY, quantity="deviation").rows[-1].mean
     gains = {t: table.select(kind=SIMULATION, quantity=f"deviation, {GAIN}", training=t) for t in ENDS}
-    parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{normal_half(rows)[0]:.3f} below {training}" for training, rows in gains.items()]
-    return {
-        "bias": 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), "gains": " and ".join(parts),
-        "best": table.only(kind=MARK, quantity="deviation").x,
-    }  # fmt: skip
+    parts = [f"{rows.rows[0].mean:.3f}\u00a0$\\pm$\u00a0{rows.rows[0].half:.3f} below {training}" for training, rows in gains.items()]
+    bias, best = 100 * abs(heaviest / at_end(table, "deviation", "frozen") - 1), table.only(kind=MARK, quantity="deviation").x
+    return {"bias": bias, "gains": " and ".join(parts), "best": best}
 
 
 PANELS = (_panel(CRITERIA[0], True), *(_panel(criterion, False) for criterion in CRITERIA))
-FIGURE = Figure(
-    __doc__, compute, curves(*PANELS, nrows=2, ncols=2), globals(), facts, trials=3000, quick_trials=250, size=(7.6, 5.4)
-)
+FIGURE = Figure(__doc__, compute, curves(*PANELS, ncols=2), globals(), facts, trials=3000, quick_trials=250, size=(7.6, 5.4))

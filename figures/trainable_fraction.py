@@ -8,8 +8,6 @@ $\sigma_1=\sigma_2={SIGMA:g}$, $|q_1|^2={SPECIFIC:g}$, $|q_2-q_1|^2={DISTANCE:g}
 $u_2=u_1$ spread evenly over the shared parameters.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from figures.kit import MARK, STEPS, THEORY, Figure, Line, Panel, Point, Sampler, Table, curves

@@ -9,17 +9,13 @@ length is hardly determined. Mean over tasks of $s^*$ for all stages: {listed}. 
 tasks of two digits, domain-incremental. {runs} Bands: the same intervals.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from deep.path import WHOLE, PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures.kit import (
-    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Figure, Look, Sampler, Table, curve, entry, half_width, measured,
-    panel_letter, reference, runs_sentence, vertical,
+    DEEP, FAINT, FROZEN, INITIALIZED, MEASURED, READERS, RECORDS, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, curve, entry, panels,
+    reference, runs_sentence, vertical,
 )  # fmt: skip
 
 LOOKS = {"initialized": INITIALIZED, "frozen": FROZEN}
@@ -58,17 +54,16 @@ def compute(table: Table, sampler: Sampler) -> None:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    axes = canvas.subplots(2, 3)
-    for ax, letter, (quantity, words) in zip(axes[:, :2].ravel(), "abde", QUANTITIES.items(), strict=True):
+    beside = [f"best length, {strategy}" for strategy in LOOKS]
+    axes = panels(canvas, [*list(QUANTITIES.values())[:2], beside[0], *list(QUANTITIES.values())[2:], beside[1]], ncols=3).reshape(2, 3)
+    for ax, quantity in zip(axes[:, :2].ravel(), QUANTITIES, strict=True):
         for strategy, look in LOOKS.items():
             _along(ax, table.select(quantity=quantity, training=strategy), look)
         for place in (0.0, 1.0):
             vertical(ax, place, linewidth=0.6)
-        panel_letter(ax, letter, words)
         ax.set(xlabel="length of the step $s$", ylabel="cross-entropy" if quantity in PARABOLAS else "share of images")
-    for ax, letter, strategy in zip(axes[:, 2], "cf", LOOKS, strict=True):
+    for ax, strategy in zip(axes[:, 2], LOOKS, strict=True):
         _best(ax, table.select(training=strategy, quantity=BEST))
-        panel_letter(ax, letter, f"best length, {strategy}")
     handles = [entry(Look(look.colour, look.line, ""), f"{strategy} training") for strategy, look in LOOKS.items()]
     handles.append(entry(Look(FAINT, (0, (1, 1)), ""), "parabola of each"))
     canvas.legend(handles=handles, loc="outside upper center", ncols=3)
@@ -77,7 +72,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 def _along(ax: Axes, table: Table, look: Look) -> None:
     """Draw what was measured with its band, and the parabola as far as it stays in sight."""
     rows = table.select(kind=MEASURED)
-    scales, means, half = rows.column("x"), rows.column("mean"), np.array(half_width(rows))
+    scales, means, half = rows.column("x"), rows.column("mean"), rows.column("half")
     ax.plot(scales, means, color=look.colour, linestyle=look.line, zorder=3)
     ax.fill_between(scales, means - half, means + half, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
     curve(ax, table, look, linestyle=(0, (1, 1)), linewidth=1.1)
@@ -87,7 +82,7 @@ def _best(ax: Axes, table: Table) -> None:
     parts = table.cases()
     for number, (part, look) in enumerate(zip(parts, STEPS, strict=False)):
         shift = 0.12 * (number - (len(parts) - 1) / 2)
-        measured(ax, table.select(case=part), Look(look.colour, "", look.marker), shift, label=part)
+        bars(ax, table.select(case=part), look, shift=shift, linestyle="", label=part)
     reference(ax, 1, linewidth=0.6, zorder=0)
     ax.set(xlabel="task", ylabel="length $s^*$", ylim=(-0.8, 2.6))  # room for the legend above
     ax.legend(fontsize=8, handlelength=1.2, ncols=2, loc="upper center")

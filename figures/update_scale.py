@@ -6,17 +6,13 @@ against the expected squared length of the update (exact, for curves and points)
 curve has $s>0$. {simulation} {experiment} $u_2=u_1$ and $q_2-q_1$ orthogonal to $q_1$; padded norm.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
-from figures.kit import MARK, TRAININGS, Figure, Panel, Point, Sampler, Table, by_training, curves
+from figures.kit import MARK, TRAININGS, Canvas, Figure, Panel, Point, Sampler, Table, both, by_training, curves
 from theory import TaskSequence, expected_errors
 from theory.formulas import FORMULAS
-from theory.ledger.two_tasks import two_tasks
 
 EXPERIMENT = {
     "p": 20, "p_1": 30, "p_2": 40, "n_1": 15, "n_2": 18, "sigma_1": 0.3, "sigma_2": 0.3, "u_11": 0.5, "q_11": 2,
@@ -31,7 +27,7 @@ BY_SIZE = f"{QUANTITY} by magnitude"
 
 def sequence(scale: float, training: str) -> TaskSequence:
     """Return the experiment whose last step has ``scale`` times its full length."""
-    seq = two_tasks(**EXPERIMENT, train_shared=training == "initialized")
+    seq = both(**EXPERIMENT)[training]
     return replace(seq, tasks=(seq.tasks[0], replace(seq.tasks[1], scale=float(scale))))
 
 

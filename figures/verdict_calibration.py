@@ -9,15 +9,11 @@ nothing was counted; hollow in (b) and (c): initialized training. The gap {least
 judged: moments exist below order {order:g}.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from figures.kit import (
-    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
-    panel_letter, plain_log_ticks, ticks,
+    FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Axes, Canvas, Figure, Look, Row, Sampler, Table, entry, panels,
+    plain_log_ticks, ticks,
 )  # fmt: skip
 from simulate.calibration.report import AGREEMENT, BEYOND, FALSE_ALARM, TOO_HIGH, TOO_LOW, read_report
 
@@ -56,7 +52,7 @@ def _add(table: Table, quantity: str, name: str, x_name: str, x: float, value: f
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    left, middle, right = canvas.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    left, middle, right = panels(canvas, ("tails of $z$", "false alarms", "misses"), width_ratios=(1.25, 1, 1))
     _draw_tails(left, table.select(quantity=TAIL))
     middle.set(yscale="log", ylim=(3e-3, 0.2), ylabel="share of runs")
     right.set(yscale="log", ylim=(5e-5, 1.5))
@@ -72,8 +68,6 @@ def draw(table: Table, canvas: Canvas) -> None:
             ax.text(21, row.mean * 1.02, "promised", ha="center", va="bottom", fontsize=9, color=NOTE)
     middle.legend(handles=[entry(look, f"at {level:g}") for level, look in LEVELS.items()], loc="upper right", ncols=2, handlelength=1)
     right.legend(handles=[entry(look, MEANING[event]) for event, look in MISSES.items()], loc="upper right", fontsize=8.5)
-    for ax, letter, title in zip((left, middle, right), "abc", ("tails of $z$", "false alarms", "misses"), strict=True):
-        panel_letter(ax, letter, title)
 
 
 def _draw_tails(ax: Axes, table: Table) -> None:
@@ -87,7 +81,7 @@ def _draw_tails(ax: Axes, table: Table) -> None:
     for place, (name, look) in enumerate(looks.items()):
         shift = 1.2 ** ((len(families) - 1) / 2 - place)  # the axis runs to the left
         for row in table.select(training=name):
-            low, high = binomial_interval(row)
+            low, high = row.binomial
             _bar(ax, row.x * shift, *(value / row.x for value in (low, row.mean, high)), look, look.colour)
     ax.legend(handles=[entry(Look(look.colour, "", look.marker), name) for name, look in looks.items()], loc="upper left", fontsize=8.5)
 
@@ -95,7 +89,7 @@ def _draw_tails(ax: Axes, table: Table) -> None:
 def _rates(ax: Axes, rows: Table, look: Look, shift: float = 1.0) -> None:
     """Draw shares with exact binomial intervals; hollow for initialized training."""
     for row in rows:
-        low, high = binomial_interval(row)
+        low, high = row.binomial
         face = "white" if row.training.startswith("initialized") else look.colour
         x = row.x * shift * (1.04 if face == "white" else 0.96)
         _bar(ax, x, low, row.mean, high, look, face)

@@ -1,7 +1,5 @@
 """The maker of figures with curves: a panel says which rows of the table it shows, and how they look."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from figures.kit.draw import curve, entry, marks, panel_letter, plain_log_ticks, points, reference, star, strip, ticks
+from figures.kit.draw import curve, entry, marks, panels, plain_log_ticks, points, reference, star, strip, ticks
 from figures.kit.style import Look
 from figures.kit.table import Row, Table
 
@@ -110,26 +108,22 @@ def by_training(looks: Mapping[str, Look], **rows: Any) -> list[Line]:
     return [Line(look, f"{name} training", {"training": name, **rows}) for name, look in looks.items()]
 
 
-def curves(*panels: Panel, legend: Mapping[str, Any] | None = None, **grid: Any) -> Callable[[Table, Canvas], None]:
+def curves(*shown: Panel, legend: Mapping[str, Any] | None = None, **grid: Any) -> Callable[[Table, Canvas], None]:
     """Return the drawing of panels, lettered in the order of rows.
 
     Parameters
     ----------
-    panels : Panel
+    shown : Panel
     legend : mapping, optional
         Options of a legend of the first panel's lines above all of them.
     grid : object
-        Options of ``Figure.subplots``; one row by default.
+        Options of `figures.kit.panels`; one row by default.
     """
 
     def draw(table: Table, canvas: Canvas) -> None:
-        axes = canvas.subplots(**({"ncols": len(panels)} | grid), squeeze=False).ravel()
-        letters = iter("abcdefgh")
-        for ax, panel in zip(axes, panels, strict=True):
+        for ax, panel in zip(panels(canvas, [panel.title for panel in shown], **grid), shown, strict=True):
             panel.draw(ax, table)
-            if panel.title:
-                panel_letter(ax, next(letters), panel.title)
         if legend is not None:
-            canvas.legend(handles=legend_entries(panels[0].lines), loc="outside upper center", **legend)
+            canvas.legend(handles=legend_entries(shown[0].lines), loc="outside upper center", **legend)
 
     return draw

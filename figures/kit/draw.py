@@ -1,17 +1,17 @@
 """Drawing of table rows: curves of theory, simulated and measured points with intervals, marked values."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from figures.kit.intervals import half_width, normal_half
 from figures.kit.sampling import TRUSTED
 from figures.kit.style import FAINT, MARKED, POLE, Look
-from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
+from figures.kit.table import MARK, SIMULATION, THEORY, Table
 
 _POINT = 3.6
 _BARS = {"markersize": _POINT, "capsize": 2.0, "elinewidth": 1.0, "capthick": 1.0, "markeredgewidth": 0.9, "zorder": 3}
@@ -24,20 +24,18 @@ def curve(ax: Axes, table: Table, look: Look, **options: Any) -> None:
     ax.plot(rows.column("x"), rows.column("mean"), **{"color": look.colour, "linestyle": look.line, "zorder": 2} | options)
 
 
+def bars(ax: Axes, table: Table, look: Look, scale: float = 1.0, shift: float = 0.0, **options: Any) -> None:
+    """Draw means with their intervals, all times ``scale``, joined by the look's line."""
+    x, mean, half = table.column("x") + shift, scale * table.column("mean"), scale * table.column("half")
+    ax.errorbar(x, mean, half, **_BARS | {"color": look.colour, "linestyle": look.line, "marker": look.marker} | options)
+
+
 def points(ax: Axes, table: Table, look: Look) -> None:
     """Draw the simulated rows with their intervals; hollow where the fourth moment is infinite."""
     simulated = table.select(kind=SIMULATION)
     for trusted, face in ((True, look.colour), (False, "white")):
         rows = simulated.select(lambda row, trusted=trusted: (row.moment_order > TRUSTED) == trusted)
-        x, mean = rows.column("x"), rows.column("mean")
-        ax.errorbar(x, mean, normal_half(rows), fmt=look.marker, color=look.colour, markerfacecolor=face, **_BARS)
-
-
-def measured(ax: Axes, table: Table, look: Look, shift: float = 0.0, **options: Any) -> None:
-    """Draw the measured rows with their Student intervals, joined by the look's line."""
-    rows = table.select(kind=MEASURED)
-    x, mean = rows.column("x") + shift, rows.column("mean")
-    ax.errorbar(x, mean, half_width(rows), color=look.colour, linestyle=look.line, marker=look.marker, **_BARS | options)
+        bars(ax, rows, look, linestyle="", markerfacecolor=face)
 
 
 def marks(ax: Axes, table: Table) -> None:
@@ -86,6 +84,28 @@ def plain_log_ticks(ax: Axes, values: Mapping[float, str] | Iterable[float]) -> 
     ticks(ax.xaxis, values)
 
 
-def panel_letter(ax: Axes, letter: str, title: str) -> None:
-    """Write the panel's letter and title at its upper left."""
-    ax.set_title(f"({letter}) {title}", loc="left")
+def panels(canvas: Canvas, titles: Sequence[str], **grid: Any) -> np.ndarray:
+    """Return axes row by row, lettered in their order, with these titles; those without a title have no letter.
+
+    Parameters
+    ----------
+    canvas : matplotlib.figure.Figure
+    titles : sequence of str
+    grid : object
+        Options of ``Figure.subplots``; one row, unless ``ncols`` asks for fewer columns.
+    """
+    columns = grid.setdefault("ncols", len(titles))
+    axes = canvas.subplots(nrows=-(-len(titles) // columns), squeeze=False, **grid).ravel()
+    for ax in axes[len(titles) :]:
+        ax.set_visible(False)
+    letters = map(letter, itertools.count())
+    for ax, title in zip(axes, titles, strict=False):
+        if title:
+            ax.set_title(f"({next(letters)}) {title}", loc="left")
+    return axes[: len(titles)]
+
+
+def letter(number: int) -> str:
+    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
+    tens, ones = divmod(number, 26)
+    return ("" if tens == 0 else chr(ord("a") + tens - 1)) + chr(ord("a") + ones)

@@ -1,20 +1,16 @@
 """Writing of figures: every file whole or absent, and a record by which a finished figure is known again."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure as Canvas
 
 from simulate.work.files import remove_leftovers, replace_file
 from simulate.work.store import RunStore
 from theory.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 PICTURES = ("png", "svg", "pdf")
 SUFFIXES = (*PICTURES, "csv")
@@ -76,8 +72,22 @@ class Output:
         """Write pictures and table, then the record that makes them a finished figure."""
         contents = {path: table.encode() if path.suffix == ".csv" else render(canvas, path.suffix[1:]) for path in self.files(name)}
         for path, content in contents.items():
-            _replace(path, content)
+            write_file(path, content)
         self.finished.put(key, {path.name: _hash(content) for path, content in contents.items()})
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write ``content`` under a temporary name and let it replace ``path`` in a single step.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out") from None
 
 
 def render(canvas: Canvas, suffix: str) -> bytes:
@@ -85,16 +95,6 @@ def render(canvas: Canvas, suffix: str) -> bytes:
     stream = io.BytesIO()
     canvas.savefig(stream, format=suffix, metadata=_METADATA[suffix])
     return stream.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write ``content`` under a temporary name and let it replace ``path`` in a single step."""
-    try:
-        replace_file(path, content)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out"
-        ) from None
 
 
 def _hash(content: bytes) -> str:

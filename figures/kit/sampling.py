@@ -1,7 +1,5 @@
 """Simulated points: sampled once, stored as each is finished, and left out where an interval would mean nothing."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +7,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 from zlib import crc32
-
 
 from figures.kit.table import Table
 from simulate import simulate
@@ -35,7 +32,7 @@ class Simulated:
     moment_order: float
 
     @classmethod
-    def share(cls, count: int, trials: int, moment_order: float) -> Simulated:
+    def share(cls, count: int, trials: int, moment_order: float) -> "Simulated":
         """Return the share ``count`` of ``trials``."""
         share = count / trials
         return cls(share, math.sqrt(max(share * (1 - share), 1 / trials) / trials), trials, moment_order)
@@ -83,12 +80,8 @@ class Point:
     def orders(self) -> dict[tuple[str, str], float]:
         """Moment order of every estimate, by (name, quantity)."""
         moments = {name: moment_orders(seq) for name, seq in self.sequences.items()}
-
-        def order(part: str, quantity: str) -> float:
-            return float(moments[part].read(quantity))
-
-        estimates = ((name, quantity) for name in self.parts for quantity in self.quantities)
-        return {(name, quantity): min(order(part, quantity) for part in self.parts[name]) for name, quantity in estimates}
+        estimates = [(name, parts, quantity) for name, parts in self.parts.items() for quantity in self.quantities]
+        return {(name, quantity): min(float(moments[part].read(quantity)) for part in parts) for name, parts, quantity in estimates}
 
 
 class Sampler:

@@ -1,7 +1,5 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
-from __future__ import annotations
-
 import math
 from functools import cache, partial
 from pathlib import Path
@@ -18,12 +16,8 @@ from deep.studies.pair_records import PairRecord
 from deep.studies.presets import PRESETS
 from deep.studies.records import StudyRun
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
-from figures.kit.captions import runs_sentence
-from figures.kit.draw import panel_letter
-from figures.kit.figure import Figure
-from figures.kit.forests import forest
-from figures.kit.intervals import half_width
-from figures.kit.records import DEEP, READERS, RECORDS
+from figures.kit.draw import letter, panels, vertical
+from figures.kit.figure import DEEP, READERS, RECORDS, Figure, runs_sentence
 from figures.kit.sampling import Sampler
 from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, THIRD, Look
 from figures.kit.table import MARK, MEASURED, Table
@@ -37,13 +31,14 @@ LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), st
 COLUMNS = 3
 DIFFERENCE, ITSELF, VERDICT = "minus initialized", "itself", "verdict"
 LINES = {arm: float(place) for place, arm in enumerate(name for name in LOOKS if name != BASE)}  # from the top
+_CONFIRMED = "hybrid_{}.jsonl"
 _CONTROL = 0.3  # of a line, below its rule
 _MARKS = {SUPPORTED: ("*", 8), WORSE: ("x", 4.5)}
 
 
 def confirmed_files() -> dict[str, Path]:
     """Files of confirmed studies, by preset; those that were recorded."""
-    return _present("hybrid_{}.jsonl")
+    return _present(_CONFIRMED)
 
 
 def explained_files() -> dict[str, Path]:
@@ -80,9 +75,7 @@ def explained_streams(*names: str) -> list[tuple[list[UnitEffects], list[PairRec
     """Return the units and the pairs of every stream that was explained, of the named studies or of all, its file's name, its case."""
     found = []
     for name, path in explained_files().items():
-        if names and name not in names:
-            continue
-        effects, pairs = explained(path)
+        effects, pairs = explained(path) if not names or name in names else ([], [])
         for stream in dict.fromkeys(unit.stream for unit in effects):
             units, own_pairs = ([entry for entry in entries if entry.stream == stream] for entries in (effects, pairs))
             found.append((units, own_pairs, path.name, case(PRESETS[name], stream)))
@@ -110,40 +103,20 @@ def face(arm: str) -> str:
     return "white" if " " in arm else look(arm).colour
 
 
-def letter(number: int) -> str:
-    """Return the letter of a panel, counted from 0: a to z, aa to zz."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return letters[number] if number < len(letters) else letters[number // len(letters) - 1] + letters[number % len(letters)]
+def in_rows(above: float, row: float, table: Table) -> tuple[float, float]:
+    """Width and height in inches of panels for the table's cases, in rows of three."""
+    return 8.6, above + row * math.ceil(len(table.cases()) / COLUMNS)
 
 
-def panels(canvas: Canvas, titles: list[str], **options: Any) -> list[Axes]:
-    """Return axes in rows of three, lettered, with these titles."""
-    axes = canvas.subplots(math.ceil(len(titles) / COLUMNS), COLUMNS, squeeze=False, **options).ravel()
-    for number, ax in enumerate(axes):
-        if number < len(titles):
-            panel_letter(ax, letter(number), titles[number])
-        else:
-            ax.set_visible(False)
-    return list(axes[: len(titles)])
+def sources(*files: dict[str, Path]) -> tuple[Path, ...]:
+    """Return the records of a figure, and the code that reads them; where nothing was recorded, the name that such records would have."""
+    return (*(path for paths in files for path in paths.values()), *CODE) if files[0] else (RECORDS / _CONFIRMED.format("*"),)
 
 
-def height(above: float, row: float, streams: int) -> float:
-    """Height in inches of panels in rows of three."""
-    return above + row * math.ceil(streams / COLUMNS)
-
-
-def figure(files: dict[str, Path], *parts: Any, others: dict[str, Path] | None = None, **options: Any) -> Figure | None:
-    """Return a figure of records, whose ``size`` is computed now; None, which is no figure, as long as none was recorded."""
-    if not files:
-        return None
-    sources = (*files.values(), *CODE, *(others or {}).values())
-    return Figure(*parts, sources=sources, **options | {"size": options["size"]()})
-
-
-def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure | None:
+def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure:
     """Return the figure of a metric, named so on the axis: every arm minus initialized training, a panel for each stream."""
     parts = words, partial(differences, metric), partial(draw_differences, axis, judged), *caption
-    return figure(confirmed_files(), *parts, size=lambda: (8.6, height(0.9, 2.2, len(confirmed_streams()))))
+    return Figure(*parts, size=partial(in_rows, 0.9, 2.2), sources=sources(confirmed_files()))
 
 
 def differences(metric: str, table: Table, _: Sampler) -> None:
@@ -167,16 +140,21 @@ def differences(metric: str, table: Table, _: Sampler) -> None:
 def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> None:
     """Draw the differences, with the verdicts' marks if verdicts rest on the metric."""
     cases = table.cases()
-    for number, (ax, name) in enumerate(zip(panels(canvas, cases, sharey=True), cases, strict=True)):
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharey=True), cases, strict=True)):
         own = table.select(case=name)
-        forest(ax, own.select(quantity=DIFFERENCE), LINES, look, face)
+        for row in own.select(quantity=DIFFERENCE):
+            shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
+            ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
+        vertical(ax, 0, linewidth=0.7)
+        ax.set_yticks(list(LINES.values()), list(LINES), fontsize=8.5)
+        ax.set_ylim(max(LINES.values()) + 0.8, -1.4)
         base = own.only(quantity=ITSELF)
-        level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * half_width([base])[0]:.1f} %"
+        level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * base.half:.1f} %"
         ax.text(0.5, 0.98, level, transform=ax.transAxes, fontsize=8.5, va="top", ha="center", color=NOTE, backgroundcolor="white")
         ax.set_xlabel(f"{words} $-$ that of initialized (points)" if number >= len(cases) - COLUMNS else "")
         for mark in own.select(lambda row: judged and row.source in _MARKS, kind=MARK):
-            shape, size = _MARKS[mark.source]
-            ax.plot(1.0, mark.x, shape, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
+            sign, size = _MARKS[mark.source]
+            ax.plot(1.0, mark.x, sign, color=MARKED, markersize=size, transform=ax.get_yaxis_transform(), clip_on=False, zorder=5)
     hollow = "best fixed depth, or the rule's control"
     shown = [(NOTE, "o", 4, NOTE, "strategy"), (NOTE, "o", 4, "white", hollow)]
     shown += [(MARKED, *mark, MARKED, verdict) for verdict, mark in _MARKS.items()] if judged else []

@@ -1,42 +1,12 @@
 """How all figures look: fonts, line styles that tell apart in grey and without colour vision, captions."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
-from itertools import groupby
+from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
-from matplotlib.text import Text
-
-RC = {
-    "font.family": "STIXGeneral",
-    "mathtext.fontset": "stix",
-    "font.size": 10,
-    "axes.titlesize": 10.5,
-    "axes.labelsize": 10.5,
-    "legend.fontsize": 9.5,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "xtick.minor.width": 0.5,
-    "ytick.minor.width": 0.5,
-    "lines.linewidth": 1.4,
-    "legend.frameon": False,
-    "legend.handlelength": 2.8,
-    "errorbar.capsize": 0,
-    "figure.dpi": 160,
-    "savefig.dpi": 160,
-    "svg.hashsalt": "driftlaw",
-    "pdf.fonttype": 42,
-    "axes.formatter.use_mathtext": True,
-}
 
 
 @dataclass(frozen=True)
@@ -67,12 +37,12 @@ NOTE = "#555555"  # of words inside the axes
 POLE = "#E4E4E4"
 
 _CAPTION_POINTS, _LEADING, _MARGIN = 9.5, 1.32, 0.12  # size of the caption's letters, line distance, inches at the sides
-_WORD_SPACE = 0.25 * _CAPTION_POINTS / 72  # inches
+_WORD_SPACE = 0.22 * _CAPTION_POINTS / 72  # inches
 
 
 def style() -> rc_context:
     """Return the context in which figures are drawn and written; settings of the user's own have no part in it."""
-    return rc_context(RC)
+    return rc_context(fname=Path(__file__).with_name("figures.mplstyle"))
 
 
 def canvas_with_caption(size: tuple[float, float], title: str, text: str) -> Canvas:
@@ -88,40 +58,19 @@ def canvas_with_caption(size: tuple[float, float], title: str, text: str) -> Can
     width, height = size
     canvas = Canvas(figsize=size, layout="constrained")
     FigureCanvasAgg(canvas)
-    lines = _wrapped(canvas, title, text, width - 2 * _MARGIN)
+    words, line, left = [], 0, _MARGIN  # every word is a text of its own, and mathematics is one word
+    for part, weight in ((title, "bold"), (text, "normal")):
+        for word in re.findall(r"(?:\$[^$]*\$|[^ $])+", part):
+            shown = canvas.text(0, 0, word, fontsize=_CAPTION_POINTS, fontweight=weight, va="baseline", in_layout=False)
+            end = left + shown.get_window_extent(canvas.canvas.get_renderer()).width / canvas.dpi
+            if end > width - _MARGIN and left > _MARGIN:
+                line, left, end = line + 1, _MARGIN, _MARGIN + end - left
+            words.append((shown, line, left))
+            left = end + _WORD_SPACE
     step = _CAPTION_POINTS * _LEADING / 72
-    below = step * len(lines) + 1.5 * _MARGIN
+    below = step * (line + 1) + 1.5 * _MARGIN
     canvas.set_size_inches(width, height + below)
     canvas.get_layout_engine().set(rect=(0, below / (height + below), 1, height / (height + below)))
-    for row, words in enumerate(lines):
-        left, y = _MARGIN, (below - 0.5 * _MARGIN - step * (row + 0.8)) / (height + below)
-        for weight, group in groupby(words, key=lambda word: word[1]):
-            line = canvas.text(
-                left / width, y, " ".join(word for word, _ in group), fontsize=_CAPTION_POINTS, fontweight=weight, va="baseline"
-            )
-            line.set_in_layout(False)
-            left += _width(line) + _WORD_SPACE
+    for shown, line, left in words:
+        shown.set_position((left / width, (below - 0.5 * _MARGIN - step * (line + 0.8)) / (height + below)))
     return canvas
-
-
-def _wrapped(canvas: Canvas, title: str, text: str, width: float) -> list[list[tuple[str, str]]]:
-    """Break the caption into lines of words with their weight, at most ``width`` inches long."""
-    words = [(word, weight) for part, weight in ((title, "bold"), (text, "normal")) for word in re.findall(r"(?:\$[^$]*\$|[^ $])+", part)]
-    probe = canvas.text(0, 0, "", fontsize=_CAPTION_POINTS)
-    lines, used = [[]], 0.0
-    for word, weight in words:
-        probe.set(text=word, fontweight=weight)
-        step = _width(probe)
-        if used + step > width and lines[-1]:
-            lines.append([])
-            used = 0.0
-        lines[-1].append((word, weight))
-        used += step + _WORD_SPACE
-    probe.remove()
-    return lines
-
-
-def _width(text: Text) -> float:
-    """Width of a text in inches."""
-    canvas = text.get_figure()
-    return text.get_window_extent(canvas.canvas.get_renderer()).width / canvas.dpi

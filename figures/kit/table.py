@@ -9,13 +9,18 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import binomtest
+from scipy.stats import t as student
 
+from simulate.evidence import upper_quantile
 from theory.errors import InputError
 
 if TYPE_CHECKING:
     from figures.kit.sampling import Simulated
 
 THEORY, SIMULATION, MARK, MEASURED = "theory", "simulation", "mark", "measured"
+LEVEL = 0.95  # of all intervals
+NORMAL = upper_quantile((1 - LEVEL) / 2)  # standard errors to each side
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,17 @@ class Row:
     trials: int | None = None
     moment_order: float | None = None
     source: str = ""
+
+    @property
+    def half(self) -> float:
+        """Half the interval of a mean: the normal one of a simulated mean, Student's of one that was measured in independent runs."""
+        return (NORMAL if self.kind == SIMULATION else student_quantile(self.trials)) * self.stderr
+
+    @property
+    def binomial(self) -> tuple[float, float]:
+        """The exact binomial interval of a mean that is a share of the trials."""
+        found = binomtest(round(self.mean * self.trials), self.trials).proportion_ci(LEVEL, method="exact")
+        return float(found.low), float(found.high)
 
 
 class Table:
@@ -110,7 +126,7 @@ class Table:
         return list(dict.fromkeys(row.case for row in self.select(**values)))
 
     def column(self, name: str) -> np.ndarray:
-        """Return a numeric column; missing entries are NaN."""
+        """Return a numeric column, or half the intervals as ``"half"``; missing entries are NaN."""
         return np.array([getattr(row, name) for row in self.rows], dtype=float)
 
     def trials(self, kind: str = SIMULATION) -> int:
@@ -123,9 +139,7 @@ class Table:
         """
         counts = {row.trials for row in self.rows if row.kind == kind}
         if len(counts) != 1:
-            raise InputError(
-                f"the rows of {kind} have {sorted(counts)} trials; a caption needs one number, so make all with the same"
-            )
+            raise InputError(f"the rows of {kind} have {sorted(counts)} trials; a caption needs one number, so make all with the same")
         return counts.pop()
 
     def csv(self) -> str:
@@ -136,6 +150,11 @@ class Table:
         writer.writerow(names)
         writer.writerows([_written(getattr(row, name)) for name in names] for row in self.rows)
         return text.getvalue()
+
+
+def student_quantile(count: int) -> float:
+    """Standard errors to each side of the mean of ``count`` independent runs."""
+    return student.ppf((1 + LEVEL) / 2, count - 1)
 
 
 def _written(value: Any) -> str:

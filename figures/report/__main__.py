@@ -1,7 +1,5 @@
 """Command line: ``driftlaw report [--out DIR] [--verdicts FILE]``."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from figures import DEFAULT_OUT
+from figures.__main__ import shown
 from theory.commands import parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
@@ -42,11 +41,11 @@ def run(arguments: Sequence[str] | None, prog: str = "python -m figures.report")
     if not any(path.suffix in (".svg", ".png") for path in options.out.glob("*.*")):
         draws = f"driftlaw figures --out {options.out}"
         raise InputError(f"no figures lie in {options.out}; draw them with `{draws}`, or name their folder")
-    path, here = write_report(options.out, options.verdicts), Path.cwd()
+    path = write_report(options.out, options.verdicts)
     if options.json:
         print_json({"report": str(path), "catalogue": str(path.with_name(CATALOGUE))})
     else:
-        print(f"report: {path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path}")
+        print(f"report: {shown(path)}")
     return STANDS
 
 

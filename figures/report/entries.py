@@ -1,7 +1,5 @@
 """The catalogue's entries: every formula with what is known of it, on the record that `theory.notations.describe` makes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from html import escape
 from types import ModuleType

@@ -1,9 +1,8 @@
 """LaTeX as presentation MathML, for browsers without any library: the part that formulas and captions are written in."""
 
-from __future__ import annotations
-
 import re
 from html import escape
+from html.entities import html5
 from typing import Any
 
 import sympy
@@ -11,12 +10,9 @@ import sympy
 from theory.errors import InputError
 from theory.notations import Latex
 
-GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
-    "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
-    "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ",
-    "Omega": "Ω",
-}  # fmt: skip
+_LETTERS = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+_CAPITALS = "Gamma Delta Theta Lambda Sigma Phi Psi Omega"
+GREEK = {"varepsilon": "ε"} | {name: html5[f"{name};"] for name in f"{_LETTERS} {_CAPITALS}".split()}
 _PRINTER = Latex(times=r" \* ")
 LINE = 62  # characters of a displayed line
 _TIMES = "\u2062"  # is not seen

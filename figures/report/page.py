@@ -1,8 +1,7 @@
 """Puts the report together: a page of findings, explorer and figures, and the catalogue of formulas; each holds all that it shows."""
 
-from __future__ import annotations
-
 import importlib.metadata
+import tomllib
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -10,33 +9,20 @@ from string import Template
 
 import simulate
 import theory
+from figures.kit.output import write_file
 from figures.report import entries, statements, verdicts
 from figures.report.explorer import script
 from figures.report.pictures import Picture, find_pictures
 from figures.report.prose import pretty, unlinked
-from simulate.work.files import replace_file, require_writable
+from simulate.work.files import require_writable
 from simulate.work.keys import code_fingerprint
 from theory.claims import CLAIMS
-from theory.errors import InputError
 from theory.formulas import FORMULAS, SLOTS
 
 HERE = Path(__file__).parent
 SCRIPTS = ("controls.js", "explorer.js", "chart.js", "map.js", "page.js")
 OTHERS = "Other figures"
-SUBJECTS = {
-    "Two tasks": (
-        "deviation_against_p2", "forgetting_against_p2", "double_descent", "phase_diagrams", "fluctuations", "forgetting_distributions",
-        "reconstruction_split",
-    ),
-    "Between frozen and initialized training": ("step_weight", "trainable_fraction", "update_path", "update_scale", "magnitude_forgetting"),
-    "Many tasks": ("forgetting_against_T", "schedules", "replay"),
-    "Other features and large dimensions": ("feature_laws", "proportional_limits"),
-    "Networks": (
-        "linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores",
-    ),
-    "How far to trust the checks": ("verdict_calibration", "interval_coverage", "cost_against_p"),
-    OTHERS: (),
-}  # fmt: skip
+SUBJECTS = tomllib.loads((HERE / "subjects.toml").read_text(encoding="utf-8")) | {OTHERS: []}
 
 
 def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
@@ -60,10 +46,7 @@ def write_report(folder: Path, verdict_file: Path | None = None) -> Path:
     for path in pages:
         require_writable(path)
     for path, build in pages.items():
-        try:
-            replace_file(path, build(pictures, run).encode())
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}; free space or choose another --out") from None
+        write_file(path, build(pictures, run).encode())
     return next(iter(pages))
 
 

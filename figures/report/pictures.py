@@ -1,7 +1,5 @@
 """The figures found in the output folder: pictures as data URIs, captions from their tables."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import re
@@ -100,7 +98,7 @@ def _registered(folder: Path, name: str, known: dict[str, Figure]) -> Picture:
         raise InputError(f"the table {source} does not fit its figure ({error}); draw it again with `driftlaw figures {name}`") from None
     path, image = _file(folder, name)
     if path.suffix == ".svg":
-        image = without_caption(image.decode(), figure.size).encode()
+        image = without_caption(image.decode(), figure.area(table)).encode()
     alternative, formulas = plain(f"{figure.title} {text}"), tuple(_shown_formulas(table))
     return Picture(name, caption(figure.title.rstrip(".")), caption(text), path, image, alternative, formulas, _state(folder, name, known))
 

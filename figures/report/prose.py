@@ -1,7 +1,5 @@
 """The project's plain-text mathematics as HTML: ``|q_2 - q_1|^2`` in sentences and ``$p_2^*$`` in captions."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 

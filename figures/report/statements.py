@@ -1,7 +1,5 @@
 """The report's sections on what was published and claimed: slots of the paper, claims with their computed verdicts."""
 
-from __future__ import annotations
-
 from html import escape
 from numbers import Integral, Real
 from typing import Any

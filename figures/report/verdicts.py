@@ -1,7 +1,5 @@
 """What ``driftlaw verify --json`` found, by formula, and how the report words it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -69,7 +69,7 @@ def picture():
 
     def draw(figure, table):
         with style():
-            canvas = canvas_with_caption(figure.size, figure.title, figure.caption(table))
+            canvas = canvas_with_caption(figure.area(table), figure.title, figure.caption(table))
             figure.draw(table, canvas)
             canvas.draw_without_rendering()
         return canvas

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from deep.path import PathRecord, best_scale, parabola, vertex
 from deep.records import read_records
 from figures import accuracy_matrices, update_path
-from figures.kit import RECORDS, half_width
+from figures.kit import RECORDS
 from figures.kit.table import MEASURED
 from theory.errors import InputError
 
@@ -46,7 +46,7 @@ def test_the_difference_is_paired_by_order(made):
         pairs = [a["metrics"]["average_accuracy"] - b["metrics"]["average_accuracy"] for a, b in zip(left, right, strict=True)]
         rows = matrices.select(quantity="average_accuracy", training=accuracy_matrices.DIFFERENCE, case=scenario)
         assert rows.rows[0].mean == pytest.approx(np.mean(pairs), abs=1e-15)
-        assert half_width(rows)[0] == pytest.approx(student.ppf(0.975, 10) * np.std(pairs, ddof=1) / 11**0.5, rel=1e-12)
+        assert rows.rows[0].half == pytest.approx(student.ppf(0.975, 10) * np.std(pairs, ddof=1) / 11**0.5, rel=1e-12)
         assert f"{100 * np.mean(pairs):+.1f}".replace("-", "\u2212") in accuracy_matrices.FIGURE.caption(matrices)
 
 

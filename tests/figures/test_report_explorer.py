@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from figures.report.explorer import CONTROLS, PARAMETERS, PRESETS, QUANTITIES, TRAININGS, formula_of, laws
+from figures.report.explorer import PARAMETERS, QUANTITIES, SETTINGS, TRAININGS, formula_of, laws
 from theory.errors import DomainError
 from theory.regions import frozen_wins
 
@@ -23,9 +23,10 @@ NODE = shutil.which("node")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed; with it the explorer's functions are compared with Python's")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed; with it the page is driven")
-SETTINGS = 120  # of twelve formulas each
+CASES = 120  # of twelve formulas each
 WIDTHS = (360, 800, 1000, 1400)  # a phone, and a layout for each number of columns
-START, LETTER = ({control.name: getattr(control, key) for group in CONTROLS.values() for control in group} for key in ("value", "letter"))
+CONTROLS = [control for group in SETTINGS["groups"].values() for control in group]
+START, LETTER = ({control["name"]: control[key] for control in CONTROLS} for key in ("value", "letter"))
 TOLERANCE = 1e-12
 
 
@@ -34,7 +35,7 @@ def random_cases() -> list[dict[str, float]]:
     """Settings over all sides of the thresholds, every tenth within 1 of one of them."""
     rng = np.random.default_rng(np.random.SeedSequence(20260))
     cases = []
-    for place in range(SETTINGS):
+    for place in range(CASES):
         p, p_1, extra = (int(rng.integers(2, high)) for high in (150, 150, 80))
         case: dict[str, float] = {"p": p, "p_1": p_1, "p_2": p_1 + extra * int(rng.integers(2))}
         case["n_1"] = int(rng.integers(1, 2 * (p + p_1)))
@@ -98,9 +99,9 @@ def test_a_mistake_in_a_generated_function_would_be_seen(correct: str, mistake: 
 
 def test_examples_show_what_their_names_say() -> None:
     assert START["n_1"] < START["p"] + START["p_1"] - 1 and START["n_2"] < START["p_2"] - 1
-    for name, changes in PRESETS.items():
+    for name, changes in SETTINGS["presets"].items():
         case = {**START, **changes, "c_u": 0.0, "c_q": 0.0}
-        assert all(control.low <= case[control.name] <= control.limit for group in CONTROLS.values() for control in group), name
+        assert all(control["low"] <= case[control["name"]] <= control["limit"] for control in CONTROLS), name
         wins = bool(frozen_wins("deviation", **{key: case[key] for key in case if key not in ("d_u", "c_u", "angle_u", "angle_q")}))
         assert wins == ("Frozen wins" in name or name == "Between the poles"), name
 

@@ -15,6 +15,7 @@ import pytest
 from scipy.stats import binom
 
 from figures import cost_against_p, forgetting_distributions, verdict_calibration
+from figures.kit import both
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
 from simulate import simulate
@@ -60,7 +61,7 @@ def test_distributions_have_the_laws_mean_and_tails_that_complete_shares(made, t
 def test_direct_sampling_lies_in_the_band(made):
     """2,000 direct trials within the sum of two DKW bands of level 1e-6 around the figure's distribution function."""
     table = made("forgetting_distributions").select(quantity="share at most", training="frozen", case="equal")
-    values = simulate(forgetting_distributions.sequence(0.0, "frozen"), 2000, 7).per_trial("forgetting")
+    values = simulate(both(**forgetting_distributions.EXPERIMENT, d_q=0.0)["frozen"], 2000, 7).per_trial("forgetting")
     direct = np.array([(values <= x).mean() for x in table.column("x")])
     band = sum(math.sqrt(math.log(2e6) / (2 * count)) for count in (2000, table.trials()))
     assert np.abs(direct - table.column("mean")).max() < band < 0.1

@@ -16,8 +16,10 @@ from deep.studies.pair_records import PairRecord
 from deep.studies.presets import DIGITS
 from deep.studies.records import StudyRun
 from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
-from figures.kit import half_width, studies
+from figures.kit import studies
+from figures.kit.draw import letter
 from figures.kit.table import MARK, MEASURED, THEORY, Table
+from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
 
 MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
@@ -83,7 +85,7 @@ def test_differences_are_paired(recorded, metric, module):
             pairs = [recorded[stream, arm, unit].metric(metric) - recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]
             row = table.only(quantity="minus initialized", training=arm, case=stream)
             assert row.mean == pytest.approx(np.mean(pairs), abs=1e-15) and row.trials == UNITS
-            assert half_width([row])[0] == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
+            assert row.half == pytest.approx(student.ppf(0.975, UNITS - 1) * np.std(pairs, ddof=1) / UNITS**0.5, rel=1e-9, abs=1e-15)
         level = table.only(quantity="itself", case=stream)
         assert level.mean == pytest.approx(np.mean([recorded[stream, "initialized", unit].metric(metric) for unit in range(UNITS)]), abs=1e-15)
         lines = {row.training: row.x for row in table.select(quantity="minus initialized", case=stream)}
@@ -132,7 +134,7 @@ def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
 
 
 def test_letters_of_many_panels():
-    assert [studies.letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
+    assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
 
 def test_depths_are_counts_of_trained_stages(recorded):
@@ -227,7 +229,8 @@ def test_pictures(recorded, picture, module):
 
 def test_there_is_no_figure_without_records(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RECORDS", tmp_path)
-    assert studies.confirmed_files() == {} and studies.figure({}, size=lambda: 1 / 0) is None
+    with pytest.raises(MissingRecords, match="hybrid_"):
+        require_records(studies.metric_figure("forgetting", "Forgetting", "T."))
     path = tmp_path / "hybrid_digits.jsonl"
     path.write_text("")
-    assert studies.figure(studies.confirmed_files(), "T.", None, None, None, size=lambda: (1, 1)).sources[0] == path
+    assert studies.metric_figure("forgetting", "Forgetting", "T.").sources[0] == path

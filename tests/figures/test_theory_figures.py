@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from figures import interval_coverage, phase_diagrams
-from figures.kit import MARK, SIMULATION, THEORY, binomial_interval
-from figures.kit.maps import winner
+from figures.kit import MARK, SIMULATION, THEORY
+from figures.phase_diagrams import HEIGHTS, winner
 from theory import Task, TaskSequence, expanding, expected_errors, frozen, initialized, one_block
 from theory.equivalents import approximate_errors
 from theory.regions import frozen_wins
@@ -183,7 +183,7 @@ PLANES = {
 def test_phase_diagrams_show_the_law_and_the_closed_conditions(made, name):
     """At every 37th place of a plane."""
     rows, plane = made("phase_diagrams").select(kind=THEORY, quantity=f"forgetting, {name}").rows, phase_diagrams.PLANES[name]
-    assert len(rows) == len(plane.x) * len(plane.y)
+    assert len(rows) == len(plane.x) * len(HEIGHTS)
     wins = []
     for row in (row for row in rows[::37] if not math.isnan(row.mean)):
         y = float(row.case.split("=")[1])
@@ -302,7 +302,7 @@ def test_coverage_near_the_pole(made):
     assert all(abs(row.mean - 0.95) < 0.04 for row in law if row.x >= 8)
     errors = np.array([[1.0, 3.0] * 50, [9.0, 11.0] * 50])
     assert [interval_coverage.covers(errors, mean) for mean in (2.0, 2.19, 2.21, 10.0)] == [1, 1, 0, 1]
-    low, high = binomial_interval(replace(sampled.rows[0], mean=0.8, trials=100))
+    low, high = replace(sampled.rows[0], mean=0.8, trials=100).binomial
     assert (low, high) == pytest.approx((0.7082, 0.8733), abs=2e-4)  # Clopper-Pearson, from tables
 
 
