@@ -177,7 +177,8 @@ def conjecture(
         raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
     if exact is None:
         exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
-    known(relation, RELATIONS, "relation"), known(method, METHODS, "method")
+    known(relation, RELATIONS, "relation")
+    known(method, METHODS, "method")
     if pathwise and (relation == "==" or against or along):
         raise InputError("pathwise compares every draw with a bound; give formula=... and relation='<=' or '>=', and neither against nor along")
     if against and method == "reduced":
