@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
@@ -59,14 +59,19 @@ class Check(_Options):
     whatever else simulate.check takes, such as delta, solver, features, seed or expected ("agree" or "disagree").
     Options given here take precedence.
 
-    Exit status: 1 if the formula disagrees, or agrees although it is expected to disagree; 3 if it does not, but some
-    case is undecided or not testable; 0 otherwise; 2 for a mistake in the input.
+    A formula is an equality; relation = "<=" or ">=" makes it a bound, pathwise = True one of every draw. With against, a second
+    build in place of formula, two experiments are compared. With along = {"p": (50, 100, 200, 400)} the limit is judged.
+
+    Exit status: 1 if the formula disagrees or is violated, or stands although it is expected to disagree; 3 if it does not, but
+    some case is undecided or not testable; 0 otherwise; 2 for a mistake in the input.
     """
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
     """Python file with the lemma."""
     delta: float | None = None
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
+    method: Literal["direct", "reduced", "auto"] | None = None
+    """Sampler: "direct" solves every regression (the default); "reduced" draws only what errors depend on, with the same law."""
 
     def run(self) -> int:
         from simulate.verdicts.judge import check
@@ -76,8 +81,8 @@ class Check(_Options):
         options = {"progress": not self.json, **load_lemma(self.file)}
         settings = self.settings(**{name: options[name] for name in Settings.__dataclass_fields__ if name in options})
         started = time.perf_counter()
-        workers = {} if self.workers is None else {"workers": self.workers}
-        report = check(**{**options, **asdict(settings), **workers})
+        given = {name: getattr(self, name) for name in ("workers", "method") if getattr(self, name) is not None}
+        report = check(**{**options, **asdict(settings), **given})
         _print([report], settings, self.json, report.exit_status, time.perf_counter() - started)
         if report.warning:
             print(f"warning: {report.warning}", file=sys.stderr)

@@ -172,6 +172,11 @@ def two_sided_p(z: Any) -> Any:
     return np.array([math.erfc(abs(value) / math.sqrt(2)) for value in np.ravel(z).tolist()]).reshape(np.shape(z))
 
 
+def one_sided_p(z: float) -> float:
+    """Compute the probability that a standard normal is at least ``z``."""
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
 def holm(p_values: Any) -> np.ndarray:
     """Compute Holm's adjusted p-values: rejecting those at most alpha keeps the family-wise error at alpha.
 

@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from driftlaw.testing import experiments
 from simulate.verdicts.conjecture import Conjecture, NoValue, conjecture, substitute
 from simulate.verdicts.judge import check
-from simulate.verdicts.report import DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport
+from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, WRONG, CheckReport
 from theory.errors import DomainError, InputError, NoClosedForm
 from theory.formula import Formula
 from theory.law import expected_errors
@@ -139,7 +139,8 @@ def assert_agrees(
     seed : int
         Equal seeds draw equal cases and give equal verdicts.
     **options
-        Others of `simulate.check`: features, solver, max_trials, min_trials, workers, name.
+        Others of `simulate.check`: features, solver, max_trials, min_trials, workers, name, and relation, against (with None as formula),
+        along, rate, pathwise, method, which make other statements than equalities.
 
     Returns
     -------
@@ -149,7 +150,7 @@ def assert_agrees(
     Raises
     ------
     AssertionError
-        If any case disagrees; names the smallest of those.
+        If any case disagrees or violates a bound; names the smallest of those.
     InputError
         If none does, but any case could not be judged: it is not testable, outside what a `theory.Formula` assumes, or undecided, since
         the plan asks for more than ``max_trials``. Nothing is skipped.
@@ -170,11 +171,11 @@ def assert_agrees(
     _each(collect, _chosen(formula, cases, normal=True), examples, seed, Phase.generate)
     levels = {"delta": delta, "false_alarm": false_alarm / 2, "power": 1 - false_alarm / 2}
     report = check(formula, quantity, build, drawn.values(), seed=seed, **levels, **options)
-    for verdict in (DISAGREE, OUTSIDE, NOT_TESTABLE, UNDECIDED):
+    for verdict in (*WRONG, OUTSIDE, NOT_TESTABLE, UNDECIDED):
         failing = [one for one in report.verdicts if one.verdict == verdict]
         if failing:
             smallest = min(failing, key=lambda one: _size(one.case))
-            error = AssertionError if verdict == DISAGREE else InputError
+            error = AssertionError if verdict in WRONG else InputError
             raise error(f"{report.summary}; the smallest is {_shown(smallest.case)}: {smallest.sentence}")
     return report
 

@@ -25,7 +25,15 @@ class Keywords:
 
     def pick(self, case: Mapping) -> dict[str, Any]:
         """Return the part of a case that the function takes."""
-        return {key: value for key, value in case.items() if self.everything or key in self.needed | self.optional}
+        return {key: value for key, value in case.items() if self.takes(key)}
+
+    def takes(self, name: str) -> bool:
+        """Whether the function takes an argument of this name."""
+        return self.everything or name in self.needed | self.optional
+
+    def without(self, names: Iterable[str]) -> Keywords:
+        """What is left to be given once ``names`` are."""
+        return Keywords(self.needed.difference(names), self.optional.difference(names), self.everything)
 
 
 def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
@@ -86,7 +94,8 @@ def check_cases(cases: Any, readers: Mapping[str, Keywords]) -> tuple[dict[str, 
         unread = [] if any(reads.everything for reads in readers.values()) else [key for key in case if key not in known]
         if unread:
             hint = _nearest(unread[0], known)
-            none = "neither formula nor build reads" if len(readers) > 1 else f"{next(iter(readers))} does not read"
+            names = [what.removeprefix("the ") for what in readers]
+            none = f"neither {' nor '.join(names)} reads" if len(readers) > 1 else f"{names[0]} does not read"
             raise InputError(f"{place(index, case)}: {none} {unread[0]!r}{hint}; correct the name or drop it")
         if first.setdefault(_content(case), index) != index:
             raise InputError(f"{place(index, case)} repeats case {first[_content(case)]}, and would count twice; drop it")

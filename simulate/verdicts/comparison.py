@@ -7,14 +7,14 @@ before anything is drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from simulate.verdicts.conjecture import Conjecture, NoValue
 from simulate.wording import case_labels
 from theory.conditions import StandardNormal
-from theory.errors import DomainError
+from theory.errors import DomainError, InputError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, parse_quantity
@@ -43,6 +43,10 @@ class Comparison:
         Supremum of the finite moment orders of the quantity and its error scale.
     reason : str
         Why the case is not testable; empty if it is.
+    rival : TaskSequence, optional
+        The experiment on the right, of the same draws.
+    points : tuple of Comparison
+        Of a limit: one for each size. Its own experiment is the largest.
     """
 
     claim: Conjecture
@@ -53,6 +57,13 @@ class Comparison:
     theory: float | None
     moment_order: float
     reason: str
+    rival: TaskSequence | None = None
+    points: tuple[Comparison, ...] = ()
+
+    @property
+    def experiments(self) -> tuple[TaskSequence, ...]:
+        """What is simulated on one stream of draws."""
+        return (self.seq,) if self.rival is None else (self.seq, self.rival)
 
     @property
     def value(self) -> float:
@@ -61,7 +72,7 @@ class Comparison:
 
     @property
     def outside(self) -> bool:
-        """Whether the formula does not speak of the experiment's features or rules."""
+        """Whether the formula does not speak of the experiment's features or rules; that it bounds what they do is the user's claim."""
         return _outside(self.claim, self.seq)
 
     @property
@@ -83,29 +94,45 @@ def comparisons(claim: Conjecture) -> list[Comparison]:
     InputError
         If a case cannot be built, or the formula has no finite value where the experiment has one.
     """
-    return [_comparison(claim, index, label) for index, label in enumerate(case_labels(claim.cases))]
+    found = []
+    for index, label in enumerate(case_labels(claim.cases)):
+        points = tuple(_comparison(claim, index, label, size) for size in claim.sizes)
+        found.append(_limit(claim, points) if claim.along else points[0])
+    return found
 
 
-def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
-    seq = claim.sequence(index)
+def _limit(claim: Conjecture, points: tuple[Comparison, ...]) -> Comparison:
+    """The comparison in the limit, which can be tested if every size can."""
+    ((name, sizes),) = (claim.along or {}).items()
+    label = f"{points[-1].label}, {name} to infinity" if claim.cases[points[-1].index] else f"{name} to infinity"
+    reasons = [f"at {name}={size}: {point.reason}" for size, point in zip(sizes, points, strict=True) if point.reason]
+    order = min(point.moment_order for point in points)
+    return replace(points[-1], label=label, moment_order=order, reason=next(iter(reasons), ""), points=points)
+
+
+def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, Any]) -> Comparison:
+    seq, rival = claim.sequence(index, size), claim.rival(index, size)
     quantity = claim.quantity if callable(claim.quantity) else parse_quantity(claim.quantity, len(seq))
-    orders = moment_orders(seq)
-    order = _moment_order(orders, quantity)
-    least = LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER
-    reason = "" if order > least else _heavy(seq, quantity, orders, least)
+    if rival is not None and len(rival) != len(seq):
+        raise InputError(f"{label}: build makes {len(seq)} tasks, against {len(rival)}; compare experiments with as many tasks")
+    orders = {one: moment_orders(one) for one in (seq, rival) if one is not None}
+    order, heaviest = min(((_moment_order(orders[one], quantity), one) for one in orders), key=lambda pair: pair[0])
+    # of single draws no moments are asked
+    least = 0 if claim.pathwise else LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER
+    reason = "" if order > least else _heavy(heaviest, quantity, orders[heaviest], least)
     theory = None
     try:
-        theory = claim.value(index)
+        theory = claim.value(index, size)
     except DomainError as error:
         reason = str(error)
     except NoValue:
         if not reason:  # at a threshold a formula may well be infinite
             raise
-    return Comparison(claim, index, label, seq, quantity, theory, order, reason)
+    return Comparison(claim, index, label, seq, quantity, theory, order, reason, rival)
 
 
 def _outside(claim: Conjecture, seq: TaskSequence) -> bool:
-    return claim.assumes_usual and bool(seq.unusual)
+    return claim.relation == "==" and claim.assumes_usual and bool(seq.unusual)
 
 
 def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:

@@ -5,6 +5,8 @@ Knows formulas and builders of experiments, no samples; `simulate.check` brings 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ from typing import Any
 import numpy as np
 import sympy
 
+from simulate.sample.methods import METHODS
 from simulate.verdicts.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
+from theory.checks import is_real, known
 from theory.errors import InputError
 from theory.formula import Formula
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
 
 EXPECTATIONS = ("agree", "disagree")
+RELATIONS = {"==": 0, "<=": 1, ">=": -1}  # sign of the excess over a bound; an equality has none
 CLAIMS_EXACTNESS = ("exact", "published")  # of Formula.status
 
 
@@ -51,6 +56,18 @@ class Conjecture:
         Whether the formula is a `theory.Formula`, all of which assume standard normal features and least steps.
     label : str
         How to call what the experiments do otherwise; made of it by default.
+    relation : {"==", "<=", ">="}
+        Of the quantity in the experiment to what stands on the right.
+    against : callable, optional
+        Maps a case to the experiment on the right; the formula is 0 then.
+    along : mapping, optional
+        One parameter that no case gives, and its sizes from small to large: the relation is claimed of the limit.
+    rate : tuple of float
+        Powers of 1/size in which the gap of quantity and right-hand side falls to its limit.
+    pathwise : bool
+        Whether the bound is claimed of every draw, not of the mean.
+    method : {"direct", "reduced", "auto"}
+        Of the sampler.
     """
 
     name: str
@@ -62,9 +79,25 @@ class Conjecture:
     exact: bool = True
     assumes_usual: bool = False
     label: str = ""
+    relation: str = "=="
+    against: Callable[[dict[str, Any]], TaskSequence] | None = None
+    along: Mapping[str, tuple[Any, ...]] | None = None
+    rate: tuple[float, ...] = (1, 2)
+    pathwise: bool = False
+    method: str = "direct"
 
-    def value(self, index: int) -> float:
-        """Compute the formula's value in case ``index``.
+    @property
+    def sign(self) -> int:
+        """1 if the quantity claims to be at most what stands on the right, -1 if at least, 0 if equal."""
+        return RELATIONS[self.relation]
+
+    @property
+    def sizes(self) -> tuple[dict[str, Any], ...]:
+        """What is added to a case to make an experiment of it: a size for each of those that a limit is taken along, else nothing once."""
+        return tuple({name: size} for name, sizes in (self.along or {}).items() for size in sizes) or ({},)
+
+    def value(self, index: int, size: Mapping[str, Any] = {}) -> float:
+        """Compute the formula's value in case ``index``, at one of `sizes`.
 
         Raises
         ------
@@ -75,25 +108,30 @@ class Conjecture:
         InputError
             Where the formula fails otherwise; names the case, the file and the line.
         """
-        value = call_case("the formula", self.formula, index, self.cases[index], NoValue)
+        case = {**self.cases[index], **size}
+        value = call_case("the formula", self.formula, index, case, NoValue)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise NoValue(
-                f"{place(index, self.cases[index])}: the formula {self.name!r} has the value {value!r}, which is no finite "
+                f"{place(index, case)}: the formula {self.name!r} has the value {value!r}, which is no finite "
                 "real number; correct the formula or leave out the case"
             )
         return number
 
-    def sequence(self, index: int) -> TaskSequence:
-        """Build the experiment of case ``index``; errors of the builder name the case."""
-        return build_case(self.builder, index, self.cases[index])
+    def sequence(self, index: int, size: Mapping[str, Any] = {}) -> TaskSequence:
+        """Build the experiment of case ``index``, at one of `sizes`; errors of the builder name the case."""
+        return build_case(self.builder, index, {**self.cases[index], **size})
+
+    def rival(self, index: int, size: Mapping[str, Any] = {}) -> TaskSequence | None:
+        """Build the experiment on the right, if there is one."""
+        return build_case(self.against, index, {**self.cases[index], **size}) if self.against else None
 
 
 def conjecture(
-    formula: Any,
+    formula: Any = None,
     quantity: str | Quantity | Callable | None = None,
     build: Callable | None = None,
     cases: Iterable[Mapping] | Mapping | None = None,
@@ -104,21 +142,32 @@ def conjecture(
     features: Any = None,
     solver: Any = None,
     label: str = "",
+    relation: str = "==",
+    against: Callable | None = None,
+    along: Mapping[str, Iterable[Any]] | None = None,
+    rate: float | Iterable[float] = (1, 2),
+    pathwise: bool = False,
+    method: str = "direct",
 ) -> Conjecture:
     """Make a `Conjecture` of a SymPy expression, a callable or a `theory.Formula`; see `simulate.check` for the arguments.
 
     Raises
     ------
     InputError
-        If a part is missing, a case lacks a parameter, or a case has a key that nothing reads.
+        If a part is missing, a case lacks a parameter, a case has a key that nothing reads, or parts do not go together.
     """
+    if (formula is None) == (against is None):
+        what = "neither formula nor against" if formula is None else "both formula and against"
+        raise InputError(f"there is {what}; give what the quantity is compared with: formula=..., or a second builder as against=...")
     if isinstance(formula, Formula):
         quantity, build = quantity or formula.quantity, build or formula.build
+    cases = [{}] if cases is None and along else cases
     if quantity is None or build is None or cases is None:
         absent = "quantity" if quantity is None else "build" if build is None else "cases"
         raise InputError(f"{absent} is missing; give {absent}=... (only a theory.Formula brings its own quantity and build)")
-    if not callable(build):
-        raise InputError(f"build is {build!r}; give a function that makes a TaskSequence of a case's keyword arguments")
+    for what, builder in {"build": build, "against": against or build}.items():
+        if not callable(builder):
+            raise InputError(f"{what} is {builder!r}; give a function that makes a TaskSequence of a case's keyword arguments")
     if name is not None and not isinstance(name, str):
         raise InputError(f"name is {name!r}; give text")
     if exact is not None and not isinstance(exact, bool):
@@ -127,19 +176,73 @@ def conjecture(
         raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
     if exact is None:
         exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
-    value, reads, default_name = _readable(formula)
-    build_reads = read_keywords(build, "build")
+    known(relation, RELATIONS, "relation"), known(method, METHODS, "method")
+    if pathwise and (relation == "==" or against or along):
+        what = "the relation ==" if relation == "==" else "another experiment" if against else "a limit"
+        raise InputError(f"pathwise does not go with {what}; every draw is compared with a bound: give formula=... and relation='<=' or '>='")
+    if against and method == "reduced":
+        raise InputError("method is 'reduced', whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
+    readers = {"build": read_keywords(build, "build")}
+    builder, other, default_name = _conditioned(build, readers["build"], features, solver), None, ""
+    if against is None:
+        value, readers["the formula"], default_name = _readable(formula)
+    else:
+        value, readers["against"] = lambda case: 0, read_keywords(against, "against")
+        other = _conditioned(against, readers["against"], features, solver)
+        default_name = f"{called(builder)} {relation} {called(other)}"
+    cases = [cases] if isinstance(cases, Mapping) else list(cases)
+    sizes, powers = _limit(along, rate, readers, cases) if along is not None else (None, ())
+    readers = {what: reads.without(sizes or ()) for what, reads in sorted(readers.items(), reverse=True)}
     return Conjecture(
         name or default_name,
         quantity,
-        check_cases(cases, {"the formula": reads, "build": build_reads}),
+        check_cases(cases, readers),
         value,
-        lambda case: under(build(**build_reads.pick(case)), features, solver),
+        builder,
         expected,
         exact,
         isinstance(formula, Formula),
         label,
+        relation,
+        other,
+        sizes,
+        powers,
+        pathwise,
+        "direct" if against else method,
     )
+
+
+def called(builder: Callable) -> str:
+    """What to call a builder of experiments."""
+    name = getattr(builder, "__name__", "build")
+    return "the other" if name == "<lambda>" else name
+
+
+def _conditioned(build: Callable, reads: Keywords, features: Any, solver: Any) -> Callable[[dict[str, Any]], TaskSequence]:
+    """Let a builder pick what it reads from a case, and put the conditions of the statement in place of the experiment's."""
+    return functools.wraps(build)(lambda case: under(build(**reads.pick(case)), features, solver))
+
+
+def _limit(along: Any, rate: Any, readers: Mapping[str, Keywords], cases: list[Any]) -> tuple[dict[str, tuple[Any, ...]], tuple[float, ...]]:
+    """Check what a limit is taken along, and the powers in which the gap falls."""
+    if not isinstance(along, Mapping) or len(along) != 1:
+        raise InputError(f'along is {along!r}; give one parameter and its sizes, such as {{"p": (50, 100, 200, 400)}}')
+    ((name, values),) = along.items()
+    sizes, powers = tuple(values), (rate,) if is_real(rate) else tuple(rate)
+    if not all(is_real(size) and size > 0 for size in sizes) or any(low >= high for low, high in itertools.pairwise(sizes)):
+        raise InputError(f"the sizes of {name} are {sizes}; give positive numbers from small to large, each once")
+    if not powers or not all(is_real(power) and power > 0 for power in powers) or len(set(powers)) < len(powers):
+        raise InputError(f"rate is {rate!r}; give the powers of 1/{name} in which the gap falls, positive and each once, such as 1 or (1, 2)")
+    least = max(4, len(powers) + 2)
+    if len(sizes) < least:
+        fit = f"{len(powers) + 1} coefficients are fitted, and one size more has to test the fit"
+        raise InputError(f"along gives {len(sizes)} sizes of {name}; give at least {least} ({fit})")
+    if not any(reads.takes(name) for what, reads in readers.items() if what != "the formula"):
+        raise InputError(f"along gives sizes of {name!r}, which build does not read; name a parameter of build")
+    for index, case in enumerate(cases):
+        if isinstance(case, Mapping) and name in case:
+            raise InputError(f"{place(index, case)}: along gives the sizes of {name!r}, and the case gives one too; drop it from the case")
+    return {name: sizes}, powers
 
 
 def _readable(formula: Any) -> tuple[Callable[[dict], Any], Keywords, str]:

@@ -8,20 +8,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from simulate.evidence import Estimate, holm, skewness, variance_upper_bound
+from simulate.evidence import Estimate, holm, one_sided_p, skewness, variance_upper_bound
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
-from simulate.verdicts.conjecture import Conjecture, conjecture
-from simulate.verdicts.planning import Levels, Settings, TrialPlan, plan_trials
-from simulate.verdicts.report import AGREE, DISAGREE, NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.verdicts.conjecture import Conjecture, called, conjecture
+from simulate.verdicts.planning import Levels, Settings, TrialPlan, fitting, plan_trials, powers_of
+from simulate.verdicts.report import (
+    AGREE,
+    BOUNDED,
+    CLEAR,
+    DISAGREE,
+    NOT_TESTABLE,
+    OUTSIDE,
+    UNDECIDED,
+    VIOLATED,
+    CheckReport,
+    Judged,
+    Kind,
+    TailRates,
+    Verdict,
+    standard_score,
+)
 from simulate.work.keys import canonical, draw_key
 from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
@@ -32,10 +47,11 @@ PILOT, JUDGED = 1, 2  # phases, part of the seed, so that their draws are disjoi
 CHUNK = 2**14  # trials simulated at once; part of what a seed means
 ROUNDING = 1e-10  # error of the sampler's linear algebra, relative to the largest quantity of the experiment
 LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences are rounding
+LACK_OF_FIT = 0.01  # of calling the fit of any right limit of the run lacking
 
 
 def check(
-    formula: Any,
+    formula: Any = None,
     quantity: str | Quantity | Callable[[Simulation], Any] | None = None,
     build: Callable[..., TaskSequence] | None = None,
     cases: Iterable[Mapping[str, Any]] | None = None,
@@ -55,8 +71,14 @@ def check(
     progress: bool = False,
     name: str | None = None,
     target: str | Quantity | Callable[[Simulation], Any] | None = None,
+    relation: str = "==",
+    against: Callable[..., TaskSequence] | None = None,
+    along: Mapping[str, Iterable[Any]] | None = None,
+    rate: float | Iterable[float] = (1, 2),
+    pathwise: bool = False,
+    method: str = "direct",
 ) -> CheckReport:
-    """Judge a formula by simulation: agree, disagree, undecided or not testable.
+    """Judge a statement by simulation: that a formula is right, is a bound, is a limit, or that one experiment does better than another.
 
     Parameters
     ----------
@@ -133,9 +155,9 @@ def check(
     'agree'
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
-    claim = conjecture(
-        formula, quantity if target is None else target, build, cases, name=name, expected=expected, exact=exact, features=features, solver=solver
-    )
+    kind = {"relation": relation, "against": against, "along": along, "rate": rate, "pathwise": pathwise, "method": method}
+    chosen = {"name": name, "expected": expected, "exact": exact, "features": features, "solver": solver, **kind}
+    claim = conjecture(formula, quantity if target is None else target, build, cases, **chosen)
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 
 
@@ -167,21 +189,31 @@ def check_all(
 
 @dataclass(frozen=True)
 class _Pilot:
-    """Error scale, rounding error and planned trials of a case; whether its trials differ by no more than rounding."""
+    """Error scale, rounding error, and moments of a trial of a case: zero where trials differ by no more than rounding."""
 
     delta: float
     rounding: float
-    plan: TrialPlan
-    deterministic: bool
+    variance: float
+    skewness: float
+    plan: TrialPlan = TrialPlan(0, 0)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The judged sample of a case, which knows no theory."""
+    """The judged sample of a case, which knows no theory.
+
+    A limit's has a sample for each size in ``points``, and ``weights`` that make their means the limit's. For pathwise bounds there are
+    ``values`` of all trials, and the ``stream`` that chunks of them are drawn from.
+    """
 
     pilot: _Pilot
     estimate: Estimate
     tails: TailRates
+    method: str = "direct"
+    points: tuple[Sample, ...] = ()
+    weights: Any = None
+    values: Any = None
+    stream: tuple[int, ...] = ()
 
     @property
     def stderr(self) -> float:
@@ -189,16 +221,22 @@ class Sample:
         return math.hypot(self.estimate.stderr, self.pilot.rounding)
 
 
-def _simulations(seq: TaskSequence, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[Simulation]:
-    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own."""
-    stream = (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
+def _stream(seq: TaskSequence, settings: Settings, phase: int) -> tuple[int, ...]:
+    return (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
+
+
+def _simulations(one: Comparison, settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[list[Simulation]]:
+    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own, the same for both experiments."""
+    options = {} if one.claim.method == "direct" else {"method": one.claim.method}
     for chunk, first in enumerate(range(0, trials, CHUNK)):
-        seed = (*stream, chunk)
-        yield sampler(seq, min(CHUNK, trials - first), seed)
+        seed = (*_stream(one.seq, settings, phase), chunk)
+        yield [sampler(seq, min(CHUNK, trials - first), seed, **options) for seq in one.experiments]
 
 
-def _per_trial(comparison: Comparison, simulation: Simulation) -> np.ndarray:
-    return simulation.per_trial(comparison.quantity)
+def _per_trial(comparison: Comparison, simulations: list[Simulation]) -> np.ndarray:
+    """Values of the quantity in all trials, less those in the rival experiment on the same draws."""
+    values, *rival = (simulation.per_trial(comparison.quantity) for simulation in simulations)
+    return values - rival[0] if rival else values
 
 
 def draw_samples(
@@ -222,84 +260,190 @@ def draw_samples(
         As in `check`.
     """
     sampler = partial(sampler, workers=workers)
-    groups: dict[TaskSequence, list[Comparison]] = {}
+    groups: dict[Any, list[Comparison]] = {}
+    for one in (point for comparison in comparisons for point in comparison.points or (comparison,)):
+        groups.setdefault((one.experiments, one.claim.method), []).append(one)
+    pilots = {one: pilot for group in groups.values() for one, pilot in zip(group, _pilots(group, settings, sampler), strict=True)}
     for comparison in comparisons:
-        groups.setdefault(comparison.seq, []).append(comparison)
-    pilots = {experiment: _pilots(experiment, group, levels, settings, sampler) for experiment, group in groups.items()}
-    trials = {experiment: max(pilot.plan.trials for pilot in group) for experiment, group in pilots.items()}
-    samples = {}
+        pilots |= _planned(comparison, pilots, _own(comparison, levels, settings), settings)
+    trials = {key: max(pilots[one].plan.trials for one in group) for key, group in groups.items()}
+    samples: dict[Comparison, Sample] = {}
     with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
-        for experiment, group in groups.items():
+        for key, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
             draws: set = set()
-            for simulation in _simulations(experiment, settings, sampler, JUDGED, trials[experiment]):
-                for comparison, part in zip(group, parts, strict=True):
-                    part.append(_per_trial(comparison, simulation))
-                draws |= simulation.draws
-                bar.update(simulation.trials)
-            random = [comparison for comparison, pilot in zip(group, pilots[experiment], strict=True) if not pilot.deterministic]
-            for comparison, pilot, part in zip(group, pilots[experiment], parts, strict=True):
+            method = ""
+            for simulations in _simulations(group[0], settings, sampler, JUDGED, trials[key]):
+                for one, part in zip(group, parts, strict=True):
+                    part.append(_per_trial(one, simulations))
+                draws |= simulations[0].draws
+                method = simulations[0].method
+                bar.update(simulations[0].trials)
+            random = [one for one in group if pilots[one].variance and one.rival is None]
+            for one, part in zip(group, parts, strict=True):
                 values = np.concatenate(part)
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
-                tails = TailRates.measure(values) if comparison in random[:1] and not comparison.outside else TailRates()
-                samples[comparison] = Sample(pilot, Estimate.from_samples(values, draws), tails)
-    return [samples[comparison] for comparison in comparisons]
+                tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
+                kept = {"values": values, "stream": _stream(one.seq, settings, JUDGED)} if one.claim.pathwise else {}
+                samples[one] = Sample(pilots[one], Estimate.from_samples(values, draws), tails, method, **kept)
+    return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
-def _pilots(
-    experiment: TaskSequence, group: list[Comparison], levels: Levels, settings: Settings, sampler: Callable[..., Simulation]
-) -> list[_Pilot]:
-    """Fix the trials of the comparisons of one experiment from draws that take no part in the verdict."""
-    simulations = list(_simulations(experiment, settings, sampler, PILOT, settings.pilot_trials))
-    errors = np.concatenate([simulation.errors_sample for simulation in simulations])
-    steps = np.concatenate([simulation.update_magnitude_sample for simulation in simulations])
-    variances = [float(task.noise) ** 2 for task in experiment.tasks]
+def _own(comparison: Comparison, levels: Levels, settings: Settings) -> Levels:
+    """Levels of a comparison: a bound is wrong to one side only."""
+    return Levels.of(settings, levels.cases, sides=1) if comparison.claim.sign else levels
+
+
+def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation]) -> list[_Pilot]:
+    """Measure the comparisons of one experiment, or of one pair, on draws that take no part in the verdict."""
+    chunks = list(_simulations(group[0], settings, sampler, PILOT, settings.pilot_trials))
+    runs = list(zip(*chunks, strict=True))
+    errors = [np.concatenate([simulation.errors_sample for simulation in run]) for run in runs]
+    steps = [np.concatenate([simulation.update_magnitude_sample for simulation in run]) for run in runs]
+    variances = [[float(task.noise) ** 2 for task in seq.tasks] for seq in group[0].experiments]
     # medians: a later task may have erased errors whose mean is infinite
-    size = max(float(np.median(errors, axis=0).max()), float(np.median(steps, axis=0).max()), *variances)
+    size = max(*(float(np.median(sample, axis=0).max()) for sample in (*errors, *steps)), *sum(variances, []))
     pilots = []
     for comparison in group:
-        values = np.concatenate([_per_trial(comparison, simulation) for simulation in simulations])
-        scale = float(np.mean([errors[:, i, i].mean() + variances[i] for i in comparison.scale_tasks]))
+        values = np.concatenate([_per_trial(comparison, simulations) for simulations in chunks])
+        scale = float(np.mean([e[:, i, i].mean() + v[i] for e, v in zip(errors, variances, strict=True) for i in comparison.scale_tasks]))
         delta = settings.delta * max(scale, LEAST_SCALE * size) or np.finfo(float).tiny
-        deterministic = float(np.ptp(values)) <= ROUNDING * size
-        variance, skew = (0.0, 0.0) if deterministic else (variance_upper_bound(values), skewness(values))
-        plan = plan_trials(variance, delta, levels, settings.max_trials, skew, settings.min_trials)
-        pilots.append(_Pilot(delta, ROUNDING * size, plan, deterministic))
+        certain = comparison.claim.pathwise or float(np.ptp(values)) <= ROUNDING * size
+        moments = (0.0, 0.0) if certain else (variance_upper_bound(values), skewness(values))
+        pilots.append(_Pilot(delta, ROUNDING * size, *moments))
     return pilots
 
 
+def _planned(comparison: Comparison, pilots: Mapping[Comparison, _Pilot], levels: Levels, settings: Settings) -> dict[Comparison, _Pilot]:
+    """Fix the trials of a comparison: of a limit, those of each size, in proportion to its weight in the fit and the spread of its trials.
+
+    With weights c and standard deviations s of one trial, sum (c s)^2 / trials is least for a given sum of trials where these are
+    proportional to |c| s; fitting by weighted least squares only lowers it.
+    """
+    points = comparison.points or (comparison,)
+    variances = [pilots[point].variance for point in points]
+    if comparison.points:
+        spread = np.abs(fitting(_terms(comparison), np.ones(len(points)))[0]) * np.sqrt(variances)
+        variances = (spread * spread.sum()).tolist()
+    delta = pilots[points[-1]].delta  # of a limit: relative to the error scale of the largest size
+    planned = {}
+    for point, variance in zip(points, variances, strict=True):
+        plan = plan_trials(variance, delta, levels, settings.max_trials, pilots[point].skewness, settings.min_trials)
+        planned[point] = replace(pilots[point], plan=plan)
+    return planned
+
+
+def _terms(comparison: Comparison) -> np.ndarray:
+    ((_, sizes),) = (comparison.claim.along or {}).items()
+    return powers_of(sizes, comparison.claim.rate)
+
+
+def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
+    """Fit the limit of the means; its trials are those of all sizes."""
+    stderr = np.array([point.stderr for point in points])
+    weights = fitting(_terms(comparison), stderr)[0]
+    mean, error = float(weights @ [point.estimate.mean for point in points]), float(np.linalg.norm(weights * stderr))
+    plan = TrialPlan(sum(point.pilot.plan.needed for point in points), sum(point.estimate.count for point in points))
+    draws = frozenset().union(*(point.estimate.draws for point in points))
+    estimate, tails = Estimate(mean, error, plan.trials, draws), sum((point.tails for point in points), TailRates())
+    method = " and ".join(dict.fromkeys(point.method for point in points))
+    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), weights)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What a sample says of a statement: the value on the right, z, p, and what only some kinds have."""
+
+    theory: float
+    z: float
+    p: float
+    more: Mapping[str, Any]
+
+
+def _finding(comparison: Comparison, sample: Sample) -> _Finding:
+    if comparison.claim.pathwise:
+        return _violations(comparison, sample)
+    theory, more = comparison.value, {}
+    if comparison.points:
+        values = np.array([point.value for point in comparison.points])
+        theory, more = float(sample.weights @ values), {"lack_of_fit": _lack_of_fit(comparison, sample, values)}
+    z, p = standard_score(sample.estimate.mean - theory, sample.stderr)
+    return _Finding(theory, z, one_sided_p(comparison.claim.sign * z) if comparison.claim.sign else p, more)
+
+
+def _lack_of_fit(comparison: Comparison, sample: Sample, values: np.ndarray) -> float:
+    """Compute the p-value of the gaps' distance from the fit: chi-squared, with as many degrees as there are sizes left over."""
+    from scipy.special import chdtrc
+
+    terms, stderr = _terms(comparison), np.array([point.stderr for point in sample.points])
+    gaps = np.array([point.estimate.mean for point in sample.points]) - values
+    left = (gaps - terms @ (fitting(terms, stderr) @ gaps)) / np.maximum(stderr, np.finfo(float).tiny)
+    return float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))
+
+
+def _violations(comparison: Comparison, sample: Sample) -> _Finding:
+    """Compare every draw with the bound, beyond rounding; one violation refutes it."""
+    excess = comparison.claim.sign * (sample.values - comparison.value)
+    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.abs(sample.values))
+    worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
+    chunk, trial = divmod(worst, CHUNK)
+    more = {"violations": violations, "worst": float(sample.values[worst]), "worst_seed": (*sample.stream, chunk), "worst_trial": trial}
+    return _Finding(comparison.value, math.nan, float(not violations), more)
+
+
 def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
-    """Compare the theory of every comparison with its sample, and judge all of them as one run."""
-    scores = [standard_score(s.estimate.mean - one.value, s.stderr) for one, s in zip(comparisons, samples, strict=True)]
-    adjusted = holm([p for _, p in scores]).tolist()
-    judged = zip(comparisons, samples, scores, adjusted, strict=True)
-    return [_judge(one, sample, z, p_holm, levels, settings) for one, sample, (z, _), p_holm in judged]
+    """Compare every comparison's right-hand side with its sample, and judge all of them as one run."""
+    found = [_finding(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
+    adjusted = holm([one.p for one in found]).tolist()
+    judged = zip(comparisons, samples, found, adjusted, strict=True)
+    return [_judge(one, sample, finding, p_holm, _own(one, levels, settings), settings) for one, sample, finding, p_holm in judged]
 
 
-def _judge(comparison: Comparison, sample: Sample, z: float, p_holm: float, levels: Levels, settings: Settings) -> Judged:
-    half_width = levels.z_alpha * sample.stderr
-    inside = abs(sample.estimate.mean - comparison.value) + half_width <= sample.pilot.delta
+def _judge(comparison: Comparison, sample: Sample, finding: _Finding, p_holm: float, levels: Levels, settings: Settings) -> Judged:
+    claim, half_width = comparison.claim, levels.z_alpha * sample.stderr
+    difference = sample.estimate.mean - finding.theory
+    inside = (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
+    wrong, right = (VIOLATED, BOUNDED) if claim.sign else (DISAGREE, AGREE)
+    verdict = OUTSIDE if comparison.outside else wrong if p_holm <= settings.false_alarm else right if inside else UNDECIDED
+    more = {**finding.more}
+    if claim.pathwise:
+        verdict = VIOLATED if more["violations"] else CLEAR
+        # with a larger share of violations, N draws show none with probability (1 - share)^N below the run's level
+        more["share"] = -math.expm1(math.log(settings.false_alarm / levels.cases) / sample.estimate.count)
+    elif more.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases:
+        verdict, more["misfit"] = UNDECIDED, True  # the intercept of another curve is no limit
     return Judged(
-        formula=comparison.claim.name,
+        formula=claim.name,
         quantity=comparison.quantity_name,
-        case=comparison.claim.cases[comparison.index],
+        case=claim.cases[comparison.index],
         label=comparison.label,
-        verdict=OUTSIDE if comparison.outside else DISAGREE if p_holm <= settings.false_alarm else AGREE if inside else UNDECIDED,
-        theory=comparison.value,
+        verdict=verdict,
+        theory=finding.theory,
         moment_order=comparison.moment_order,
         mean=sample.estimate.mean,
         stderr=sample.stderr,
         trials=sample.estimate.count,
-        z=z,
+        z=finding.z,
         p_holm=p_holm,
         delta=sample.pilot.delta,
-        detectable=levels.detectable(sample.stderr),
+        detectable=math.nan if claim.pathwise else levels.detectable(sample.stderr),
         standard_errors=levels.z_alpha + levels.z_power,
         half_width=half_width,
         needed=sample.pilot.plan.needed,
         delta_share=settings.delta,
-        conditions=(comparison.claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
+        conditions=_conditions(comparison),
+        kind=_kind(claim, sample.method),
+        **more,
     )
+
+
+def _conditions(comparison: Comparison) -> str:
+    return (comparison.claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else ""
+
+
+def _kind(claim: Conjecture, method: str) -> Kind:
+    against = called(claim.against) if claim.against else None
+    return Kind(claim.relation, against, claim.along, claim.rate, claim.pathwise, method)
 
 
 def _not_testable(comparison: Comparison) -> Verdict:
@@ -312,4 +456,5 @@ def _not_testable(comparison: Comparison) -> Verdict:
         comparison.theory,
         comparison.moment_order,
         reason=comparison.reason,
+        kind=_kind(comparison.claim, comparison.claim.method),
     )

@@ -28,8 +28,8 @@ def load_lemma(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        Defines ``formula``, ``cases`` or ``grid`` and, unless the formula is a `theory.Formula`, ``quantity`` and
-        ``build``; may define whatever else `simulate.check` takes. The file may import its neighbours.
+        Defines ``formula`` or ``against``, ``cases`` or ``grid`` (or a limit ``along`` all that build reads) and, unless the formula is a
+        `theory.Formula`, ``quantity`` and ``build``; may define whatever else `simulate.check` takes. The file may import its neighbours.
 
     Raises
     ------
@@ -39,7 +39,8 @@ def load_lemma(path: Path) -> dict[str, Any]:
     """
     defined = _defined(path)
     own = isinstance(defined.get("formula"), Formula)
-    _require(["formula", *([] if own else ["quantity", "build"]), "cases"], defined, path)
+    right, cases = ["formula"] * ("against" not in defined), ["cases"] * ("along" not in defined)
+    _require([*right, *([] if own else ["quantity", "build"]), *cases], defined, path)
     reads = [name for name in inspect.signature(check).parameters if name not in FORMERLY]
     _refuse_near_misses(defined, [*reads, "grid"], path)
     return ({} if own else {"name": path.stem}) | {name: defined[name] for name in reads if name in defined}

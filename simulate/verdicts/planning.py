@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from simulate.evidence import upper_quantile
 from theory.checks import is_real
@@ -66,11 +69,11 @@ class Levels:
     cases : int
         Comparisons among which the false-alarm rate is divided.
     z_alpha : float
-        Two-sided simultaneous quantile: beyond it a case disagrees, and it is the half-width of agreeing intervals.
+        Simultaneous quantile: beyond it a case disagrees, and it is the half-width of agreeing intervals.
     z_power : float
         One-sided quantile of the power in one case.
     z_agree : float
-        Two-sided simultaneous quantile of the power over all cases.
+        Simultaneous quantile of the power over all cases.
     """
 
     cases: int
@@ -79,11 +82,14 @@ class Levels:
     z_agree: float
 
     @classmethod
-    def of(cls, settings: Settings, cases: int) -> Levels:
-        """Divide false alarms and misses of a run among its comparisons (Bonferroni, which Holm's first step equals)."""
+    def of(cls, settings: Settings, cases: int, sides: int = 2) -> Levels:
+        """Divide false alarms and misses of a run among its comparisons (Bonferroni, which Holm's first step equals).
+
+        A bound can be wrong to one side only: ``sides`` is 1 there.
+        """
         miss = 1 - settings.power
         return cls(
-            cases, upper_quantile(settings.false_alarm / (2 * cases)), upper_quantile(miss), upper_quantile(miss / (2 * cases))
+            cases, upper_quantile(settings.false_alarm / (sides * cases)), upper_quantile(miss), upper_quantile(miss / (sides * cases))
         )
 
     def goal(self, delta: float) -> float:
@@ -135,6 +141,24 @@ def plan_trials(
     tails = (skewness * levels.z_alpha**3 / (3 * math.log(MOST_INFLATION))) ** 2
     needed = whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS, min_trials))
     return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
+
+
+def powers_of(sizes: Sequence[float], rate: Sequence[float]) -> np.ndarray:
+    """Return the terms that a gap is fitted by, shape (sizes, 1 + powers): 1, and the powers of (smallest size) / size."""
+    return (min(sizes) / np.array(sizes, dtype=float)[:, None]) ** np.array([0.0, *rate])
+
+
+def fitting(terms: np.ndarray, stderr: np.ndarray) -> np.ndarray:
+    """Return the matrix that makes coefficients of values by weighted least squares; its first row gives the limit.
+
+    Parameters
+    ----------
+    terms : array, shape (sizes, coefficients)
+    stderr : array, shape (sizes,)
+        Standard errors of the values; only their ratios count.
+    """
+    relative = np.maximum(stderr / (stderr.max() or 1.0), 1e-9)
+    return np.linalg.pinv(terms / relative[:, None]) / relative
 
 
 def whole_batches(trials: float) -> int:

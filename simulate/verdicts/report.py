@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +11,55 @@ import numpy as np
 
 from simulate.evidence import two_sided_p
 from simulate.verdicts.planning import BATCH, whole_batches
-from simulate.wording import plain, round_to, round_up, signed
+from simulate.wording import plain, round_to, round_up, shorten, signed
 from theory import exits
 
 AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE = "agree", "disagree", "undecided", "not testable"
 OUTSIDE = "outside assumptions"
+VIOLATED, BOUNDED, CLEAR = "violated", "holds up to delta", "no violation"  # of bounds; the last of those on every draw
+WRONG, RIGHT = (DISAGREE, VIOLATED), (AGREE, BOUNDED, CLEAR)
+SAID = {AGREE: "agrees", DISAGREE: "disagrees", VIOLATED: "is violated", BOUNDED: "holds up to delta", CLEAR: "was never violated"}
 HOLDS, FAILS, OPEN = "holds", "fails", "open"  # what is found there
 FINDINGS = {HOLDS: "the law holds within", FAILS: "the law fails by more than", OPEN: "which may be more or less than"}
 TAIL_LIMITS = (1.96, 2.58, 3.29)
 NOMINAL_TAILS = (0.05, 0.01, 0.001)
 TAIL_LEVEL = 0.01  # of calling any measured tail rate inconsistent although all are nominal
+KIND_FIELDS = ("lack_of_fit", "violations", "share", "worst", "worst_trial")
+GAP_Z, GAP_P = 3, 0.05  # beyond which, and Holm-adjusted below which, agreement mentions a gap
 FIELDS = ("formula", "case", "quantity", "theory", "mean", "stderr", "trials", "z", "p_holm", "delta", "detectable", "verdict")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What kind of statement was judged: the fields of a `Conjecture`, builders by name, and the sampler."""
+
+    relation: str = "=="
+    against: str | None = None
+    along: Mapping[str, tuple[Any, ...]] | None = None
+    rate: tuple[float, ...] = (1, 2)
+    pathwise: bool = False
+    method: str = "direct"
+
+    @property
+    def sign(self) -> int:
+        """1 for "<=", -1 for ">=", 0 for an equality."""
+        return (self.relation == "<=") - (self.relation == ">=")
+
+    @property
+    def other(self) -> str:
+        """What stands on the right of a bound."""
+        return self.against or "the bound"
+
+    @property
+    def fit(self) -> str:
+        """How the limit was taken."""
+        ((name, sizes),) = (self.along or {}).items()
+        return f"gap fitted in {', '.join(f'{name}^-{power:g}' for power in self.rate)} over {name}={', '.join(map(shorten, sizes))}"
+
+    def row(self) -> dict[str, Any]:
+        """Return the kind for a program."""
+        along = {name: [plain(size) for size in sizes] for name, sizes in (self.along or {}).items()}
+        return {**vars(self), "along": along or None, "rate": list(self.rate) if along else None}
 
 
 @dataclass(frozen=True)
@@ -34,8 +73,9 @@ class Verdict:
         Values of the parameters.
     label : str
         The case in a few words.
-    verdict : {"agree", "disagree", "undecided", "not testable", "outside assumptions"}
-        The last where the conditions are none that the formula speaks of: it is not judged, only compared.
+    verdict : {"agree", "disagree", "undecided", "not testable", "outside assumptions", "violated", "holds up to delta", "no violation"}
+        "outside assumptions" where the conditions are none that the formula speaks of: it is not judged, only compared. The last three are
+        those of bounds and orderings.
     theory : float or None
         Value of the formula (None only where a case that is not testable has none).
     moment_order : float
@@ -44,6 +84,8 @@ class Verdict:
         Why a case is not testable.
     conditions : str
         What the case was simulated under, if not the usual.
+    kind : Kind
+        Of the statement, and how it was simulated.
     """
 
     formula: str
@@ -55,6 +97,7 @@ class Verdict:
     moment_order: float
     reason: str = ""
     conditions: str = ""
+    kind: Kind = Kind()
 
     def __getattr__(self, name: str) -> Any:
         if name in Judged.__dataclass_fields__:
@@ -86,7 +129,9 @@ class Verdict:
         outside = {"conditions": self.conditions or None, "finding": self.finding, "relative_difference": self.relative_difference}
         order = self.moment_order if math.isfinite(self.moment_order) else None
         reason = self.reason or None
-        return {**values, "trials_needed": self.needed, "moment_order": order, "reason": reason, "sentence": self.sentence, **outside}
+        worst_seed = None if self.worst_seed is None else list(self.worst_seed)
+        kind = {**self.kind.row(), **{field: plain(getattr(self, field)) for field in KIND_FIELDS}, "worst_seed": worst_seed}
+        return {**values, "trials_needed": self.needed, "moment_order": order, "reason": reason, "sentence": self.sentence, **outside, **kind}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +141,10 @@ class Judged(Verdict):
     Parameters
     ----------
     theory, mean, stderr, trials, z, p_holm : numbers
-        The formula's value, the sample, its distance from theory in standard errors, and Holm's p over the run.
+        The formula's value, the sample, its distance from theory in standard errors, and Holm's p over the run. Of two experiments: 0 and their
+        paired difference. Of a limit: both extrapolated alike, and the trials of all sizes. Of a pathwise bound z is NaN.
     delta, detectable : float
-        Absolute difference that matters, and the one that would have been detected.
+        Absolute difference that matters, and the one that would have been detected (NaN for a pathwise bound, which has a ``share``).
     standard_errors : float
         ``detectable`` in standard errors.
     half_width : float
@@ -107,6 +153,11 @@ class Judged(Verdict):
         Trials that the plan asked for.
     delta_share : float
         ``delta`` as a share of the case's error scale.
+    lack_of_fit, misfit : optional
+        Of a limit: p-value of the gaps' distance from the fit, and whether it is so small that nothing is decided.
+    violations, share, worst, worst_seed, worst_trial : optional
+        Of a pathwise bound: draws that violate it, the least share of such draws that would have been seen, and the value of the draw that is
+        closest to a violation or beyond it, with its seed and number, as `simulate.simulate` takes and counts them.
     """
 
     theory: float
@@ -121,6 +172,13 @@ class Judged(Verdict):
     half_width: float
     needed: int
     delta_share: float
+    lack_of_fit: float | None = None
+    misfit: bool = False
+    violations: int | None = None
+    share: float | None = None
+    worst: float | None = None
+    worst_seed: tuple[int, ...] | None = None
+    worst_trial: int | None = None
 
     @property
     def relative_difference(self) -> tuple[float, float, float]:
@@ -136,6 +194,8 @@ class Judged(Verdict):
     @property
     def remedy(self) -> str:
         """What would decide an undecided case."""
+        if self.misfit:
+            return "state the gap's own powers as rate, or take larger sizes"
         if self.trials < self.needed:
             return f"the plan asks for {self.needed:,} trials: raise max_trials or delta"
         return f"the difference is close to delta: {self.deciding:,} trials should decide: raise min_trials, and max_trials if it is lower"
@@ -143,9 +203,13 @@ class Judged(Verdict):
     @property
     def deciding(self) -> int:
         """Trials that should decide an undecided case, were the difference what it seems: is it there, or is it below delta?"""
-        difference = abs(self.theory - self.mean)
-        margin = max(difference, self.delta - difference)
+        margin = max(self._gap, self.delta - self._gap)
         return whole_batches(self.trials * (self.standard_errors * self.stderr / margin) ** 2)
+
+    @property
+    def _gap(self) -> float:
+        """How far the statement seems to be off; less than 0 where a bound has room."""
+        return self.kind.sign * (self.mean - self.theory) if self.kind.sign else abs(self.theory - self.mean)
 
     def _found(self) -> str:
         _, low, high = self.relative_difference
@@ -153,9 +217,24 @@ class Judged(Verdict):
         return HOLDS if max(-low, high) <= self.delta_share else FAILS if fails else OPEN
 
     def _outcome(self) -> str:
+        if self.kind.pathwise:
+            return self._drawn()
         theory, mean, stderr = round_to(self.stderr, self.theory, self.mean, self.stderr)
-        compared = f"theory {theory}, simulation {mean} +- {stderr} ({self.trials:,} trials, z={signed(self.z)})"
-        return f"{compared}; {self._consequence()}"
+        compared = f"difference {mean}" if self.kind.against else f"{'bound' if self.kind.sign else 'theory'} {theory}, simulation {mean}"
+        trials = f"{self.trials:,} {'paired ' if self.kind.against else ''}trials{self._sampler}"
+        fit = f"; {self.kind.fit}, lack of fit p = {self.lack_of_fit:.2g}" if self.kind.along else ""
+        return f"{'limit of ' if self.kind.along else ''}{compared} +- {stderr} ({trials}, z={signed(self.z)}){fit}; {self._consequence()}"
+
+    @property
+    def _sampler(self) -> str:
+        return "" if self.kind.method == "direct" else f" of the {self.kind.method} sampler"
+
+    def _drawn(self) -> str:
+        draw = f"{self.worst:.6g} in trial {self.worst_trial} of seed {self.worst_seed}"
+        found = f"bound {self.theory:.6g}, {self.violations or 'no'} violation{'s' * ((self.violations or 0) > 1)} in {self.trials:,} draws{self._sampler}"
+        if self.violations:
+            return f"{found}; the worst is {draw}"
+        return f"{found}; the closest is {draw}; violations in {100 * (self.share or 0):.2g} % of all draws or more would have been seen"
 
     def _consequence(self) -> str:
         if self.verdict == OUTSIDE:
@@ -163,17 +242,34 @@ class Judged(Verdict):
             what = f"{FINDINGS[self._found()]} {100 * self.delta_share:g} %"
             tail = "" if self.moment_order > 4 else f"; moments below order {self.moment_order:g} only, so the interval is rough"
             return f"under {self.conditions} it is {share} of the error scale from theory ({low} to {high}); {what}{tail}"
-        seen = f"a difference above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
+        what = "violation" if self.kind.sign else "difference"
+        seen = f"a {what} above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
         difference = self.theory - self.mean
-        difference_text, delta = round_to(self.stderr, difference, self.delta)
-        if self.verdict == DISAGREE:
+        difference_text, delta = (text.lstrip("-") for text in round_to(self.stderr, difference, self.delta))
+        above, below = ("below", "above") if difference > 0 else ("above", "below")
+        if self.misfit:
+            return f"the gap does not fall as the fit says, so its limit is open; {self.remedy}"
+        if self.verdict in WRONG:
             place = "still within" if abs(difference) <= self.delta else "beyond"
             high = "too high" if difference > 0 else "too low"
+            bound = self.kind.sign or self.kind.against
             p_holm = f"= {self.p_holm:.2g}" if self.p_holm else "< 1e-300"
-            return f"theory is {difference_text.lstrip('-')} {high} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
+            off = f"it is {difference_text} {above} {self.kind.other}" if bound else f"theory is {difference_text} {high}"
+            return f"{off} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
+        if self.kind.sign:
+            above, below = ("above", "below") if self.kind.sign > 0 else ("below", "above")
+            most = self._gap + self.half_width
+            (room,) = round_to(self.stderr, -most)
+            far = f"at most {round_up(most)} {above} {self.kind.other}" if most > 0 else f"at least {room} {below} {self.kind.other}"
+            if self.verdict == BOUNDED:
+                return f"it is {far}{f', less than delta = {delta}' if most > 0 else ''}; {seen}"
+            return f"it is {far}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
         if self.verdict == UNDECIDED:
             low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
-            return f"theory may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
+            what = "equality" if self.kind.against else "theory"
+            return f"{what} may be off by {low} to {high}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
+        if abs(self.z) > GAP_Z and self.p_holm <= GAP_P:
+            return f"a gap of {difference_text} is seen, smaller than delta = {delta}; {seen}"
         return seen
 
 
@@ -270,22 +366,18 @@ class CheckReport:
 
     @property
     def verdict(self) -> str:
-        """Disagree if any case does; agree if all testable ones do; not testable if none is; else undecided.
+        """Wrong if any case is; right if all testable ones are; not testable if none is; else undecided.
 
-        Outside the formula's assumptions it is neither right nor wrong, whatever the cases show.
+        "disagree" and "agree" of an equality, "violated" and "holds up to delta" or "no violation" of a bound. Outside the formula's assumptions
+        it is neither right nor wrong, whatever the cases show.
         """
-        if self.count(OUTSIDE):
-            return OUTSIDE
-        if self.count(DISAGREE):
-            return DISAGREE
-        if self.count(NOT_TESTABLE) == len(self.verdicts):
-            return NOT_TESTABLE
-        return UNDECIDED if self.count(UNDECIDED) else AGREE
+        found = [one.verdict for one in self.verdicts]
+        return next(kind for kind in (OUTSIDE, *WRONG, UNDECIDED, *RIGHT, NOT_TESTABLE) if kind in found)
 
     @property
     def as_expected(self) -> bool:
         """Whether the verdict is the expected one; undecided and not testable never are."""
-        return self.verdict == self.expected
+        return self.verdict in (RIGHT if self.expected == AGREE else WRONG)
 
     @property
     def exit_status(self) -> int:
@@ -293,11 +385,11 @@ class CheckReport:
 
         A formula that claims to be exact is wrong where it disagrees, one that is expected to disagree where it agrees.
         """
-        if self.verdict == DISAGREE:
+        if self.verdict in WRONG:
             return exits.WRONG if self.expected == AGREE and self.exact else exits.STANDS
-        if self.verdict == AGREE and self.expected == DISAGREE:
+        if self.verdict in RIGHT and self.expected == DISAGREE:
             return exits.WRONG
-        return exits.STANDS if self.count(AGREE) == len(self.verdicts) else exits.OPEN
+        return exits.STANDS if all(one.verdict in RIGHT for one in self.verdicts) else exits.OPEN
 
     @property
     def warning(self) -> str:
@@ -307,18 +399,19 @@ class CheckReport:
             return f"{self.formula} is undecided, which is no agreement; {max(open_cases, key=lambda one: one.needed).remedy}"
         if self.verdict == NOT_TESTABLE:
             return f"{self.formula} was not tested: no case is testable; move the cases away from interpolation thresholds"
-        if self.verdict == AGREE and self.expected == DISAGREE:
-            return f"{self.formula} agrees although it is expected to disagree"
-        if self.verdict == AGREE and self.exit_status != exits.STANDS:
-            return f"{self.formula} agrees where it can be tested; {self.count(NOT_TESTABLE)} of {len(self.verdicts)} cases are not testable"
-        if self.verdict == DISAGREE and self.expected == AGREE and not self.exact:
-            return f"{self.formula} disagrees; it does not claim to be exact, so this is no failure"
+        said = f"{self.formula} {SAID.get(self.verdict)}"
+        if self.verdict in RIGHT and self.expected == DISAGREE:
+            return f"{said} although it is expected to disagree"
+        if self.verdict in RIGHT and self.exit_status != exits.STANDS:
+            return f"{said} where it can be tested; {self.count(NOT_TESTABLE)} of {len(self.verdicts)} cases are not testable"
+        if self.verdict in WRONG and self.expected == AGREE and not self.exact:
+            return f"{said}; it does not claim to be exact, so this is no failure"
         return ""
 
     @property
     def summary(self) -> str:
         """The verdict with the number of cases behind it."""
-        shares = [f"{self.count(kind)} {kind}" for kind in (AGREE, DISAGREE, UNDECIDED, NOT_TESTABLE) if self.count(kind)]
+        shares = [f"{self.count(kind)} {kind}" for kind in (*RIGHT, *WRONG, UNDECIDED, NOT_TESTABLE) if self.count(kind)]
         found = [one.finding for one in self.verdicts]
         shares = [f"{kind} in {found.count(kind)}" for kind in (HOLDS, FAILS, OPEN) if kind in found] or shares
         expectation = "" if self.expected == AGREE else ", as expected" if self.as_expected else f", expected {self.expected}"
