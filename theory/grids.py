@@ -17,21 +17,19 @@ from theory.quantities import parse_quantity
 LOOKED_AT = 2**12  # matrices of inner products that are looked at: the roots of all would take longer than the law
 
 
-def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, settings: Mapping[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a quantity and its error scale at ``count`` settings, NaN where an expectation is infinite.
+def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a quantity and its error scale at many settings, NaN where an expectation is infinite.
 
     Parameters
     ----------
     build : callable
-        Makes an experiment of a mapping from parameter to an array of ``count`` values, or to one value for all.
+        Makes an experiment of a mapping from parameter to an array of values, or to one value for all.
     quantity : str or Quantity
     settings : mapping
-    count : int
-        A single setting may also have numbers in place of arrays.
 
     Returns
     -------
-    value, scale : ndarray, shape (count,)
+    value, scale : ndarray
         The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs.
 
     Raises
@@ -47,7 +45,7 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
             users = seq.users(block)
             roots = np.linalg.eigvalsh(gram[:LOOKED_AT, users, :][..., users])
             if np.any(roots[..., 0] < -ROUNDING * np.abs(roots).max(axis=-1)):
-                raise InputError(f"gram[{block!r}] is no matrix of inner products at some settings; leave them out by a constraint")
+                raise InputError(f"gram[{block!r}] is no matrix of inner products")
     law, wanted = expected_errors(seq, outside="nan"), parse_quantity(quantity, len(seq))
     scale = [law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2 for i in wanted.tasks(len(seq))]
-    return tuple(np.broadcast_to(np.asarray(one, dtype=float), (count,)) for one in (wanted.value(law), sum(scale) / len(scale)))
+    return np.asarray(wanted.value(law), dtype=float), np.asarray(sum(scale) / len(scale), dtype=float)

@@ -24,7 +24,7 @@ CONFIDENCE = 0.999  # at which a simulated point names a winner
 WINNER_QUANTILE = upper_quantile((1 - CONFIDENCE) / 2)
 COLOURS = LinearSegmentedColormap.from_list("winner", [INITIALIZED.colour, "#F6C58B", "#FFFFFF", "#7FA9CC", FROZEN.colour])
 LINEAR, LIMIT = 0.05, 3.0  # of the colour scale: linear up to, saturated from
-_HATCH = "#4A4A4A"
+HATCH = "#4A4A4A"
 _WINNERS = {"frozen": ("o", FROZEN.colour), "initialized": ("s", INITIALIZED.colour), "undecided": ("D", "white")}
 _MARKER = {"markersize": 6.5, "linestyle": "none"}
 _DIFFERENCE = ("initialized", "frozen")
@@ -140,7 +140,7 @@ class Maps:
         canvas.legend(
             handles=[
                 Line2D([], [], color=MARKED, label="tie"),
-                Patch(facecolor="white", edgecolor=_HATCH, hatch="///", label="frozen forgets less"),
+                Patch(facecolor="white", edgecolor=HATCH, hatch="///", label="frozen forgets less"),
                 *(Line2D([], [], marker=marker, color=colour, markeredgecolor=MARKED, label=words[name], **_MARKER)
                   for name, (marker, colour) in _WINNERS.items()),
             ],
@@ -157,13 +157,19 @@ def winner(mean: float, stderr: float) -> str:
 
 def _map(ax: Axes, table: Table, quantity: str, boundary: str, plane: Plane, norm: SymLogNorm) -> ScalarMappable:
     values = table.select(quantity=quantity).column("mean").reshape(len(plane.y), len(plane.x))
-    mesh = ax.pcolormesh(plane.x, plane.y, values, cmap=COLOURS, norm=norm, shading="nearest", rasterized=True, zorder=0)
+    mesh = draw_map(ax, plane.x, plane.y, values, norm)
     line = table.select(quantity=boundary)
     ax.plot(line.column("x"), line.column("mean"), color=MARKED, linewidth=1.6, zorder=2)
+    return mesh
+
+
+def draw_map(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, norm: SymLogNorm) -> ScalarMappable:
+    """Draw a difference over a plane, shape (y, x), hatched where it is positive."""
+    mesh = ax.pcolormesh(x, y, values, cmap=COLOURS, norm=norm, shading="nearest", rasterized=True, zorder=0)
     wins = np.where(np.isfinite(values) & (values > 0), 1.0, 0.0)
-    region = ax.contourf(plane.x, plane.y, wins, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1)
-    region.set_edgecolor(_HATCH)
-    ax.set(xlim=(plane.x[0], plane.x[-1]), ylim=(plane.y[0], plane.y[-1]))
+    region = ax.contourf(x, y, wins, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1)
+    region.set_edgecolor(HATCH)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     return mesh
 
 
