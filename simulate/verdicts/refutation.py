@@ -50,8 +50,8 @@ class Refutation:
     sides : Sides
         Both sides of the statement, and the space.
     places, slack : ndarray
-        What was kept: the first settings, shape (``first``, parameters that vary), then those that fail or come near to it; their slack
-        in error scales, negative where the statement fails.
+        What was kept, shape (places, parameters that vary): the first settings, then those that fail or come near to it; their slack in
+        error scales, negative where the statement fails.
     seen, fails, near, first : int
         Settings drawn at random that have finite expectations, how many of them fail, and how many more were looked at around the worst.
     counterexample : dict or None
@@ -131,28 +131,28 @@ class Refutation:
         """Return the setting at a place."""
         return self.sides.space.pick(self.sides.space.at(place[None, :]))
 
-    def look(self, places: np.ndarray) -> tuple[int, int]:
+    def look(self, places: np.ndarray, keep: bool = False) -> tuple[int, int]:
         """Compute the slack at places; return at how many it is finite, and at how many the statement fails."""
         slack = self.sides(self.sides.space.at(places))[0] if len(places) else np.empty(0)
         places, slack = places[np.isfinite(slack)], slack[np.isfinite(slack)]
-        kept = (slack < 0) | (self.first == 0)
+        kept = (slack < 0) | keep
         kept[np.argsort(slack)[:WORST]] = True
         self.places, self.slack = np.concatenate([self.places, places[kept]]), np.concatenate([self.slack, slack[kept]])
-        self.first = self.first or len(self.places)
+        self.first = len(self.places) if keep else self.first
         return len(places), int((slack < 0).sum())
 
     def search(self, count: int, seed: int) -> None:
         """Draw settings at random, then around those of the smallest slack."""
         space = self.sides.space
-        for places in _draws(space, seed, min(CHUNK, 4 * count)):
-            seen, fails = self.look(places[: count - self.seen])
+        for places in _draws(space, seed, min(CHUNK, max(count // 8, 64))):
+            seen, fails = self.look(places[: count - self.seen], keep=self.seen < CHUNK)
             self.seen, self.fails = self.seen + seen, self.fails + fails
-            if self.seen >= count or self.fails >= ENOUGH:
+            if self.seen >= count or self.fails >= min(ENOUGH, count // 8):
                 break
         rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
         for width in 0.5 ** np.arange(ROUNDS):
             best = self.places[np.argsort(self.slack)[:WORST]]
-            places = best[rng.integers(len(best), size=max(min(count, CHUNK) // 16, 16))]
+            places = best[rng.integers(len(best), size=min(max(count >> 8, 16), 2**12))]
             places = np.clip(places + width * rng.uniform(-1, 1, places.shape) * (rng.random(places.shape) < 0.5), 0, 1)  # onto the ends, too
             self.near += self.look(places[space.admits(space.at(places))])[0]
 
