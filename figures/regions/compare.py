@@ -84,7 +84,9 @@ class Comparison:
             mesh = draw_map(ax, values, heights, gap, SymLogNorm(limit / 60, vmin=-limit, vmax=limit, base=10))
             if np.nanmin(gap) < 0 < np.nanmax(gap):
                 ax.contour(values, heights, gap, [0.0], colors=MARKED, linewidths=1.6)
-            canvas.colorbar(mesh, ax=ax, pad=0.02).set_label(f"{second} minus {first}")
+            bar = canvas.colorbar(mesh, ax=ax, pad=0.02, label=f"{second} minus {first}")
+            bar.set_ticks(marks := [-limit, -limit / 10, 0, limit / 10, limit], labels=[f"{mark:.2g}" for mark in marks])
+            bar.ax.minorticks_off()
             ax.set(xlabel=x, ylabel=y)
         return canvas
 

@@ -32,7 +32,7 @@ from theory.quantities import parse_quantity
 from theory.space import Space, exactly
 
 CHUNK, ENOUGH = 2**16, 2**11  # settings at once, and failing ones after which no more are drawn
-ROUNDS, WORST = 12, 64  # of the search around the worst settings, which halves its width each time
+ROUNDS, WORST, ENDS = 12, 64, 0.1  # of the search around the worst settings, which halves its width each time and tries the ends of ranges
 ROUNDING = 1e-9  # of the law in floating point, relative to its terms
 TRIALS, SURE = 256, 4.0  # of a simulated setting, and standard errors beyond which it counts as failing
 TRIED = 200  # failing settings among which a testable one is looked for
@@ -143,17 +143,20 @@ class Refutation:
 
     def search(self, count: int, seed: int) -> None:
         """Draw settings at random, then around those of the smallest slack."""
-        space = self.sides.space
+        space, left = self.sides.space, count
         for places in _draws(space, seed, min(CHUNK, max(count // 8, 64))):
-            seen, fails = self.look(places[: count - self.seen], keep=self.seen < CHUNK)
-            self.seen, self.fails = self.seen + seen, self.fails + fails
-            if self.seen >= count or self.fails >= min(ENOUGH, count // 8):
+            seen, fails = self.look(places[:left], keep=self.seen < CHUNK)
+            self.seen, self.fails, left = self.seen + seen, self.fails + fails, left - len(places)
+            if left <= 0 or self.fails >= min(ENOUGH, count // 8):
                 break
+        if not self.seen:
+            raise InputError(f"the expectation is infinite at all of {count:,} settings; move the space away from interpolation thresholds")
         rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
         for width in 0.5 ** np.arange(ROUNDS):
             best = self.places[np.argsort(self.slack)[:WORST]]
             places = best[rng.integers(len(best), size=min(max(count >> 8, 16), 2**12))]
-            places = np.clip(places + width * rng.uniform(-1, 1, places.shape) * (rng.random(places.shape) < 0.5), 0, 1)  # onto the ends, too
+            places = np.clip(places + width * rng.uniform(-1, 1, places.shape) * (rng.random(places.shape) < 0.5), 0, 1)
+            places = np.where(rng.random(places.shape) < ENDS, rng.integers(0, 2, places.shape), places)
             self.near += self.look(places[space.admits(space.at(places))])[0]
 
     def choose(self, delta: float, seed: int) -> None:
