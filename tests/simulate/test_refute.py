@@ -86,12 +86,13 @@ def test_formulas_are_equal_to_the_law_or_refuted():
     claim = {"quantity": "error[0,0]", "build": one}
     for formula in (RIGHT, lambda p, n, sigma: 1 - n / p + n * sigma**2 / (p - n - 1)):
         assert refute({**claim, "formula": formula}, ROOM, constraint=inside, settings=4096).counterexample is None
-    wrong = refute({**claim, "formula": RIGHT + n * sigma / 100}, {**ROOM, "sigma": [0, 1]}, constraint=inside, settings=4096)
+    wrong = refute({**claim, "formula": RIGHT + n * sigma / 10, "delta": 0.2}, {**ROOM, "sigma": [0, 1]}, constraint=inside, settings=4096)
     assert wrong.counterexample["sigma"] == 1 and wrong.proved and wrong.report.verdict == "disagree" and wrong.exit_status == 1
     P, N = sympy.symbols("p n", positive=True, integer=True)
     domain = (Condition(N < P - 1, "overparameterized"),)
     stated = Formula("stated", "within its domain", RIGHT.subs({p: P, n: N}), {"p": "", "n": "", "sigma": ""}, "here", "exact", "error[0,0]", one, domain=domain)
-    assert refute({"formula": stated}, {**ROOM, "n": (1, 80)}, settings=4096).counterexample is None
+    found = refute({"formula": stated}, {**ROOM, "n": (1, 80)}, settings=4096)
+    assert found.counterexample is None and found.sides.how == AT_ONCE and found.seen < 4096
 
 
 def test_builders_that_take_no_arrays_give_the_same_answer():
