@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -152,10 +152,10 @@ class Space:
 
         quick = settings(
             database=InMemoryExampleDatabase(), deadline=None, max_examples=1000, phases=(Phase.reuse, Phase.generate, Phase.shrink),
-            report_multiple_bugs=False, suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet,
+            report_multiple_bugs=False, suppress_health_check=cast(Any, list(HealthCheck)), verbosity=Verbosity.quiet,
         )  # fmt: skip
         best = [axis.numbers(place[k : k + 1])[0].item() for k, axis in enumerate(self.axes)]
-        start, kinds = tuple(best), [strategies.floats if axis.real else strategies.integers for axis in self.axes]
+        start, kinds = tuple(best), [cast(Any, strategies.floats if axis.real else strategies.integers) for axis in self.axes]
 
         def search(entries: list[Any], wanted: Callable[[Sequence[Any]], bool]) -> None:
             @quick

@@ -95,7 +95,7 @@ def compare(
     varying, fixed = dict(_read(text, "--over", _values) for text in over), dict(_read(text, "--at", _number) for text in at)
     if not 1 <= len(varying) <= 2 or varying.keys() & fixed.keys():
         raise InputError(f"--over names {', '.join(varying) or 'nothing'}, --at {', '.join(fixed) or 'nothing'}; let one or two parameters vary, fix others")
-    builders = {(path.stem if files[0].stem != files[1].stem else str(path)): getattr(load(path), "build", None) for path in files}
+    builders: dict[str, Any] = {(path.stem if files[0].stem != files[1].stem else str(path)): getattr(load(path), "build", None) for path in files}
     if len(builders) < 2 or not all(map(callable, builders.values())):
         raise InputError(f"{' and '.join(builders)}: name two files, each of which defines build, a function that makes an experiment")
     found = compared(builders, varying, fixed, quantity)

@@ -59,9 +59,10 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for a program; None where a value is infinite."""
-        values = dict(zip(self.names, np.where(np.isfinite(self.sides), self.sides, None).tolist(), strict=True))
+        values = self.sides.astype(object)
+        values[~np.isfinite(self.sides)] = None
         axes = {name: values.tolist() for name, values in self.axes.items()}
-        return {"quantity": self.quantity, "parameters": axes, "values": values, "smaller": self.smaller.tolist()}
+        return {"quantity": self.quantity, "parameters": axes, "values": dict(zip(self.names, values.tolist(), strict=True)), "smaller": self.smaller.tolist()}
 
     def draw(self) -> Canvas:
         """Draw two curves over one parameter, a map of their difference over two."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from scipy.stats import binned_statistic_2d
@@ -29,7 +31,7 @@ def draw(found: Refutation) -> Canvas:
     axes = [next(axis for axis in space.axes if axis.name == name) for name in found.telling[:2]]
     columns = [axis.numbers(found.places[first, space.axes.index(axis)]) for axis in axes]
     edges = [np.linspace(a.low - (not a.real) / 2, a.high + (not a.real) / 2, 1 + (BINS if a.real else min(BINS, a.high - a.low + 1))) for a in axes]
-    star = [shown[axis.name] if axis.choices is None else axis.choices.index(shown[axis.name]) for axis in axes]
+    star: Any = [shown[axis.name] if axis.choices is None else axis.choices.index(shown[axis.name]) for axis in axes]
     text = (
         f"Each cell is over all other parameters{f' ({others})' if (others := ', '.join(found.telling[2:])) else ''}, of which {found.first:,} settings were drawn. "
         f"(a) {100 * found.region['share']:.3g} % of all fail; (b) negative where the statement fails. Star: {describe(shown)}."

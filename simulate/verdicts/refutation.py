@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
@@ -31,7 +31,7 @@ from theory.moments import moment_orders
 from theory.quantities import parse_quantity
 from theory.space import Space, exactly
 
-CHUNK, ENOUGH = 2**16, 2**11  # settings at once, and failing ones after which no more are drawn
+CHUNK, ENOUGH, MOST = 2**16, 2**11, 64  # settings at once, failing ones after which no more are drawn, and draws for each that meets the constraints
 ROUNDS, WORST, ENDS = 12, 64, 0.1  # of the search around the worst settings, which halves its width each time and tries the ends of ranges
 ROUNDING = 1e-9  # of the law in floating point, relative to its terms
 TRIALS, SURE = 256, 4.0  # of a simulated setting, and standard errors beyond which it counts as failing
@@ -75,8 +75,9 @@ class Refutation:
 
     @property
     def exit_status(self) -> int:
-        """One of `theory.exits`: wrong where it fails in fractions or by the verdict; else open, for a search that finds nothing proves nothing."""
-        return exits.WRONG if self.proved or (self.report is not None and self.report.exit_status == exits.WRONG) else exits.OPEN
+        """One of `theory.exits`: wrong where it fails by the exact law or by the verdict; else open, for a search that finds nothing proves nothing."""
+        sure = self.sides.how != SIMULATED or (self.report is not None and self.report.exit_status == exits.WRONG)
+        return exits.WRONG if self.counterexample is not None and sure else exits.OPEN
 
     @property
     def region(self) -> dict[str, Any]:
@@ -144,7 +145,7 @@ class Refutation:
     def search(self, count: int, seed: int) -> None:
         """Draw settings at random, then around those of the smallest slack."""
         space, left = self.sides.space, count
-        for places in _draws(space, seed, min(CHUNK, max(count // 8, 64))):
+        for places in _draws(space, seed, min(CHUNK, max(count // 8, 64)), MOST * count):
             seen, fails = self.look(places[:left], keep=self.seen < CHUNK)
             self.seen, self.fails, left = self.seen + seen, self.fails + fails, left - len(places)
             if left <= 0 or self.fails >= min(ENOUGH, count // 8):
@@ -231,7 +232,7 @@ def refute(
         raise InputError("the claim is of every draw (pathwise) or of a limit (along), and a refutation searches expectations; leave these out")
     options = {name: claim.pop(name) for name in (*Settings.__dataclass_fields__, "progress", "workers") if name in claim} | {"seed": seed, "workers": workers}
     claim = {name: value for name, value in claim.items() if name not in ("space", "constraint")}
-    some = area.at(next(_draws(area, seed, 2**10)))
+    some = area.at(next(_draws(area, seed, 2**10, MOST * 2**14)))
     sides = Sides.choose(conjecture(**claim, cases=[area.pick(some)]), claim.get("formula"), area, some, int(seed))
     found = Refutation(sides, np.empty((0, len(area.axes))), np.empty(0))
     found.search(whole(SETTINGS[sides.how] if settings is None else settings, "settings", 1), int(seed))
@@ -242,20 +243,20 @@ def refute(
     return found
 
 
-def _draws(space: Space, seed: int, chunk: int) -> Iterator[np.ndarray]:
-    """Draw places whose settings meet the constraints; InputError if next to none does."""
-    rng, found, drawn = np.random.default_rng(np.random.SeedSequence([int(seed), 1])), 0, 0
-    while True:
+def _draws(space: Space, seed: int, chunk: int, most: int) -> Iterator[np.ndarray]:
+    """Draw places in chunks, those whose settings meet the constraints; InputError if none of them does."""
+    rng, found = np.random.default_rng(np.random.SeedSequence([int(seed), 1])), 0
+    for _ in range(0, most, chunk):
         places = rng.random((chunk, len(space.axes)))
         places = places[space.admits(space.at(places))]
-        drawn, found = drawn + chunk, found + len(places)
+        found += len(places)
         if len(places):
             yield places
-        elif found * 2**16 < drawn > 2**18:
-            raise InputError(f"{found} of {drawn:,} settings meet the constraints; correct them, or choose parameters that meet them by themselves")
+    if not found:
+        raise InputError(f"none of {most:,} settings meets the constraints; correct them, or choose parameters that meet them by themselves")
 
 
-def _on_arrays(formula: Any, claim: Conjecture) -> Callable[[Mapping[str, Any]], Any]:
+def _on_arrays(formula: Any, claim: Conjecture) -> Callable[[Any], Any]:
     """Return the right side as a function of arrays: expressions by NumPy, NaN outside a formula's domain, functions as they are."""
     if isinstance(formula, Formula):
         inside = [formula.in_parameters(condition.relation) for condition in formula.domain]
@@ -272,7 +273,7 @@ class Sides:
     """Both sides of a statement at settings of a space."""
 
     claim: Conjecture
-    formula: Callable[[Mapping[str, Any]], Any]
+    formula: Callable[[Any], Any]
     space: Space
     seed: int
     how: str = AT_ONCE
@@ -287,7 +288,7 @@ class Sides:
         except NoClosedForm:
             return replace(single, how=SIMULATED)
         try:
-            return at_once if np.allclose(at_once.once(few, wanted.shape[1]), wanted, rtol=1e-6, equal_nan=True) else single
+            return at_once if np.allclose(at_once.once(few, wanted.shape[1])[0], wanted[0], rtol=1e-6, equal_nan=True) else single
         except Exception:  # whatever arrays do to a function of the user's
             return single
 
@@ -334,9 +335,9 @@ class Sides:
 
     def exactly(self, setting: Mapping[str, Any]) -> bool | None:
         """Whether the statement fails at a setting, in fractions; None where it cannot be written in them."""
-        case = {name: exactly(value) for name, value in setting.items()}
+        case, quantity = {name: exactly(value) for name, value in setting.items()}, cast(str, self.claim.quantity)
         try:
-            left, *others = (expected_errors(build(case)).read(self.claim.quantity) for build in self.builders)
+            left, *others = (expected_errors(build(case)).read(quantity) for build in self.builders)
             gap = left - (others or [self.claim.formula(case)])[0]
         except Exception:  # a function that takes no fractions, or no law
             return None

@@ -131,7 +131,7 @@ def test_orderings_of_two_trainings_among_the_claims_are_searched():
 CLAIM = {"formula": RIGHT, "quantity": "error[0,0]", "build": one}
 test_refusals = refusals({
     "no space": (lambda: refute(CLAIM), "space is None"),
-    "an empty region": (lambda: refute(CLAIM, ROOM, constraint=lambda p, n: n > p + 100), "0 of .* settings meet the constraints"),
+    "an empty region": (lambda: refute(CLAIM, ROOM, constraint=lambda p, n: n > p + 100), "none of .* settings meets the constraints"),
     "a parameter that nothing reads": (lambda: refute(CLAIM, {**ROOM, "q": (1, 2)}), "reads 'q'"),
     "no experiment": (lambda: refute({**CLAIM, "build": lambda p, n, sigma: one(p - 30, n, sigma)}, ROOM), "at {'p': .*at least 1.*constraint"),
     "no inner products": (
