@@ -265,7 +265,7 @@ def _on_arrays(formula: Any, claim: Conjecture) -> Callable[[Any], Any]:
         return claim.formula
     symbols = list(formula.free_symbols)
     function = sympy.lambdify(symbols, formula, modules="numpy")
-    return lambda settings: function(*(settings[str(symbol)] for symbol in symbols))
+    return lambda settings: function(*(np.asarray(settings[str(symbol)], dtype=float) for symbol in symbols))
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,8 @@ class Sides:
         except NoClosedForm:
             return replace(single, how=SIMULATED)
         try:
-            return at_once if np.allclose(at_once.once(few, wanted.shape[1])[0], wanted[0], rtol=1e-6, equal_nan=True) else single
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return at_once if np.allclose(at_once.once(few, wanted.shape[1])[0], wanted[0], rtol=1e-6, equal_nan=True) else single
         except Exception:  # whatever arrays do to a function of the user's
             return single
 
@@ -299,7 +300,8 @@ class Sides:
 
     def __call__(self, settings: Mapping[str, Any]) -> np.ndarray:
         """Return slack, left and right side, shape (3, N): slacks in error scales with their error added, NaN where something is infinite."""
-        return self.space.evaluate(self.once, settings)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.space.evaluate(self.once, settings)
 
     def once(self, settings: Mapping[str, Any], count: int = 1) -> np.ndarray:
         """Return the same of arrays, or of a single setting of numbers."""
