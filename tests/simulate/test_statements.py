@@ -320,16 +320,17 @@ test_errors_name_the_mistake = refusals([
     (wrong(None, against=one_task, method="reduced"), "method is 'reduced', whose experiments do not share draws"),
     (wrong(None, against=lambda q: one_task(q, 8, 0.1)), "against needs 'q'"),
     (wrong(None, against=lambda p, n, s: one_block(p, (n, n), s, gram=np.eye(2))), "build makes 1 tasks, against 2"),
+    (wrong(pathwise="no", relation="<="), "pathwise is 'no'; give True or False"),
     (wrong(pathwise=True), "pathwise compares every draw with a bound"),
     (wrong(None, against=one_task, relation="<=", pathwise=True), "pathwise .*neither against nor along"),
-    (limit(along={"p": (50, 100, 200)}), "along gives 3 sizes of p; give at least 4"),
+    *((limit(along={"p": sizes}), "along gives . sizes of p; give at least 4") for sizes in ((50, 100, 200), 50)),
     (limit(along=ALONG, rate=(1, 2, 3)), "along gives 4 sizes of p; give at least 5"),
     (limit(along={"p": (50, 200, 100, 400)}), "sizes of p are .50, 200, 100, 400.; give positive numbers from small to large"),
     (limit(along={"p": (50, 50, 100, 200)}), "from small to large, each once"),
     (limit(along={"p": ALONG["p"], "ratio": ALONG["p"]}), "give one parameter and its sizes"),
     (limit(along={"q": ALONG["p"]}), "along gives sizes of 'q', which build does not read"),
     (limit(cases=[{"ratio": 0.4}, {"p": 50}]), r"case 1 \(p=50\): along gives the sizes of 'p', and the case gives one too"),
-    *((limit(rate=rate), "rate is .*positive and each once") for rate in (0, -1, (1, -2), (1, 1), (), "fast")),
+    *((limit(rate=rate), "rate is .*positive and each once") for rate in (0, -1, (1, -2), (1, 1), (), "fast", None)),
 ])  # fmt: skip
 
 
