@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scaffold import refusals
@@ -55,3 +57,9 @@ test_refusals = refusals({
     "no choice": (lambda: Space.read({"p": []}), "give .low, high., a list"),
     "constraint on what is no parameter": (lambda: Space.read({"p": (1, 2)}, lambda q: q), "reads 'q'"),
 })  # fmt: skip
+
+
+def test_without_hypothesis_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(InputError, match=r"install driftlaw\[refute\]"):
+        Space.read(SPACE).smallest(np.zeros(4), bool)
