@@ -26,6 +26,7 @@ BENCH = env -u OPENBLAS_NUM_THREADS -u OMP_NUM_THREADS $(RUN) tests/bench/bench
 ON := $(if $(filter cpu,$(DEVICE)),,_$(DEVICE))
 bench: setup
 	@$(BENCH)_simulate.py --out figures/records/bench_simulate.jsonl
+	@$(BENCH)_refute.py
 	@$(BENCH)_deep_steps.py --device $(DEVICE) --out figures/records/bench_deep_steps$(ON).jsonl
 	@$(BENCH)_deep_runs.py --device $(DEVICE) --out figures/records/bench_deep_runs$(ON).jsonl
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         compare_schedules as compare_schedules,
         grid as grid,
         hybrid as hybrid,
+        refute as refute,
         simulate as simulate,
         sweep as sweep,
     )
@@ -77,6 +78,7 @@ _HOME = {
     "compare_schedules": "simulate",
     "grid": "simulate",
     "hybrid": "simulate",
+    "refute": "simulate",
     "simulate": "simulate",
     "sweep": "simulate",
     "one_block": "theory",

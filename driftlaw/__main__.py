@@ -15,6 +15,8 @@ from theory.own import loaded
 # Command, where it lives, and whether its name is for the package to read as well.
 COMMANDS = {
     "check": ("simulate", "judge the lemma of a Python file by simulation"),
+    "refute": ("figures.regions", "search a space of settings for a counterexample to a statement"),
+    "compare": ("figures.regions", "see where which of two experiments has the smaller error"),
     "verify": ("simulate", "judge the catalogue of formulas"),
     "sweep": ("simulate", "estimate quantities over many experiments, resumably"),
     "calibrate": ("simulate", "measure how often verdicts go wrong"),
@@ -24,7 +26,7 @@ COMMANDS = {
     "figures": ("figures", "draw the figures"),
     "report": ("figures.report", "write the page with catalogue, claims, figures and an explorer"),
 }
-_OF_SIMULATE = [name for name, (home, _) in COMMANDS.items() if home == "simulate"]
+_HOMES = [home for home, _ in COMMANDS.values()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def _run(words: list[str]) -> int:
     name, *rest = words
     home, _ = COMMANDS[known(name, COMMANDS, "command of driftlaw:", "`driftlaw {}`")]
     run = importlib.import_module(f"{home}.__main__").run
-    return run([name, *rest], "driftlaw") if name in _OF_SIMULATE else run(rest, f"driftlaw {name}")
+    return run([name, *rest], "driftlaw") if _HOMES.count(home) > 1 else run(rest, f"driftlaw {name}")
 
 
 if __name__ == "__main__":

@@ -170,15 +170,20 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 def _map(ax: Axes, table: Table, boundary: Table, x: np.ndarray):
-    """Draw the differences as colours, their sign as hatching, and the boundary; return the colours for their scale."""
+    """Draw the differences and the boundary; return the colours for their scale."""
     values = table.select(kind=THEORY).column("mean").reshape(len(HEIGHTS), len(x))
-    norm = SymLogNorm(LINEAR, vmin=-LIMIT, vmax=LIMIT, base=10)
-    mesh = ax.pcolormesh(x, HEIGHTS, values, cmap=COLOURS, norm=norm, shading="nearest", rasterized=True, zorder=0)
+    mesh = draw_map(ax, x, HEIGHTS, values, SymLogNorm(LINEAR, vmin=-LIMIT, vmax=LIMIT, base=10))
     ax.plot(boundary.column("x"), boundary.column("mean"), color=MARKED, linewidth=1.6, zorder=2)
+    return mesh
+
+
+def draw_map(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, norm: SymLogNorm):
+    """Draw a difference over a plane, shape (y, x), as colours, hatched where it is positive; return the colours for their scale."""
+    mesh = ax.pcolormesh(x, y, values, cmap=COLOURS, norm=norm, shading="nearest", rasterized=True, zorder=0)
     wins = np.where(np.isfinite(values) & (values > 0), 1.0, 0.0)
-    region = ax.contourf(x, HEIGHTS, wins, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1)
+    region = ax.contourf(x, y, wins, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1)
     region.set_edgecolor(_HATCH)
-    ax.set(xlim=(x[0], x[-1]), ylim=(HEIGHTS[0], HEIGHTS[-1]))
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     return mesh
 
 

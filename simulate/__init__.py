@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from simulate.sweeps.driver import sweep as sweep
     from simulate.verdicts.cases import grid as grid
     from simulate.verdicts.judge import check as check
+    from simulate.verdicts.refutation import refute as refute
     from simulate.work.jobs import run_jobs as run_jobs
     from theory.conditions import (
         Gaussian as Gaussian,
@@ -48,6 +49,7 @@ _HOME = {
     "hybrid": "simulate.hybrid_rule",
     "compare_schedules": "simulate.hybrid_rule",
     "check": "simulate.verdicts.judge",
+    "refute": "simulate.verdicts.refutation",
     "sweep": "simulate.sweeps.driver",
     "grid": "simulate.verdicts.cases",
     "run_jobs": "simulate.work.jobs",

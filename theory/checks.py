@@ -29,13 +29,13 @@ def known(value: object, choices: Iterable[str], what: str, said: str = "{!r}") 
     return str(value)
 
 
-def optional(module: str, purpose: str) -> ModuleType:
-    """Import a module of the extra "data" when it is needed; these are slow to load or may be absent."""
+def optional(module: str, purpose: str, extra: str = "data") -> ModuleType:
+    """Import a module of an extra when it is needed; these are slow to load or may be absent."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise InputError(f"{purpose} needs {package}, which cannot be imported ({error}); install driftlaw[data]") from error
+        raise InputError(f"{purpose} needs {package}, which cannot be imported ({error}); install driftlaw[{extra}]") from error
 
 
 def is_real(value: Any) -> bool:

@@ -60,6 +60,8 @@ class Claim:
         Computes the `ClaimVerdict`.
     uses : tuple of str
         Laws, facts and formulas that the verdict is computed from, as in `theory.Formula`.
+    searched : dict
+        The claim as a statement with a space of settings, which `simulate.refute` takes; empty where it is none on expectations.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Claim:
     text_seen: bool
     judge: Callable[[], ClaimVerdict]
     uses: tuple[str, ...] = ()
+    searched: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def graded(share: float) -> str:
@@ -280,6 +283,49 @@ def _memory_settings(distance: float) -> list[dict[str, float]]:
     return settings
 
 
+def _at_no_distance(training: str) -> Callable[..., Any]:
+    """Return the builder of two equal tasks under a training."""
+
+    def build(p: Any, p_1: Any, n_1: Any, n_2: Any, sigma: Any, u_11: Any, q_11: Any) -> Any:
+        from theory import constructors
+
+        gram = {"shared": [[u_11, u_11], [u_11, u_11]], "specific": [[q_11, q_11], [q_11, q_11]]}
+        return getattr(constructors, training)({"shared": p, "specific": p_1}, (n_1, n_2), sigma, gram=gram)
+
+    build.__name__ = training
+    return build
+
+
+def _stored(more: int) -> Callable[..., Any]:
+    """Return the builder of two equal tasks, the second of which fits ``m + more`` stored samples of the first."""
+
+    def build(p: int, n_1: int, n_2: int, m: int, sigma: Any) -> Any:
+        from theory.ledger.replay import constrained
+
+        return constrained(p=p, n_1=n_1, n_2=n_2, m=m + more, sigma_1=sigma, sigma_2=sigma, w_11=1, d_w=0)
+
+    return build
+
+
+def _one_head_frozen(p: int, head: int, n: int, sigma: Any) -> Any:
+    from theory.constructors import one_head_per_task
+
+    return one_head_per_task(p, (head, head), (n, n), sigma, gram={"shared": [[1, 1], [1, 1]], "head": (1, 1)}, train_shared=False)
+
+
+NO_DISTANCE = {
+    "relation": "<=", "build": _at_no_distance("frozen"), "against": _at_no_distance("initialized"),
+    "space": {"p": (2, 200), "p_1": (2, 200), "n_1": (1, 400), "n_2": (1, 200), "sigma": (0.0, 3.0), "u_11": (0.0, 10.0), "q_11": (0.0, 10.0)},
+    "constraint": lambda p, p_1, n_1, n_2: (n_1 < p + p_1 - 1) & (n_2 < p_1 - 1),
+}  # fmt: skip
+MORE_REPLAY = {
+    "quantity": "forgetting", "relation": "<=", "build": _stored(1), "against": _stored(0), "space": {"p": (10, 60), "n_1": (1, 40), "n_2": (1, 40), "m": (0, 39), "sigma": (0.0, 1.0)},
+    "constraint": lambda p, n_1, n_2, m: (m < n_1) & (n_1 < p - 1) & (m + 1 + n_2 < p - 1),
+}  # fmt: skip
+ONE_HEAD = {
+    "quantity": "forgetting", "formula": 0, "build": _one_head_frozen, "space": {"p": (5, 60), "head": (5, 60), "n": (1, 50), "sigma": (0.0, 1.0)},
+    "constraint": lambda head, n: n < head - 1,
+}  # fmt: skip
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
     for claim in (
@@ -289,13 +335,14 @@ CLAIMS: dict[str, Claim] = {
                 f"small_distance_{criterion}",
                 f"Tasks at small distance have a smaller {criterion} under frozen than under initialized training.",
                 PAPER, False, lambda criterion=criterion: _distance_as_level(criterion), (f"frozen_{criterion}", f"initialized_{criterion}"),
+                {"quantity": criterion, **NO_DISTANCE},
             )
             for criterion in ("deviation", "forgetting", "generalization")
         ),
-        Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head, ("recursion", "projection_mean", "projection_spread")),
+        Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head, ("recursion", "projection_mean", "projection_spread"), ONE_HEAD),
         Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum, ("p2_star", "frozen_forgetting_in_p2")),
         Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation, s.DIVIDED),
-        Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",)),
+        Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
     )
 }  # fmt: skip
 

@@ -22,14 +22,16 @@ SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
 FORMERLY = {"target": "quantity", "targets": "quantities"}  # files that were written with these names are read on
 
 
-def load_lemma(path: Path) -> dict[str, Any]:
-    """Read from a Python file what `simulate.check` shall be called with, by name.
+def load_lemma(path: Path, space: bool = False) -> dict[str, Any]:
+    """Read from a Python file what `simulate.check` shall be called with, by name; with ``space``, what `simulate.refute` shall search.
 
     Parameters
     ----------
     path : Path
         Defines ``formula`` or ``against``, ``cases`` or ``grid`` (or a limit ``along`` all that build reads) and, unless the formula is a
         `theory.Formula`, ``quantity`` and ``build``; may define whatever else `simulate.check` takes. The file may import its neighbours.
+    space : bool
+        Whether ``space``, and perhaps ``constraint``, stand in place of cases.
 
     Raises
     ------
@@ -39,9 +41,10 @@ def load_lemma(path: Path) -> dict[str, Any]:
     """
     defined = _defined(path)
     own = isinstance(defined.get("formula"), Formula)
-    right, cases = ["formula"] * ("against" not in defined), ["cases"] * ("along" not in defined)
+    right, cases = ["formula"] * ("against" not in defined), ["space"] if space else ["cases"] * ("along" not in defined)
     _require([*right, *([] if own else ["quantity", "build"]), *cases], defined, path)
     reads = [name for name in inspect.signature(check).parameters if name not in FORMERLY]
+    reads += ["space", "constraint"] if space else []
     _refuse_near_misses(defined, [*reads, "grid"], path)
     return ({} if own else {"name": path.stem}) | {name: defined[name] for name in reads if name in defined}
 

@@ -1,0 +1,1 @@
+"""Commands that draw where something holds: where a statement fails, and where which of two experiments has the smaller error."""

@@ -1,0 +1,164 @@
+"""Command line: ``driftlaw refute FILE`` and ``driftlaw compare FILE FILE --over NAME=LOW:HIGH ...``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from simulate.work.files import replace_file, require_writable
+from theory.commands import choices, parse, print_json
+from theory.errors import InputError
+from theory.exits import STANDS, command_line
+from theory.own import load
+from theory.quantities import FORMS
+
+FINE = 101  # values of a parameter that takes more
+
+
+@dataclass(frozen=True)
+class Refute:
+    """Search a space of settings for the smallest counterexample to a statement.
+
+    The file is one of driftlaw check with space in place of cases: a mapping from parameter to (low, high), both ends included, whole or
+    real as they are written, to a list of choices, or to one value. It may define constraint, a function of parameters that is true
+    where a setting is meant. A claim of driftlaw's own is taken by its name.
+
+    Exit status: 1 if the statement is refuted; 3 if not, for a search that finds nothing is no proof; 2 for a mistake in the input.
+    """
+
+    file: Annotated[Positional[Path], choices("Python file with the statement, or the name of a claim", _searched(), metavar="FILE")]
+    settings: int | None = None
+    """Settings drawn at random; a million by default, fewer where they are taken one at a time or simulated."""
+    seed: int = 0
+    """Seed of all draws; equal seeds give equal answers."""
+    workers: int | None = None
+    """Threads of the sampler; all cores by default."""
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Also draw where the statement fails, as .png, .svg or .pdf."""
+    json: bool = False
+    """Print one JSON object and nothing else on standard output."""
+
+    def run(self) -> int:
+        from simulate.verdicts.lemma import load_lemma
+        from simulate.verdicts.refutation import refute
+        from theory.claims import CLAIMS
+
+        started, name = _started(self.out), str(self.file)
+        claim = {"name": name, **CLAIMS[name].searched} if name in _searched() else load_lemma(self.file, space=True)
+        found = refute(claim, settings=self.settings, seed=self.seed, workers=self.workers)
+        if self.out is not None:
+            from figures.regions.refutation import draw
+
+            _draw(draw(found), self.out)
+        return _finish(found, started, self.json, found.exit_status)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Show where which of two experiments has the smaller error, by the exact law, over one parameter or two.
+
+    Each file defines build; its defaults give all parameters that neither --over nor --at does.
+
+    Exit status: 0; 2 for a mistake in the input.
+    """
+
+    files: Annotated[Positional[tuple[Path, Path]], arg(metavar="FILE FILE")]
+    """Python files with the experiments."""
+    over: Annotated[tuple[str, ...], arg(metavar="NAME=LOW:HIGH ...")]
+    """One or two parameters that vary, such as p_2=10:200 sigma=0.0:1.0; whole numbers where both ends are."""
+    at: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...")] = ()
+    """Other parameters, where defaults are not meant."""
+    quantity: Annotated[str, choices("What is compared", FORMS)] = "forgetting"
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Also draw it, as .png, .svg or .pdf."""
+    json: bool = False
+    """Print one JSON object and nothing else on standard output."""
+
+    def run(self) -> int:
+        from figures.regions.compare import compare
+
+        started, files = _started(self.out), self.files
+        varying, fixed = dict(_read(text, "--over", _values) for text in self.over), dict(_read(text, "--at", _number) for text in self.at)
+        if not 1 <= len(varying) <= 2 or varying.keys() & fixed.keys():
+            raise InputError(f"--over names {', '.join(varying) or 'nothing'}, --at {', '.join(fixed) or 'nothing'}; let one or two parameters vary, fix others")
+        builders: dict[str, Any] = {(path.stem if files[0].stem != files[1].stem else str(path)): getattr(load(path), "build", None) for path in files}
+        if len(builders) < 2 or not all(map(callable, builders.values())):
+            raise InputError(f"{' and '.join(builders)}: name two files, each of which defines build, a function that makes an experiment")
+        found = compare(builders, varying, fixed, self.quantity)
+        if self.out is not None:
+            _draw(found.draw(), self.out)
+        return _finish(found, started, self.json, STANDS)
+
+
+def _searched() -> list[str]:
+    from theory.claims import CLAIMS
+
+    return [name for name, claim in CLAIMS.items() if claim.searched]
+
+
+def _started(out: Path | None) -> float:
+    """Refuse a picture of another kind, or one that cannot be written, before anything is computed; return the time."""
+    if out is not None:
+        if out.suffix not in (".png", ".svg", ".pdf"):
+            raise InputError(f"--out is {out}; choose a name that ends in .png, .svg or .pdf")
+        require_writable(out)
+    return time.perf_counter()
+
+
+def _draw(canvas: Any, out: Path) -> None:
+    from figures.kit.output import render
+
+    replace_file(out, render(canvas, out.suffix[1:]))
+
+
+def _finish(found: Any, started: float, json: bool, status: int) -> int:
+    seconds = time.perf_counter() - started
+    if json:
+        print_json({**found.as_dict(), "seconds": round(seconds, 3)})
+    else:
+        print(f"{found.text}\n{seconds:.1f} s")
+    return status
+
+
+def _read(text: str, option: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        return name, read(value)
+    except (ValueError, ZeroDivisionError):
+        form = "NAME=LOW:HIGH" if option == "--over" else "NAME=VALUE"
+        raise InputError(f"{option} {text!r} cannot be read; write {form} with numbers such as 40, 0.5 or 1/3, the lower one first") from None
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(Fraction(text))
+
+
+def _values(text: str) -> np.ndarray:
+    low, high = map(_number, text.split(":"))
+    if low >= high:
+        raise ValueError
+    whole = isinstance(low, int) and isinstance(high, int)
+    values = np.linspace(low, high, min(int(high - low) + 1, FINE) if whole else FINE)
+    return np.unique(values.round().astype(int)) if whole else values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status of `theory.exits`."""
+    return command_line(lambda: run(arguments), arguments)
+
+
+def run(arguments: Sequence[str] | None, prog: str = "python -m figures.regions") -> int:
+    """Run the command that the arguments say."""
+    return parse({"refute": Refute, "compare": Compare}, arguments, prog, "search spaces of settings", [FlagCreatePairsOff]).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

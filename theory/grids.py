@@ -1,0 +1,51 @@
+"""A quantity at many settings at once, by the exact law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from theory.algebra import FloatAlgebra
+from theory.errors import InputError
+from theory.inner_products import ROUNDING
+from theory.law import expected_errors
+from theory.problem import TaskSequence
+from theory.quantities import parse_quantity
+
+LOOKED_AT = 2**12  # matrices of inner products that are looked at: the roots of all would take longer than the law
+
+
+def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a quantity and its error scale at many settings, NaN where an expectation is infinite.
+
+    Parameters
+    ----------
+    build : callable
+        Makes an experiment of a mapping from parameter to an array of values, or to one value for all.
+    quantity : str or Quantity
+    settings : mapping
+
+    Returns
+    -------
+    value, scale : ndarray
+        The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs.
+
+    Raises
+    ------
+    InputError
+        If any setting is no experiment (of inner products, the first ones are looked at); what ``build`` raises passes.
+    NoClosedForm
+        If no law is known.
+    """
+    seq = build(settings)
+    for block, gram in FloatAlgebra(seq).gram.items():
+        if gram.ndim > 2:
+            users = seq.users(block)
+            roots = np.linalg.eigvalsh(gram[:LOOKED_AT, users, :][..., users])
+            if np.any(roots[..., 0] < -ROUNDING * np.abs(roots).max(axis=-1)):
+                raise InputError(f"gram[{block!r}] is no matrix of inner products")
+    law, wanted = expected_errors(seq, outside="nan"), parse_quantity(quantity, len(seq))
+    scale = [law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2 for i in wanted.tasks(len(seq))]
+    return np.asarray(wanted.value(law), dtype=float), np.asarray(sum(scale) / len(scale), dtype=float)
