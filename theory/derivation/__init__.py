@@ -7,15 +7,15 @@ from typing import Any
 import sympy
 
 from theory.algebra import algebra_of
-from theory.derivation.line import Derivation, Line as Line, Proof as Proof
+from theory.derivation.line import TEXTS, Derivation, Line as Line, Proof as Proof, plain
 from theory.derivation.stream import derive_stream
-from theory.derivation.tasks import Steps, derive_tasks, numbers_of
+from theory.derivation.tasks import Steps, derive_tasks
 from theory.errors import InputError
 from theory.law import regimes_of
+from theory.notations import Latex
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, parse_quantity
 from theory.recursion import OVER, UNDER, require_usual
-from theory.values import is_symbolic
 
 
 def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = None, regime: Any = OVER) -> Derivation:
@@ -70,9 +70,9 @@ def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = N
     if tasks is not None and (not getattr(tasks, "is_Symbol", False) or UNDER in regimes):
         raise InputError(f"tasks is {tasks!r} in the regime {regimes[0]}; give a SymPy symbol, and the overparameterized regime (above, each task erases the past)")
     if tasks is not None:
-        derivation = derive_stream(experiment, str(quantity), tasks, meaning, _setting(experiment))
+        derivation = derive_stream(experiment, str(quantity), tasks, meaning, _setting(experiment, str(quantity), tasks))
     else:
-        derivation = derive_tasks(experiment, parse_quantity(quantity, len(experiment)), str(quantity), regimes, meaning, _setting(experiment))
+        derivation = derive_tasks(experiment, parse_quantity(quantity, len(experiment)), str(quantity), regimes, meaning, _setting(experiment, str(quantity), tasks))
     proof = derivation.proof()
     if proof.wrong:
         raise AssertionError(f"the derivation of {quantity} does not hold: {proof.wrong}")
@@ -97,5 +97,27 @@ def _meanings(seq: TaskSequence) -> dict[str, str]:
     return {name: found[name] for name in dict.fromkeys(order)}
 
 
-def _setting(seq: TaskSequence) -> str:
-    return ""
+def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
+    """The experiment in words, as LaTeX."""
+    steps, latex = Steps(seq, (), ()), Latex().doprint
+    words = [r"All features are i.i.d.\ $N(0,1)$, data are fresh for every task, and label noise is Gaussian and independent. Training starts at zero. Tasks count from 1."]
+    words.append("Blocks of parameters: " + ", ".join(f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()) + ".")
+    if tasks is not None:
+        task = seq.tasks[0]
+        words.append(rf"Each of ${latex(tasks)}$ tasks has ${latex(task.samples)}$ samples with noise of standard deviation ${latex(task.noise)}$, and moves all parameters by the least "
+                     r"step from the previous estimate. $w_i$ is the squared length of truth $i$, $D_{ij}$ the squared distance of truths $i$ and $j$.")
+    for t, task in enumerate(seq.tasks if tasks is None else ()):
+        start = {block: "zero" if task.starts_from_zero(block) else "the previous estimate" for block in task.train}
+        trained = "; ".join(f"${', '.join(steps.letters[b] for b in seq.blocks if start.get(b) == place)}$ from {place}" for place in dict.fromkeys(start.values()))
+        held = "".join(f", along with ${latex(count)}$ stored ones of task {s + 1}" for s, count in (task.memory or {}).items())
+        scales = {latex(task.scale_of(block)) for block in task.train} - {"1"}
+        held += f", and takes the share ${', '.join(sorted(scales))}$ of the step" if scales else ""
+        words.append(f"Task {t + 1} uses ${', '.join(steps.letters[b] for b in seq.used(t))}$, and trains {trained if t else trained.replace('the previous estimate', 'zero')} "
+                     f"on ${latex(task.samples)}$ samples with noise of standard deviation ${latex(task.noise)}${held}.")
+    if tasks is None:
+        pairs = [(steps.letters[b], i, j, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
+        words.append("Truths: " + ", ".join(f"$\\langle {x}_{{{i + 1}}},{x}_{{{j + 1}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; all others are 0." if pairs else "Truths are 0.")
+    words.append(r"$L_i(\theta)$ is the squared distance to the truth $w_i$ of task $i$ on the blocks that task $i$ uses; $\theta_t$ is the estimate after task $t$")
+    words[-1] += "." if len(seq.blocks) == 1 else ", a hat is on its blocks."
+    known = TEXTS.get(quantity, "").strip()
+    return " ".join([*words, f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$ with $T={latex(len(seq) if tasks is None else tasks)}$." if known else ", tasks counted from 0 in its name.")])

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
 import sympy
 
-from theory.errors import InputError
 from theory.formula import Condition, Formula
 from theory.notations import Latex
-from theory.problem import TaskSequence
-from theory.substitution import arrays, substitute, written_out
+from theory.substitution import substitute, written_out
 
 FIELD = 2**61  # values among which every symbol of a random point is drawn
-TERMS = 4  # summands in a row of LaTeX
-_TEXTS = dict(re.findall(r"^%% (\w+)\n(.*?)(?=^%% |\Z)", files(__package__).joinpath("appendix.tex").read_text(encoding="utf-8"), re.M | re.S))
+WIDTH = 170  # characters of LaTeX in a row
+TEXTS = dict(re.findall(r"^%% (\w+)\n(.*?)(?=^%% |\Z)", files(__package__).joinpath("appendix.tex").read_text(encoding="utf-8"), re.M | re.S))
 
 
 @dataclass(frozen=True)
@@ -32,27 +29,25 @@ class Line:
     ----------
     symbol : sympy.Symbol
         Name that the line introduces.
-    meaning : str
-        What it stands for, as LaTeX; empty for an abbreviation.
-    before : sympy.Expr
-        What the lemma gives, in earlier names and parameters.
-    right : sympy.Expr
-        The same, collected.
+    before, right : sympy.Expr
+        What the lemma gives, in earlier names and parameters, and the same collected.
     words : str
-        One sentence that says why.
+        What the line is about, as LaTeX.
     lemma : str
         Name of the lemma that is used, if any.
     judge : callable, optional
         Maps the law at a point, and the point, to what the line must come to there.
+    meaning : str
+        What the name stands for, as LaTeX.
     """
 
     symbol: sympy.Symbol
-    meaning: str
     before: Any
     right: Any
-    words: str
+    words: str = ""
     lemma: str = ""
     judge: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,8 @@ class Proof:
         return (self.degree / FIELD) ** self.points
 
     def __str__(self) -> str:
-        if self.wrong:
-            return f"wrong: {self.wrong}"
-        return f"all lines hold at {self.points} random rational points, in exact fractions; a wrong one passes with probability below {self.chance:.0e}"
+        held = f"all lines hold at {self.points} random rational points, in exact fractions; a wrong one passes with probability below {self.chance:.0e}"
+        return f"wrong: {self.wrong}" if self.wrong else held
 
 
 @dataclass(frozen=True)
@@ -90,25 +84,18 @@ class Derivation:
 
     Parameters
     ----------
-    quantity : str
     lines : tuple of Line
         In the order of derivation; the last one is the result.
-    setting : str
-        The experiment in words, as LaTeX.
-    parameters : mapping of str to str
-        Symbols of the experiment and what they mean.
-    domain, normal_domain : tuple of theory.formula.Condition
-        Where the expression is finite, and where a normal interval around a simulated mean can be trusted.
+    formula : theory.Formula
+        The result for checks, the catalogue and tests, with its domain.
     order : sympy.Expr
         Supremum of the quantity's finite moment orders.
-    build : callable
-        Makes the numeric experiment of a case.
+    setting : str
+        The experiment in words, as LaTeX.
     sample : callable
         Maps a random generator and the number of a point to a point, values by name, and the law there, which the lines are judged by.
     law_degree : int
         Bound on the degree of the law's numbers in the symbols.
-    uses : tuple of str
-        Laws and facts that the result rests on.
 
     Examples
     --------
@@ -128,55 +115,37 @@ class Derivation:
     0.25
     """
 
-    quantity: str
     lines: tuple[Line, ...]
-    setting: str
-    parameters: Mapping[str, str]
-    domain: tuple[Condition, ...]
-    normal_domain: tuple[Condition, ...]
+    formula: Formula
     order: Any
-    build: Callable[..., TaskSequence]
+    setting: str
     sample: Callable[[random.Random, int], tuple[dict[str, Any], Any]]
     law_degree: int
-    uses: tuple[str, ...]
 
-    @property
-    def result(self) -> Line:
-        """The last line."""
-        return self.lines[-1]
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The result as a `theory.Formula`, for checks, the catalogue and tests."""
-        return Formula(
-            name=f"derived_{self._word}",
-            statement=f"The {self._word} of the experiment, as derived from task to task.",
-            expression=self.result.right,
-            parameters=self.parameters,
+    @classmethod
+    def of(cls, lines: list[Line], quantity: str, parameters: Mapping[str, str], *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
+        """Make the formula of the last line and of those that it needs; ``gaps`` are the |d - n| of noisy steps."""
+        names, needed = lines[-1].right.free_symbols, []
+        for line in lines[-2::-1]:
+            if line.symbol in names and line.symbol not in [symbol for symbol, _ in needed]:
+                needed.insert(0, (line.symbol, line.right))
+                names |= line.right.free_symbols
+        formula = Formula(
+            name=f"derived_{_identifier(quantity)}",
+            statement=f"The quantity {quantity} of an experiment, derived from task to task.",
+            expression=lines[-1].right,
+            parameters=parameters,
             source="derived by driftlaw",
             status="exact",
-            quantity=self.quantity,
-            build=self.build,
-            intermediates=tuple((line.symbol, line.right) for line in self.needed),
-            domain=self.domain,
-            normal_domain=self.normal_domain,
-            assumptions=("all features i.i.d. N(0, 1), fresh data for each task, independent Gaussian label noise", "steps are least steps that fit the data"),
-            uses=self.uses,
+            quantity=quantity,
+            build=build,
+            intermediates=tuple(needed),
+            domain=domain,
+            normal_domain=tuple(Condition(gap >= 8, f"moments of {which} beyond the fourth exist") for which, gap in gaps.items() if not gap.is_number),
+            assumptions=("all features i.i.d. N(0, 1), fresh data for each task, independent Gaussian label noise", "least steps that fit the data"),
+            uses=uses,
         )
-
-    @property
-    def needed(self) -> list[Line]:
-        """Lines whose names the result needs, in order."""
-        names, found = set(map(str, self.result.right.free_symbols)), []
-        for line in reversed(self.lines[:-1]):
-            if str(line.symbol) in names:
-                found.insert(0, line)
-                names |= set(map(str, line.right.free_symbols))
-        return found
-
-    @property
-    def _word(self) -> str:
-        return re.sub(r"\W+", "_", self.quantity).strip("_")
+        return cls(tuple(lines), formula, sympy.Min(*((gap + 1) / 2 for gap in gaps.values())) if gaps else sympy.oo, **others)
 
     def proof(self, points: int = 5, seed: int = 0) -> Proof:
         """Compare both sides of every line at random points with one another, and with the law; stops at the first wrong line."""
@@ -184,39 +153,37 @@ class Derivation:
         for number in range(points):
             (point, law), known = self.sample(generator, number), {}
             for line in self.lines:
-                name, sides = str(line.symbol), [substitute(side, point) for side in (line.before, line.right)]
-                if sympy.expand(sides[0] - sides[1]) != 0:
-                    return Proof(points, 1, f"{name}: the line before it is collected is {sides[0]} where the line after it is {sides[1]}, at {_short(point)}")
-                judged = sides[1] if line.judge is None else sympy.sympify(line.judge(law, point))
-                if sympy.expand(judged - sides[1]) != 0:
-                    return Proof(points, 1, f"{name} is {sides[1]} where the law is {judged}, at {_short(point)}")
-                point[name] = sides[1]
-                sizes = [degrees(written_out(side.xreplace(_whole(side, point))), known) for side in (line.before, line.right)]
-                known[name] = sizes[1]
-                degree = max(degree, *(sum(size) + max(sum(sizes[1]), 2 * self.law_degree) for size in sizes))
+                name, (before, right) = str(line.symbol), (substitute(side, point) for side in (line.before, line.right))
+                judged = right if line.judge is None else sympy.sympify(line.judge(law, point))
+                for other, what in ((before, "is what it comes to before it is collected"), (judged, "is the law")):
+                    if sympy.expand(other - right) != 0:
+                        shown = f"{name} is {sympy.N(right, 6)} where {sympy.N(other, 6)} {what}"
+                        return Proof(points, 0, f"{shown}, at {', '.join(f'{k} = {v}' for k, v in point.items() if k in self.formula.parameters)}")
+                point[name], counts = right, {sympy.Symbol(k): v for k, v in point.items() if type(v) is int}
+                sizes = [degrees(written_out(side.subs({s: counts[sympy.Symbol(str(s))] for s in side.free_symbols if sympy.Symbol(str(s)) in counts})), known)
+                         for side in (line.before, line.right)]  # fmt: skip
+                known[name], degree = sizes[1], max(degree, sum(map(sum, sizes)) + 2 * self.law_degree)
         return Proof(points, degree)
 
     def latex(self) -> str:
         """Return the result and the names that it needs as an ``align`` environment."""
-        return _align([_equation(line, [line.right]) for line in (self.result, *self.needed)])
+        names = [Line(*pair, pair[1]) for pair in self.formula.intermediates]
+        return _align([_equation(line, [line.right]) for line in (self.lines[-1], *names)])
 
     def python(self) -> str:
         """Return a Python function of the parameters; lists count from 0, as in cases."""
-        shifted = {name: 2 if meaning.startswith("matrix") else 1 for name, meaning in self.parameters.items() if meaning.startswith(("matrix", "list"))}
-        rows = [f"{name} = [0, *{name}]" if axes == 1 else f"{name} = [0, *([0, *row] for row in {name})]" for name, axes in shifted.items()]
-        rows += [f"{_code(line.symbol)} = {_code(line.right)}" for line in self.needed] + [f"return {_code(self.result.right)}"]
-        body = "".join(f"    {row}\n" for row in rows)
-        return "import math\n\n\n" * ("math." in body) + f"def {self._word}({', '.join(_code(sympy.Symbol(name)) for name in self.parameters)}):\n{body}"
-
-    @property
-    def text(self) -> str:
-        """The result, its names and its domain, for a terminal."""
-        rows = [f"{self.quantity} = {self.result.right}", *(f"  {line.symbol} = {line.right}" for line in self.needed)]
-        rows += [f"finite where {condition.relation}: {condition.reason}" for condition in self.domain]
-        return "\n".join([*rows, f"moments of all orders below {self.order} are finite"])
+        arrays = {name: meaning.partition(" ")[0] for name, meaning in self.formula.parameters.items()}
+        shift = {"list": "{0} = [0, *{0}]", "matrix": "{0} = [0, *([0, *row] for row in {0})]"}
+        rows = [shift[kind].format(name) for name, kind in arrays.items() if kind in shift]
+        rows += [f"{sympy.pycode(symbol)} = {sympy.pycode(right)}" for symbol, right in self.formula.intermediates]
+        body = "".join(f"    {row}\n" for row in [*rows, f"return {sympy.pycode(self.formula.expression)}"])
+        head = f"def {_identifier(self.formula.quantity)}({', '.join(str(sympy.pycode(sympy.Symbol(name))) for name in arrays)}):\n"
+        return "import math\n\n\n" * ("math." in body) + head + body
 
     def __str__(self) -> str:
-        return self.text
+        rows = [f"{self.formula.quantity} = {self.formula.expression}", *(f"  {symbol} = {right}" for symbol, right in self.formula.intermediates)]
+        rows += [f"finite where {condition.relation}: {condition.reason}" for condition in self.formula.domain]
+        return "\n".join([*rows, f"moments of all orders below {self.order} are finite"])
 
     def appendix(self, evidence: str = "") -> str:
         """Return the proof as a LaTeX document: setting, lemmas, lines, result, domain, and what was checked.
@@ -226,30 +193,27 @@ class Derivation:
         evidence : str
             What simulation says, as LaTeX (`simulate.verdicts.appendix`).
         """
-        lemmas = [name for name in dict.fromkeys(line.lemma for line in self.lines) if name]
-        numbers = {name: str(place) for place, name in enumerate(lemmas, 1)}
-        steps, short = [], [line for line in self.lines if not line.lemma]
-        for line in self.lines:
-            if line in short and line is not self.result:
-                continue
-            by = f" (Lemma {numbers[line.lemma]})" if line.lemma else ""
-            sides = [line.right] if line.before == line.right else [line.before, line.right]
-            steps.append(f"{line.words}{by}\n{_align([_equation(line, sides)])}")
-        names = ", ".join(f"${_math(line.symbol)}={_math(line.right)}$" for line in short if line is not self.result)
-        domain = "; ".join(f"${_math(condition.relation)}$" for condition in self.domain) or "all parameters"
+        used = {line.lemma for line in self.lines} | {"projection_mean"}
+        numbers = {name: place for place, name in enumerate([name for name in TEXTS if name in used], 1)}
+        rows = []
+        for line in [line for line in self.lines if line.words or line.lemma]:
+            sides = dict.fromkeys((line.before, line.right))
+            tag = f" \\tag*{{Lemma {numbers[line.lemma]}}}" if line.lemma else ""
+            rows.append((f"\\intertext{{{line.words}}}\n" if line.words else "") + _equation(line, sides) + tag)
+        names = ", ".join(f"${_math(line.symbol)}={_math(line.right)}$" for line in self.lines if not (line.words or line.lemma))
         parts = {
-            "TITLE": _plain(self.quantity),
+            "TITLE": plain(str(self.formula.quantity)),
             "SETTING": self.setting,
-            "LEMMAS": "\n".join(f"\\paragraph{{Lemma {numbers[name]}.}} {_TEXTS[name]}" for name in lemmas),
+            "LEMMAS": "\n".join(f"\\paragraph{{Lemma {place}.}} {TEXTS[name]}" for name, place in numbers.items()),
             "NAMES": f"Write {names}." if names else "",
-            "STEPS": "\n".join(steps),
-            "RESULT": self.latex(),
-            "DOMAIN": domain,
+            "STEPS": _align(rows),
+            "RESULT": _align([_equation(self.lines[-1], [self.lines[-1].right])]),
+            "DOMAIN": "; ".join(f"${_math(condition.relation)}$" for condition in self.formula.domain) or "all parameters",
             "ORDER": _math(self.order),
-            "PROOF": _plain(str(self.proof())),
+            "PROOF": plain(str(self.proof())),
             "EVIDENCE": evidence,
         }
-        return re.sub(r"<<(\w+)>>", lambda found: parts[found[1]], _TEXTS["document"])
+        return re.sub(r"<<(\w+)>>", lambda found: parts[found[1]], TEXTS["document"])
 
 
 def rational(generator: random.Random) -> Fraction:
@@ -261,36 +225,30 @@ def _align(rows: list[str]) -> str:
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
-def _equation(line: Line, sides: list[Any]) -> str:
-    """Return one line as rows of an alignment; the printer's own order of summands, a few in each row."""
-    shown = f"{_math(line.symbol)} " + (f"= {line.meaning} " if line.meaning else "")
+def _equation(line: Line, sides: Iterable[Any]) -> str:
+    """Return a line as rows of an alignment, in the printer's order of summands; long rows are broken between them."""
     rows = []
     for side in sides:
         (negative, first), *others = Latex().terms(side)
-        terms = [f"{'-' * negative}{first}", *(f"{'-' if minus else '+'} {term}" for minus, term in others)]
-        rows.append(" \\\\\n&\\quad ".join(" ".join(terms[i : i + TERMS]) for i in range(0, len(terms), TERMS)))
-    return f"{shown}&= " + " \\\\\n&= ".join(rows)
+        terms = [f"{'-' * negative}{first}"]
+        for minus, term in others:
+            long = len(terms[-1]) + len(term) > WIDTH
+            terms[-1 if not long else len(terms) :] = [f"{'' if long else terms[-1]} {'-' if minus else '+'} {term}"]
+        rows.append(" \\\\\n&\\quad ".join(terms))
+    return f"{_math(line.symbol)} {'=' * bool(line.meaning)} {line.meaning} &= " + " \\\\\n&= ".join(rows)
 
 
 def _math(expression: Any) -> str:
     return Latex().doprint(expression)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return text as LaTeX shows it."""
     return re.sub(r"([_%#&{}])", r"\\\1", text)
 
 
-def _code(expression: Any) -> str:
-    return str(sympy.pycode(expression))
-
-
-def _short(point: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in point.items() if isinstance(value, (int, Fraction, sympy.Rational)))[:200]
-
-
-def _whole(expression: Any, point: Mapping[str, Any]) -> dict[Any, Any]:
-    """Values of the symbols that count tasks, which make sums and powers finite."""
-    return {s: sympy.Integer(point[str(s)]) for s in expression.free_symbols if type(point.get(str(s))) is int}
+def _identifier(text: str | None) -> str:
+    return re.sub(r"\W+", "_", str(text)).strip("_")
 
 
 def degrees(expression: Any, known: Mapping[str, tuple[int, int]]) -> tuple[int, int]:

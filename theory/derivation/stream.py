@@ -34,12 +34,12 @@ def derive_stream(seq: TaskSequence, word: str, T: sympy.Symbol, meaning: Mappin
     names = {"w": "list of |w_i|^2, squared lengths of the truths", "D": "matrix of |w_i - w_j|^2, squared distances of the truths"}
     numbers = [*seq.blocks.values(), task.samples, task.noise]
     own = {str(s): meaning[str(s)] for value in numbers for s in sorted(getattr(value, "free_symbols", ()), key=str)}
-    taken = {*own, str(T)} & {"w", "D", "r", "k", "i", "j", "t", "C", "s_t", "E_ti", "E_s", "e_s"} or {str(T)} & {*own}
+    taken = {*own, str(T)} & {"w", "D", "r", "k", "i", "j", "t", "C", "s_t", "E_ti", "E_s"} or {str(T)} & {*own}
     if taken:
         raise InputError(f"the symbol {min(taken)} has another meaning in a derivation for any number of tasks; rename it in the experiment")
     w, D = (cast(Any, sympy.IndexedBase(name)) for name in names)
     i, j, t = sympy.symbols("i j t", positive=True, integer=True)
-    r, k, C, E, E_s, e_s, s_t = sympy.symbols("r k C E_ti E_s e_s s_t", real=True)
+    r, k, C, E, E_s, s_t = sympy.symbols("r k C E_ti E_s s_t", real=True)
     p, n, variance = sympy.sympify(sum(seq.blocks.values())), sympy.sympify(task.samples), sympy.sympify(task.noise) ** 2
     gap = p - n
     if gap.is_number:
@@ -70,22 +70,18 @@ def derive_stream(seq: TaskSequence, word: str, T: sympy.Symbol, meaning: Mappin
         raise InputError(f"the quantity {word!r} has no derivation for any number of tasks; choose forgetting, generalization, deviation or error[-1,i]")
     moments = lambda at: exact_step_moments(substitute(n, at), substitute(p, at), True, False)  # noqa: E731
     lines = [
-        Line(r, "", 1 - n / p, 1 - n / p, "", "", lambda _, at: 1 - moments(at).m),
-        Line(k, "", n / (p - n - 1), n / (p - n - 1), "", "", lambda _, at: moments(at).k),
-        Line(
-            E, meant, E_s + n / p * (D[t, i] - E_s - e_s) + n / p * e_s + noise, r * E_s + (1 - r) * D[t, i] + noise,
-            r"One task moves the error; $E_s$ stands for $\mathrm{E}|\theta_{t-1}-w_i|^2$, $e_s$ for $\mathrm{E}|\theta_{t-1}-w_t|^2$.", "projection_mean", error,
-        ),
-        Line(s_t, "", sympy.Sum(r ** (t - j), (j, 1, t)), (1 - r**t) / (1 - r), "Noise of all tasks adds up to a geometric sum.", "geometric_sum"),
-        Line(C, "", noise / (1 - r), p * variance / (p - n - 1), "Noise that stays, with $1-r=n/p$ put in.", "inverse_wishart_mean"),
-        Line(
-            E, meant, r**t * w[i] + sympy.Sum(r ** (t - j) * ((1 - r) * D[j, i] + noise), (j, 1, t)), solved(t, i),
-            r"From $\theta_0=0$ on, the line for one task is summed over tasks $1$ to $t$.", "geometric_sum", error,
-        ),
+        Line(r, 1 - n / p, 1 - n / p, judge=lambda _, at: 1 - moments(at).m),
+        Line(k, n / (p - n - 1), n / (p - n - 1), judge=lambda _, at: moments(at).k),
+        Line(E, (1 - n / p) * E_s + n / p * D[t, i] + noise, r * E_s + (1 - r) * D[t, i] + noise,
+             r"One task moves the error; $E_s$ stands for $\mathrm{E}|\theta_{t-1}-w_i|^2$:", "projection_mean", error, meant),
+        Line(s_t, sympy.Sum(r ** (t - j), (j, 1, t)), (1 - r**t) / (1 - r), "Noise of all tasks adds up to a geometric sum:", "geometric_sum"),
+        Line(C, noise / (1 - r), p * variance / (p - n - 1), "Noise that stays, with $1-r=n/p$ put in:", "projection_mean"),
+        Line(E, r**t * w[i] + sympy.Sum(r ** (t - j) * ((1 - r) * D[j, i] + noise), (j, 1, t)), solved(t, i),
+             r"From $\theta_0=0$ on, the line for one task is summed over tasks $1$ to $t$:", "geometric_sum", error, meant),
     ]  # fmt: skip
     symbol = sympy.Symbol({"forgetting": "F_T", "generalization": "G_T"}.get(word, "L_T"), real=True)
     read = lambda law, _: law.read(parse_quantity(word, len(law)))  # noqa: E731
-    lines.append(Line(symbol, "", *results[word], "The quantity, with every pair of tasks taken together.", "", read))
+    lines.append(Line(symbol, *results[word], "The quantity, with every pair of tasks taken together:", "", read))
 
     def repeated(w: Any, D: Any) -> TaskSequence:
         return one_block(p, (n,) * len(w), task.noise, gram=inner_products(w, D))
@@ -98,19 +94,14 @@ def derive_stream(seq: TaskSequence, word: str, T: sympy.Symbol, meaning: Mappin
         law = law_at(repeated(point["w"], point["D"]), point, (OVER,) * tasks)
         now, of = generator.randrange(1, tasks + 1), generator.randrange(1, tasks + 1)
         before = point["w"] if now == 1 else law.errors[now - 2]
-        return {**point, str(T): tasks, "t": now, "i": of, "E_s": before[of - 1], "e_s": before[now - 1]}, law
+        return {**point, str(T): tasks, "t": now, "i": of, "E_s": before[of - 1]}, law
 
     several = [Condition(T >= 2, "there is an earlier task")] if word in ("forgetting", "deviation") else []
-    return Derivation(
-        quantity=word,
-        lines=tuple(line for line in lines if variance != 0 or line.symbol not in (k, s_t, C)),
-        setting=setting,
-        parameters={**own, str(T): "number of tasks", **names},
+    return Derivation.of(
+        [line for line in lines if variance != 0 or line.symbol not in (k, s_t, C)], word, {**own, str(T): "number of tasks", **names},
+        setting=setting, build=lambda **case: at_case(repeated(case["w"], case["D"]), case), sample=sample,
         domain=(Condition(n < p - 1, "each task has fewer samples than parameters"), *several),
-        normal_domain=(Condition(n <= p - 8, "moments of each task beyond the fourth exist"),),
-        order=(p - n + 1) / 2 if variance != 0 else sympy.oo,
-        build=lambda **case: at_case(repeated(case["w"], case["D"]), case),
-        sample=sample,
+        gaps={"each task": p - n} if variance != 0 else {},
         law_degree=8 * (SEVERAL + 2) * max(sum(degrees(sympy.sympify(value), {})) for value in (p, n, variance)),
         uses=("recursion", "projection_mean", "inverse_wishart_mean"),
-    )
+    )  # fmt: skip
