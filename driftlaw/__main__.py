@@ -14,6 +14,7 @@ from theory.own import loaded
 # Command, where it lives, and whether its name is for the package to read as well.
 COMMANDS = {
     "check": ("simulate", "judge the lemma of a Python file by simulation"),
+    "derive": ("simulate", "derive a quantity of an experiment with symbols, with its proof"),
     "verify": ("simulate", "judge the catalogue of formulas"),
     "sweep": ("simulate", "estimate quantities over many experiments, resumably"),
     "calibrate": ("simulate", "measure how often verdicts go wrong"),

@@ -1,4 +1,4 @@
-"""Command line: ``driftlaw check FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
+"""Command line: ``driftlaw check FILE``, ``derive FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 from simulate.calibration.command import Calibrate
 from simulate.sweeps.command import Sweep
+from simulate.verdicts.appendix import Derive
 from simulate.work.files import replace_file, require_writable
 from theory.errors import InputError
 from theory.exits import STANDS, WRONG, command_line
@@ -209,7 +210,7 @@ def run(arguments: list[str] | None, prog: str = "python -m simulate") -> int:
     """Run the command that the arguments say."""
     commands = Annotated[Check, subcommand("check")] | Annotated[Verify, subcommand("verify")]
     commands |= Annotated[Robustness, subcommand("robustness")] | Annotated[Sweep, subcommand("sweep")]
-    commands |= Annotated[Calibrate, subcommand("calibrate")]
+    commands |= Annotated[Calibrate, subcommand("calibrate")] | Annotated[Derive, subcommand("derive")]
     command: Any = tyro.cli(
         FlagCreatePairsOff[commands],
         prog=prog,

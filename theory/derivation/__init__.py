@@ -8,6 +8,7 @@ import sympy
 
 from theory.algebra import algebra_of
 from theory.derivation.line import TEXTS, Derivation, Line as Line, Proof as Proof, plain
+from theory.derivation.same import Sameness as Sameness, same as same
 from theory.derivation.stream import derive_stream
 from theory.derivation.tasks import Steps, derive_tasks
 from theory.errors import InputError
@@ -118,6 +119,6 @@ def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
         pairs = [(steps.letters[b], i, j, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
         words.append("Truths: " + ", ".join(f"$\\langle {x}_{{{i + 1}}},{x}_{{{j + 1}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; all others are 0." if pairs else "Truths are 0.")
     words.append(r"$L_i(\theta)$ is the squared distance to the truth $w_i$ of task $i$ on the blocks that task $i$ uses; $\theta_t$ is the estimate after task $t$")
-    words[-1] += "." if len(seq.blocks) == 1 else ", a hat is on its blocks."
+    words[-1] += "." if len(seq.blocks) == 1 else r", an index $(\cdot)_u$ stands for the part in block $u$."
     known = TEXTS.get(quantity, "").strip()
     return " ".join([*words, f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$ with $T={latex(len(seq) if tasks is None else tasks)}$." if known else ", tasks counted from 0 in its name.")])

@@ -17,7 +17,7 @@ from theory.notations import Latex
 from theory.substitution import substitute, written_out
 
 FIELD = 2**61  # values among which every symbol of a random point is drawn
-WIDTH = 170  # characters of LaTeX in a row
+WIDTH = 230  # characters of LaTeX in a row
 TEXTS = dict(re.findall(r"^%% (\w+)\n(.*?)(?=^%% |\Z)", files(__package__).joinpath("appendix.tex").read_text(encoding="utf-8"), re.M | re.S))
 
 
@@ -74,7 +74,8 @@ class Proof:
         return (self.degree / FIELD) ** self.points
 
     def __str__(self) -> str:
-        held = f"all lines hold at {self.points} random rational points, in exact fractions; a wrong one passes with probability below {self.chance:.0e}"
+        held = f"both sides of all lines, and the law, agree in exact fractions at {self.points} points that are drawn from 2^61 values of each symbol; "
+        held += f"a wrong line of degree up to {self.degree} passes with probability below {self.chance:.0e}"
         return f"wrong: {self.wrong}" if self.wrong else held
 
 
@@ -173,10 +174,10 @@ class Derivation:
     def python(self) -> str:
         """Return a Python function of the parameters; lists count from 0, as in cases."""
         arrays = {name: meaning.partition(" ")[0] for name, meaning in self.formula.parameters.items()}
-        shift = {"list": "{0} = [0, *{0}]", "matrix": "{0} = [0, *([0, *row] for row in {0})]"}
+        shift = {"list": "{0} = dict(enumerate({0}, 1))", "matrix": "{0} = {{(i, j): x for i, row in enumerate({0}, 1) for j, x in enumerate(row, 1)}}"}
         rows = [shift[kind].format(name) for name, kind in arrays.items() if kind in shift]
         rows += [f"{sympy.pycode(symbol)} = {sympy.pycode(right)}" for symbol, right in self.formula.intermediates]
-        body = "".join(f"    {row}\n" for row in [*rows, f"return {sympy.pycode(self.formula.expression)}"])
+        body = "".join(f"    {row}\n" for row in [*rows, f"return {sympy.pycode(self.formula.expression)}"]).replace("builtins.", "")
         head = f"def {_identifier(self.formula.quantity)}({', '.join(str(sympy.pycode(sympy.Symbol(name))) for name in arrays)}):\n"
         return "import math\n\n\n" * ("math." in body) + head + body
 
@@ -195,8 +196,8 @@ class Derivation:
         """
         used = {line.lemma for line in self.lines} | {"projection_mean"}
         numbers = {name: place for place, name in enumerate([name for name in TEXTS if name in used], 1)}
-        rows = []
-        for line in [line for line in self.lines if line.words or line.lemma]:
+        rows, result = [], self.lines[-1]
+        for line in [line for line in self.lines[:-1] if line.words or line.lemma]:
             sides = dict.fromkeys((line.before, line.right))
             tag = f" \\tag*{{Lemma {numbers[line.lemma]}}}" if line.lemma else ""
             rows.append((f"\\intertext{{{line.words}}}\n" if line.words else "") + _equation(line, sides) + tag)
@@ -206,8 +207,8 @@ class Derivation:
             "SETTING": self.setting,
             "LEMMAS": "\n".join(f"\\paragraph{{Lemma {place}.}} {TEXTS[name]}" for name, place in numbers.items()),
             "NAMES": f"Write {names}." if names else "",
-            "STEPS": _align(rows),
-            "RESULT": _align([_equation(self.lines[-1], [self.lines[-1].right])]),
+            "STEPS": _align(rows) if rows else "",
+            "RESULT": f"{result.words}\n{_align([_equation(result, dict.fromkeys((result.before, result.right)))])}",
             "DOMAIN": "; ".join(f"${_math(condition.relation)}$" for condition in self.formula.domain) or "all parameters",
             "ORDER": _math(self.order),
             "PROOF": plain(str(self.proof())),
@@ -244,7 +245,7 @@ def _math(expression: Any) -> str:
 
 def plain(text: str) -> str:
     """Return text as LaTeX shows it."""
-    return re.sub(r"([_%#&{}])", r"\\\1", text)
+    return re.sub(r"([_%#&{}])", r"\\\1", text).replace("+-", r"$\pm$").replace("^", r"\^{}")
 
 
 def _identifier(text: str | None) -> str:

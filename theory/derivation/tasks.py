@@ -119,16 +119,19 @@ class Steps:
     def dimension(self, blocks: Iterable[str]) -> Any:
         return sympy.sympify(sum(self.seq.blocks[block] for block in blocks))
 
+    def apart(self, i: int | None, j: int | None, blocks: Blocks) -> Any:
+        """|w_i - w_j|^2 on some blocks, in symbols of the experiment."""
+        grams, (a, b) = [np.pad(self.gram[block], (0, 1)) for block in blocks], (-1 if task is None else task for task in (i, j))
+        return sympy.expand(sum(sympy.sympify(g[a, a] + g[b, b] - 2 * g[a, b]) for g in grams))
+
     def distance(self, i: int | None, j: int | None, blocks: Blocks) -> Any:
-        """|w_i - w_j|^2 on some blocks."""
+        """The same, by name if it has one."""
         i, j = (j, i) if i is None or (j is not None and j < i) else (i, j)
-        if i is None or i == j:
+        if i is None:
             return sympy.Integer(0)
-        grams = [np.pad(self.gram[block], (0, 1)) for block in blocks]
-        value = sympy.expand(sum(sympy.sympify(g[i, i] + g[-1 if j is None else j, -1 if j is None else j] - 2 * g[i, -1 if j is None else j]) for g in grams))
         letter = self.letter(-1, i, blocks) or (self.letter(-1, j, blocks) if j is not None else "") or "w"
-        several = "" if len(self.seq) == 2 else self.label(j, i)
-        return self.name(("d", i, j, blocks), f"{letter}_{self.label(i, i)}" if j is None else f"d_{letter}{several}", value)
+        wanted = f"{letter}_{self.label(i, i)}" if j is None else f"d_{letter}{'' if len(self.seq) == 2 else self.label(j, i)}"
+        return self.name(("d", i, j, blocks), wanted, self.apart(i, j, blocks))
 
     def over(self, t: int, gap: Any) -> bool:
         """Whether a step has fewer samples than parameters."""
@@ -163,6 +166,11 @@ class Steps:
             self.gaps[t] = gap
         return self.moment("k", t, n, d) * f
 
+    def part(self, t: int, n: Any, d: Any, blocks: Blocks) -> Any:
+        """Share of a step's noise that falls on some blocks."""
+        whole = set(blocks) == set(self.seq.tasks[t].train)
+        return sympy.Integer(1) if whole else self.dimension(blocks) / self.moment("N", t, n, d)
+
     def rows(self, t: int) -> list[tuple[int, Any, Rows]]:
         """Fits that make up a step: whose samples, how many, and what stays fitted meanwhile. Stored samples that are not fitted yet come first."""
         task = self.seq.tasks[t]
@@ -192,6 +200,7 @@ class Steps:
         """E |theta_t - w_i|^2 on some blocks, as a sum of names."""
         if t < 0:
             return self.distance(i, None, blocks)
+        i = next((j for j in range(i or 0) if set(blocks) <= {*self.seq.used(j)} and self.apart(i, j, blocks) == 0), i)  # equal truths have one error
         scales = {block: self.seq.tasks[t].scale_of(block) for block in blocks if block in self.seq.tasks[t].train}
         rest = tuple(block for block in blocks if block not in scales)
         total = self.error(t - 1, i, rest) if rest else sympy.Integer(0)
@@ -207,7 +216,7 @@ class Steps:
             d, within, far, start = p - sum(count for _, count in kept), self.inside(t, kept, i), self.distance(of, i, blocks), right
             r, m = self.moment("r", t, n, d), n / self.moment("N", t, n, d) if self.over(t, d - n) else sympy.Integer(1)
             if s == 1 and (m == 1 or set(blocks) == set(self.seq.tasks[t].train)):  # (I - P) x + P (w_t - w_i) + noise, beside what stays fitted
-                noise = self.noise(t, of, n, kept) * (self.dimension(blocks) / p)
+                noise = self.noise(t, of, n, kept) * self.part(t, n, d, blocks)
                 before = within + (1 - m) * (start - within) + m * (d / p) * far + noise
                 right = within + r * (start - within) + (n / p if kept else 1 - r) * far + noise
             else:  # |x|^2 + 2 <x, P delta> + |step|^2
@@ -219,8 +228,9 @@ class Steps:
         wanted = f"e_{letter}{self.label(t, i)}" if letter else f"E_{self.label(t) if t == i else self.label(t, i)}"
         if len(self.seq) == 2 and t == 0 and letter and i is not None:
             wanted = f"{'eg'[i]}_{letter}"
-        parts = "" if len(blocks) == len(self.every) else f"_{{{','.join(self.letters[block] for block in blocks)}}}"
-        length = rf"\mathrm{{E}}|(\theta_{{{t + 1}}}{'' if i is None else f'-w_{{{i + 1}}}'}){parts}|^2"
+        part = "" if len(blocks) == len(self.every) else f"_{{{','.join(self.letters[block] for block in blocks)}}}"
+        vector = rf"\theta_{{{t + 1}}}{'' if i is None else f'-w_{{{i + 1}}}'}"
+        length = rf"\mathrm{{E}}|{f'({vector}){part}' if part else vector}|^2"
         judge = lambda law, _: law.errors[t, place]  # noqa: E731
         return self.name(("e", t, i, blocks), wanted, right, lemma, judge, True, before, meaning=length)
 
@@ -232,7 +242,8 @@ class Steps:
             raise NoClosedForm(f"no line is known for the step of task {t}, which fits memory afresh; derive errors, or use expected_errors")
         (_, n, kept), trained = self.rows(t)[0], tuple(block for block in self.every if block in self.seq.tasks[t].train)
         p, part = self.dimension(trained), self.dimension(blocks)
-        d, own, noise = p - sum(count for _, count in kept), self.start(t, t, blocks) - self.inside(t, kept, t), self.noise(t, t, n, kept) * (part / p)
+        d, own = p - sum(count for _, count in kept), self.start(t, t, blocks) - self.inside(t, kept, t)
+        noise = self.noise(t, t, n, kept) * self.part(t, n, d, blocks)
         size, r, a, total = *(self.moment(field, t, n, d) for field in ("N", "r")), sympy.Integer(0), sympy.Integer(0)
         if part != p and self.over(t, d - n):
             a, total = self.moment("a", t, n, d), self.start(t, t, trained)
