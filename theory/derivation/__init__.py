@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy
 
 from theory.algebra import algebra_of
 from theory.derivation.line import TEXTS, Derivation, Line as Line, Proof as Proof, plain
