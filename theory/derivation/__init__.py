@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from theory.algebra import algebra_of
 from theory.derivation.line import TEXTS, Derivation, Line as Line, Proof as Proof, plain
 from theory.derivation.same import Sameness as Sameness, same as same
@@ -14,7 +13,7 @@ from theory.errors import InputError
 from theory.law import regimes_of
 from theory.notations import Latex
 from theory.problem import TaskSequence
-from theory.quantities import Quantity, parse_quantity
+from theory.quantities import Quantity
 from theory.recursion import OVER, UNDER, require_usual
 
 
@@ -67,12 +66,13 @@ def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = N
     meaning = _meanings(experiment)
     if not meaning:
         raise InputError("the experiment has no symbols, so there is nothing to derive; expected_errors(experiment) gives the number, or put symbols in")
-    if tasks is not None and (not getattr(tasks, "is_Symbol", False) or UNDER in regimes):
+    setting = _setting(experiment, str(quantity), tasks)
+    if tasks is None:
+        derivation = derive_tasks(experiment, quantity, regimes, meaning, setting)
+    elif not getattr(tasks, "is_Symbol", False) or UNDER in regimes:
         raise InputError(f"tasks is {tasks!r} in the regime {regimes[0]}; give a SymPy symbol, and the overparameterized regime (above, each task erases the past)")
-    if tasks is not None:
-        derivation = derive_stream(experiment, str(quantity), tasks, meaning, _setting(experiment, str(quantity), tasks))
     else:
-        derivation = derive_tasks(experiment, parse_quantity(quantity, len(experiment)), str(quantity), regimes, meaning, _setting(experiment, str(quantity), tasks))
+        derivation = derive_stream(experiment, str(quantity), tasks, meaning, setting)
     proof = derivation.proof()
     if proof.wrong:
         raise AssertionError(f"the derivation of {quantity} does not hold: {proof.wrong}")
@@ -88,36 +88,31 @@ def _meanings(seq: TaskSequence) -> dict[str, str]:
         places += [(count, f"stored samples of task {s + 1}") for s, count in (task.memory or {}).items()]
         places += [(task.scale_of(block), f"share of the full step of task {t + 1}") for block in task.train]
     for block, gram in steps.gram.items():
-        places += [(gram[i, i], f"|{steps.letters[block]}_{i + 1}|^2, squared length of the truth of task {i + 1} in block {block!r}") for i in range(len(gram))]
+        places += [(gram[i, i], f"squared length of the truth of task {i + 1} in block {block!r}") for i in range(len(gram))]
         places += [(entry, f"inner products of truths in block {block!r}") for entry in gram.ravel()]
-    for value, meaning in sorted(places, key=lambda place: not getattr(place[0], "is_Symbol", False)):
+    for value, meaning in places:
         for symbol in sorted(getattr(value, "free_symbols", ()), key=str):
-            found.setdefault(str(symbol), meaning if value == symbol else f"part of: {meaning}")
-    order = [str(s) for value, _ in places for s in sorted(getattr(value, "free_symbols", ()), key=str)]
-    return {name: found[name] for name in dict.fromkeys(order)}
+            if found.setdefault(str(symbol), f"part of the {meaning}").startswith("part") and value == symbol:
+                found[str(symbol)] = meaning
+    return found
 
 
 def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
     """The experiment in words, as LaTeX."""
     steps, latex = Steps(seq, (), ()), Latex().doprint
-    words = [r"All features are i.i.d.\ $N(0,1)$, data are fresh for every task, and label noise is Gaussian and independent. Training starts at zero. Tasks count from 1."]
-    words.append("Blocks of parameters: " + ", ".join(f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()) + ".")
-    if tasks is not None:
-        task = seq.tasks[0]
-        words.append(rf"Each of ${latex(tasks)}$ tasks has ${latex(task.samples)}$ samples with noise of standard deviation ${latex(task.noise)}$, and moves all parameters by the least "
-                     r"step from the previous estimate. $w_i$ is the squared length of truth $i$, $D_{ij}$ the squared distance of truths $i$ and $j$.")
-    for t, task in enumerate(seq.tasks if tasks is None else ()):
-        start = {block: "zero" if task.starts_from_zero(block) else "the previous estimate" for block in task.train}
-        trained = "; ".join(f"${', '.join(steps.letters[b] for b in seq.blocks if start.get(b) == place)}$ from {place}" for place in dict.fromkeys(start.values()))
+    words = [TEXTS["setting"].strip(), ", ".join(f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()) + "."]
+    for t, task in enumerate(seq.tasks):
+        zero = [b for b in task.train if task.starts_from_zero(b)] if t else task.train
+        name = f"Task {t + 1} trains" if tasks is None else f"Each of ${latex(tasks)}$ tasks trains"
+        used = f", and uses ${','.join(kept)}$ as they are" if (kept := [steps.letters[b] for b in seq.used(t) if b not in task.train]) else ""
+        start = f", ${','.join(steps.letters[b] for b in zero)}$ from zero" if zero and tasks is None else ""
         held = "".join(f", along with ${latex(count)}$ stored ones of task {s + 1}" for s, count in (task.memory or {}).items())
-        scales = {latex(task.scale_of(block)) for block in task.train} - {"1"}
-        held += f", and takes the share ${', '.join(sorted(scales))}$ of the step" if scales else ""
-        words.append(f"Task {t + 1} uses ${', '.join(steps.letters[b] for b in seq.used(t))}$, and trains {trained if t else trained.replace('the previous estimate', 'zero')} "
-                     f"on ${latex(task.samples)}$ samples with noise of standard deviation ${latex(task.noise)}${held}.")
-    if tasks is None:
-        pairs = [(steps.letters[b], i, j, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
-        words.append("Truths: " + ", ".join(f"$\\langle {x}_{{{i + 1}}},{x}_{{{j + 1}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; all others are 0." if pairs else "Truths are 0.")
-    words.append(r"$L_i(\theta)$ is the squared distance to the truth $w_i$ of task $i$ on the blocks that task $i$ uses; $\theta_t$ is the estimate after task $t$")
-    words[-1] += "." if len(seq.blocks) == 1 else r", an index $(\cdot)_u$ stands for the part in block $u$."
-    known = TEXTS.get(quantity, "").strip()
-    return " ".join([*words, f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$ with $T={latex(len(seq) if tasks is None else tasks)}$." if known else ", tasks counted from 0 in its name.")])
+        shares = {str(latex(task.scale_of(b))) for b in task.train} - {"1"}
+        words.append(f"{name} ${','.join(steps.letters[b] for b in task.train)}${used}{start}, on ${latex(task.samples)}$ samples with noise of standard deviation "
+                     f"${latex(task.noise)}${held}{f', and takes the share {shares} of the step' if shares else ''}.")  # fmt: skip
+    pairs = [(steps.letters[b], i + 1, j + 1, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
+    truths = ", ".join(f"$\\langle {x}_{{{i}}},{x}_{{{j}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; other inner products are 0."
+    known = TEXTS.get(quantity.partition("[")[0], "").strip()
+    words.append(f"Truths: {truths}" if tasks is None else r"$w_i$ is the squared length of truth $i$, $D_{ij}$ the squared distance of truths $i$ and $j$.")
+    words.append(f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$ with $T={latex(len(seq) if tasks is None else tasks)}$." if known else ", which counts tasks from 0."))
+    return " ".join(words)

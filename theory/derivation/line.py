@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import sympy
@@ -17,8 +17,9 @@ from theory.notations import Latex
 from theory.substitution import substitute, written_out
 
 FIELD = 2**61  # values among which every symbol of a random point is drawn
+ASSUMPTIONS = ("all features i.i.d. N(0, 1), fresh data for each task, independent Gaussian label noise", "least steps that fit the data")
 WIDTH = 230  # characters of LaTeX in a row
-TEXTS = dict(re.findall(r"^%% (\w+)\n(.*?)(?=^%% |\Z)", files(__package__).joinpath("appendix.tex").read_text(encoding="utf-8"), re.M | re.S))
+TEXTS = dict(re.findall(r"^%% (\w+)\n(.*?)(?=^%% |\Z)", Path(__file__).with_name("appendix.tex").read_text(encoding="utf-8"), re.M | re.S))
 
 
 @dataclass(frozen=True)
@@ -124,28 +125,18 @@ class Derivation:
     law_degree: int
 
     @classmethod
-    def of(cls, lines: list[Line], quantity: str, parameters: Mapping[str, str], *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
+    def of(cls, lines: list[Line], quantity: Any, parameters: Mapping[str, str], *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
         """Make the formula of the last line and of those that it needs; ``gaps`` are the |d - n| of noisy steps."""
         names, needed = lines[-1].right.free_symbols, []
         for line in lines[-2::-1]:
             if line.symbol in names and line.symbol not in [symbol for symbol, _ in needed]:
                 needed.insert(0, (line.symbol, line.right))
                 names |= line.right.free_symbols
+        normal = tuple(Condition(gap >= 8, f"moments of {which} beyond the fourth exist") for which, gap in gaps.items() if not gap.is_number)
         formula = Formula(
-            name=f"derived_{_identifier(quantity)}",
-            statement=f"The quantity {quantity} of an experiment, derived from task to task.",
-            expression=lines[-1].right,
-            parameters=parameters,
-            source="derived by driftlaw",
-            status="exact",
-            quantity=quantity,
-            build=build,
-            intermediates=tuple(needed),
-            domain=domain,
-            normal_domain=tuple(Condition(gap >= 8, f"moments of {which} beyond the fourth exist") for which, gap in gaps.items() if not gap.is_number),
-            assumptions=("all features i.i.d. N(0, 1), fresh data for each task, independent Gaussian label noise", "least steps that fit the data"),
-            uses=uses,
-        )
+            f"derived_{_identifier(quantity)}", f"The quantity {quantity} of an experiment, derived from task to task.", lines[-1].right, parameters,
+            "derived by driftlaw", "exact", quantity, build, tuple(needed), domain, normal, assumptions=ASSUMPTIONS, uses=uses,
+        )  # fmt: skip
         return cls(tuple(lines), formula, sympy.Min(*((gap + 1) / 2 for gap in gaps.values())) if gaps else sympy.oo, **others)
 
     def proof(self, points: int = 5, seed: int = 0) -> Proof:
@@ -156,14 +147,15 @@ class Derivation:
             for line in self.lines:
                 name, (before, right) = str(line.symbol), (substitute(side, point) for side in (line.before, line.right))
                 judged = right if line.judge is None else sympy.sympify(line.judge(law, point))
-                for other, what in ((before, "is what it comes to before it is collected"), (judged, "is the law")):
-                    if sympy.expand(other - right) != 0:
-                        shown = f"{name} is {sympy.N(right, 6)} where {sympy.N(other, 6)} {what}"
+                for other, what in ((before, "what it comes to before it is collected"), (judged, "the law")):
+                    if not (other - right).equals(0):
+                        shown = f"{name} is {sympy.N(right, 6)} where {sympy.N(other, 6)} is {what}"
                         return Proof(points, 0, f"{shown}, at {', '.join(f'{k} = {v}' for k, v in point.items() if k in self.formula.parameters)}")
-                point[name], counts = right, {sympy.Symbol(k): v for k, v in point.items() if type(v) is int}
-                sizes = [degrees(written_out(side.subs({s: counts[sympy.Symbol(str(s))] for s in side.free_symbols if sympy.Symbol(str(s)) in counts})), known)
-                         for side in (line.before, line.right)]  # fmt: skip
-                known[name], degree = sizes[1], max(degree, sum(map(sum, sizes)) + 2 * self.law_degree)
+                point[name], sizes = right, []
+                for side in (line.before, line.right):
+                    counts = {s: sympy.Integer(point[str(s)]) for s in side.free_symbols if type(point.get(str(s))) is int}  # of tasks, in sums and powers
+                    sizes.append(size(written_out(side.xreplace(counts)), known))
+                known[name], degree = sizes[1], max(degree, sum(sizes) + self.law_degree)
         return Proof(points, degree)
 
     def latex(self) -> str:
@@ -203,17 +195,12 @@ class Derivation:
             rows.append((f"\\intertext{{{line.words}}}\n" if line.words else "") + _equation(line, sides) + tag)
         names = ", ".join(f"${_math(line.symbol)}={_math(line.right)}$" for line in self.lines if not (line.words or line.lemma))
         parts = {
-            "TITLE": plain(str(self.formula.quantity)),
-            "SETTING": self.setting,
+            "TITLE": plain(str(self.formula.quantity)), "SETTING": self.setting, "ORDER": _math(self.order), "PROOF": plain(str(self.proof())), "EVIDENCE": evidence,
             "LEMMAS": "\n".join(f"\\paragraph{{Lemma {place}.}} {TEXTS[name]}" for name, place in numbers.items()),
-            "NAMES": f"Write {names}." if names else "",
-            "STEPS": _align(rows) if rows else "",
+            "NAMES": f"Write {names}." if names else "", "STEPS": _align(rows) if rows else "",
             "RESULT": f"{result.words}\n{_align([_equation(result, dict.fromkeys((result.before, result.right)))])}",
             "DOMAIN": "; ".join(f"${_math(condition.relation)}$" for condition in self.formula.domain) or "all parameters",
-            "ORDER": _math(self.order),
-            "PROOF": plain(str(self.proof())),
-            "EVIDENCE": evidence,
-        }
+        }  # fmt: skip
         return re.sub(r"<<(\w+)>>", lambda found: parts[found[1]], TEXTS["document"])
 
 
@@ -248,21 +235,14 @@ def plain(text: str) -> str:
     return re.sub(r"([_%#&{}])", r"\\\1", text).replace("+-", r"$\pm$").replace("^", r"\^{}")
 
 
-def _identifier(text: str | None) -> str:
+def _identifier(text: Any) -> str:
     return re.sub(r"\W+", "_", str(text)).strip("_")
 
 
-def degrees(expression: Any, known: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-    """Bounds on the degrees of numerator and denominator, in parameters, of an expression in names whose bounds are known."""
+def size(expression: Any, known: Mapping[str, int]) -> int:
+    """Bound on the degrees of numerator and denominator in parameters: symbols counted as often as they stand there, names with their own."""
     if expression.is_number:
-        return 0, 0
-    parts = [degrees(part, known) for part in expression.args] if expression.is_Add or expression.is_Mul else []
-    if expression.is_Add:
-        below = sum(den for _, den in parts)
-        return max(num - den for num, den in parts) + below, below
-    if expression.is_Mul:
-        return sum(num for num, _ in parts), sum(den for _, den in parts)
+        return 0
     if expression.is_Pow and expression.exp.is_Integer:
-        above, below = (abs(int(expression.exp)) * size for size in degrees(expression.base, known))
-        return (above, below) if expression.exp > 0 else (below, above)
-    return known.get(str(expression), (1, 0))
+        return abs(int(expression.exp)) * size(expression.base, known)
+    return sum(size(part, known) for part in expression.args) if expression.is_Add or expression.is_Mul else known.get(str(expression), 1)

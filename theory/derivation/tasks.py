@@ -19,12 +19,12 @@ import numpy as np
 import sympy
 
 from theory.algebra import ExactAlgebra, truth_products
-from theory.derivation.line import Derivation, Line, degrees, rational
+from theory.derivation.line import Derivation, Line, rational, size
 from theory.errors import NoClosedForm
 from theory.formula import Condition
-from theory.problem import Isotropic, Task, TaskSequence
+from theory.problem import Task, TaskSequence
 from theory.projections import exact_step_moments
-from theory.quantities import ERRORS, STEPS, Quantity
+from theory.quantities import ERRORS, STEPS, Quantity, parse_quantity
 from theory.recursion import OVER, Law, Recursion
 from theory.replay import replay_law
 from theory.substitution import substitute
@@ -60,19 +60,17 @@ def law_at(seq: TaskSequence, point: Mapping[str, Any], regimes: tuple[str, ...]
 
 
 def at_case(seq: TaskSequence, case: Mapping[str, Any]) -> TaskSequence:
-    """Return the experiment with numbers in place of its symbols."""
+    """Return an experiment in inner products with numbers in place of its symbols."""
 
     def pick(value: Any) -> Any:
         if isinstance(value, FrozenMapping):
             return {key: pick(entry) for key, entry in value.items()}
         if isinstance(value, FrozenArray):
             return np.vectorize(pick, otypes=[object])(value.values).tolist()
-        if isinstance(value, Isotropic):
-            return replace(value, norm=pick(value.norm))
         value = number(substitute(value, case), "a number of the case") if is_symbolic(value) else value
         return float(value) if is_symbolic(value) else value
 
-    tasks = [replace(task, **{name: pick(getattr(task, name)) for name in ("samples", "noise", "truth", "scale", "memory")}) for task in seq.tasks]
+    tasks = [replace(task, **{name: pick(getattr(task, name)) for name in ("samples", "noise", "scale", "memory")}) for task in seq.tasks]
     return replace(seq, blocks=pick(seq.blocks), tasks=tasks, gram=pick(seq.gram))
 
 
@@ -137,9 +135,12 @@ class Steps:
         """Whether a step has fewer samples than parameters."""
         return bool(gap > 0) if sympy.sympify(gap).is_number else self.regimes[t] == OVER
 
-    def moment(self, field: str, t: int, n: Any, d: Any) -> Any:
-        """r = 1 - n/d, a, k or the dimension N of a step on n samples with d trained parameters, by name; steps with equal numbers share it."""
-        over, size = self.over(t, d - n), d if field == "N" else self.moment("N", t, n, d)
+    def moment(self, field: str, t: int, n: Any, d: Any, s: int | None = None) -> Any:
+        """r = 1 - n/d, a, k or the dimension N of a step on n samples with d trained parameters.
+
+        They have names, which steps with equal numbers share; not where samples of another task s are fitted on the way.
+        """
+        over, size = self.over(t, d - n), d if field == "N" else self.moment("N", t, n, d, s)
 
         def judge(_: Any, point: Mapping[str, Any]) -> Any:
             found = exact_step_moments(substitute(n, point), substitute(d, point), over, False)
@@ -147,6 +148,8 @@ class Steps:
 
         k, a = n / (size - n - 1) if over else size / (n - size - 1), n * (size - n) / (size * (size - 1) * (size + 2))
         value = {"N": d, "k": k, "r": 1 - n / size if over else 0, "a": a if over else 0}[field]
+        if s not in (None, t):
+            return value
         wanted = field if self.alike else f"{field}_{self.label(t)}"
         return self.name((field, sympy.sympify(value)), wanted, value, judge=judge if field != "N" else None, always=field != "N")
 
@@ -164,7 +167,7 @@ class Steps:
         gap = d - n if self.over(t, d - n) else n - d
         if t not in self.gaps or (self.gaps[t] - gap).is_nonnegative:
             self.gaps[t] = gap
-        return self.moment("k", t, n, d) * f
+        return self.moment("k", t, n, d, s) * f
 
     def part(self, t: int, n: Any, d: Any, blocks: Blocks) -> Any:
         """Share of a step's noise that falls on some blocks."""
@@ -187,7 +190,7 @@ class Steps:
         (s, count), earlier = rows[-1], rows[:-1]
         value = self.inside(t, earlier, i) + count / self.dimension(self.every) * self.distance(s, i, self.every) + self.noise(t, s, count, earlier)
         words = f"The error towards {'zero' if i is None else f'truth {i + 1}'} within the span of samples of task {', '.join(str(s + 1) for s, _ in rows)}:"
-        wanted = "mu" if (s, i, earlier) == (0, 0, ()) and len(self.seq) == 2 else f"J_{self.label(i)}"
+        wanted = "mu" if (s, i, earlier) == (0, 0, ()) and len(self.seq) == 2 else "J" if len(self.seq) == 2 else f"J_{self.label(i)}"
         return self.name(("J", rows, i), wanted, value, "stored_rows", words=words)
 
     def start(self, t: int, i: int | None, blocks: Blocks) -> Any:
@@ -214,7 +217,7 @@ class Steps:
         lemma, p = "stored_rows" if self.seq.tasks[t].memory else "projection_mean", self.dimension(self.seq.tasks[t].train)
         for of, n, kept in self.rows(t):
             d, within, far, start = p - sum(count for _, count in kept), self.inside(t, kept, i), self.distance(of, i, blocks), right
-            r, m = self.moment("r", t, n, d), n / self.moment("N", t, n, d) if self.over(t, d - n) else sympy.Integer(1)
+            r, m = self.moment("r", t, n, d, of), n / self.moment("N", t, n, d, of) if self.over(t, d - n) else sympy.Integer(1)
             if s == 1 and (m == 1 or set(blocks) == set(self.seq.tasks[t].train)):  # (I - P) x + P (w_t - w_i) + noise, beside what stays fitted
                 noise = self.noise(t, of, n, kept) * self.part(t, n, d, blocks)
                 before = within + (1 - m) * (start - within) + m * (d / p) * far + noise
@@ -264,30 +267,31 @@ class Steps:
         return total
 
 
-def derive_tasks(seq: TaskSequence, quantity: Quantity, word: str, regimes: tuple[str, ...], meaning: Mapping[str, str], setting: str) -> Derivation:
+def derive_tasks(seq: TaskSequence, given: str | Quantity, regimes: tuple[str, ...], meaning: Mapping[str, str], setting: str) -> Derivation:
     """Derive a quantity of a sequence of tasks; `theory.derivation.derive` checks the arguments."""
-    steps, tasks, weights = Steps(seq, regimes, meaning), len(seq), quantity.at(len(seq))
+    steps, tasks, quantity = Steps(seq, regimes, meaning), len(seq), parse_quantity(given, len(seq))
+    weights = quantity.at(tasks)
     entries = np.full(weights.shape, sympy.Integer(0), dtype=object)
     for place in np.argwhere(weights):
         entries[tuple(place)] = steps.entry(quantity.of, *map(int, place))
     total = sympy.expand(quantity.value(SimpleNamespace(**{quantity.of: entries})))
-    wanted, kept = SIGNS.get(word.partition("[")[0], "Q") + f"_{tasks}", (slice(tasks),) * weights.ndim
+    wanted, kept = SIGNS.get(str(given).partition("[")[0], "Q") + f"_{tasks}", (slice(tasks),) * weights.ndim
     judge = lambda law, _: quantity.value(SimpleNamespace(**{quantity.of: getattr(law, quantity.of)[kept]}))  # noqa: E731
     steps.name("result", wanted, _collected(steps, total), "", judge, True, total, words="The quantity, from these errors:")
-    probes = _probed(steps, steps.probes)
+    plain, probes = _probed(steps, []), _probed(steps, steps.probes)
 
     def sample(generator: random.Random, _: int) -> tuple[dict[str, Any], Law]:
         point = {name: rational(generator) for name in meaning}
         return point, law_at(probes, point, (*regimes, *[OVER] * len(steps.probes)))
 
     point, _ = sample(random.Random(1), 0)  # raises where no law is known, and at a threshold with noise
-    conditions = dict.fromkeys(law_at(_probed(steps, []), point, regimes).conditions)
+    conditions = dict.fromkeys(law_at(plain, point, regimes).conditions)
     memory = any(task.memory for task in seq.tasks)
     return Derivation.of(
-        steps.lines, word, meaning, setting=setting, build=lambda **case: at_case(seq, case), sample=sample,
+        steps.lines, given, meaning, setting=setting, build=lambda **case: at_case(plain, case), sample=sample,
         domain=tuple(Condition(_written(relation), REASONS[type(relation)]) for relation in conditions),
         gaps={f"task {t + 1}": gap for t, gap in steps.gaps.items()},
-        law_degree=8 * (tasks + 1) * max(sum(degrees(sympy.sympify(value), {})) for value in [*seq.values(), *(e for g in steps.gram.values() for e in g.ravel())]),
+        law_degree=8 * (tasks + 1) * max(2 * size(sympy.sympify(value), {}) for value in [*seq.values(), *(e for g in steps.gram.values() for e in g.ravel())]),
         uses=("replay" if memory else "recursion", "projection_mean", "inverse_wishart_mean", *({line.lemma for line in steps.lines} & {"projection_spread"})),
     )  # fmt: skip
 
