@@ -138,7 +138,7 @@ class Steps:
     def moment(self, field: str, t: int, n: Any, d: Any, s: int | None = None) -> Any:
         """r = 1 - n/d, a, k or the dimension N of a step on n samples with d trained parameters.
 
-        They have names, which steps with equal numbers share; not where samples of another task s are fitted on the way.
+        They have names, which steps with equal numbers share; not for rows of another task s.
         """
         over, size = self.over(t, d - n), d if field == "N" else self.moment("N", t, n, d, s)
 
@@ -174,14 +174,14 @@ class Steps:
         whole = set(blocks) == set(self.seq.tasks[t].train)
         return sympy.Integer(1) if whole else self.dimension(blocks) / self.moment("N", t, n, d)
 
-    def rows(self, t: int) -> list[tuple[int, Any, Rows]]:
-        """Fits that make up a step: whose samples, how many, and what stays fitted meanwhile. Stored samples that are not fitted yet come first."""
-        task = self.seq.tasks[t]
+    def rows(self, t: int) -> tuple[Rows, Rows]:
+        """What a step fits, task by task: stored samples that stay fitted, and those that it meets for the first time."""
+        task, before = self.seq.tasks[t], self.seq.tasks[:t]
         stored = tuple((s, sympy.sympify(count)) for s, count in (task.memory or {}).items() if count != 0)
-        unseen = {s for s, earlier in enumerate(self.seq.tasks[:t]) if earlier.takes_no_step}.difference(*(earlier.memory or () for earlier in self.seq.tasks[:t]))
+        unseen = {s for s, earlier in enumerate(before) if earlier.takes_no_step}.difference(*(earlier.memory or () for earlier in before))
+        own = ((t, sympy.sympify(task.samples)),) if task.samples != 0 else ()
         afresh = task.starts_from_zero(task.train[0]) or {s for s, _ in stored} <= unseen
-        fits = [(s, count, stored[:place]) for place, (s, count) in enumerate(stored) if afresh]
-        return [*fits, *([(t, sympy.sympify(task.samples), stored)] if task.samples != 0 else [])]
+        return ((), (*stored, *own)) if afresh else (stored, own)
 
     def inside(self, t: int, rows: Rows, i: int | None) -> Any:
         """Error towards a truth within the span of samples that are fitted, one task's after another's."""
@@ -212,20 +212,22 @@ class Steps:
     def moved(self, t: int, i: int | None, blocks: Blocks, s: Any) -> Any:
         """The error on blocks that task t trains alike, with the share s of its step."""
         before = right = self.start(t, i, blocks)
-        if s == 0 or not self.rows(t) or ("e", t, i, blocks) in self.found:
+        kept, rows = self.rows(t)
+        if s == 0 or not rows or ("e", t, i, blocks) in self.found:
             return self.found.get(("e", t, i, blocks), right)
-        lemma, p = "stored_rows" if self.seq.tasks[t].memory else "projection_mean", self.dimension(self.seq.tasks[t].train)
-        for of, n, kept in self.rows(t):
-            d, within, far, start = p - sum(count for _, count in kept), self.inside(t, kept, i), self.distance(of, i, blocks), right
-            r, m = self.moment("r", t, n, d, of), n / self.moment("N", t, n, d, of) if self.over(t, d - n) else sympy.Integer(1)
-            if s == 1 and (m == 1 or set(blocks) == set(self.seq.tasks[t].train)):  # (I - P) x + P (w_t - w_i) + noise, beside what stays fitted
-                noise = self.noise(t, of, n, kept) * self.part(t, n, d, blocks)
-                before = within + (1 - m) * (start - within) + m * (d / p) * far + noise
-                right = within + r * (start - within) + (n / p if kept else 1 - r) * far + noise
-            else:  # |x|^2 + 2 <x, P delta> + |step|^2
-                lemma, own, (raw, step) = "projection_spread", self.start(t, t, blocks), self.step(t, blocks)
-                before = start + s * m * (far - start - own) + s**2 * raw
-                right = (1 - s * (1 - r)) * start + s * (1 - r) * far - s * (1 - s) * (1 - r) * own + s**2 * (step - (1 - r) * own)
+        lemma, p, n = "stored_rows" if kept or len(rows) > 1 else "projection_mean", self.dimension(self.seq.tasks[t].train), sum(count for _, count in rows)
+        d, within, far, start = p - sum(count for _, count in kept), self.inside(t, kept, i), self.distance(t, i, blocks), right
+        if len(rows) > 1:
+            before = right = (1 - n / p) * start + self.inside(t, rows, i)
+        elif s == 1 and (not self.over(t, d - n) or set(blocks) == set(self.seq.tasks[t].train)):  # (I - P) x + P (w_t - w_i) + noise, beside what stays fitted
+            r, m = self.moment("r", t, n, d), n / self.moment("N", t, n, d) if self.over(t, d - n) else sympy.Integer(1)
+            noise = self.noise(t, t, n, kept) * self.part(t, n, d, blocks)
+            before = within + (1 - m) * (start - within) + m * (d / p) * far + noise
+            right = within + r * (start - within) + (n / p if kept else 1 - r) * far + noise
+        else:  # |x|^2 + 2 <x, P delta> + |step|^2
+            lemma, own, (raw, step), r = "projection_spread", self.start(t, t, blocks), self.step(t, blocks), self.moment("r", t, n, d)
+            before = start + s * (n / self.moment("N", t, n, d) if self.over(t, d - n) else 1) * (far - start - own) + s**2 * raw
+            right = (1 - s * (1 - r)) * start + s * (1 - r) * far - s * (1 - s) * (1 - r) * own + s**2 * (step - (1 - r) * own)
         letter, place = self.letter(t, i, blocks), len(self.seq) + len(self.probes)
         self.probes.append((i, blocks))
         wanted = f"e_{letter}{self.label(t, i)}" if letter else f"E_{self.label(t) if t == i else self.label(t, i)}"
@@ -239,11 +241,12 @@ class Steps:
 
     def step(self, t: int, blocks: Blocks) -> tuple[Any, Any]:
         """E |step|^2 of a full step on some blocks, before and after b = n/d - a d is put in."""
-        if not self.rows(t):
+        (kept, rows), trained = self.rows(t), tuple(block for block in self.every if block in self.seq.tasks[t].train)
+        if not rows:
             return sympy.Integer(0), sympy.Integer(0)
-        if len(self.rows(t)) > 1:
+        if len(rows) > 1:
             raise NoClosedForm(f"no line is known for the step of task {t}, which fits memory afresh; derive errors, or use expected_errors")
-        (_, n, kept), trained = self.rows(t)[0], tuple(block for block in self.every if block in self.seq.tasks[t].train)
+        ((_, n),) = rows
         p, part = self.dimension(trained), self.dimension(blocks)
         d, own = p - sum(count for _, count in kept), self.start(t, t, blocks) - self.inside(t, kept, t)
         noise = self.noise(t, t, n, kept) * self.part(t, n, d, blocks)
