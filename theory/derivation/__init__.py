@@ -56,7 +56,16 @@ def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = N
     >>> sigma, w, d = sympy.symbols("sigma w d", nonnegative=True)
     >>> derived = dl.derive(dl.one_block(p, (n, n), sigma, gram=[[w, w], [w, w + d]]), "forgetting")
     >>> print(derived)
+    forgetting = -E_1 + d + k*sigma**2 + r*(E_1 - d)
+      r = -n/p + 1
+      k = n/(-n + p - 1)
+      E_1 = k*sigma**2 + r*w
+    finite where n < p - 1: a task has fewer samples than parameters (regime='overparameterized')
+    moments of all orders below -n/2 + p/2 + 1/2 are finite
+    >>> derived.formula(n=10, p=30, sigma=0.5, w=1, d=2)
+    0.532...
     >>> print(derived.proof())
+    both sides of all lines, and the law, agree in exact fractions at 5 points ...
     """
     if not isinstance(experiment, TaskSequence):
         raise InputError(f"the experiment is {experiment!r}; give a TaskSequence, such as driftlaw.one_block(...)")

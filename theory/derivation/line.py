@@ -108,10 +108,9 @@ class Derivation:
     >>> derived = dl.derive(dl.one_block(p, (n, n), noise=0, gram=[[w, w], [w, w]]), "deviation")
     >>> print(derived.python())
     def deviation(p, n, w):
-        r_1 = 1 - n/p
-        E_1 = r_1*w
-        r_2 = 1 - n/p
-        return E_1*r_2
+        r = -n/p + 1
+        E_1 = r*w
+        return E_1*r
     <BLANKLINE>
     >>> derived.formula(n=10, p=20, w=1.0)
     0.25

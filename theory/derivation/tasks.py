@@ -225,7 +225,7 @@ class Steps:
             before = within + (1 - m) * (start - within) + m * (d / p) * far + noise
             right = within + r * (start - within) + (n / p if kept else 1 - r) * far + noise
         else:  # |x|^2 + 2 <x, P delta> + |step|^2
-            lemma, own, (raw, step), r = "projection_spread", self.start(t, t, blocks), self.step(t, blocks), self.moment("r", t, n, d)
+            lemma, r, own, (raw, step) = "projection_spread", self.moment("r", t, n, d), self.start(t, t, blocks), self.step(t, blocks)
             before = start + s * (n / self.moment("N", t, n, d) if self.over(t, d - n) else 1) * (far - start - own) + s**2 * raw
             right = (1 - s * (1 - r)) * start + s * (1 - r) * far - s * (1 - s) * (1 - r) * own + s**2 * (step - (1 - r) * own)
         letter, place = self.letter(t, i, blocks), len(self.seq) + len(self.probes)
