@@ -11,7 +11,7 @@ import pytest
 from scaffold import ROOT, python
 
 PACKAGES = ("driftlaw", "theory", "simulate", "deep", "figures")
-KEPT = {".py", ".jsonl", ".html", ".css", ".js"}
+KEPT = {".py", ".tex", ".jsonl", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import random
 import shlex
@@ -14,9 +13,8 @@ from tyro.conf import Positional, arg
 
 from theory.errors import DriftlawError, InputError
 from theory.exits import STANDS
-from theory.own import load
+from theory.inner_products import require_inner_products
 
-READS = ("experiment", "quantity", "tasks", "regime", "cases")
 TRIES = 20_000  # cases that are drawn to find one in the domain
 
 
@@ -50,6 +48,7 @@ class Derive:
     def run(self) -> int:
         """Derive, print, and write the appendix; returns the exit status."""
         from simulate.verdicts.judge import check
+        from simulate.verdicts.lemma import load_derivation
         from simulate.work.files import replace_file, require_writable
         from theory.derivation import derive
 
@@ -57,12 +56,9 @@ class Derive:
             raise InputError("--latex, --python and --json were given together; choose one")
         if self.appendix is not None:
             require_writable(self.appendix)
-        defined = {name: value for name, value in vars(load(self.file)).items() if name in READS}
-        defined |= {name: value for name in ("quantity", "regime") if (value := getattr(self, name)) is not None}
-        for part, remedy in (("experiment", "a TaskSequence with symbols"), ("quantity", "or give --quantity, such as --quantity forgetting")):
-            if part not in defined:
-                near = difflib.get_close_matches(part, vars(load(self.file)), n=1, cutoff=0.6)
-                raise InputError(f"{self.file} does not define {part!r} ({remedy})" + (f"; is it {near[0]!r}?" if near else ""))
+        defined = load_derivation(self.file) | {name: value for name in ("quantity", "regime") if (value := getattr(self, name)) is not None}
+        if "quantity" not in defined:
+            raise InputError(f"{self.file} does not say which quantity; give --quantity, such as --quantity forgetting")
         cases = defined.pop("cases", None)
         derived, report = derive(defined.pop("experiment"), defined.pop("quantity"), **defined), None
         if self.appendix is not None:
@@ -95,26 +91,19 @@ def drawn_cases(formula: Any, seed: int, number: int = 2) -> list[dict[str, Any]
             kinds = {"dimension": generator.randint(10, 40), "samples": count, "number": tasks, "share": min(length, 1), "standard": length, "squared": length}
             case[name] = next((value for word, value in kinds.items() if word in meaning), product)
         if any(meaning.startswith("matrix") for meaning in formula.parameters.values()):
-            points = [[round(generator.gauss(0, 1), 2) for _ in range(tasks)] for _ in range(tasks)]
+            points = [[generator.randint(-3, 3) / 2 for _ in range(tasks)] for _ in range(tasks)]
             case["w"] = [sum(x * x for x in a) for a in points]
             case["D"] = [[sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) for b in points] for a in points]
         try:
             formula(**case)
             if all(condition.holds({s: case[str(s)] for s in condition.relation.free_symbols}) for condition in formula.normal_domain):
-                formula.build(**case)
-                _require_possible(formula.build(**case))
+                require_inner_products(formula.build(**case))
                 found.append(case)
         except DriftlawError:
             continue
         if len(found) == number:
             return found
     raise InputError(f"no small case of {formula.name} was found in {TRIES:,} draws; define cases in the file, a list of mappings from symbol to value")
-
-
-def _require_possible(seq: Any) -> None:
-    from theory.inner_products import require_inner_products
-
-    require_inner_products(seq)
 
 
 def evidence(report: Any, command: str) -> str:

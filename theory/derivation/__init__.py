@@ -111,10 +111,10 @@ def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
     steps, latex = Steps(seq, (), ()), Latex().doprint
     words = [TEXTS["setting"].strip(), ", ".join(f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()) + "."]
     for t, task in enumerate(seq.tasks):
-        zero = [b for b in task.train if task.starts_from_zero(b)] if t else task.train
+        zero = [steps.letters[b] for b in task.train if t and task.starts_from_zero(b)]
         name = f"Task {t + 1} trains" if tasks is None else f"Each of ${latex(tasks)}$ tasks trains"
         used = f", and uses ${','.join(kept)}$ as they are" if (kept := [steps.letters[b] for b in seq.used(t) if b not in task.train]) else ""
-        start = f", ${','.join(steps.letters[b] for b in zero)}$ from zero" if zero and tasks is None else ""
+        start = f", ${','.join(zero)}$ from zero" if zero else ""
         held = "".join(f", along with ${latex(count)}$ stored ones of task {s + 1}" for s, count in (task.memory or {}).items())
         shares = {str(latex(task.scale_of(b))) for b in task.train} - {"1"}
         words.append(f"{name} ${','.join(steps.letters[b] for b in task.train)}${used}{start}, on ${latex(task.samples)}$ samples with noise of standard deviation "
@@ -122,6 +122,6 @@ def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
     pairs = [(steps.letters[b], i + 1, j + 1, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
     truths = ", ".join(f"$\\langle {x}_{{{i}}},{x}_{{{j}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; other inner products are 0."
     known = TEXTS.get(quantity.partition("[")[0], "").strip()
-    words.append(f"Truths: {truths}" if tasks is None else r"$w_i$ is the squared length of truth $i$, $D_{ij}$ the squared distance of truths $i$ and $j$.")
-    words.append(f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$ with $T={latex(len(seq) if tasks is None else tasks)}$." if known else ", which counts tasks from 0."))
+    words.append(f"Truths: {truths}" if tasks is None else "In formulas, $w_i$ is the squared length of truth $i$, $D_{i,j}$ the squared distance of two truths.")
+    words.append(f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$" if known else ", which counts tasks from 0") + (f"; $T={len(seq)}$." if tasks is None else "."))
     return " ".join(words)

@@ -39,7 +39,7 @@ def derive_stream(seq: TaskSequence, word: str, T: sympy.Symbol, meaning: Mappin
     (i, j, t), (w, D) = sympy.symbols("i j t", positive=True, integer=True), (cast(Any, sympy.IndexedBase(name)) for name in "wD")
     r, k, C, E, E_s, s_t = cast(Any, sympy.symbols("r k C E_ti E_s s_t", real=True))
     noise, stays = k * variance, C if variance != 0 else 0
-    meant, error = r"\mathrm{E}|\theta_t-w_i|^2", lambda law, at: law.errors[at["t"] - 1, at["i"] - 1]
+    meant, error = r"\mathrm{E}L_i(\theta_t)", lambda law, at: law.errors[at["t"] - 1, at["i"] - 1]
     moments = lambda at: exact_step_moments(substitute(n, at), substitute(p, at), True, False)  # noqa: E731
 
     def solved(a: Any, b: Any) -> Any:
@@ -60,7 +60,7 @@ def derive_stream(seq: TaskSequence, word: str, T: sympy.Symbol, meaning: Mappin
         Line(r, 1 - n / p, 1 - n / p, judge=lambda _, at: 1 - moments(at).m),
         Line(k, n / (p - n - 1), n / (p - n - 1), judge=lambda _, at: moments(at).k),
         Line(E, (1 - n / p) * E_s + n / p * D[t, i] + noise, r * E_s + (1 - r) * D[t, i] + noise,
-             r"One task moves the error; $E_s$ stands for $\mathrm{E}|\theta_{t-1}-w_i|^2$:", "projection_mean", error, meant),
+             r"One task moves the error; $E_s$ stands for $\mathrm{E}L_i(\theta_{t-1})$:", "projection_mean", error, meant),
         Line(s_t, Sum(r ** (t - j), (j, 1, t)), (1 - r**t) / (1 - r), "Noise of all tasks adds up to a geometric sum:", "geometric_sum"),
         Line(C, noise / (1 - r), p * variance / (p - n - 1), "Noise that stays, with $1-r=n/p$ put in:", "projection_mean"),
         Line(E, r**t * w[i] + Sum(r ** (t - j) * ((1 - r) * D[j, i] + noise), (j, 1, t)), solved(t, i),

@@ -81,8 +81,8 @@ class Steps:
         self.seq, self.regimes, self.taken, self.every = seq, regimes, set(taken), tuple(seq.blocks)
         self.gram = {block: truth_products(seq, block) for block in seq.blocks}
         known = {"shared": "u", "specific": "q", "extra": "x"} | {f"head_{t}": f"h{t + 1}" for t in range(len(seq))}
-        letters = [known.get(block, block if len(block) == 1 else f"b{place}") for place, block in enumerate(seq.blocks)]
-        self.letters = dict(zip(seq.blocks, letters if len(set(letters)) == len(letters) else map("b{}".format, range(len(letters))), strict=True))
+        letters = [known.get(block, block if len(block) == 1 else f"b{place}") for place, block in enumerate(seq.blocks, 1)] if len(seq.blocks) > 1 else ["w"]
+        self.letters = dict(zip(seq.blocks, letters if len({*letters}) == len(letters) else (f"b{place + 1}" for place in range(len(letters))), strict=True))
         self.alike = len({(task.samples, seq.trained_dimension(t)) for t, task in enumerate(seq.tasks)}) == 1  # then r, k, a need no index
         self.lines: list[Line] = []
         self.found: dict[Any, Any] = {}
@@ -246,7 +246,7 @@ class Steps:
             return sympy.Integer(0), sympy.Integer(0)
         if len(rows) > 1:
             raise NoClosedForm(f"no line is known for the step of task {t}, which fits memory afresh; derive errors, or use expected_errors")
-        ((_, n),) = rows
+        n = rows[0][1]
         p, part = self.dimension(trained), self.dimension(blocks)
         d, own = p - sum(count for _, count in kept), self.start(t, t, blocks) - self.inside(t, kept, t)
         noise = self.noise(t, t, n, kept) * self.part(t, n, d, blocks)
