@@ -63,8 +63,9 @@ class Derive:
         derived, report = derive(defined.pop("experiment"), defined.pop("quantity"), **defined), None
         if self.appendix is not None:
             report = check(derived.formula, cases=list(cases or drawn_cases(derived.formula, self.seed))[:2], seed=self.seed)
-            command = shlex.join(["driftlaw", "derive", self.file.name, "--quantity", str(derived.formula.quantity), "--seed", str(self.seed), "--appendix", self.appendix.name])
-            replace_file(self.appendix, derived.appendix(evidence(report, command)).encode())
+            options = {"quantity": self.quantity, "regime": self.regime, "seed": self.seed, "appendix": self.appendix.name}
+            words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+            replace_file(self.appendix, derived.appendix(evidence(report, shlex.join(["driftlaw", "derive", self.file.name, *words]))).encode())
         if self.json:
             print(json.dumps(_record(derived, report, self.seed), indent=1, allow_nan=False))
         else:
@@ -127,5 +128,6 @@ def _record(derived: Any, report: Any, seed: int) -> dict[str, Any]:
     from theory.notations import describe
 
     lines = [{"symbol": str(line.symbol), "before": str(line.before), "right": str(line.right), "lemma": line.lemma or None} for line in derived.lines]
-    record = {"schema": 1, "formula": describe(derived.formula), "order": str(derived.order), "lines": lines, "proof": asdict(derived.proof(seed=seed))}
+    formula = {**describe(derived.formula), "quantity": str(derived.formula.quantity)}
+    record = {"schema": 1, "formula": formula, "order": str(derived.order), "lines": lines, "proof": asdict(derived.proof(seed=seed))}
     return {**record, "python": derived.python(), "simulation": None if report is None else report.rows()}

@@ -73,6 +73,8 @@ HOLDS = {
     "heads": (dl.one_head_per_task(p, (p_1, p_2), (n_1, n_2), sigma, gram={"shared": gram("u", 2), "head": (q, d_q)}), "forgetting", {}),
     "stored": (stored("previous"), "forgetting", {}),
     "stored, from zero": (stored("zero"), "generalization", {}),
+    "stored, beside a task above the threshold": (stored("zero"), "generalization", {"regime": UNDER}),
+    "stored samples alone": (replace(stored("zero"), tasks=[*stored("zero").tasks[:2], replace(stored("zero").tasks[2], samples=0)]), "forgetting", {}),
     "step with memory": (stored("previous"), "update_magnitude", {}),
     "share of a step": (scaled(INITIALIZED), "forgetting", {}),
     "update from zero": (dl.one_block(p, (n_1, n_2), sigma, gram=gram("g", 2), start="zero"), "update_magnitude", {}),
@@ -154,7 +156,8 @@ def test_formula_and_code_give_the_law():
 
 
 def test_the_order_is_that_of_the_tails():
-    for derived, case in ((FROZEN, EXACT), (dl.derive(stored("previous"), "forgetting"), dict(p=40, n=9, m=4, sigma=1, g_00=1, g_01=0, g_02=0, g_11=1, g_12=0, g_22=1))):
+    values = dict(p=40, n=9, m=4, sigma=1, g_00=1, g_01=0, g_02=0, g_11=1, g_12=0, g_22=1)
+    for derived, case in ((FROZEN, EXACT), (dl.derive(stored("previous"), "forgetting"), values)):
         order = derived.order.subs({symbol: case[str(symbol)] for symbol in derived.order.free_symbols})
         assert float(order) == dl.moment_orders(derived.formula.build(**case)).read(derived.formula.quantity)
 
@@ -201,12 +204,21 @@ test_no_value = refusals(
 )  # fmt: skip
 
 
+OWN = """import driftlaw as dl, sympy
+p, n = sympy.symbols("p n", positive=True, integer=True)
+experiment, quantity = dl.one_block(p, (n, n), 0, gram=[[1, 0], [0, 1]]), dl.Quantity("own error", lambda tasks: [[1, 0], [0, 1]])
+"""
+
+
 def test_the_command_derives_simulates_and_writes_the_proof(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     status, printed, _ = outcome(main, capsys, "derive", ROOT / "examples" / "derive_forgetting.py", "--appendix", "proof.tex", "--json")
     record, text = json.loads(printed), (tmp_path / "proof.tex").read_text()
     assert status == 0 and record["proof"]["wrong"] == "" and [row["verdict"] for row in record["simulation"]] == ["agree", "agree"]
     assert text.count("Lemma") > 5 and "trials" in text and "--seed 0" in text and "driftlaw 0" in text
+    (tmp_path / "own.py").write_text(OWN)
+    status, printed, _ = outcome(main, capsys, "derive", "own.py", "--json")
+    assert status == 0 and json.loads(printed)["formula"]["quantity"] == "own error"
     for option, word in (("--python", "def forgetting"), ("--latex", "align"), ("--quantity=deviation", "deviation = ")):
         status, printed, _ = outcome(main, capsys, "derive", ROOT / "examples" / "derive_forgetting.py", option)
         assert status == 0 and word in printed
@@ -225,7 +237,8 @@ def test_what_the_command_refuses(content, options, words, tmp_path, capsys):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX engine")
 def test_appendices_compile_to_one_page(tmp_path):
     heads, *_ = HOLDS["heads"]
-    for name, derived in {"frozen": FROZEN, "lin": dl.derive(LIN, "forgetting", tasks=T), "hard": dl.derive(HARD, "forgetting"), "heads": dl.derive(heads, "forgetting")}.items():
+    others = {"lin": dl.derive(LIN, "forgetting", tasks=T), "hard": dl.derive(HARD, "forgetting"), "heads": dl.derive(heads, "forgetting")}
+    for name, derived in {"frozen": FROZEN, **others}.items():
         (tmp_path / f"{name}.tex").write_text(derived.appendix())
         made = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", name], cwd=tmp_path, capture_output=True, text=True)
         assert made.returncode == 0 and "(1 page," in made.stdout.replace("\n", ""), made.stdout[-2000:]

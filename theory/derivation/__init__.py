@@ -79,7 +79,7 @@ def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = N
     if tasks is None:
         derivation = derive_tasks(experiment, quantity, regimes, meaning, setting)
     elif not getattr(tasks, "is_Symbol", False) or UNDER in regimes:
-        raise InputError(f"tasks is {tasks!r} in the regime {regimes[0]}; give a SymPy symbol, and the overparameterized regime (above, each task erases the past)")
+        raise InputError(f"tasks is {tasks!r} in the regime {regimes[0]}; give a SymPy symbol, and the regime 'overparameterized' (beyond, tasks erase the past)")
     else:
         derivation = derive_stream(experiment, str(quantity), tasks, meaning, setting)
     proof = derivation.proof()
@@ -109,19 +109,22 @@ def _meanings(seq: TaskSequence) -> dict[str, str]:
 def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
     """The experiment in words, as LaTeX."""
     steps, latex = Steps(seq, (), ()), Latex().doprint
-    words = [TEXTS["setting"].strip(), ", ".join(f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()) + "."]
+    blocks = [f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()]
+    words = [f"{TEXTS['setting'].strip()} {', '.join(blocks)}."]
     for t, task in enumerate(seq.tasks):
         zero = [steps.letters[b] for b in task.train if t and task.starts_from_zero(b)]
         name = f"Task {t + 1} trains" if tasks is None else f"Each of ${latex(tasks)}$ tasks trains"
         used = f", and uses ${','.join(kept)}$ as they are" if (kept := [steps.letters[b] for b in seq.used(t) if b not in task.train]) else ""
         start = f", ${','.join(zero)}$ from zero" if zero else ""
         held = "".join(f", along with ${latex(count)}$ stored ones of task {s + 1}" for s, count in (task.memory or {}).items())
-        shares = {str(latex(task.scale_of(b))) for b in task.train} - {"1"}
-        words.append(f"{name} ${','.join(steps.letters[b] for b in task.train)}${used}{start}, on ${latex(task.samples)}$ samples with noise of standard deviation "
-                     f"${latex(task.noise)}${held}{f', and takes the share {shares} of the step' if shares else ''}.")  # fmt: skip
+        shares = sorted({f"${latex(task.scale_of(b))}$" for b in task.train} - {"$1$"})
+        held += f", and takes the share {', '.join(shares)} of the step" if shares else ""
+        trained, noise = ",".join(steps.letters[b] for b in task.train), latex(task.noise)
+        words.append(f"{name} ${trained}${used}{start}, on ${latex(task.samples)}$ samples with noise of standard deviation ${noise}${held}.")
     pairs = [(steps.letters[b], i + 1, j + 1, g[i, j]) for b, g in steps.gram.items() for i in range(len(seq)) for j in range(i, len(seq)) if g[i, j] != 0]
     truths = ", ".join(f"$\\langle {x}_{{{i}}},{x}_{{{j}}}\\rangle={latex(value)}$" for x, i, j, value in pairs) + "; other inner products are 0."
     known = TEXTS.get(quantity.partition("[")[0], "").strip()
     words.append(f"Truths: {truths}" if tasks is None else "In formulas, $w_i$ is the squared length of truth $i$, $D_{i,j}$ the squared distance of two truths.")
-    words.append(f"The quantity is \\texttt{{{plain(quantity)}}}" + (f", ${known}$" if known else ", which counts tasks from 0") + (f"; $T={len(seq)}$." if tasks is None else "."))
+    known = f"${known}$" if known else "which counts tasks from 0"
+    words.append(f"The quantity is \\texttt{{{plain(quantity)}}}, {known}" + (f"; $T={len(seq)}$." if tasks is None else "."))
     return " ".join(words)

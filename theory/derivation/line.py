@@ -124,7 +124,7 @@ class Derivation:
     law_degree: int
 
     @classmethod
-    def of(cls, lines: list[Line], quantity: Any, parameters: Mapping[str, str], *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
+    def of(cls, lines: list[Line], quantity: Any, parameters: Any, *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
         """Make the formula of the last line and of those that it needs; ``gaps`` are the |d - n| of noisy steps."""
         names, needed = lines[-1].right.free_symbols, []
         for line in lines[-2::-1]:
@@ -194,7 +194,8 @@ class Derivation:
             rows.append((f"\\intertext{{{line.words}}}\n" if line.words else "") + _equation(line, sides) + tag)
         names = ", ".join(f"${_math(line.symbol)}={_math(line.right)}$" for line in self.lines if not (line.words or line.lemma))
         parts = {
-            "TITLE": plain(str(self.formula.quantity)), "SETTING": self.setting, "ORDER": _math(self.order), "PROOF": plain(str(self.proof())), "EVIDENCE": evidence,
+            "TITLE": plain(str(self.formula.quantity)), "SETTING": self.setting, "ORDER": _math(self.order), "EVIDENCE": evidence,
+            "PROOF": plain(str(self.proof())),
             "LEMMAS": "\n".join(f"\\paragraph{{Lemma {place}.}} {TEXTS[name]}" for name, place in numbers.items()),
             "NAMES": f"Write {names}." if names else "", "STEPS": _align(rows) if rows else "",
             "RESULT": f"{result.words}\n{_align([_equation(result, dict.fromkeys((result.before, result.right)))])}",

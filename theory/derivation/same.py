@@ -95,6 +95,7 @@ def same(left: Any, right: Any, *, points: int = 4, seed: int = 0) -> Sameness:
         values = tuple(substitute(side, point) for side in sides)
         if not (values[0] - values[1]).equals(0):
             return Sameness(False, point, values)
-    chosen = [side.replace(sympy.Piecewise, lambda *pieces: next(value for value, holds in pieces if substitute(holds, first) == True)) for side in sides]  # noqa: E712
+    choose = lambda *pieces: next(value for value, holds in pieces if substitute(holds, first) == True)  # noqa: E712, E731
+    chosen = [side.replace(sympy.Piecewise, choose) for side in sides]
     named = [side.xreplace({s: sympy.Symbol(s.name) for s in side.free_symbols if s.is_Symbol}) for side in chosen]
     return Sameness(True if not ranks and sympy.expand(sympy.numer(sympy.together(named[0] - named[1]))) == 0 else None)

@@ -132,8 +132,8 @@ class Steps:
         return self.name(("d", i, j, blocks), wanted, self.apart(i, j, blocks))
 
     def over(self, t: int, gap: Any) -> bool:
-        """Whether a step has fewer samples than parameters."""
-        return bool(gap > 0) if sympy.sympify(gap).is_number else self.regimes[t] == OVER
+        """Whether a step has fewer samples than parameters, as all with memory have."""
+        return bool(gap > 0) if sympy.sympify(gap).is_number else self.regimes[t] == OVER or bool(self.seq.tasks[t].memory)
 
     def moment(self, field: str, t: int, n: Any, d: Any, s: int | None = None) -> Any:
         """r = 1 - n/d, a, k or the dimension N of a step on n samples with d trained parameters.
@@ -215,9 +215,9 @@ class Steps:
         kept, rows = self.rows(t)
         if s == 0 or not rows or ("e", t, i, blocks) in self.found:
             return self.found.get(("e", t, i, blocks), right)
-        lemma, p, n = "stored_rows" if kept or len(rows) > 1 else "projection_mean", self.dimension(self.seq.tasks[t].train), sum(count for _, count in rows)
+        lemma, p, n = "stored_rows" if kept or rows[0][0] != t else "projection_mean", self.dimension(self.seq.tasks[t].train), sum(count for _, count in rows)
         d, within, far, start = p - sum(count for _, count in kept), self.inside(t, kept, i), self.distance(t, i, blocks), right
-        if len(rows) > 1:
+        if rows[0][0] != t:
             before = right = (1 - n / p) * start + self.inside(t, rows, i)
         elif s == 1 and (not self.over(t, d - n) or set(blocks) == set(self.seq.tasks[t].train)):  # (I - P) x + P (w_t - w_i) + noise, beside what stays fitted
             r, m = self.moment("r", t, n, d), n / self.moment("N", t, n, d) if self.over(t, d - n) else sympy.Integer(1)
@@ -244,10 +244,9 @@ class Steps:
         (kept, rows), trained = self.rows(t), tuple(block for block in self.every if block in self.seq.tasks[t].train)
         if not rows:
             return sympy.Integer(0), sympy.Integer(0)
-        if len(rows) > 1:
+        if rows[0][0] != t:
             raise NoClosedForm(f"no line is known for the step of task {t}, which fits memory afresh; derive errors, or use expected_errors")
-        n = rows[0][1]
-        p, part = self.dimension(trained), self.dimension(blocks)
+        n, p, part = rows[0][1], self.dimension(trained), self.dimension(blocks)
         d, own = p - sum(count for _, count in kept), self.start(t, t, blocks) - self.inside(t, kept, t)
         noise = self.noise(t, t, n, kept) * self.part(t, n, d, blocks)
         size, r, a, total = *(self.moment(field, t, n, d) for field in ("N", "r")), sympy.Integer(0), sympy.Integer(0)
@@ -294,7 +293,7 @@ def derive_tasks(seq: TaskSequence, given: str | Quantity, regimes: tuple[str, .
         steps.lines, given, meaning, setting=setting, build=lambda **case: at_case(plain, case), sample=sample,
         domain=tuple(Condition(_written(relation), REASONS[type(relation)]) for relation in conditions),
         gaps={f"task {t + 1}": gap for t, gap in steps.gaps.items()},
-        law_degree=8 * (tasks + 1) * max(2 * size(sympy.sympify(value), {}) for value in [*seq.values(), *(e for g in steps.gram.values() for e in g.ravel())]),
+        law_degree=8 * (tasks + 1) * max(2 * size(sympy.sympify(value), {}) for value in [*plain.values(), *(e for g in steps.gram.values() for e in g.ravel())]),
         uses=("replay" if memory else "recursion", "projection_mean", "inverse_wishart_mean", *({line.lemma for line in steps.lines} & {"projection_spread"})),
     )  # fmt: skip
 
