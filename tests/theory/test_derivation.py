@@ -28,7 +28,8 @@ m = sympy.Symbol("m", nonnegative=True, integer=True)
 sigma, sigma_1, sigma_2, u, q, d_u, d_q, x_q, w, d = sympy.symbols("sigma sigma_1 sigma_2 u_11 q_11 d_u d_q x_q w_11 d_w", nonnegative=True)
 c_u, c_q, c_w = sympy.symbols("c_u c_q c_w", real=True)
 PAPER = dict(p=p, p_1=p_1, p_2=p_2, n_1=n_1, n_2=n_2, sigma_1=sigma_1, sigma_2=sigma_2, u_11=u, q_11=q, d_u=d_u, c_u=c_u, d_q=d_q, c_q=c_q, x_q=x_q)
-HARD = constrained(p=p, n_1=n_1, n_2=n_2, m=m, sigma_1=sigma_1, sigma_2=sigma_2, w_11=w, d_w=d, c_w=c_w)
+PAIR = dict(p=p, n_1=n_1, n_2=n_2, m=m, sigma_1=sigma_1, sigma_2=sigma_2, w_11=w, d_w=d, c_w=c_w)
+HARD = constrained(**PAIR)
 LIN = dl.one_block(p, (n,), sigma, gram=[[1]])
 
 
@@ -82,6 +83,8 @@ HOLDS = {
     "both sides": (two_tasks(**PAPER), "generalization", {"regime": (UNDER, "overparameterized")}),
     "numbers among symbols": (dl.one_block(20, (5, n, 0), sigma, gram=gram("g", 3)), dl.Quantity("own", lambda tasks: np.eye(tasks) / tasks), {}),
     "no noise at the threshold": (dl.one_block(5, (5, n), 0, gram=gram("g", 2)), "forgetting", {}),
+    "nothing at all": (dl.one_block(p, (n_1, 0), sigma, gram=gram("g", 2)), "update_magnitude", {}),
+    "stored, of a number of samples": (constrained(**PAIR | {"m": 2}), "forgetting", {}),
     "directions": (dl.one_block(p, (n_1, n_2), sigma, truth=[dl.Isotropic(w), dl.Isotropic(d)]), "step_size", {}),
     "names that are taken": (dl.one_block(p, (n_1, n_2), sympy.Symbol("r_1"), gram=[[sympy.Symbol("E_1"), 0], [0, sympy.Symbol("k_2")]]), "forgetting", {}),
 }
@@ -191,6 +194,7 @@ test_no_law = refusals(
     {
         "rule": (lambda: dl.derive(HARD.under(rule=dl.Ridge(1)), "forgetting"), "Ridge.*simulate"),
         "step": (lambda: dl.derive(stored("zero"), "step_size"), "derive errors, or use expected_errors"),
+        "nothing is fitted": (lambda: dl.derive(constrained(**PAIR | {"m": n}), "forgetting", regime=UNDER), "does not fit"),
         "stream": (lambda: dl.derive(INITIALIZED, "forgetting", tasks=T), "give one task that trains all"),
     },
     NoClosedForm,

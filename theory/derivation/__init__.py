@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sympy import sympify
+
 from theory.algebra import algebra_of
 from theory.derivation.line import TEXTS, Derivation, Line as Line, Proof as Proof, plain
 from theory.derivation.same import Sameness as Sameness, same as same
@@ -108,7 +110,7 @@ def _meanings(seq: TaskSequence) -> dict[str, str]:
 
 def _setting(seq: TaskSequence, quantity: str, tasks: Any) -> str:
     """The experiment in words, as LaTeX."""
-    steps, latex = Steps(seq, (), ()), Latex().doprint
+    steps, latex = Steps(seq, (), ()), lambda value: Latex().doprint(sympify(value))
     blocks = [f"${steps.letters[b]}$ (\\texttt{{{plain(b)}}}) of dimension ${latex(d)}$" for b, d in seq.blocks.items()]
     words = [f"{TEXTS['setting'].strip()} {', '.join(blocks)}."]
     for t, task in enumerate(seq.tasks):

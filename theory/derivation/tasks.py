@@ -36,8 +36,8 @@ SIGNS = {"deviation": "L", "forgetting": "F", "generalization": "G", "error": "L
 REASONS = {
     sympy.StrictGreaterThan: "a task has fewer samples than parameters (regime='overparameterized')",
     sympy.StrictLessThan: "a task has more samples than parameters (regime='underparameterized')",
-    sympy.LessThan: "stored samples are among those that the estimate fits",
 }
+STORED = "stored samples are among those that the estimate fits"
 
 
 class PointAlgebra(ExactAlgebra):
@@ -93,7 +93,7 @@ class Steps:
         """Introduce a name for an expression, unless it is no longer than a name."""
         if key not in self.found:
             right = sympy.sympify(right)
-            if right.is_number or not (always or right.is_Add or right.count_ops() > 2):
+            if key != "result" and (right.is_number or not (always or right.is_Add or right.count_ops() > 2)):
                 self.found[key] = right
                 return right
             while wanted in self.taken:
@@ -288,10 +288,12 @@ def derive_tasks(seq: TaskSequence, given: str | Quantity, regimes: tuple[str, .
 
     point, _ = sample(random.Random(1), 0)  # raises where no law is known, and at a threshold with noise
     conditions = dict.fromkeys(law_at(plain, point, regimes).conditions)
+    if sympy.false in conditions:
+        raise NoClosedForm(f"a task stores samples that the estimate before it does not fit in the regimes {', '.join(regimes)}; choose others, or simulate it")
     memory = any(task.memory for task in seq.tasks)
     return Derivation.of(
         steps.lines, given, meaning, setting=setting, build=lambda **case: at_case(plain, case), sample=sample,
-        domain=tuple(Condition(_written(relation), REASONS[type(relation)]) for relation in conditions),
+        domain=tuple(Condition(_written(relation), REASONS.get(type(relation), STORED)) for relation in conditions),
         gaps={f"task {t + 1}": gap for t, gap in steps.gaps.items()},
         law_degree=8 * (tasks + 1) * max(2 * size(sympy.sympify(value), {}) for value in [*plain.values(), *(e for g in steps.gram.values() for e in g.ravel())]),
         uses=("replay" if memory else "recursion", "projection_mean", "inverse_wishart_mean", *({line.lemma for line in steps.lines} & {"projection_spread"})),
