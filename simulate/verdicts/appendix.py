@@ -65,7 +65,8 @@ class Derive:
             report = check(derived.formula, cases=list(cases or drawn_cases(derived.formula, self.seed))[:2], seed=self.seed)
             options = {"quantity": self.quantity, "regime": self.regime, "seed": self.seed, "appendix": self.appendix.name}
             words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
-            replace_file(self.appendix, derived.appendix(evidence(report, shlex.join(["driftlaw", "derive", self.file.name, *words]))).encode())
+            said = evidence(report, shlex.join(["driftlaw", "derive", self.file.name, *words]))
+            replace_file(self.appendix, derived.appendix(said, self.seed).encode())
         if self.json:
             print(json.dumps(_record(derived, report, self.seed), indent=1, allow_nan=False))
         else:

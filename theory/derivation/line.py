@@ -177,13 +177,15 @@ class Derivation:
         rows += [f"finite where {condition.relation}: {condition.reason}" for condition in self.formula.domain]
         return "\n".join([*rows, f"moments of all orders below {self.order} are finite"])
 
-    def appendix(self, evidence: str = "") -> str:
+    def appendix(self, evidence: str = "", seed: int = 0) -> str:
         """Return the proof as a LaTeX document: setting, lemmas, lines, result, domain, and what was checked.
 
         Parameters
         ----------
         evidence : str
             What simulation says, as LaTeX (`simulate.verdicts.appendix`).
+        seed : int
+            Of the points at which the lines are compared.
         """
         used = {line.lemma for line in self.lines} | {"projection_mean"}
         numbers = {name: place for place, name in enumerate([name for name in TEXTS if name in used], 1)}
@@ -195,7 +197,7 @@ class Derivation:
         names = ", ".join(f"${_math(line.symbol)}={_math(line.right)}$" for line in self.lines if not (line.words or line.lemma))
         parts = {
             "TITLE": plain(str(self.formula.quantity)), "SETTING": self.setting, "ORDER": _math(self.order), "EVIDENCE": evidence,
-            "PROOF": plain(str(self.proof())),
+            "PROOF": plain(str(self.proof(seed=seed))),
             "LEMMAS": "\n".join(f"\\paragraph{{Lemma {place}.}} {TEXTS[name]}" for name, place in numbers.items()),
             "NAMES": f"Write {names}." if names else "", "STEPS": _align(rows) if rows else "",
             "RESULT": f"{result.words}\n{_align([_equation(result, dict.fromkeys((result.before, result.right)))])}",
