@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         sweep as sweep,
     )
     from theory import (
+        Derivation as Derivation,
         DomainError as DomainError,
         DriftlawError as DriftlawError,
         Formula as Formula,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         StudentT as StudentT,
         Task as Task,
         TaskSequence as TaskSequence,
+        derive as derive,
         expanding as expanding,
         expected_errors as expected_errors,
         frozen as frozen,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         one_block as one_block,
         one_head_per_task as one_head_per_task,
         parse_quantity as parse_quantity,
+        same as same,
         trainable_fraction as trainable_fraction,
     )
     from theory.formulas import FORMULAS as FORMULAS
@@ -94,6 +97,9 @@ _HOME = {
     "Formula": "theory",
     "Law": "theory",
     "expected_errors": "theory",
+    "derive": "theory",
+    "Derivation": "theory",
+    "same": "theory",
     "Quantity": "theory",
     "parse_quantity": "theory",
     "StandardNormal": "theory",

@@ -15,6 +15,7 @@ from theory.own import loaded
 # Command, where it lives, and whether its name is for the package to read as well.
 COMMANDS = {
     "check": ("simulate", "judge the lemma of a Python file by simulation"),
+    "derive": ("simulate", "derive a quantity of an experiment with symbols, with its proof"),
     "refute": ("figures.regions", "search a space of settings for a counterexample to a statement"),
     "compare": ("figures.regions", "see where which of two experiments has the smaller error"),
     "verify": ("simulate", "judge the catalogue of formulas"),

@@ -1,4 +1,4 @@
-"""Command line: ``driftlaw check FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
+"""Command line: ``driftlaw check FILE``, ``derive FILE``, ``verify``, ``robustness [NAME ...]``, ``calibrate`` and ``sweep FILE``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from simulate.calibration.command import Calibrate
 from simulate.sweeps.command import Sweep
+from simulate.verdicts.appendix import Derive
 from simulate.work.files import replace_file, require_writable
 from theory.checks import unknown
 from theory.commands import choices, parse, print_json
@@ -214,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(arguments: list[str] | None, prog: str = "python -m simulate") -> int:
     """Run the command that the arguments say."""
-    commands = {"check": Check, "verify": Verify, "robustness": Robustness, "sweep": Sweep, "calibrate": Calibrate}
+    commands = {"check": Check, "derive": Derive, "verify": Verify, "robustness": Robustness, "sweep": Sweep, "calibrate": Calibrate}
     return parse(commands, arguments, prog, "formulas against simulation, and sweeps over many experiments", [FlagCreatePairsOff]).run()
 
 

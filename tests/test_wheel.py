@@ -11,7 +11,7 @@ import pytest
 from scaffold import ROOT, python
 
 PACKAGES = ("driftlaw", "theory", "simulate", "deep", "figures")
-KEPT = {".py", ".jsonl", ".html", ".css", ".js", ".toml", ".mplstyle"}
+KEPT = {".py", ".tex", ".jsonl", ".html", ".css", ".js", ".toml", ".mplstyle"}
 
 
 @pytest.fixture(scope="module")

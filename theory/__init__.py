@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         one_head_per_task as one_head_per_task,
         trainable_fraction as trainable_fraction,
     )
+    from theory.derivation import Derivation as Derivation, derive as derive, same as same
     from theory.errors import (
         DomainError as DomainError,
         DriftlawError as DriftlawError,
@@ -63,6 +64,9 @@ _HOME = {
     "expanding": "theory.constructors",
     "one_block": "theory.constructors",
     "expected_errors": "theory.law",
+    "derive": "theory.derivation",
+    "Derivation": "theory.derivation",
+    "same": "theory.derivation",
     "Law": "theory.recursion",
     "Quantity": "theory.quantities",
     "parse_quantity": "theory.quantities",

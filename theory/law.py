@@ -75,7 +75,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     """
     if outside not in ("raise", "nan"):
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
-    regimes = _regimes(regime, len(seq))
+    regimes = regimes_of(regime, len(seq))
     require_inner_products(seq)
     require_usual(seq)
     if any(task.memory for task in seq.tasks):
@@ -83,7 +83,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     return replace(Recursion(seq, algebra_of(seq), outside, regimes).run(), _training=partial(training_errors, seq, outside, regimes))
 
 
-def _regimes(regime: Any, tasks: int) -> tuple[str, ...]:
+def regimes_of(regime: Any, tasks: int) -> tuple[str, ...]:
     regimes = (regime,) * tasks if isinstance(regime, str) else tuple(regime) if isinstance(regime, Iterable) else ()
     if len(regimes) != tasks or not set(regimes) <= {OVER, UNDER}:
         raise InputError(f"regime is {regime!r}; choose {OVER!r} or {UNDER!r}, or give one of them for each of the {tasks} tasks")

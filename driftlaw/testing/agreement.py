@@ -14,7 +14,7 @@ from hypothesis import Phase
 from hypothesis.strategies import SearchStrategy
 
 from driftlaw.testing import experiments
-from simulate.verdicts.conjecture import Conjecture, NoValue, conjecture, substitute
+from simulate.verdicts.conjecture import Conjecture, NoValue, conjecture
 from simulate.verdicts.judge import check
 from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, WRONG, CheckReport
 from theory.errors import DomainError, InputError, NoClosedForm
@@ -22,6 +22,7 @@ from theory.formula import Formula
 from theory.law import expected_errors
 from theory.problem import TaskSequence
 from theory.quantities import Quantity
+from theory.substitution import substitute
 
 Cases = SearchStrategy[dict[str, Any]] | Iterable[Mapping[str, Any]] | None
 ROUNDING = 2.0**-36  # of floats, relative to the largest number of the law: 2^16 units in the last place

@@ -90,6 +90,14 @@ def load_sweep(path: Path) -> SweepFile:
     return SweepFile(**{name: defined[name] for name in reads if name in defined})
 
 
+def load_derivation(path: Path) -> dict[str, Any]:
+    """Read ``experiment`` from a Python file, and ``quantity``, ``tasks``, ``regime`` and ``cases`` (or ``grid``) where it defines them."""
+    defined, reads = _defined(path), ["experiment", "quantity", "tasks", "regime", "cases"]
+    _require(["experiment"], defined, path)
+    _refuse_near_misses(defined, ["experiment", "quantity", "regime", "cases", "grid"], path)  # not tasks: a task is a name of one's own
+    return {name: defined[name] for name in reads if name in defined}
+
+
 class _Defined(dict[str, Any]):
     """What a file defines, by today's names, without modules and names that start with an underscore."""
 
@@ -121,7 +129,7 @@ def _require(needed: list[str], defined: dict[str, Any], path: Path) -> None:
         if part not in defined:
             near = difflib.get_close_matches(part, defined, n=1, cutoff=0.6)
             hint = f"; is it {near[0]!r}?" if near else ""
-            raise InputError(f"{path} does not define {part!r} (it must define {', '.join(needed)}, or grid in place of cases){hint}")
+            raise InputError(f"{path} does not define {part!r} (it must define {', '.join(needed)}{', or grid in place of cases' * ('cases' in needed)}){hint}")
 
 
 def _refuse_near_misses(defined: _Defined, reads: list[str], path: Path) -> None:
