@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from simulate.evidence import Estimate, holm, one_sided_p, skewness, variance_upper_bound
+from simulate.evidence import Estimate, asymmetric, holm, one_sided_p, skewness, symmetric, variance_upper_bound
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
@@ -202,13 +202,14 @@ class _Pilot:
 class Sample:
     """The judged sample of a case, which knows no theory.
 
-    A limit's has a sample for each size in ``points``, and ``weights`` that make their means the limit's. For pathwise bounds there are
+    ``asymmetry`` is the skewness of the mean, for what can be wrong to one side only. A limit's has a sample for each size in ``points``, and ``weights`` that make their means the limit's. For pathwise bounds there are
     ``values`` of all trials, and the ``stream`` that chunks of them are drawn from.
     """
 
     pilot: _Pilot
     estimate: Estimate
     tails: TailRates
+    asymmetry: float = 0.0
     method: str = "direct"
     points: tuple[Sample, ...] = ()
     weights: Any = None
@@ -285,7 +286,8 @@ def draw_samples(
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 kept = {"values": values, "stream": _stream(one.seq, settings, JUDGED)} if one.claim.pathwise else {}
-                samples[one] = Sample(pilots[one], Estimate.from_samples(values, draws), tails, method, **kept)
+                asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
+                samples[one] = Sample(pilots[one], Estimate.from_samples(values, draws), tails, asymmetry, method, **kept)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
@@ -347,7 +349,8 @@ def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
     draws = frozenset().union(*(point.estimate.draws for point in points))
     estimate, tails = Estimate(mean, error, plan.trials, draws), sum((point.tails for point in points), TailRates())
     method = " and ".join(dict.fromkeys(point.method for point in points))
-    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), weights)
+    asymmetry = float((weights * stderr / (error or 1.0)) ** 3 @ [point.asymmetry for point in points])  # third cumulants add up
+    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, asymmetry, method, tuple(points), weights)
 
 
 @dataclass(frozen=True)
@@ -368,7 +371,8 @@ def _finding(comparison: Comparison, sample: Sample) -> _Finding:
         values = np.array([point.value for point in comparison.points])
         theory, more = float(sample.weights @ values), {"lack_of_fit": _lack_of_fit(comparison, sample, values)}
     z, p = standard_score(sample.estimate.mean - theory, sample.stderr)
-    return _Finding(theory, z, one_sided_p(comparison.claim.sign * z) if comparison.claim.sign else p, more)
+    sign = comparison.claim.sign
+    return _Finding(theory, z, one_sided_p(symmetric(sign * z, sign * sample.asymmetry)) if sign else p, more)
 
 
 def _lack_of_fit(comparison: Comparison, sample: Sample, values: np.ndarray) -> float:
@@ -400,7 +404,8 @@ def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels:
 
 
 def _judge(comparison: Comparison, sample: Sample, finding: _Finding, p_holm: float, levels: Levels, settings: Settings) -> Judged:
-    claim, half_width = comparison.claim, levels.z_alpha * sample.stderr
+    claim = comparison.claim
+    half_width = -asymmetric(-levels.z_alpha, claim.sign * sample.asymmetry) * sample.stderr
     difference = sample.estimate.mean - finding.theory
     inside = (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
     wrong, right = (VIOLATED, BOUNDED) if claim.sign else (DISAGREE, AGREE)
