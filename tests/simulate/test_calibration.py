@@ -17,7 +17,7 @@ from scaffold import refusals
 import simulate.calibration.measure as calibration
 from simulate.__main__ import main
 from simulate.calibration.measure import QUANTITIES, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
-from simulate.calibration.report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, TAILS, Counts, make_report, read_report
+from simulate.calibration.report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, KINDS, TAILS, Counts, make_report, read_report
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.planning import Settings
@@ -211,6 +211,6 @@ def test_command_line(tmp_path, capsys):
     assert main([*arguments, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     header, rates = read_report(out)
-    assert printed["rates"] == rates and "--meta-runs 1 " in header["command"] and {rate["gap"] for rate in rates} == {8, 12, 40}
+    assert printed["rates"] == rates and "--meta-runs 1 " in header["command"] and {rate["statement"] for rate in rates} == set(KINDS)
     assert main(arguments) == 0 and "1 meta-runs of every family" in capsys.readouterr().out
     assert main(["calibrate", "--out", str(tmp_path)]) == 2 and "cannot write" in capsys.readouterr().err
