@@ -187,8 +187,8 @@ def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simu
                 moved[place] = shifted(right[place], sign * settings.delta * error_scale(subject))
                 said = decide(moved, samples, levels, settings)[place].verdict
                 counts[f"{name}: {mistake}"] = said in WRONG
-                if relation != "==":
-                    counts[f"{name}: {words.HELD}"] = said in RIGHT
+                if subject.kind != EQUALITY:
+                    counts[f"{name}: {words.HELD}"] = counts.get(f"{name}: {words.HELD}", False) or said in RIGHT
     return Counts({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
 
 

@@ -7,8 +7,11 @@ mistake moves a count of 2,000 meta-runs by at least 5 standard deviations where
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,16 +19,21 @@ from scaffold import refusals
 
 import simulate.calibration.measure as calibration
 from simulate.__main__ import main
-from simulate.calibration.measure import QUANTITIES, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
-from simulate.calibration.report import AT_LEAST, AT_MOST, BEYOND, EQUAL, FALSE_ALARM, KINDS, TAILS, Counts, make_report, read_report
+from simulate.calibration.measure import QUANTITIES, SUBJECTS, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
+from simulate.calibration.report import (
+    AT_LEAST, AT_MOST, BEYOND, BOUND, EQUAL, FALSE_ALARM, HELD, KINDS, LIMIT, ORDERING, TAILS, Counts, make_report, read_report,
+)  # fmt: skip
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
-from simulate.verdicts.planning import Settings
+from simulate.verdicts.planning import Settings, fitting, powers_of
 from simulate.work.store import RunStore
 from theory.errors import InputError
+from theory.law import expected_errors
+from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
 SUBJECT = Subject("frozen", 40, 0.02)
 PLAN = 1000  # trials that the stand-in's spread asks for; few, since its draws are normal
+META_RUNS = {BOUND: 1200, ORDERING: 600, LIMIT: 300}
 SMALL = Subject("initialized", 12, 0.008)
 
 
@@ -51,6 +59,71 @@ def test_the_right_procedure_keeps_its_promises(monkeypatch):
         assert low <= rate.rate <= high and rate.runs == 2000
         assert rate.promise != AT_LEAST or rate.rate > 0.93
     assert 0.01 < found.rates[0].rate < 0.06  # two independent formulas at .05 for both, Bonferroni's slack included
+
+
+# Bounds, orderings and limits: normal or skewed draws around the exact law, which is the hardest null of each.
+
+
+@functools.cache
+def exact(seq):
+    """Deviation and error scale less the noise's variance, and a sign that tells trainings apart."""
+    law = expected_errors(seq)
+    return float(law.deviation()), float(law.error(0, 0)), 1 if "shared" in seq.tasks[1].train else -1
+
+
+def drawn(subject):
+    """Draws whose mean resolves delta with some `PLAN` trials; what is ordered has much noise in common, bounds have skewed draws."""
+    spread = subject.delta * error_scale(subject) * math.sqrt(PLAN) / 4.5
+
+    def sampler(seq, trials, seed, **_):
+        generator, (deviation, error, sign) = np.random.default_rng(np.random.SeedSequence(seed)), exact(seq)
+        common, own = generator.standard_normal((2, trials))
+        noise = {BOUND: 2 * generator.standard_gamma(0.25, trials) - 0.5, ORDERING: 4 * common + sign * own / 2, LIMIT: common}[subject.kind]
+        errors = np.zeros((trials, 2, 2)) + error
+        errors[:, 1, 0] = deviation + spread * noise
+        return Simulation(errors, errors[:, 0], errors[:, 0], {(seed, 0, trials - 1)}, method="reduced")
+
+    return sampler
+
+
+STATEMENTS = {kind: next(one for one in SUBJECTS if one.kind == kind) for kind in META_RUNS}
+STATEMENTS[LIMIT] = replace(STATEMENTS[LIMIT], delta=0.01)  # so that a fit without 1/p^2 is off by two standard errors
+
+
+@pytest.mark.parametrize("subject", STATEMENTS.values(), ids=STATEMENTS)
+def test_statements_of_other_kinds_keep_their_promises(monkeypatch, subject):
+    monkeypatch.setattr(calibration, "simulate", drawn(subject))
+    monkeypatch.setattr(calibration, "FALSE_ALARMS", (0.05,))
+    monkeypatch.setattr("simulate.verdicts.planning.LEAST_TRIALS", 256)
+    found = calibrate(META_RUNS[subject.kind], subjects=(subject,), workers=1, false_alarm=0.01, seed=1)
+    assert found.off == [], list(map(str, found.off))
+    assert all(0.02 < rate.rate < 0.09 for rate in found.rates if rate.event == FALSE_ALARM)  # one statement alone, so at its level
+    assert HELD in {rate.event for rate in found.rates}
+
+
+@pytest.mark.parametrize("subject", [one for one in SUBJECTS if one.kind == ORDERING], ids=str)
+def test_what_is_ordered_ties_exactly_on_paths_that_differ(subject):
+    (one,) = family(subject, "<=")
+    case = {name: Fraction(value) for name, value in one.claim.cases[0].items()} | {name: one.claim.cases[0][name] for name in ("p", "p_1", "p_2", "n_1", "n_2")}
+    frozen, started = (lambda d_q, build=build: expected_errors(build(**{**case, "d_q": d_q})) for build in (two_tasks, initialized_two_tasks))
+    advantage = [started(Fraction(d_q)).deviation() - frozen(Fraction(d_q)).deviation() for d_q in (0, 1)]
+    tie = advantage[0] / (advantage[0] - advantage[1])  # expectations are affine in the squared distance
+    assert frozen(tie).deviation() == started(tie).deviation() and float(tie) == pytest.approx(one.claim.cases[0]["d_q"], rel=1e-12)
+    assert frozen(tie).generalization() != started(tie).generalization() and one.seq.tasks[1].train != one.rival.tasks[1].train
+    assert float(expected_errors(one.seq).deviation()) == pytest.approx(float(frozen(tie).deviation()), rel=1e-14)
+
+
+@pytest.mark.parametrize("subject", [one for one in SUBJECTS if one.kind == LIMIT], ids=str)
+def test_a_limit_has_both_terms_and_little_else(subject):
+    """The exact gap at the sizes: terms in 1/p and 1/p^2 that delta would see, and a rest far below a standard error."""
+    (one,) = family(subject)
+    sizes = np.array(one.claim.along["p"], dtype=float)
+    gaps = np.array([float(expected_errors(point.seq).deviation()) - point.value for point in one.points])
+    first, second, *_ = np.linalg.solve(sizes[:, None] ** -np.arange(1.0, 5), gaps)
+    goal = subject.delta * error_scale(subject) / 4.5
+    assert first / sizes[0] > 5 * goal and second / sizes[0] ** 2 > 0.4 * goal
+    rest = gaps - first / sizes - second / sizes**2
+    assert abs(fitting(powers_of(sizes, (1, 2)), sizes**-0.5)[0] @ rest) < 0.05 * goal
 
 
 # The reduced sampler itself.
