@@ -178,8 +178,7 @@ def conjecture(
         exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
     known(relation, RELATIONS, "relation"), known(method, METHODS, "method")
     if pathwise and (relation == "==" or against or along):
-        what = "the relation ==" if relation == "==" else "another experiment" if against else "a limit"
-        raise InputError(f"pathwise does not go with {what}; every draw is compared with a bound: give formula=... and relation='<=' or '>='")
+        raise InputError("pathwise compares every draw with a bound; give formula=... and relation='<=' or '>=', and neither against nor along")
     if against and method == "reduced":
         raise InputError("method is 'reduced', whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
     readers = {"build": read_keywords(build, "build")}
@@ -189,33 +188,18 @@ def conjecture(
     else:
         value, readers["against"] = lambda case: 0, read_keywords(against, "against")
         other = _conditioned(against, readers["against"], features, solver)
-        default_name = f"{called(builder)} {relation} {called(other)}"
+        default_name = f"{called(build, 'build')} {relation} {called(against)}"
     cases = [cases] if isinstance(cases, Mapping) else list(cases)
     sizes, powers = _limit(along, rate, readers, cases) if along is not None else (None, ())
     readers = {what: reads.without(sizes or ()) for what, reads in sorted(readers.items(), reverse=True)}
-    return Conjecture(
-        name or default_name,
-        quantity,
-        check_cases(cases, readers),
-        value,
-        builder,
-        expected,
-        exact,
-        isinstance(formula, Formula),
-        label,
-        relation,
-        other,
-        sizes,
-        powers,
-        pathwise,
-        "direct" if against else method,
-    )
+    claim = (name or default_name, quantity, check_cases(cases, readers), value, builder, expected, exact, isinstance(formula, Formula), label)
+    return Conjecture(*claim, relation, other, sizes, powers, pathwise, "direct" if against else method)
 
 
-def called(builder: Callable) -> str:
+def called(builder: Callable, otherwise: str = "the other") -> str:
     """What to call a builder of experiments."""
-    name = getattr(builder, "__name__", "build")
-    return "the other" if name == "<lambda>" else name
+    name = getattr(builder, "__name__", "<lambda>")
+    return otherwise if name == "<lambda>" else name
 
 
 def _conditioned(build: Callable, reads: Keywords, features: Any, solver: Any) -> Callable[[dict[str, Any]], TaskSequence]:
@@ -235,8 +219,7 @@ def _limit(along: Any, rate: Any, readers: Mapping[str, Keywords], cases: list[A
         raise InputError(f"rate is {rate!r}; give the powers of 1/{name} in which the gap falls, positive and each once, such as 1 or (1, 2)")
     least = max(4, len(powers) + 2)
     if len(sizes) < least:
-        fit = f"{len(powers) + 1} coefficients are fitted, and one size more has to test the fit"
-        raise InputError(f"along gives {len(sizes)} sizes of {name}; give at least {least} ({fit})")
+        raise InputError(f"along gives {len(sizes)} sizes of {name}; give at least {least}, of which one tests the fit of {len(powers) + 1} terms")
     if not any(reads.takes(name) for what, reads in readers.items() if what != "the formula"):
         raise InputError(f"along gives sizes of {name!r}, which build does not read; name a parameter of build")
     for index, case in enumerate(cases):

@@ -21,22 +21,7 @@ from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
 from simulate.verdicts.conjecture import Conjecture, called, conjecture
 from simulate.verdicts.planning import Levels, Settings, TrialPlan, fitting, plan_trials, powers_of
-from simulate.verdicts.report import (
-    AGREE,
-    BOUNDED,
-    CLEAR,
-    DISAGREE,
-    NOT_TESTABLE,
-    OUTSIDE,
-    UNDECIDED,
-    VIOLATED,
-    CheckReport,
-    Judged,
-    Kind,
-    TailRates,
-    Verdict,
-    standard_score,
-)
+from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, Kind, TailRates, Verdict, standard_score
 from simulate.work.keys import canonical, draw_key
 from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
@@ -83,20 +68,20 @@ def check(
     Parameters
     ----------
     formula : sympy.Expr, callable or theory.Formula
-        An expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
-        `theory.Formula` brings its own quantity and build.
+        What stands on the right: an expression whose symbols are the keys of a case, or a function of them as keyword arguments. A
+        `theory.Formula` brings its own quantity and build. None if ``against`` is given.
     quantity : str, theory.Quantity or callable
         The quantity, such as "deviation", "forgetting" or "error[1,0]" (`theory.parse_quantity`), a `theory.Quantity`, or a function
         of a `simulate.Simulation` that returns one value for each trial.
     build : callable
         Makes a `theory.TaskSequence` of a case's keyword arguments.
     cases : iterable of mapping, or one mapping
-        Values of all parameters.
+        Values of all parameters; none are needed if ``along`` gives all.
     delta : float
         Difference that matters, as a share of the case's error scale, E L_i(theta_i) + sigma_i^2 on average over
         the tasks i that the quantity looks back on.
     false_alarm : float
-        Probability of "disagree" anywhere although the formula is right in all cases.
+        Probability of "disagree" or "violated" anywhere although the statement is right in all cases.
     power : float
         Probability that a difference of delta is called "disagree" in its case, and that a formula that is right
         agrees in all cases.
@@ -105,7 +90,7 @@ def check(
     pilot_trials, max_trials, min_trials : int
         Trials of a case's pilot, the most for its judged sample, and the least where the plan asks for fewer.
     expected : {"agree", "disagree"}
-        What the report's exit status counts as success.
+        What the report's exit status counts as success; of bounds, "disagree" stands for "violated".
     exact : bool, optional
         Whether the formula claims to be exact; by default what the status of a `theory.Formula` says, else True.
     features, solver
@@ -121,6 +106,21 @@ def check(
         What to call the formula.
     target : str, theory.Quantity or callable, optional
         Former name of ``quantity``.
+    relation : {"==", "<=", ">="}
+        Of the quantity's mean to what stands on the right.
+    against : callable, optional
+        A second builder in place of the formula: the quantity in the one experiment is compared with that in the other, on the same draws.
+        Experiments that differ in their training alone see the same data. The error scale is the average over both.
+    along : mapping, optional
+        One parameter with four sizes or more, such as ``{"p": (50, 100, 200, 400)}``, which no case gives: the statement is about the limit.
+        Formula and build get case and size. The error scale is that of the largest size.
+    rate : float or sequence of float
+        Powers of 1/size in which the gap of both sides falls to its limit. The fit is tested, and what does not fit is undecided. But a
+        gap that falls more slowly than stated can look like a wrong limit.
+    pathwise : bool
+        Whether the bound is claimed of every draw in place of the mean. ``delta`` plays no part then.
+    method : {"direct", "reduced", "auto"}
+        Sampler, as in `simulate.simulate`; the verdict names any but the direct one. Orderings are judged by the direct one.
 
     Returns
     -------
@@ -130,13 +130,21 @@ def check(
     Raises
     ------
     InputError
-        If a case misses a parameter, has no finite value, or an argument makes no sense.
+        If a case misses a parameter, has no finite value, or an argument makes no sense or does not go with another.
 
     Notes
     -----
     With K testable cases and z_alpha the normal quantile of 1 - false_alarm / (2 K), a case agrees if
     ``mean - theory +- z_alpha stderr`` lies inside +-delta, and disagrees if its Holm-adjusted p-value is at most
     false_alarm, which takes precedence. Cases whose moment order is at most 4 are not testable.
+
+    Bounds and orderings are one-sided: z_alpha is the quantile of 1 - false_alarm / K. They are violated if the Holm-adjusted one-sided p
+    of the excess is at most false_alarm, and hold up to delta if ``excess + z_alpha stderr <= delta``. A tight bound is attained, so
+    no sample shows that it holds without a delta. Tails do not matter to pathwise bounds: one violation beyond rounding refutes them.
+
+    In a limit, the gaps of the sizes are fitted by weighted least squares, and the intercept is judged. Each size gets trials in proportion to
+    its weight in the fit and the spread of its trials, so that the intercept's standard error reaches the goal. The fit lacks if chi-squared
+    of the residuals has a p below 0.01 / K.
 
     Examples
     --------
@@ -151,8 +159,36 @@ def check(
     -n/p + 1: disagree (2 disagree of 2 cases)
       disagree      -n/p + 1, p=20: theory 0.5000, simulation 0.7764 +- 0.0024 (10,752 trials, z=+114.6); ...
       ...
-    >>> dl.check(1 - n / p + n / (4 * (p - n - 1)), "error[0,0]", build, dl.grid(n=[10], p=[30, 40])).verdict
+    >>> exact = 1 - n / p + n / (4 * (p - n - 1))
+    >>> dl.check(exact, "error[0,0]", build, dl.grid(n=[10], p=[30, 40])).verdict
     'agree'
+
+    A bound, of the mean and of every draw:
+
+    >>> print(dl.check(1 + n / (4 * (p - n - 1)), "error[0,0]", build, dict(n=10, p=30), relation="<=", name="bound"))
+    bound: holds up to delta (1 holds up to delta of 1 cases)
+      holds up to delta  bound, n=10 p=30: bound 1.1316, simulation 0.7980 +- 0.0022 (4,096 trials, z=-151.2); the mean is at least 0.3231 below ...
+      ...
+    >>> print(dl.check(1, "error[0,0]", build, dict(n=10, p=30), relation="<=", pathwise=True, name="bound"))
+    bound: violated (1 violated of 1 cases)
+      violated      bound, n=10 p=30: bound 1, 291 violations in 4,096 draws; the worst is 1.53753 in trial 1998 of seed ...
+
+    One experiment against another, trial by trial on the same data:
+
+    >>> def noisy(n, p):
+    ...     return dl.one_block(p, (n,), noise=1, gram=[[1]])
+    >>> print(dl.check(None, "error[0,0]", build, dict(n=10, p=30), against=noisy, relation="<="))
+    build <= noisy: holds up to delta (1 holds up to delta of 1 cases)
+      holds up to delta  build <= noisy, n=10 p=30: difference -0.3946 +- 0.0028 (6,912 paired trials, ...); the mean is at least ... below noisy; ...
+
+    A limit in proportion:
+
+    >>> def half(p):
+    ...     return dl.one_block(p, (p // 2,), noise=0.5, gram=[[1]])
+    >>> print(dl.check(0.75, "error[0,0]", half, along={"p": (50, 100, 200, 400)}, method="reduced", name="limit"))
+    limit: agree (1 agree of 1 cases)
+      agree         limit, p to infinity: limit of theory 0.7500, simulation ... gap fitted in p^-1, p^-2 over p=50, 100, 200, 400, lack of fit p = ...
+      ...
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
     kind = {"relation": relation, "against": against, "along": along, "rate": rate, "pathwise": pathwise, "method": method}
@@ -202,19 +238,19 @@ class _Pilot:
 class Sample:
     """The judged sample of a case, which knows no theory.
 
-    ``asymmetry`` is the skewness of the mean, for what can be wrong to one side only. A limit's has a sample for each size in ``points``, and ``weights`` that make their means the limit's. For pathwise bounds there are
-    ``values`` of all trials, and the ``stream`` that chunks of them are drawn from.
+    A limit's has a sample for each size in ``points``, and the matrix ``fit`` that makes coefficients of their means. For pathwise bounds
+    there are ``values`` of all trials. ``asymmetry`` is the mean's skewness, which two-sided statements do not need: what one tail has
+    too much, the other has too little.
     """
 
     pilot: _Pilot
     estimate: Estimate
     tails: TailRates
-    asymmetry: float = 0.0
     method: str = "direct"
     points: tuple[Sample, ...] = ()
-    weights: Any = None
+    fit: Any = None
     values: Any = None
-    stream: tuple[int, ...] = ()
+    asymmetry: float = 0.0
 
     @property
     def stderr(self) -> float:
@@ -285,9 +321,10 @@ def draw_samples(
                 values = np.concatenate(part)
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
-                kept = {"values": values, "stream": _stream(one.seq, settings, JUDGED)} if one.claim.pathwise else {}
+                estimate = Estimate.from_samples(values, draws)
                 asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
-                samples[one] = Sample(pilots[one], Estimate.from_samples(values, draws), tails, asymmetry, method, **kept)
+                kept = values if one.claim.pathwise else None
+                samples[one] = Sample(pilots[one], estimate, tails, method, values=kept, asymmetry=asymmetry)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
@@ -336,119 +373,96 @@ def _planned(comparison: Comparison, pilots: Mapping[Comparison, _Pilot], levels
 
 
 def _terms(comparison: Comparison) -> np.ndarray:
-    ((_, sizes),) = (comparison.claim.along or {}).items()
-    return powers_of(sizes, comparison.claim.rate)
+    return powers_of([next(iter(size.values())) for size in comparison.claim.sizes], comparison.claim.rate)
 
 
 def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
     """Fit the limit of the means; its trials are those of all sizes."""
     stderr = np.array([point.stderr for point in points])
-    weights = fitting(_terms(comparison), stderr)[0]
-    mean, error = float(weights @ [point.estimate.mean for point in points]), float(np.linalg.norm(weights * stderr))
+    fit = fitting(_terms(comparison), stderr)
+    mean, error = float(fit[0] @ [point.estimate.mean for point in points]), float(np.linalg.norm(fit[0] * stderr))
     plan = TrialPlan(sum(point.pilot.plan.needed for point in points), sum(point.estimate.count for point in points))
     draws = frozenset().union(*(point.estimate.draws for point in points))
     estimate, tails = Estimate(mean, error, plan.trials, draws), sum((point.tails for point in points), TailRates())
     method = " and ".join(dict.fromkeys(point.method for point in points))
-    asymmetry = float((weights * stderr / (error or 1.0)) ** 3 @ [point.asymmetry for point in points])  # third cumulants add up
-    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, asymmetry, method, tuple(points), weights)
-
-
-@dataclass(frozen=True)
-class _Finding:
-    """What a sample says of a statement: the value on the right, z, p, and what only some kinds have."""
-
-    theory: float
-    z: float
-    p: float
-    more: Mapping[str, Any]
-
-
-def _finding(comparison: Comparison, sample: Sample) -> _Finding:
-    if comparison.claim.pathwise:
-        return _violations(comparison, sample)
-    theory, more = comparison.value, {}
-    if comparison.points:
-        values = np.array([point.value for point in comparison.points])
-        theory, more = float(sample.weights @ values), {"lack_of_fit": _lack_of_fit(comparison, sample, values)}
-    z, p = standard_score(sample.estimate.mean - theory, sample.stderr)
-    sign = comparison.claim.sign
-    return _Finding(theory, z, one_sided_p(symmetric(sign * z, sign * sample.asymmetry)) if sign else p, more)
-
-
-def _lack_of_fit(comparison: Comparison, sample: Sample, values: np.ndarray) -> float:
-    """Compute the p-value of the gaps' distance from the fit: chi-squared, with as many degrees as there are sizes left over."""
-    from scipy.special import chdtrc
-
-    terms, stderr = _terms(comparison), np.array([point.stderr for point in sample.points])
-    gaps = np.array([point.estimate.mean for point in sample.points]) - values
-    left = (gaps - terms @ (fitting(terms, stderr) @ gaps)) / np.maximum(stderr, np.finfo(float).tiny)
-    return float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))
-
-
-def _violations(comparison: Comparison, sample: Sample) -> _Finding:
-    """Compare every draw with the bound, beyond rounding; one violation refutes it."""
-    excess = comparison.claim.sign * (sample.values - comparison.value)
-    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.abs(sample.values))
-    worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
-    chunk, trial = divmod(worst, CHUNK)
-    more = {"violations": violations, "worst": float(sample.values[worst]), "worst_seed": (*sample.stream, chunk), "worst_trial": trial}
-    return _Finding(comparison.value, math.nan, float(not violations), more)
+    asymmetry = float((fit[0] * stderr / (error or 1.0)) ** 3 @ [point.asymmetry for point in points])  # third cumulants add up
+    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), fit, asymmetry=asymmetry)
 
 
 def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
     """Compare every comparison's right-hand side with its sample, and judge all of them as one run."""
-    found = [_finding(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
-    adjusted = holm([one.p for one in found]).tolist()
+    found = [(_every_draw if one.claim.pathwise else _mean)(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
+    adjusted = holm([p for p, _ in found]).tolist()
     judged = zip(comparisons, samples, found, adjusted, strict=True)
-    return [_judge(one, sample, finding, p_holm, _own(one, levels, settings), settings) for one, sample, finding, p_holm in judged]
+    return [_judge(one, sample, facts, p_holm, _own(one, levels, settings), settings) for one, sample, (_, facts), p_holm in judged]
 
 
-def _judge(comparison: Comparison, sample: Sample, finding: _Finding, p_holm: float, levels: Levels, settings: Settings) -> Judged:
-    claim = comparison.claim
+def _mean(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
+    """Compute p of a statement on means, and the facts behind it: the value on the right, z, and of a limit how well the fit does.
+
+    The gaps' distance from the fit is chi-squared with as many degrees of freedom as there are sizes left over.
+    """
+    from scipy.special import chdtrc
+
+    facts: dict[str, Any] = {"theory": comparison.value}
+    if comparison.points:
+        values, terms = np.array([point.value for point in comparison.points]), _terms(comparison)
+        gaps = np.array([point.estimate.mean for point in sample.points]) - values
+        left = (gaps - terms @ (sample.fit @ gaps)) / np.maximum([point.stderr for point in sample.points], np.finfo(float).tiny)
+        facts = {"theory": float(sample.fit[0] @ values), "lack_of_fit": float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))}
+    z, p = standard_score(sample.estimate.mean - facts["theory"], sample.stderr)
+    sign = comparison.claim.sign
+    return one_sided_p(symmetric(sign * z, sign * sample.asymmetry)) if sign else p, {**facts, "z": z}
+
+
+def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
+    """Compare every draw with the bound, beyond rounding; one violation refutes it, so that p is 0 or 1."""
+    excess = comparison.claim.sign * (sample.values - comparison.value)
+    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.abs(sample.values))
+    worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
+    facts = {"violations": violations, "worst": float(sample.values[worst]), "worst_draw": divmod(worst, CHUNK)}
+    return float(not violations), {"theory": comparison.value, "z": math.nan, **facts}
+
+
+def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm: float, levels: Levels, settings: Settings) -> Judged:
+    claim, count = comparison.claim, sample.estimate.count
     half_width = -asymmetric(-levels.z_alpha, claim.sign * sample.asymmetry) * sample.stderr
-    difference = sample.estimate.mean - finding.theory
-    inside = (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
-    wrong, right = (VIOLATED, BOUNDED) if claim.sign else (DISAGREE, AGREE)
-    verdict = OUTSIDE if comparison.outside else wrong if p_holm <= settings.false_alarm else right if inside else UNDECIDED
-    more = {**finding.more}
+    difference, kind, detectable = sample.estimate.mean - facts["theory"], _kind(claim, sample.method), levels.detectable(sample.stderr)
+    inside = claim.pathwise or (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
+    misfit = facts.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases  # the intercept of another curve is no limit
+    wrong, right = kind.words
+    verdict = OUTSIDE if comparison.outside else UNDECIDED if misfit else wrong if p_holm <= settings.false_alarm else right if inside else UNDECIDED
     if claim.pathwise:
-        verdict = VIOLATED if more["violations"] else CLEAR
-        # with a larger share of violations, N draws show none with probability (1 - share)^N below the run's level
-        more["share"] = -math.expm1(math.log(settings.false_alarm / levels.cases) / sample.estimate.count)
-    elif more.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases:
-        verdict, more["misfit"] = UNDECIDED, True  # the intercept of another curve is no limit
+        chunk, trial = facts.pop("worst_draw")
+        facts |= {"worst_seed": (*_stream(comparison.seq, settings, JUDGED), chunk), "worst_trial": trial}
+        # were so many draws violations, none among N would have probability (1 - share)^N, the run's level
+        detectable, facts["share"] = math.nan, -math.expm1(math.log(settings.false_alarm / levels.cases) / count)
     return Judged(
         formula=claim.name,
         quantity=comparison.quantity_name,
         case=claim.cases[comparison.index],
         label=comparison.label,
         verdict=verdict,
-        theory=finding.theory,
         moment_order=comparison.moment_order,
         mean=sample.estimate.mean,
         stderr=sample.stderr,
-        trials=sample.estimate.count,
-        z=finding.z,
+        trials=count,
         p_holm=p_holm,
         delta=sample.pilot.delta,
-        detectable=math.nan if claim.pathwise else levels.detectable(sample.stderr),
+        detectable=detectable,
         standard_errors=levels.z_alpha + levels.z_power,
         half_width=half_width,
         needed=sample.pilot.plan.needed,
         delta_share=settings.delta,
-        conditions=_conditions(comparison),
-        kind=_kind(claim, sample.method),
-        **more,
+        conditions=(claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
+        kind=kind,
+        misfit=misfit,
+        **facts,
     )
 
 
-def _conditions(comparison: Comparison) -> str:
-    return (comparison.claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else ""
-
-
 def _kind(claim: Conjecture, method: str) -> Kind:
-    against = called(claim.against) if claim.against else None
-    return Kind(claim.relation, against, claim.along, claim.rate, claim.pathwise, method)
+    return Kind(claim.relation, called(claim.against) if claim.against else None, claim.along, claim.rate, claim.pathwise, method)
 
 
 def _not_testable(comparison: Comparison) -> Verdict:

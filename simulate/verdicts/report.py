@@ -46,6 +46,11 @@ class Kind:
         return (self.relation == "<=") - (self.relation == ">=")
 
     @property
+    def words(self) -> tuple[str, str]:
+        """The verdict that such a statement is wrong, and the one that it stands."""
+        return (VIOLATED, CLEAR if self.pathwise else BOUNDED) if self.sign else (DISAGREE, AGREE)
+
+    @property
     def other(self) -> str:
         """What stands on the right of a bound."""
         return self.against or "the bound"
@@ -246,7 +251,7 @@ class Judged(Verdict):
         seen = f"a {what} above {round_up(self.detectable)} would have been detected ({self.standard_errors:.1f} SE)"
         difference = self.theory - self.mean
         difference_text, delta = (text.lstrip("-") for text in round_to(self.stderr, difference, self.delta))
-        above, below = ("below", "above") if difference > 0 else ("above", "below")
+        above = "below" if difference > 0 else "above"
         if self.misfit:
             return f"the gap does not fall as the fit says, so its limit is open; {self.remedy}"
         if self.verdict in WRONG:
@@ -254,7 +259,8 @@ class Judged(Verdict):
             high = "too high" if difference > 0 else "too low"
             bound = self.kind.sign or self.kind.against
             p_holm = f"= {self.p_holm:.2g}" if self.p_holm else "< 1e-300"
-            off = f"it is {difference_text} {above} {self.kind.other}" if bound else f"theory is {difference_text} {high}"
+            off = f"the mean is {difference_text} {above} {self.kind.other}" if bound else f"theory is {difference_text} {high}"
+            off = f"if the gap falls so, {off}" if self.kind.along else off
             return f"{off} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
         if self.kind.sign:
             above, below = ("above", "below") if self.kind.sign > 0 else ("below", "above")
@@ -262,8 +268,8 @@ class Judged(Verdict):
             (room,) = round_to(self.stderr, -most)
             far = f"at most {round_up(most)} {above} {self.kind.other}" if most > 0 else f"at least {room} {below} {self.kind.other}"
             if self.verdict == BOUNDED:
-                return f"it is {far}{f', less than delta = {delta}' if most > 0 else ''}; {seen}"
-            return f"it is {far}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
+                return f"the mean is {far}{f', less than delta = {delta}' if most > 0 else ''}; {seen}"
+            return f"the mean is {far}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
         if self.verdict == UNDECIDED:
             low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
             what = "equality" if self.kind.against else "theory"
