@@ -457,6 +457,7 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
         conditions=(claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
         kind=kind,
         misfit=misfit,
+        asymmetry=sample.asymmetry,
         **facts,
     )
 

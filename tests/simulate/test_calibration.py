@@ -21,7 +21,20 @@ import simulate.calibration.measure as calibration
 from simulate.__main__ import main
 from simulate.calibration.measure import QUANTITIES, SUBJECTS, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
 from simulate.calibration.report import (
-    AT_LEAST, AT_MOST, BEYOND, BOUND, EQUAL, FALSE_ALARM, HELD, KINDS, LIMIT, ORDERING, TAILS, Counts, make_report, read_report,
+    AT_LEAST,
+    AT_MOST,
+    BEYOND,
+    BOUND,
+    EQUAL,
+    FALSE_ALARM,
+    HELD,
+    KINDS,
+    LIMIT,
+    ORDERING,
+    TAILS,
+    Counts,
+    make_report,
+    read_report,
 )  # fmt: skip
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
