@@ -21,7 +21,7 @@ from figures.kit import (
     FAINT, FROZEN, INITIALIZED, MARK, MEASURED, NOTE, RECORDS, STEPS, Figure, Look, Row, Sampler, Table, binomial_interval, entry,
     panel_letter, plain_log_ticks, ticks,
 )  # fmt: skip
-from simulate.calibration.report import AGREEMENT, BEYOND, EQUALITY, FALSE_ALARM, HELD, TOO_HIGH, TOO_LOW, read_report
+from simulate.calibration.report import AGREEMENT, BEYOND, BOUND, EQUALITY, FALSE_ALARM, HELD, LIMIT, ORDERING, TOO_HIGH, TOO_LOW, read_report
 
 RECORD = RECORDS / "calibration.jsonl"
 TAIL, ALARM, MISS = "rate of |z| / nominal", "false alarms", "not as promised"
@@ -36,8 +36,9 @@ MEANING = {TOO_HIGH: "too high by $\\delta$, not seen", TOO_LOW: "too low by $\\
 
 def family(rate: dict) -> str:
     """Name a family of formulas, or another statement."""
-    relation = {"<=": "$\\leq$ ", ">=": "$\\geq$ "}.get(rate["quantity"].split()[-1], "")
-    return f"{'' if rate['statement'] == EQUALITY else rate['statement'] + ' ' + relation}{rate['training']}, gap {rate['gap']}"
+    relation = {"<=": "$\\leq$", ">=": "$\\geq$"}.get(rate["quantity"].split()[-1])
+    named = {BOUND: "{training} {0} bound", ORDERING: "{training} {0} initialized", LIMIT: "limit of {training}", EQUALITY: "{training}"}
+    return f"{named[rate['statement']].format(relation, **rate)}, gap {rate['gap']}"
 
 
 def compute(table: Table, _: Sampler) -> None:
@@ -72,7 +73,9 @@ def _add(table: Table, quantity: str, name: str, x_name: str, x: float, value: f
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    left, middle, right, alarms, misses = canvas.subplot_mosaic("aaaabbbccc;dddddeeeee", height_ratios=(1, 1.1)).values()
+    upper, lower = canvas.subfigures(2, 1, height_ratios=(1, 1.15))
+    left, middle, right = upper.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    alarms, misses = lower.subplots(1, 2)
     _draw_tails(left, table.select(quantity=TAIL))
     middle.set(yscale="log", ylim=(3e-3, 0.2), ylabel="share of runs")
     right.set(yscale="log", ylim=(5e-5, 1.5))
@@ -114,25 +117,22 @@ def _draw_statements(alarms: Axes, misses: Axes, table: Table) -> None:
     """Draw the rates of bounds, orderings and limits, a line each."""
     rows = [row for row in table if row.quantity.startswith(STATEMENTS)]
     names = list(dict.fromkeys(row.training for row in rows))
-    strict, lax = (f"{level:g}" for level in sorted(LEVELS))
-    looks = {f"{FALSE_ALARM} at {lax}": LEVELS[0.05], f"{FALSE_ALARM} at {strict}": LEVELS[0.01], f"{HELD} at {strict}": LEVELS[0.01]}
-    shown = {alarms: looks, misses: {UNSEEN: MISSES[TOO_HIGH], AGREEMENT: MISSES[AGREEMENT]}}
-    for ax, events in shown.items():
-        ax.set(xscale="log", xlim=(2e-3, 0.2) if ax is alarms else (5e-5, 0.2), ylim=(len(names) - 0.4, -0.6), xlabel="share of runs")
-        ticks(ax.yaxis, dict(enumerate(names if ax is alarms else [""] * len(names))))
-        for place, (event, look) in enumerate(events.items()):
+    hollow = f"{HELD} at {min(LEVELS):g}"
+    called = {f"{FALSE_ALARM} at {level:g}": (look, f"at {level:g}") for level, look in LEVELS.items()} | {hollow: (LEVELS[0.01], "wrong, but holds")}
+    missed = {UNSEEN: (MISSES[TOO_HIGH], "off by $\\delta$, not seen"), AGREEMENT: (MISSES[AGREEMENT], "right, but not so called")}
+    for ax, events, quantity, labels in ((alarms, called, ALARM, names), (misses, missed, MISS, [""] * len(names))):
+        ax.set(xscale="log", xlim=(3e-4, 0.2), ylim=(len(names) - 0.4, -1.6), xlabel="share of runs")
+        ticks(ax.yaxis, dict(enumerate(labels)))
+        handles = [entry(look, word) for look, word in events.values()]
+        for place, (event, (look, _)) in enumerate(events.items()):
+            face = "white" if event == hollow else look.colour
+            handles[place].set_markerfacecolor(face)
             for row in (row for row in rows if row.quantity == STATEMENTS + event):
-                y = names.index(row.training) + 0.25 * (place - (len(events) - 1) / 2)
                 low, high = binomial_interval(row)
-                face = "white" if event.startswith(HELD) else look.colour
-                _bar(ax, y, low, row.mean, high, look, face, across=True)
-    for ax, quantity in ((alarms, ALARM), (misses, MISS)):
+                _bar(ax, names.index(row.training) + 0.2 * place - 0.2, low, row.mean, high, look, face, across=True)
         for row in table.select(kind=MARK, quantity=quantity):
-            ax.axvline(row.mean, **_PROMISE)
-    words = {f"{FALSE_ALARM} at {lax}": f"at {lax}", f"{FALSE_ALARM} at {strict}": f"at {strict}"}
-    alarms.legend(handles=[entry(looks[event], word) for event, word in words.items()], loc="upper left", fontsize=8.5)
-    words = {UNSEEN: "off by $\\delta$, not seen", AGREEMENT: "right, but not so called"}
-    misses.legend(handles=[entry(look, words[event]) for event, look in shown[misses].items()], loc="upper left", fontsize=8.5)
+            ax.vlines(row.mean, -0.6, len(names) - 0.4, **_PROMISE)
+        ax.legend(handles=handles, loc="upper center", ncols=3, fontsize=8.5, handlelength=1, columnspacing=1)
 
 
 def _rates(ax: Axes, rows: Table, look: Look, shift: float = 1.0) -> None:

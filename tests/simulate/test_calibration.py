@@ -16,6 +16,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scaffold import refusals
+from scipy.stats import norm
 
 import simulate.calibration.measure as calibration
 from simulate.__main__ import main
@@ -36,9 +37,11 @@ from simulate.calibration.report import (
     make_report,
     read_report,
 )  # fmt: skip
+from simulate.evidence import symmetric
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
-from simulate.verdicts.planning import Settings, fitting, powers_of
+from simulate.verdicts.judge import decide, draw_samples
+from simulate.verdicts.planning import Levels, Settings, fitting, powers_of
 from simulate.work.store import RunStore
 from theory.errors import InputError
 from theory.law import expected_errors
@@ -112,6 +115,25 @@ def test_statements_of_other_kinds_keep_their_promises(monkeypatch, subject):
     assert found.off == [], list(map(str, found.off))
     assert all(0.02 < rate.rate < 0.09 for rate in found.rates if rate.event == FALSE_ALARM)  # one statement alone, so at its level
     assert HELD in {rate.event for rate in found.rates}
+
+
+@pytest.mark.parametrize("relation", ["<=", ">="])
+def test_an_interval_of_one_side_is_its_test(relation):
+    """Draws of skewness 4 and samples small enough to feel it; alone, and of a limit, to whose third cumulant sizes add what weights say."""
+    settings, levels, sign = Settings(SUBJECT.delta, 0.05), Levels.of(Settings(false_alarm=0.05), 1), 1 if relation == "<=" else -1
+    claimed = lambda one: replace(one, claim=replace(one.claim, relation=relation), points=tuple(map(claimed, one.points)))  # noqa: E731
+    for one in (family(STATEMENTS[BOUND], relation)[0], claimed(family(STATEMENTS[LIMIT])[0])):
+        (sample,) = draw_samples([one], levels, settings, drawn(STATEMENTS[BOUND]), workers=1)
+        (found,) = decide([one], [sample], levels, settings)
+        a = sign * sample.asymmetry
+        assert found.p_holm == pytest.approx(norm.sf(sign * found.z + a * found.z**2 / 3 + a * a * sign * found.z**3 / 27 + a / 6))
+        assert symmetric(-found.half_width / found.stderr, a) == pytest.approx(-norm.isf(0.05))
+        # the mean's skewness, which has the sign of what its largest weight is given to
+        points = sample.points or (sample,)
+        weights = sample.fit[0] if sample.points else np.ones(1)
+        third = sum((w * point.stderr) ** 3 * point.asymmetry for w, point in zip(weights, points, strict=True)) / sample.stderr**3
+        assert found.asymmetry == pytest.approx(third, rel=1e-9) and abs(third) > 0.01
+        assert all(2.5 < point.asymmetry * math.sqrt(point.estimate.count) < 6 for point in points)
 
 
 @pytest.mark.parametrize("subject", [one for one in SUBJECTS if one.kind == ORDERING], ids=str)
