@@ -68,7 +68,7 @@ def run_on_a_copy(tests: tuple[str, ...], fault: Fault | None = None) -> subproc
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("theory", "simulate", "tests"):
+        for part in ("theory", "simulate", "driftlaw", "tests"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
         if fault is not None:
