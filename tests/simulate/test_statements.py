@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import sympy
 from scaffold import ROOT, outcome, refusals
+from scipy.stats import chi2
 
 from driftlaw.testing import assert_agrees
-from simulate import check, simulate
+from simulate import Rademacher, check, simulate
 from simulate.__main__ import main
 from simulate.evidence import holm, one_sided_p, symmetric, two_sided_p
 from simulate.simulation import Simulation
+from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import LEAST_TRIALS, Levels, Settings
 from simulate.verdicts.report import Judged
@@ -29,6 +31,8 @@ from theory.problem import Task
 judge = importlib.import_module("simulate.verdicts.judge")
 p, n, s = sympy.symbols("p n s")
 EXACT = 1 - n / p + n * s**2 / (p - n - 1)
+TWO_TASKS = {"p": 20, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 0.0}
+TWO_TASKS |= dict.fromkeys(("d_u", "c_u", "d_q"), 0.0)
 CASES = [{"p": 30, "n": 8, "s": 0.4}, {"p": 24, "n": 14, "s": 0.5}]
 ERROR = "error[0,0]"
 
@@ -77,8 +81,12 @@ def test_what_a_bound_leaves_open():
     assert few.verdict == "undecided" and few.exit_status == 3 and "raise max_trials" in few.warning
     near = check(EXACT, ERROR, one_task, [{"p": 30, "n": 29, "s": 0.4}], relation=">=")
     assert near.verdict == "not testable" and near.rows()[0]["relation"] == ">=" and near.rows()[0]["violations"] is None
-    report = check(FORMULAS["v1_reconstruction"], cases=dict(p=20, p_1=30, p_2=30, n_1=15, n_2=10, sigma_1=0.3, sigma_2=0.5, u_11=1.0, q_11=0.0, d_u=0.0, c_u=0.0, d_q=0.0), relation="<=")
-    assert report.exit_status in (0, 3) and (report.verdict != "violated" or "is violated; it does not claim" in report.warning)
+    conditions = {"cases": TWO_TASKS, "relation": "<=", "method": "reduced"}
+    wrong = check(FORMULAS["v1_reconstruction"], **conditions)
+    assert wrong.verdict == "violated" and wrong.exit_status == 0 and "is violated; it does not claim" in wrong.warning
+    assert check(FORMULAS["v1_reconstruction"], **conditions, exact=True).exit_status == 1
+    others = check(FORMULAS["frozen_deviation"], cases=TWO_TASKS, relation="<=", features=Rademacher())
+    assert others.verdict == "holds up to delta"  # what the catalogue says of normal features may bound others
 
 
 TIGHT = {bound: conjecture(bound, ERROR, one_task, {"p": 30, "n": 8, "s": 0.0}, relation="<=") for bound in (1, 0.97)}
@@ -150,6 +158,8 @@ def test_the_error_scale_of_an_ordering_is_the_average():
     (one,) = check(None, ERROR, lambda k: one_task(30, 8, 0.1), {"k": 0}, against=lambda k: one_task(30, 8, 3.0)).verdicts
     scales = [simulate(one_task(30, 8, noise), 20_000).error(0, 0).mean + noise**2 for noise in (0.1, 3.0)]
     assert one.delta == pytest.approx(0.02 * np.mean(scales), rel=0.1)
+    near = check(None, ERROR, lambda k: one_task(30, 8, 0.1), {"k": 0}, against=lambda k: one_task(30, 27, 0.1))
+    assert near.verdict == "not testable" and "|n - d| = 3" in near.verdicts[0].sentence and near.rows()[0]["against"] == "the other"
 
 
 # Limits.
@@ -199,12 +209,26 @@ def test_limits_of_the_catalogue_agree():
 
 def test_the_trials_of_a_limit_reach_its_standard_error():
     """Sizes get what their weight asks for: neither short of the goal nor far beyond it."""
-    settings = Settings(delta=0.003)
-    claim = conjecture(0.75, ERROR, half, along={"p": (20, 40, 80, 160)}, method="reduced")
+    settings, scale = Settings(delta=0.005), 0.5 + 80 * 0.05**2 / 79 + 0.05**2  # of the largest size; the smallest has 0.84
+    claim = conjecture(0.5, ERROR, lambda p: one_task(p, p // 2, 8 / p), along={"p": (20, 40, 80, 160)}, method="reduced")
     levels = Levels.of(settings, 1)
     (one,) = judge.check_all([claim], settings)[0].verdicts
     assert one.verdict != "disagree" and 0.7 < one.stderr / levels.goal(one.delta) <= 1
-    assert one.trials == one.needed > 10 * LEAST_TRIALS and one.delta == pytest.approx(0.003, rel=0.05)  # 0.75 + 0.25 at the largest size
+    assert one.trials == one.needed > 10 * LEAST_TRIALS and one.delta == pytest.approx(0.005 * scale, rel=0.02)
+
+
+def test_a_limit_is_the_intercept_of_weighted_least_squares():
+    """NumPy's weighted polynomial in 1/p has the same intercept, standard error and chi-squared."""
+    claim, settings = conjecture(EXACT.subs({n: p / 2, s: 0.4}), ERROR, half, along={"p": (20, 30, 50, 90, 160)}, method="reduced"), Settings()
+    prepared, levels = comparisons(claim), Levels.of(settings, 1)
+    samples = judge.draw_samples(prepared, levels, settings, simulate)
+    (one,) = judge.decide(prepared, samples, levels, settings)
+    sizes, points = 1 / np.array(claim.along["p"]), samples[0].points
+    gaps = [point.estimate.mean - claim.value(0, size) for point, size in zip(points, claim.sizes)]
+    spread = np.array([point.stderr for point in points])
+    found, covariance = np.polyfit(sizes, gaps, 2, w=1 / spread, cov="unscaled")
+    assert one.mean - one.theory == pytest.approx(found[-1], abs=1e-12) and one.stderr == pytest.approx(math.sqrt(covariance[-1, -1]))
+    assert one.lack_of_fit == pytest.approx(chi2.sf(np.sum(((np.polyval(found, sizes) - gaps) / spread) ** 2), 2)) and spread.max() > 2 * spread.min()
 
 
 def test_an_ordering_may_be_claimed_of_a_limit():
