@@ -10,7 +10,7 @@ import contextlib
 import functools
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import numpy as np
@@ -34,7 +34,9 @@ from simulate.calibration.report import (
     ORDERING,
     TAILS,
     Counts,
+    Rate,
     make_report,
+    read_rates,
     read_report,
 )  # fmt: skip
 from simulate.evidence import symmetric
@@ -320,5 +322,11 @@ def test_command_line(tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     header, rates = read_report(out)
     assert printed["rates"] == rates and "--meta-runs 1 " in header["command"] and {rate["statement"] for rate in rates} == set(KINDS)
+    assert main([*arguments, "--kinds", "bound", "--earlier", str(out), "--seed", "1", "--json"]) == 0  # of all other kinds what was found before
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["earlier"] == header and "--kinds bound --" in printed["command"] and len(printed["rates"]) == len(rates)
+    known = [{**rate, "p_holm": None} for rate in rates]
+    assert {rate["statement"] for rate in printed["rates"] if {**rate, "p_holm": None} not in known} == {"bound"}
+    assert read_rates(out) == [Rate(**{one.name: rate[one.name] for one in fields(Rate)}) for rate in printed["rates"]]
     assert main(arguments) == 0 and "1 meta-runs of every family" in capsys.readouterr().out
     assert main(["calibrate", "--out", str(tmp_path)]) == 2 and "cannot write" in capsys.readouterr().err
