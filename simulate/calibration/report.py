@@ -203,7 +203,7 @@ def _rates(subject: Subject, counts: Counts, orders: Mapping[str, float], level:
     numbers = {name.removeprefix(start): count for name, count in counts.numbers.items() if name.startswith(start := f"{level:g}: ")}
     runs = numbers["runs"]
     # alone, what is right and attained is called wrong at the whole rate, and cannot be called right as well
-    right = power if subject.kind == EQUALITY else power - level
+    right = power if subject.kind == EQUALITY else round(power - level, 12)
     promises = {AGREEMENT: (AT_LEAST, right), TOO_HIGH: (AT_LEAST, power), TOO_LOW: (AT_LEAST, power), FALSE_ALARM: (AT_MOST, level), HELD: (AT_MOST, level)}
 
     def rate(quantity: str, event: str, count: int, promise: str, nominal: float, above: int | None = None) -> Rate:
