@@ -240,9 +240,8 @@ class Judged(Verdict):
     def _drawn(self) -> str:
         draw = f"{self.worst:.6g} in trial {self.worst_trial} of seed {self.worst_seed}"
         found = f"bound {self.theory:.6g}, {self.violations or 'no'} violation{'s' * ((self.violations or 0) > 1)} in {self.trials:,} draws{self._sampler}"
-        if self.violations:
-            return f"{found}; the worst is {draw}"
-        return f"{found}; the closest is {draw}; violations in {100 * (self.share or 0):.2g} % of all draws or more would have been seen"
+        share = f"violations in {round_up(100 * (self.share or 0))} % of all draws or more would have been seen"
+        return f"{found}; the worst is {draw}" if self.violations else f"{found}; the closest is {draw}; {share}"
 
     def _consequence(self) -> str:
         if self.verdict == OUTSIDE:
@@ -259,20 +258,17 @@ class Judged(Verdict):
             return f"the gap does not fall as the fit says, so its limit is open; {self.remedy}"
         if self.verdict in WRONG:
             place = "still within" if abs(difference) <= self.delta else "beyond"
-            high = "too high" if difference > 0 else "too low"
-            bound = self.kind.sign or self.kind.against
+            off = f"theory is {difference_text} too {'high' if difference > 0 else 'low'}"
+            off = f"the mean is {difference_text} {above} {self.kind.other}" if self.kind.sign or self.kind.against else off
             p_holm = f"= {self.p_holm:.2g}" if self.p_holm else "< 1e-300"
-            off = f"the mean is {difference_text} {above} {self.kind.other}" if bound else f"theory is {difference_text} {high}"
-            off = f"if the gap falls so, {off}" if self.kind.along else off
-            return f"{off} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
+            return f"{'if the gap falls so, ' if self.kind.along else ''}{off} (Holm p {p_holm}), {place} delta = {delta}; {seen}"
         if self.kind.sign:
             above, below = ("above", "below") if self.kind.sign > 0 else ("below", "above")
             most = self._gap + self.half_width
-            (room,) = round_to(self.stderr, -most)
-            far = f"at most {round_up(most)} {above} {self.kind.other}" if most > 0 else f"at least {room} {below} {self.kind.other}"
+            far = f"at most {round_up(most)} {above}" if most > 0 else f"at least {round_to(self.stderr, -most)[0]} {below}"
             if self.verdict == BOUNDED:
-                return f"the mean is {far}{f', less than delta = {delta}' if most > 0 else ''}; {seen}"
-            return f"the mean is {far}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
+                return f"the mean is {far} {self.kind.other}{f', less than delta = {delta}' if most > 0 else ''}; {seen}"
+            return f"the mean is {far} {self.kind.other}, which reaches beyond delta = {delta}; {self.remedy}; {seen}"
         if self.verdict == UNDECIDED:
             low, high = round_to(self.stderr, difference - self.half_width, difference + self.half_width)
             what = "equality" if self.kind.against else "theory"

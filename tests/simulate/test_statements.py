@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from driftlaw.testing import assert_agrees
 from simulate import Rademacher, check, simulate
 from simulate.__main__ import main
 from simulate.evidence import holm, one_sided_p, symmetric, two_sided_p
-from simulate.simulation import Simulation
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import LEAST_TRIALS, Levels, Settings
@@ -26,7 +24,6 @@ from theory import TaskSequence, frozen, initialized, one_block
 from theory.errors import InputError
 from theory.formulas import FORMULAS
 from theory.limits import proportional_limit
-from theory.problem import Task
 
 judge = importlib.import_module("simulate.verdicts.judge")
 p, n, s = sympy.symbols("p n s")
@@ -68,11 +65,10 @@ def test_the_exact_law_is_a_tight_bound_of_itself(relation):
     tight, wrong, loose = (check(EXACT * (1 + sign * off), ERROR, one_task, CASES, relation=relation, name="b") for off in (0, -0.03, 0.03))
     assert (tight.verdict, wrong.verdict, loose.verdict) == ("holds up to delta", "violated", "holds up to delta")
     assert (tight.exit_status, wrong.exit_status, loose.exit_status) == (0, 1, 0) and tight.as_expected and not wrong.as_expected
-    assert all(one.trials >= LEAST_TRIALS and "at most" in one.sentence and one.delta > 0 for one in tight.verdicts)
+    assert all("at most" in one.sentence for one in tight.verdicts)
     assert all(("above" if sign > 0 else "below") in one.sentence and one.p_holm < 1e-6 and sign * one.z > 4 for one in wrong.verdicts)
     assert all("at least" in one.sentence and ("below" if sign > 0 else "above") in one.sentence for one in loose.verdicts)
-    for one, row in zip(wrong.verdicts, wrong.rows()):
-        assert row["relation"] == relation and row["pathwise"] is False and one.z == pytest.approx((one.mean - one.theory) / one.stderr)
+    assert all(row["relation"] == relation and row["pathwise"] is False for row in wrong.rows())
     assert check(EXACT * (1 - sign * 0.03), ERROR, one_task, CASES, relation=relation, expected="disagree").exit_status == 0
 
 
@@ -87,27 +83,6 @@ def test_what_a_bound_leaves_open():
     assert check(FORMULAS["v1_reconstruction"], **conditions, exact=True).exit_status == 1
     others = check(FORMULAS["frozen_deviation"], cases=TWO_TASKS, relation="<=", features=Rademacher())
     assert others.verdict == "holds up to delta"  # what the catalogue says of normal features may bound others
-
-
-TIGHT = {bound: conjecture(bound, ERROR, one_task, {"p": 30, "n": 8, "s": 0.0}, relation="<=") for bound in (1, 0.97)}
-
-
-def stand_in(seq, trials, seed, spread, **_):
-    generator = np.random.default_rng(np.random.SeedSequence(list(seed)))
-    values = 1 + spread * generator.standard_normal(trials)
-    return Simulation(values[:, None, None], values[:, None], values[:, None], frozenset({(seed, 0, trials - 1)}), seq)
-
-
-def test_a_bound_keeps_its_rates(monkeypatch):
-    """200 cases judged one by one at false-alarm rate 0.05, on samples that the plan makes just large enough; 4.9 binomial deviations."""
-    monkeypatch.setattr(judge, "simulate", partial(stand_in, spread=0.8))
-    counts = dict.fromkeys(((1, "violated"), (1, "holds up to delta"), (0.97, "violated")), 0)
-    for seed in range(200):
-        for bound, verdict in counts:
-            settings = Settings(0.03, 0.05, seed=seed, pilot_trials=64)
-            counts[bound, verdict] += judge.check_all([TIGHT[bound]], settings)[0].verdict == verdict
-    assert counts[1, "violated"] < 10 + 4.9 * math.sqrt(9.5)
-    assert min(counts[1, "holds up to delta"], counts[0.97, "violated"]) > 190 - 4.9 * math.sqrt(9.5)
 
 
 def test_tails_of_one_side_are_exact():
@@ -133,25 +108,22 @@ def test_both_experiments_of_an_ordering_see_the_same_data(monkeypatch):
     assert same.mean == 0 and same.stderr < 1e-8 and "difference 0" in same.sentence and "above the other" in same.sentence
 
 
-def swapped(make):
-    def build(rho):
-        seq = pair(make, rho)
-        return TaskSequence(dict(reversed(list(seq.blocks.items()))), seq.tasks, seq.gram)
-
-    return build
+def swapped(rho):
+    seq = pair(initialized, rho)
+    return TaskSequence(dict(reversed(list(seq.blocks.items()))), seq.tasks, seq.gram)
 
 
 def test_ties_hold_to_both_sides_and_the_reverse_is_violated():
     """Blocks in another order draw other data with the same law."""
-    cases = [{"rho": 0.5}]
+    cases = {"rho": 0.5}
     for relation in ("<=", ">=", "=="):
-        tie = check(None, "forgetting", initialized_pair, cases, against=swapped(initialized), relation=relation, delta=0.1)
+        tie = check(None, "forgetting", initialized_pair, cases, against=swapped, relation=relation, delta=0.1)
         assert tie.verdict == ("agree" if relation == "==" else "holds up to delta") and all(one.stderr > 1e-4 for one in tie.verdicts)
-        assert tie.formula == f"initialized_pair {relation} build"
+        assert tie.formula == f"initialized_pair {relation} swapped"
     wrong = check(None, "forgetting", frozen_pair, cases, against=initialized_pair, relation="<=", delta=0.1)
-    assert wrong.verdict == "violated" and "above initialized_pair" in wrong.verdicts[0].sentence and wrong.exit_status == 1
     unequal = check(None, "forgetting", frozen_pair, cases, against=initialized_pair, delta=0.1)
-    assert unequal.verdict == "disagree" and "above initialized_pair" in unequal.verdicts[0].sentence and unequal.tail_rates.batches == 0
+    assert (wrong.verdict, unequal.verdict) == ("violated", "disagree") and wrong.exit_status == 1 and unequal.tail_rates.batches == 0
+    assert all("above initialized_pair" in report.verdicts[0].sentence for report in (wrong, unequal))
 
 
 def test_the_error_scale_of_an_ordering_is_the_average():
@@ -190,7 +162,6 @@ def test_a_gap_of_another_rate_is_undecided_and_its_own_rate_agrees():
     assert open_.verdict == "undecided" and open_.exit_status == 3 and open_.verdicts[0].misfit and open_.verdicts[0].lack_of_fit < 0.01
     assert "does not fall as" in open_.verdicts[0].sentence and "rate" in open_.warning
     assert check(slow, ERROR, half, along=ALONG, method="reduced", rate=(0.5, 1)).verdict == "agree"
-    assert check(slow, ERROR, half, along=ALONG, method="reduced", rate=0.5, relation="==").verdicts[0].kind.rate == (0.5,)
 
 
 def test_limits_of_the_catalogue_agree():
@@ -307,10 +278,10 @@ def test_assertions_take_other_kinds():
 
 
 def test_the_reduced_sampler_draws_by_itself_and_is_named():
-    direct, reduced, cheaper = (check(EXACT, ERROR, one_task, CASES, method=method) for method in ("direct", "reduced", "auto"))
+    direct, reduced = (check(EXACT, ERROR, one_task, CASES, method=method) for method in ("direct", "reduced"))
     assert direct.verdict == reduced.verdict == "agree" and direct.verdicts[0].mean != reduced.verdicts[0].mean
     assert "reduced sampler" in reduced.verdicts[0].sentence and "sampler" not in direct.verdicts[0].sentence
-    assert {one.kind.method for one in cheaper.verdicts} <= {"direct", "reduced"}
+    assert check(EXACT, ERROR, one_task, CASES[0], method="auto").verdicts[0].kind.method == "reduced"
     assert check(1.03 * EXACT, ERROR, one_task, CASES, method="reduced").verdict == "disagree"
 
 
@@ -349,10 +320,6 @@ def limit(**changes):
     return wrong(0.75, **{"build": half, "cases": [{}], "along": ALONG, **changes})
 
 
-def three_tasks(p, n, s):
-    return TaskSequence({"b": p}, [Task(n, s, {"b": "o"}, ("b",))] * 3, {"b": np.zeros((3, 3))})
-
-
 test_errors_name_the_mistake = refusals([
     (wrong(relation="<"), "unknown relation '<'.*choose one of ==, <=, >="),
     (wrong(method="fast"), "unknown method 'fast'"),
@@ -361,17 +328,14 @@ test_errors_name_the_mistake = refusals([
     (wrong(None, against=3), "against is 3; give a function"),
     (wrong(None, against=one_task, method="reduced"), "method is 'reduced', whose experiments do not share draws"),
     (wrong(None, against=lambda q: one_task(q, 8, 0.1)), "against needs 'q'"),
-    (wrong(None, against=three_tasks), "build makes 1 tasks, against 3"),
+    (wrong(None, against=lambda p, n, s: one_block(p, (n, n), s, gram=np.eye(2))), "build makes 1 tasks, against 2"),
     (wrong(pathwise=True), "pathwise compares every draw with a bound"),
     (wrong(None, against=one_task, relation="<=", pathwise=True), "pathwise .*neither against nor along"),
-    (limit(relation="<=", pathwise=True), "pathwise .*neither against nor along"),
     (limit(along={"p": (50, 100, 200)}), "along gives 3 sizes of p; give at least 4"),
     (limit(along=ALONG, rate=(1, 2, 3)), "along gives 4 sizes of p; give at least 5"),
     (limit(along={"p": (50, 200, 100, 400)}), "sizes of p are .50, 200, 100, 400.; give positive numbers from small to large"),
     (limit(along={"p": (50, 50, 100, 200)}), "from small to large, each once"),
-    (limit(along={"p": (0, 50, 100, 200)}), "give positive numbers"),
     (limit(along={"p": ALONG["p"], "ratio": ALONG["p"]}), "give one parameter and its sizes"),
-    (limit(along=[50, 100, 200, 400]), "give one parameter and its sizes"),
     (limit(along={"q": ALONG["p"]}), "along gives sizes of 'q', which build does not read"),
     (limit(cases=[{"ratio": 0.4}, {"p": 50}]), r"case 1 \(p=50\): along gives the sizes of 'p', and the case gives one too"),
     *((limit(rate=rate), "rate is .*positive and each once") for rate in (0, -1, (1, -2), (1, 1), (), "fast")),
