@@ -298,6 +298,29 @@ def test_what_is_off_and_what_is_a_broken_promise(changes, events, broken):
     assert str(report).count("  off: ") == len(events)
 
 
+@pytest.mark.parametrize(
+    ("changes", "events", "broken"),
+    [
+        ({}, [], 0),
+        ({"false alarm": 100}, [FALSE_ALARM], 1),
+        ({"agreement": 880}, [], 0),  # attained and alone, it is called wrong at the whole rate: 0.95 less 0.05 is promised
+        ({"agreement": 850}, ["agreement"], 1),
+        ({"too low": 880}, ["too low"], 1),
+        ({"wrong, but holds": 100}, [HELD], 1),
+        ({"p below 0.05": 20}, ["p below"], 0),
+    ],
+)
+def test_rates_of_a_bound(changes, events, broken):
+    subject, name = Subject("frozen", 8, 0.02, BOUND), "deviation <="
+    numbers = {"false alarm": 50, "agreement": 900, "too low": 950, "wrong, but holds": 50, **{f"p below {tail:g}": round(1000 * tail) for tail in TAILS}}
+    numbers = {f"{name}: {event}": count for event, count in {**numbers, **changes}.items()} | {"runs": 1000, "trials": 5_000_000}
+    totals = {subject: Counts({f"0.05: {event}": count for event, count in numbers.items()})}
+    report = make_report(totals, {subject: {name: 4.5}}, (0.05,), 0.95, 1e-3, 0, made().rates)
+    assert [rate.event for rate in report.off] == events and len(report.broken) == broken and len(report.rates) == 14 + 8
+    assert {(rate.statement, rate.quantity) for rate in report.rates[14:]} == {("bound", name)} and "bound, frozen, gap 8" in str(report)
+    assert make_report(totals, {subject: {name: 4.5}}, (0.05,), 0.95, 1e-3, 0, report.rates) == report  # what is measured again takes the place
+
+
 def test_intervals_are_exact():
     rate = made(**{"false alarm": 0}).rates[0]
     assert rate.interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 1000)), rel=1e-9)
