@@ -62,16 +62,9 @@ class Calibrate:
         again = f"finished parts are kept in {self.store}, run the same command again to go on"
         kept = again if store else "nothing was kept"
         with interrupt_says(kept):
-            report = calibrate(
-                self.meta_runs,
-                subjects=tuple(one for one in SUBJECTS if one.kind in self.kinds),
-                earlier=before,
-                seed=self.seed,
-                false_alarm=self.false_alarm,
-                store=store,
-                workers=self.workers,
-                progress=not self.json,
-            )
+            subjects = tuple(one for one in SUBJECTS if one.kind in self.kinds)
+            options = {"store": store, "workers": self.workers, "progress": not self.json}
+            report = calibrate(self.meta_runs, seed=self.seed, false_alarm=self.false_alarm, subjects=subjects, earlier=before, **options)
         header["seconds"] = round(time.perf_counter() - started, 1)
         if self.out is not None:
             report.write(self.out, header)

@@ -145,15 +145,8 @@ def calibrate(
         if store is not None:
             store.put(_key(jobs[missing[place]]), {"stamp": _stamp(), "counts": asdict(counts)})
     totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if c is not None and job.subject == subject), Counts()) for subject in subjects}
-    orders = {subject: _orders(subject) for subject in subjects}
+    orders = {subject: {name: one.moment_order for relation in RELATIONS[subject.kind] for name, one in by_name(subject, relation).items()} for subject in subjects}
     return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed, earlier)
-
-
-def _orders(subject: Subject) -> dict[str, float]:
-    """Moment orders of what is judged, by its name."""
-    if subject.kind == EQUALITY:
-        return dict(zip(QUANTITIES, (one.moment_order for one in family(subject)), strict=True))
-    return {label(relation): family(subject, relation)[0].moment_order for relation in RELATIONS[subject.kind]}
 
 
 def meta_runs_of(job: Job) -> Counts:
@@ -171,14 +164,14 @@ def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simu
     """Run the procedure once on a subject; judge right statements, and statements off by delta, on the same samples."""
     counts: dict[str, int] = {"runs": 1}
     for relation in RELATIONS[subject.kind]:
-        right = family(subject, relation)
-        labels, start = (QUANTITIES, "") if subject.kind == EQUALITY else ((label(relation),), f"{label(relation)}: ")
+        names, right = zip(*by_name(subject, relation).items(), strict=True)
+        start = "" if subject.kind == EQUALITY else f"{names[0]}: "
         levels = Levels.of(settings, len(right))
         samples = draw_samples(right, levels, settings, sampler, workers=1)
         verdicts = decide(right, samples, levels, settings)
         found = {one.verdict for one in verdicts}
         counts |= {"trials": samples[0].estimate.count, start + words.FALSE_ALARM: not found.isdisjoint(WRONG), start + words.AGREEMENT: found.issubset(RIGHT)}
-        for place, (name, verdict) in enumerate(zip(labels, verdicts, strict=True)):
+        for place, (name, verdict) in enumerate(zip(names, verdicts, strict=True)):
             for tail, limit in zip(TAILS, LIMITS, strict=True):
                 tails = {"above": verdict.z > limit, "below": verdict.z < -limit} if relation == "==" else {words.BELOW: verdict.p_holm <= tail}
                 counts |= {f"{name}: {side} {tail:g}": beyond for side, beyond in tails.items()}
@@ -192,9 +185,10 @@ def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simu
     return Counts({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
 
 
-def label(relation: str) -> str:
-    """Name what is judged alone: a quantity and its relation."""
-    return f"{QUANTITIES[0]} {relation}"
+def by_name(subject: Subject, relation: str) -> dict[str, Comparison]:
+    """Return the subject's `family` by its names: quantities, with the relation where one is judged alone."""
+    names = QUANTITIES if subject.kind == EQUALITY else (f"{QUANTITIES[0]} {relation}",)
+    return dict(zip(names, family(subject, relation), strict=True))
 
 
 def shifted(comparison: Comparison, shift: float) -> Comparison:
