@@ -170,8 +170,9 @@ def conjecture(
             raise InputError(f"{what} is {builder!r}; give a function that makes a TaskSequence of a case's keyword arguments")
     if name is not None and not isinstance(name, str):
         raise InputError(f"name is {name!r}; give text")
-    if exact is not None and not isinstance(exact, bool):
-        raise InputError(f"exact is {exact!r}; give True or False, or leave it out")
+    for what, said in {"exact": exact, "pathwise": pathwise}.items():
+        if said is not None and not isinstance(said, bool):
+            raise InputError(f"{what} is {said!r}; give True or False, or leave it out")
     if expected not in EXPECTATIONS:
         raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
     if exact is None:
@@ -212,13 +213,12 @@ def _limit(along: Any, rate: Any, readers: Mapping[str, Keywords], cases: list[A
     if not isinstance(along, Mapping) or len(along) != 1:
         raise InputError(f'along is {along!r}; give one parameter and its sizes, such as {{"p": (50, 100, 200, 400)}}')
     ((name, values),) = along.items()
-    sizes, powers = tuple(values), (rate,) if is_real(rate) else tuple(rate)
+    sizes, powers = (tuple(given) if isinstance(given, Iterable) else (given,) for given in (values, rate))
     if not all(is_real(size) and size > 0 for size in sizes) or any(low >= high for low, high in itertools.pairwise(sizes)):
         raise InputError(f"the sizes of {name} are {sizes}; give positive numbers from small to large, each once")
     if not powers or not all(is_real(power) and power > 0 for power in powers) or len(set(powers)) < len(powers):
         raise InputError(f"rate is {rate!r}; give the powers of 1/{name} in which the gap falls, positive and each once, such as 1 or (1, 2)")
-    least = max(4, len(powers) + 2)
-    if len(sizes) < least:
+    if len(sizes) < (least := max(4, len(powers) + 2)):
         raise InputError(f"along gives {len(sizes)} sizes of {name}; give at least {least}, of which one tests the fit of {len(powers) + 1} terms")
     if not any(reads.takes(name) for what, reads in readers.items() if what != "the formula"):
         raise InputError(f"along gives sizes of {name!r}, which build does not read; name a parameter of build")

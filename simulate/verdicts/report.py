@@ -225,21 +225,18 @@ class Judged(Verdict):
         return HOLDS if max(-low, high) <= self.delta_share else FAILS if fails else OPEN
 
     def _outcome(self) -> str:
+        sampler = "" if self.kind.method == "direct" else f" of the {self.kind.method} sampler"
         if self.kind.pathwise:
-            return self._drawn()
+            return self._drawn(sampler)
         theory, mean, stderr = round_to(self.stderr, self.theory, self.mean, self.stderr)
         compared = f"difference {mean}" if self.kind.against else f"{'bound' if self.kind.sign else 'theory'} {theory}, simulation {mean}"
-        trials = f"{self.trials:,} {'paired ' if self.kind.against else ''}trials{self._sampler}"
+        trials = f"{self.trials:,} {'paired ' if self.kind.against else ''}trials{sampler}"
         fit = f"; {self.kind.fit}, lack of fit p = {self.lack_of_fit:.2g}" if self.kind.along else ""
         return f"{'limit of ' if self.kind.along else ''}{compared} +- {stderr} ({trials}, z={signed(self.z)}){fit}; {self._consequence()}"
 
-    @property
-    def _sampler(self) -> str:
-        return "" if self.kind.method == "direct" else f" of the {self.kind.method} sampler"
-
-    def _drawn(self) -> str:
+    def _drawn(self, sampler: str) -> str:
         draw = f"{self.worst:.6g} in trial {self.worst_trial} of seed {self.worst_seed}"
-        found = f"bound {self.theory:.6g}, {self.violations or 'no'} violation{'s' * ((self.violations or 0) > 1)} in {self.trials:,} draws{self._sampler}"
+        found = f"bound {self.theory:.6g}, {self.violations or 'no'} violation{'s' * ((self.violations or 0) > 1)} in {self.trials:,} draws{sampler}"
         share = f"violations in {round_up(100 * (self.share or 0))} % of all draws or more would have been seen"
         return f"{found}; the worst is {draw}" if self.violations else f"{found}; the closest is {draw}; {share}"
 

@@ -101,6 +101,13 @@ def test_what_cannot_be_judged_never_passes():
         assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5)
 
 
+def test_bounds_are_asserted_too():
+    options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]]), "relation": "<="}
+    assert assert_agrees(lambda n, p: 1 - n / p + n / (p - n - 1), PLACE, **options).verdict == "holds up to delta"
+    with pytest.raises(AssertionError, match="violated"):
+        assert_agrees(lambda n, p: 1 - n / p, PLACE, **options)
+
+
 @pytest.mark.long
 def test_false_alarms_are_as_rare_as_stated():
     """A right formula fails at most with probability 0.2; 40 seeds have more than 17 failures with probability below 0.0005."""
