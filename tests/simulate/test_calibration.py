@@ -51,7 +51,7 @@ from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
 SUBJECT = Subject("frozen", 40, 0.02)
 PLAN = 1000  # trials that the stand-in's spread asks for; few, since its draws are normal
-META_RUNS = {BOUND: 1200, ORDERING: 600, LIMIT: 300}
+META_RUNS = {BOUND: 1000, ORDERING: 600, LIMIT: 300}
 SMALL = Subject("initialized", 12, 0.008)
 
 
