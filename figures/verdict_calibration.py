@@ -55,7 +55,7 @@ def compute(table: Table, _: Sampler) -> None:
             _add(table, f"{MISS}: {rate['event']}", family(rate), "gap", rate["gap"], 1 - rate["rate"], rate)
     for nominal in sorted({rate["nominal"] for rate in rates if rate["event"] == FALSE_ALARM}):
         table.add_mark(ALARM, "", "promised", 0, nominal, "Settings.false_alarm")
-    (power,) = {rate["nominal"] for rate in rates if rate["event"] == AGREEMENT}
+    (power,) = {rate["nominal"] for rate in rates if rate["event"] == TOO_HIGH}
     table.add_mark(MISS, "", "promised", 0, 1 - power, "Settings.power")
 
 
@@ -148,7 +148,7 @@ def _bar(ax: Axes, x: float, low: float, mean: float, high: float, look: Look, f
     """Draw a share with its interval, up or across; of one that is 0, for which a logarithmic axis has no place, the upper end."""
     if mean > 0:
         bars = {"xerr" if across else "yerr": ([mean - low], [high - mean])}
-        place = ([mean], [x]) if across else ([x], [mean])
+        place = np.array([[mean], [x]] if across else [[x], [mean]])
         ax.errorbar(*place, **bars, fmt=look.marker, color=look.colour, markerfacecolor=face, markersize=4.2, capsize=2, elinewidth=1, zorder=3)
     else:
         start = ax.get_xlim()[0] if across else ax.get_ylim()[0]
