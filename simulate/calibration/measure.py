@@ -16,10 +16,10 @@ off. Two formulas share a rate, so in 20,000 runs at 0.05 a right one of them is
 they agree in 95.8 % or more; mistakes of delta are seen in 99.6 % or more. What is judged alone has the rate for itself:
 
 - a bound is called violated in 4.7 to 5.3 % of 4,000 runs at 0.05, in 0.75 to 1.25 % at 0.01,
-- an ordering in 3.7 to 5.0 and 0.50 to 1.60 % of 1,000,
+- an ordering in 4.1 to 5.5 and 0.90 to 1.20 % of 2,000,
 - a limit is called wrong in 4.1 to 4.6 and 0.70 to 0.80 % of 1,000.
 
-Mistakes of delta are seen in 97.2 % or more. What is off by delta holds up to delta, or agrees, in 1.7 % at most, at either rate.
+Mistakes of delta are seen in 97.7 % or more. What is off by delta holds up to delta, or agrees, in 1.6 % at most, at either rate.
 
 Errors are skewed, so for frozen training near the threshold six in ten of the large z are negative, and a formula that is too high by
 delta is missed more often than one that is too low. Two-sided rates do not feel it: one tail makes up for the other. A bound from below

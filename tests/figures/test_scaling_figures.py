@@ -123,7 +123,7 @@ def test_a_damaged_benchmark_is_refused(costs, damage):
 # Calibration of the verdicts.
 
 
-LEAST_RUNS = {"equality": 20_000, "bound": 4000, "limit": 1000, "ordering": 1000}
+LEAST_RUNS = {"equality": 20_000, "bound": 4000, "limit": 1000, "ordering": 2000}
 
 
 def test_the_record_is_that_of_full_calibrations():
