@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,22 @@ LEVEL = 0.95  # of the intervals
 EQUAL, AT_MOST, AT_LEAST = "equal", "at most", "at least"
 ALTERNATIVE = {EQUAL: "two-sided", AT_MOST: "greater", AT_LEAST: "less"}  # what speaks against a promise
 BEYOND, FALSE_ALARM, AGREEMENT, TOO_HIGH, TOO_LOW = "|z| beyond", "false alarm", "agreement", "too high", "too low"
+BELOW, HELD = "p below", "wrong, but holds"
 FAMILY = "both"  # what stands for the quantity of a rate of the whole family
+EQUALITY, BOUND, ORDERING, LIMIT = KINDS = ("equality", "bound", "ordering", "limit")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A training whose noisy steps have ``gap`` parameters more than samples, and the share of the error scale to be resolved."""
+    """A training whose noisy steps have ``gap`` parameters more than samples, the share of the error scale to be resolved, and what is judged.
+
+    The kinds of statement are formulas of two quantities, a bound that is attained, an ordering of two trainings that tie, and a limit.
+    """
 
     training: str
     gap: int
     delta: float
+    kind: str = EQUALITY
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,18 @@ class Rate:
 
     Parameters
     ----------
-    training, gap, delta
-        The subject.
+    training, gap, delta, statement
+        The subject; ``statement`` is its kind.
     moment_order : float
         Supremum of the finite moment orders of the quantity.
     false_alarm : float
         Of the verdicts.
     quantity : str
-        What was judged; "both" for an event of the family.
+        What was judged, with its relation where that is none of equality; "both" for an event of the family of two formulas.
     event : str
-        "|z| beyond" a normal quantile, "false alarm" (a right formula disagrees), "agreement" (all right ones agree), or
-        "too high" and "too low" (a formula that is so by delta disagrees, while the other one is right).
+        "|z| beyond" a normal quantile, or "p below" a nominal rate where only one side is wrong; "false alarm" (a right statement is called wrong), "agreement"
+        (all right ones agree, or hold up to delta), "too high" and "too low" (a statement that is so by delta is called
+        wrong, while the other one is right), or "wrong, but holds" (that one agrees or holds up to delta).
     promise : {"equal", "at most", "at least"}
     nominal : float
         The rate that is promised.
@@ -92,6 +99,7 @@ class Rate:
     trials: float
     p: float = 1.0
     p_holm: float = 1.0
+    statement: str = EQUALITY
 
     @property
     def rate(self) -> float:
@@ -117,7 +125,7 @@ class Rate:
         return f"{self.rate:.5f} ({low:.5f} to {high:.5f}), promised {self.promise} {self.nominal:g}"
 
     def __str__(self) -> str:
-        where = f"{self.training}, gap {self.gap}, false-alarm rate {self.false_alarm:g}"
+        where = f"{self.statement}, {self.training}, gap {self.gap}, false-alarm rate {self.false_alarm:g}"
         return f"{where}, {self.quantity}, {self.event}: {self.short} (Holm p = {self.p_holm:.2g})"
 
 
@@ -149,16 +157,16 @@ class CalibrationReport:
 
     def __str__(self) -> str:
         lines = []
-        for key, rates in groupby(self.rates, key=lambda one: (one.training, one.gap, one.false_alarm)):
+        for key, rates in groupby(self.rates, key=lambda one: (one.statement, one.training, one.gap, one.false_alarm)):
             rates = list(rates)
             order, trials = min(one.moment_order for one in rates), rates[0].trials
-            lines.append("{}, gap {}, false-alarm rate {:g} (moments below order {:g}, {:,.0f} trials)".format(*key, order, trials))
+            lines.append("{}, {}, gap {}, false-alarm rate {:g} (moments below order {:g}, {:,.0f} trials)".format(*key, order, trials))
             for (quantity, event), found in groupby(rates, key=lambda one: (one.quantity, one.event)):
                 lines.append(f"  {quantity}, {event}: " + "; ".join(one.short for one in found))
-        broken, count = len(self.broken), len(self.off)
+        broken, count, runs = len(self.broken), len(self.off), sorted({rate.runs for rate in self.rates})
         return "\n".join([
             *lines,
-            f"{self.rates[0].runs:,} meta-runs of every family; {count} of {len(self.rates)} rates are off at a false-alarm rate of "
+            f"{' to '.join(f'{one:,}' for one in dict.fromkeys((runs[0], runs[-1])))} meta-runs of every family; {count} of {len(self.rates)} rates are off at a false-alarm rate of "
             f"{self.false_alarm:g} for all together: {broken} of the verdicts' promises, {count - broken} tail rates of z",
             *(f"  off: {rate}" for rate in self.off),
         ])  # fmt: skip
@@ -179,41 +187,50 @@ class CalibrationReport:
 
 def make_report(
     totals: Mapping[Subject, Counts], orders: Mapping[Subject, Mapping[str, float]], levels: Sequence[float], power: float,
-    false_alarm: float, seed: int,
+    false_alarm: float, seed: int, earlier: Iterable[Rate] = (),
 ) -> CalibrationReport:  # fmt: skip
-    """Make the report of what was counted, at each of the verdicts' false-alarm rates ``levels``."""
-    rates = [rate for subject, counts in totals.items() for level in levels for rate in _rates(subject, counts, orders[subject], level, power)]
-    raw = [binomtest(one.count, one.runs, one.nominal, alternative=ALTERNATIVE[one.promise]).pvalue for one in rates]
-    adjusted = holm(raw).tolist()
-    judged = [Rate(**{**vars(rate), "p": float(p), "p_holm": p_holm}) for rate, p, p_holm in zip(rates, raw, adjusted, strict=True)]
+    """Make the report of what was counted, at each of the verdicts' false-alarm rates ``levels``, and of ``earlier`` rates of other subjects."""
+    known = {(one.kind, one.training, one.gap) for one in totals}
+    rates = [rate for rate in earlier if (rate.statement, rate.training, rate.gap) not in known]
+    rates += [rate for subject, counts in totals.items() for level in levels for rate in _rates(subject, counts, orders[subject], level, power)]
+    raw = [float(binomtest(one.count, one.runs, one.nominal, alternative=ALTERNATIVE[one.promise]).pvalue) for one in rates]
+    judged = [replace(rate, p=p, p_holm=p_holm) for rate, p, p_holm in zip(rates, raw, holm(raw).tolist(), strict=True)]
     return CalibrationReport(tuple(judged), false_alarm, seed)
 
 
 def _rates(subject: Subject, counts: Counts, orders: Mapping[str, float], level: float, power: float) -> list[Rate]:
-    """Rates of one family at one false-alarm rate, not yet compared with their promises."""
+    """Rates of one subject at one false-alarm rate, not yet compared with their promises."""
+    numbers = {name.removeprefix(start): count for name, count in counts.numbers.items() if name.startswith(start := f"{level:g}: ")}
+    runs = numbers["runs"]
+    # alone, what is right and attained is called wrong at the whole rate, and cannot be called right as well
+    right = power if subject.kind == EQUALITY else round(power - level, 12)
+    promises = {AGREEMENT: (AT_LEAST, right), TOO_HIGH: (AT_LEAST, power), TOO_LOW: (AT_LEAST, power), FALSE_ALARM: (AT_MOST, level), HELD: (AT_MOST, level)}
 
-    def of(name: str) -> int:
-        return counts.of(f"{level:g}: {name}")
-
-    runs = of("runs")
-    trials = of("trials") / runs
-
-    def rate(quantity: str, event: str, promise: str, nominal: float, count: int, above: int | None = None) -> Rate:
-        order = min(orders.values()) if quantity == FAMILY else orders[quantity]
+    def rate(quantity: str, event: str, count: int, promise: str, nominal: float, above: int | None = None) -> Rate:
         return Rate(
-            subject.training, subject.gap, subject.delta, order, level, quantity, event, promise, nominal, count, runs, above, trials
-        )
+            subject.training, subject.gap, subject.delta, orders.get(quantity, min(orders.values())), level, quantity, event, promise, nominal,
+            count, runs, above, numbers["trials"] / runs, statement=subject.kind,
+        )  # fmt: skip
 
-    found = [
-        rate(FAMILY, FALSE_ALARM, AT_MOST, level, of(FALSE_ALARM)),
-        rate(FAMILY, AGREEMENT, AT_LEAST, power, of(AGREEMENT)),
-    ]
+    def found(quantity: str, events: Iterable[str], start: str = "") -> list[Rate]:
+        return [rate(quantity, event, numbers[start + event], *promises[event]) for event in events if start + event in numbers]
+
+    rates = found(FAMILY, (FALSE_ALARM, AGREEMENT))
     for quantity in orders:
+        rates += found(quantity, (FALSE_ALARM, AGREEMENT), f"{quantity}: ")
         for tail in TAILS:
-            above, below = of(f"{quantity}: above {tail:g}"), of(f"{quantity}: below {tail:g}")
-            found.append(rate(quantity, BEYOND, EQUAL, tail, above + below, above))
-        found += [rate(quantity, event, AT_LEAST, power, of(f"{quantity}: {event}")) for event in (TOO_HIGH, TOO_LOW)]
-    return found
+            if (below := numbers.get(f"{quantity}: {BELOW} {tail:g}")) is not None:
+                rates.append(rate(quantity, BELOW, below, EQUAL, tail))
+            else:
+                above = numbers[f"{quantity}: above {tail:g}"]
+                rates.append(rate(quantity, BEYOND, above + numbers[f"{quantity}: below {tail:g}"], EQUAL, tail, above))
+        rates += found(quantity, (TOO_HIGH, TOO_LOW, HELD), f"{quantity}: ")
+    return rates
+
+
+def read_rates(file: Path) -> list[Rate]:
+    """Read the rates of a written report as values; raises as `read_report`."""
+    return [Rate(**{one.name: row[one.name] for one in fields(Rate)}) for row in read_report(file)[1]]
 
 
 def read_report(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -225,4 +242,4 @@ def read_report(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         raise InputError(f"cannot read the calibration {file}: {error}; write it with driftlaw calibrate --out") from None
     if not fine:
         raise InputError(f"{file} is no calibration of schema {SCHEMA}; write it with driftlaw calibrate --out")
-    return header, rates
+    return header, [{"statement": EQUALITY, **rate} for rate in rates]  # of which older records are

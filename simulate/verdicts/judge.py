@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from simulate.evidence import Estimate, holm, one_sided_p, skewness, variance_upper_bound
+from simulate.evidence import Estimate, asymmetric, holm, one_sided_p, skewness, symmetric, variance_upper_bound
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
@@ -239,7 +239,8 @@ class Sample:
     """The judged sample of a case, which knows no theory.
 
     A limit's has a sample for each size in ``points``, and the matrix ``fit`` that makes coefficients of their means. For pathwise bounds
-    there are ``values`` of all trials.
+    there are ``values`` of all trials. ``asymmetry`` is the mean's skewness, which two-sided statements do not need: what one tail has
+    too much, the other has too little.
     """
 
     pilot: _Pilot
@@ -249,6 +250,7 @@ class Sample:
     points: tuple[Sample, ...] = ()
     fit: Any = None
     values: Any = None
+    asymmetry: float = 0.0
 
     @property
     def stderr(self) -> float:
@@ -321,7 +323,9 @@ def draw_samples(
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 estimate = Estimate.from_samples(values, draws)
-                samples[one] = Sample(pilots[one], estimate, tails, method, values=values if one.claim.pathwise else None)
+                asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
+                kept = values if one.claim.pathwise else None
+                samples[one] = Sample(pilots[one], estimate, tails, method, values=kept, asymmetry=asymmetry)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
@@ -384,7 +388,8 @@ def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
     draws = frozenset().union(*(point.estimate.draws for point in points))
     estimate, tails = Estimate(mean, error, plan.trials, draws), sum((point.tails for point in points), TailRates())
     method = " and ".join(dict.fromkeys(point.method for point in points))
-    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), fit)
+    asymmetry = float((fit[0] * stderr / (error or 1.0)) ** 3 @ [point.asymmetry for point in points])  # third cumulants add up
+    return Sample(replace(points[-1].pilot, rounding=0.0, plan=plan), estimate, tails, method, tuple(points), fit, asymmetry=asymmetry)
 
 
 def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
@@ -409,7 +414,8 @@ def _mean(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]
         left = (gaps - terms @ (sample.fit @ gaps)) / np.maximum([point.stderr for point in sample.points], np.finfo(float).tiny)
         facts = {"theory": float(sample.fit[0] @ values), "lack_of_fit": float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))}
     z, p = standard_score(sample.estimate.mean - facts["theory"], sample.stderr)
-    return one_sided_p(comparison.claim.sign * z) if comparison.claim.sign else p, {**facts, "z": z}
+    sign = comparison.claim.sign
+    return one_sided_p(symmetric(sign * z, sign * sample.asymmetry)) if sign else p, {**facts, "z": z}
 
 
 def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
@@ -422,7 +428,8 @@ def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str
 
 
 def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm: float, levels: Levels, settings: Settings) -> Judged:
-    claim, half_width, count = comparison.claim, levels.z_alpha * sample.stderr, sample.estimate.count
+    claim, count = comparison.claim, sample.estimate.count
+    half_width = -asymmetric(-levels.z_alpha, claim.sign * sample.asymmetry) * sample.stderr
     difference, kind, detectable = sample.estimate.mean - facts["theory"], _kind(claim, sample.method), levels.detectable(sample.stderr)
     inside = claim.pathwise or (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
     misfit = facts.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases  # the intercept of another curve is no limit
@@ -453,6 +460,7 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
         conditions=(claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
         kind=kind,
         misfit=misfit,
+        asymmetry=sample.asymmetry,
         **facts,
     )
 

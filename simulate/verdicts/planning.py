@@ -29,7 +29,8 @@ class Settings:
     false_alarm : float
         Probability that any correct formula of the run is called wrong.
     power : float
-        Probability that a difference of delta is detected in a case, and that correct formulas agree in all cases.
+        Probability that a difference of delta is detected in a case, and, less ``false_alarm``, that what is right is called right in
+        all cases.
     seed : int
         Of all draws.
     pilot_trials, max_trials, min_trials : int

@@ -24,7 +24,7 @@ FINDINGS = {HOLDS: "the law holds within", FAILS: "the law fails by more than", 
 TAIL_LIMITS = (1.96, 2.58, 3.29)
 NOMINAL_TAILS = (0.05, 0.01, 0.001)
 TAIL_LEVEL = 0.01  # of calling any measured tail rate inconsistent although all are nominal
-KIND_FIELDS = ("lack_of_fit", "violations", "share", "worst", "worst_trial")
+KIND_FIELDS = ("asymmetry", "lack_of_fit", "violations", "share", "worst", "worst_trial")
 GAP_Z, GAP_P = 3, 0.05  # beyond which, and Holm-adjusted below which, agreement mentions a gap
 FIELDS = ("formula", "case", "quantity", "theory", "mean", "stderr", "trials", "z", "p_holm", "delta", "detectable", "verdict")
 
@@ -158,6 +158,8 @@ class Judged(Verdict):
         Trials that the plan asked for.
     delta_share : float
         ``delta`` as a share of the case's error scale.
+    asymmetry : float
+        Skewness of the mean, which p and the interval of a bound or an ordering correct z for; 0 for what has two sides.
     lack_of_fit, misfit : optional
         Of a limit: p-value of the gaps' distance from the fit, and whether it is so small that nothing is decided.
     violations, share, worst, worst_seed, worst_trial : optional
@@ -177,6 +179,7 @@ class Judged(Verdict):
     half_width: float
     needed: int
     delta_share: float
+    asymmetry: float = 0.0
     lack_of_fit: float | None = None
     misfit: bool = False
     violations: int | None = None

@@ -20,6 +20,7 @@ from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
 from simulate import simulate
 from simulate.calibration.measure import SUBJECTS
+from simulate.evidence import holm
 from theory import expanding, expected_errors
 from theory.errors import InputError
 
@@ -123,23 +124,40 @@ def test_a_damaged_benchmark_is_refused(costs, damage):
 # Calibration of the verdicts.
 
 
-def test_the_record_is_that_of_a_full_calibration():
+LEAST_RUNS = {"equality": 20_000, "bound": 4000, "limit": 1000, "ordering": 2000}
+
+
+def test_the_record_is_that_of_full_calibrations():
+    """Of one command for each kind, newest first; all rates were judged together, each carries the runs of its command."""
     header, rates = verdict_calibration.read_report(verdict_calibration.RECORD)
-    assert header["command"].startswith("python -m simulate calibrate") and header["meta_runs"] >= 20_000
-    assert {(rate["training"], rate["gap"], rate["delta"]) for rate in rates} == {(s.training, s.gap, s.delta) for s in SUBJECTS}
-    assert {rate["runs"] for rate in rates} == {header["meta_runs"]}
+    measured = {}
+    while header:
+        kinds = header["command"].partition("--kinds ")[2].partition(" --")[0].split() or ["equality"]
+        assert " calibrate " in header["command"] and not measured.keys() & set(kinds)
+        measured |= dict.fromkeys(kinds, header["meta_runs"])
+        header = header.get("earlier")
+    assert measured.keys() == LEAST_RUNS.keys() and all(measured[kind] >= least for kind, least in LEAST_RUNS.items())
+    assert all(rate["runs"] == measured[rate["statement"]] for rate in rates)
+    assert {(rate["statement"], rate["training"], rate["gap"], rate["delta"]) for rate in rates} == {(s.kind, s.training, s.gap, s.delta) for s in SUBJECTS}
+    assert [rate["p_holm"] for rate in rates] == pytest.approx(holm([rate["p"] for rate in rates]).tolist())
+    assert not [rate for rate in rates if rate["p_holm"] <= 1e-3]
 
 
 def test_the_calibration_figure_shows_the_record(made):
     table, (_, rates) = made("verdict_calibration"), verdict_calibration.read_report(verdict_calibration.RECORD)
     for rate in rates:
-        name = f"{rate['training']}, gap {rate['gap']}"
+        name, strict, alone = verdict_calibration.family(rate), rate["false_alarm"] == 0.01, rate["statement"] != "equality"
+        share, start = rate["count"] / rate["runs"], "statements: " if alone else ""
         if rate["event"] == "false alarm":
-            (row,) = table.select(quantity="false alarms", training=name, x_name=f"gap at {rate['false_alarm']:g}").rows
-            assert row.mean == rate["count"] / rate["runs"] and row.x == rate["gap"]
-        if rate["event"] == "too low" and rate["quantity"] == "deviation" and rate["false_alarm"] == 0.01:
-            (row,) = table.select(quantity="not as promised: too low", training=name).rows
-            assert row.mean == pytest.approx(1 - rate["count"] / rate["runs"])
+            column = {"quantity": f"{start}false alarm at {rate['false_alarm']:g}"} if alone else {"quantity": "false alarms", "x_name": f"gap at {rate['false_alarm']:g}"}
+            (row,) = table.select(training=name, **column).rows
+            assert row.mean == share and row.x == rate["gap"]
+        if rate["event"] == "too low" and rate["quantity"].startswith("deviation") and strict:
+            rows = table.select(quantity="statements: off by delta, not seen" if alone else "not as promised: too low", training=name)
+            assert any(value == pytest.approx(1 - share) for value in rows.column("mean"))
+        if rate["event"] == "wrong, but holds" and strict:
+            assert table.select(quantity="statements: wrong, but holds at 0.01", training=name).column("mean").tolist() == [share]
+    assert len({row.training for row in table.select(kind=MEASURED)}) == 4 + 4 + 4 + 2  # bounds and orderings to both sides
     assert table.select(kind=MARK).column("mean").tolist() == pytest.approx([0.01, 0.05, 0.05])
     runs = table.select(kind=MEASURED).rows[0].trials
     assert f"{runs:,} times" in FIGURES["verdict_calibration"].caption(table)
@@ -152,7 +170,7 @@ def test_a_share_of_nothing_is_drawn_by_its_upper_end(made, drawn):
     canvas = drawn("verdict_calibration", empty)
     runs = table.select(kind=MEASURED).rows[0].trials
     ends = [line.get_ydata()[0] for line in canvas.axes[2].lines if line.get_marker() == "_" and len(line.get_xdata()) == 1]
-    assert sum(end == pytest.approx(1 - 0.025 ** (1 / runs), rel=1e-9) for end in ends) == len(SUBJECTS)
+    assert sum(end == pytest.approx(1 - 0.025 ** (1 / runs), rel=1e-9) for end in ends) == sum(one.kind == "equality" for one in SUBJECTS)
 
 
 def test_a_damaged_calibration_is_refused(tmp_path, monkeypatch):

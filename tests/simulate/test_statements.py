@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from simulate import Rademacher, check, simulate
 from simulate.__main__ import main
-from simulate.evidence import holm, one_sided_p, two_sided_p
+from simulate.evidence import holm, one_sided_p, symmetric, two_sided_p
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import LEAST_TRIALS, Levels, Settings
@@ -253,7 +253,7 @@ def test_kinds_share_one_run():
     reports = judge.check_all(kinds, Settings())
     assert [report.verdict for report in reports] == ["agree", "holds up to delta", "no violation", "holds up to delta", "agree"]
     verdicts = [one for report in reports for one in report.verdicts]
-    raw = [one.p_holm if one.kind.pathwise else one_sided_p(one.z) if one.kind.sign else two_sided_p(one.z) for one in verdicts]
+    raw = [one.p_holm if one.kind.pathwise else one_sided_p(symmetric(one.z, one.asymmetry)) if one.kind.sign else two_sided_p(one.z) for one in verdicts]
     np.testing.assert_allclose([one.p_holm for one in verdicts], holm(raw))
     for one in verdicts:
         levels = Levels.of(Settings(), 7, sides=1 if one.kind.sign else 2)
