@@ -1,7 +1,5 @@
 """The command ``driftlaw``: one entrance to the commands of all packages."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Hypothesis profiles, the paths to what tests share, and the summary of mutation counts."""
 
-from __future__ import annotations
-
 import errno
 import functools
 import os

@@ -1,7 +1,5 @@
 """What tests of every floor share: programs run as users run them, errors that are raised or expected."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

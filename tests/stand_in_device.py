@@ -4,8 +4,6 @@ On a GPU two habits go wrong that a CPU forgives: to combine a tensor there with
 the program should run ahead of the device. Under this mode the first raises, the second is counted.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Who may import whom: the sampler never sees a formula, formulas never see a sample."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

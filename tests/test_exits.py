@@ -1,7 +1,5 @@
 """How commands end: exit statuses and messages of every entry point, for bad input, a full disk, an interrupt, a crash."""
 
-from __future__ import annotations
-
 import errno
 import importlib
 import io

@@ -1,7 +1,5 @@
 """The lock names every package that an installation or a test brings, and nothing that cannot be checked."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """The README keeps its word: its lemma gives its verdict, its snippet its numbers, its commands run; so does the hybrid study's page."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import replace

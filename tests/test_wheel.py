@@ -1,7 +1,5 @@
 """A wheel holds all that the commands need, and an installed driftlaw writes into the working directory."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

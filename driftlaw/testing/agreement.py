@@ -1,7 +1,5 @@
 """Assertions that a formula is right: exactly, against the law, or by simulation, with a stated rate of false alarms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from numbers import Rational, Real

@@ -1,7 +1,5 @@
 """Benchmark of refutations: ``python tests/bench/bench_refute.py``, or ``make bench``; seconds. Prints times and settings a minute."""
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -4,8 +4,6 @@ Every contender is a function of an experiment and a number of trials. All learn
 n samples each, noise 0.3, truths of length 1 at right angles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

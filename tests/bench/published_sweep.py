@@ -1,7 +1,5 @@
 """The double descent sweep of Banayeeanzade et al. by the reduced sampler, and what the loop would take for it."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the measurements say: the goals, met or not and why, and the table."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import os

@@ -1,7 +1,5 @@
 """The benchmarks run, compare like with like and write what they say they write; no time is tested."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

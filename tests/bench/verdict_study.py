@@ -1,7 +1,5 @@
 """Whether verdicts on formulas move in single precision, or on torch's draws: all families checked three times."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Iterable
 from functools import partial

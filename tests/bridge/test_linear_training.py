@@ -7,8 +7,6 @@ a pass stays one. A value that is wrong by the critical |z| plus 3 standard erro
 test checks that this is below 12 % of the value that it judges (update sizes and errors, in every experiment).
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Where the real data sets lie."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small files in every layout, and sources that expect them."""
 
-from __future__ import annotations
-
 import dataclasses
 import gzip
 import hashlib

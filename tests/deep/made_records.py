@@ -1,7 +1,5 @@
 """Records of runs that never happened, for tests of what reads them, and runs that are interrupted when they store theirs."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A study of seconds, and runs of a study that never happened, for tests."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

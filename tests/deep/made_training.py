@@ -1,7 +1,5 @@
 """Small networks, streams and tasks for tests of training."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

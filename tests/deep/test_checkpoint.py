@@ -1,7 +1,5 @@
 """Checkpoints: another run's are refused, damaged ones too, none is ever half."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from dataclasses import replace

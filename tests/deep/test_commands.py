@@ -1,7 +1,5 @@
 """`python -m deep`, as a user runs it: data sets and streams, runs and what is told of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

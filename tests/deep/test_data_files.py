@@ -1,7 +1,5 @@
 """Every layout, compressed or not, gives back what was written; for damaged and mislabelled files the error names file, reason and remedy."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import pickle

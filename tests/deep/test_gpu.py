@@ -1,7 +1,5 @@
 """What a GPU asks of the code, tested without one: tensors in one place, no reading inside an epoch, steps that are recorded."""
 
-from __future__ import annotations
-
 import contextlib
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The hybrids between frozen and initialized training: their scores, their decisions, their ends."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where data sets are looked for, what is said about those that are absent, and downloads from a server on this machine."""
 
-from __future__ import annotations
-
 import functools
 import gzip
 import http.server

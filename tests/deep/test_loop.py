@@ -1,7 +1,5 @@
 """The loop: equal to a plain one, every example counted, nothing below the lowest trained stage, no waiting."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 

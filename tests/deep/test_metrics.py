@@ -1,7 +1,5 @@
 """Metrics of the accuracy matrix against values worked out by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scaffold import refusals

@@ -1,7 +1,5 @@
 """Networks: stages, shapes, normalisation, seeded weights."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Every option of runs, streams and strategies refuses what it cannot mean, and names it."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

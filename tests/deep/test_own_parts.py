@@ -1,7 +1,5 @@
 """Strategies, networks, streams and data sets of a user's own: in a run, in other processes, in keys; and what is refused."""
 
-from __future__ import annotations
-
 import importlib
 import pickle
 import sys

@@ -1,7 +1,5 @@
 """Along the step of a task: its ends are what the run has recorded, and measuring changes nothing."""
 
-from __future__ import annotations
-
 import copy
 import functools
 import itertools

@@ -1,7 +1,5 @@
 """The real files: official checksums, counts, published moments; skipped where they are absent."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Records: what they check, that they survive writing and reading, and that they need no torch."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The folder of runs: states, locks, keys; runs side by side, and runs that are killed."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

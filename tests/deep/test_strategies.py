@@ -1,7 +1,5 @@
 """What strategies share beside their contract, and the registry that finds them."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from made_training import EVERY_STRATEGY, made_config, made_stream

@@ -1,7 +1,5 @@
 """What every kind of stream promises, and what each is named for; orders, output units in the three scenarios, what transforms do to images."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

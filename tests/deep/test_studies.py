@@ -1,7 +1,5 @@
 """The hybrid study end to end on a preset of seconds: phases, protocol, controls, records, interruption, bad input."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a study's runs say, with planted effects: verdicts and how often they are wrong, benefits of schedules, distances between tasks."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

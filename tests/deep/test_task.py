@@ -1,7 +1,5 @@
 """What a strategy works with: parameters and gradients as flat vectors, a task's measurements, plans."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from made_training import made_examples, made_network, made_task

@@ -1,7 +1,5 @@
 """Whole runs: configurations and keys, examples on the device, accuracies, records."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -1,7 +1,5 @@
 """Every name of the front door has an example in its docstring, and it runs as it is shown."""
 
-from __future__ import annotations
-
 import doctest
 import inspect
 

@@ -1,7 +1,5 @@
 """The pages keep their word: every code block runs, every command is one, and what is shown as output comes out."""
 
-from __future__ import annotations
-
 import doctest
 import json
 import re

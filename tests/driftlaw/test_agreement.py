@@ -1,7 +1,5 @@
 """The kit's assertions: planted mistakes are found at small cases, right formulas pass, false alarms are as rare as stated."""
 
-from __future__ import annotations
-
 import math
 import re
 import shutil

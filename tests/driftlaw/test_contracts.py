@@ -1,7 +1,5 @@
 """The contracts hold for each of our parts, and each check sees the breaks that are planted for it, and no other does."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, replace
 from fractions import Fraction

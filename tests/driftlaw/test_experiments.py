@@ -1,7 +1,5 @@
 """The kit's experiments and cases: within their bounds, shrinking to the smallest, for every formula of the catalogue."""
 
-from __future__ import annotations
-
 from fractions import Fraction as F
 
 import numpy as np

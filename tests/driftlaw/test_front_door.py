@@ -1,7 +1,5 @@
 """The command line as a newcomer types it: misspelt words, help, JSON."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

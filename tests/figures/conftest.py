@@ -1,7 +1,5 @@
 """Figures made once with the trials of ``--quick``, and the report on a small folder of figures."""
 
-from __future__ import annotations
-
 import base64
 import functools
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The command line as users run it: files, kept figures, interruption, errors."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import signal

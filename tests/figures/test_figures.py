@@ -1,7 +1,5 @@
 """What goes for every figure: simulated points against the curves, pictures against their tables, tables as files."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

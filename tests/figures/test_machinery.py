@@ -1,7 +1,5 @@
 """Registry, sampler, store of finished figures: on a small figure of the tests' own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

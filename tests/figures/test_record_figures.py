@@ -1,7 +1,5 @@
 """Figures that are drawn from committed records: their numbers against the records, and that no torch is needed."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

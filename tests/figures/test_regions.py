@@ -1,7 +1,5 @@
 """The commands refute and compare: statuses, numbers that fit the law, pictures of what was found."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The report's pages: what they say, that they need nothing from outside, that they are built well, and their command line."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

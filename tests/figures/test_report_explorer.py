@@ -1,7 +1,5 @@
 """The explorer agrees with Python: its functions in node, the whole report driven in headless Chromium."""
 
-from __future__ import annotations
-
 import html
 import json
 import math

@@ -1,7 +1,5 @@
 """The displayed mathematics means what the ledger says: it is read back and evaluated at the ledger's own cases."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from itertools import islice

@@ -4,8 +4,6 @@ A simulated value may be 5 standard errors off the exact one: false alarm 6e-7 e
 off by 8 is caught with probability .998. Seeds are fixed, so a pass stays one.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import replace

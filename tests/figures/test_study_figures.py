@@ -1,7 +1,5 @@
 """Figures of the hybrid study on made records: every drawn number against the records, and pictures of any number of streams."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import permutations
 

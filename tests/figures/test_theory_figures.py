@@ -1,7 +1,5 @@
 """Tables of figures against direct calls of the theory at experiments that are written anew here; with the trials of ``--quick``."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Two samples of the same experiment: are they of one joint law? Marginals, pairs and tails, Bonferroni over all of them."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the sampler should find, one trial at a time, and sequences of every kind to try it on."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

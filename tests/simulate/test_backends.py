@@ -1,7 +1,5 @@
 """Torch and single precision: to rounding on the same draws, in law on others, the same bits however the work is cut."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -4,8 +4,6 @@ The report is asked for a false-alarm rate of .01 over all its rates; seeds are 
 mistake moves a count of 2,000 meta-runs by at least 5 standard deviations where Holm asks for less than 4.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import json

@@ -1,7 +1,5 @@
 """Verdicts: planted mistakes are caught, right formulas agree, and the promised error rates hold."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import math

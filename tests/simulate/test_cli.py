@@ -1,7 +1,5 @@
 """The command line as users run it: exit statuses, JSON, messages."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 

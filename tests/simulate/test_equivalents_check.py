@@ -1,7 +1,5 @@
 """Deterministic equivalents beside simulation: the error shrinks like 1/dimension, and the estimate that shows it is right."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Estimates and statistics against hand calculations, SciPy and simulation."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """An experiment is one value: rules, feature laws and quantities of one's own reach samplers, verdicts, sweeps and laws."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws of the features and their covariances: like a plain loop, paired with the normal ones, and the exact statements that they leave."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sampler_reference import CASES, SAMPLES, assert_like_naive, naive_trial, normal_features, same_bits, vectors

@@ -1,7 +1,5 @@
 """The hybrid rule: like a plain loop, equal to frozen and initialized training at its ends, beside fixed schedules."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sampler_reference import CASES, assert_honest, naive_data, same_bits, vectors

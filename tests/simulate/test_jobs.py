@@ -3,8 +3,6 @@
 Functions stand inside tests, so that other processes get them by value.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """Levels and numbers of trials, which are fixed before anything is judged."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

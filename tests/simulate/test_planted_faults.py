@@ -4,8 +4,6 @@
 tests that the fault names run on the copy. How many were killed is printed at the end of the run.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The reduced sampler against the direct one: one joint law, and the same promises about seeds, memory and refusals."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

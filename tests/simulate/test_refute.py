@@ -1,7 +1,5 @@
 """Refutation: planted violations are found, shrunk and confirmed; what holds is not refuted; the answer fits the computed claims."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import sympy

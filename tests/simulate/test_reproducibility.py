@@ -1,7 +1,5 @@
 """What must not change a bit of a result: number of trials, memory, threads; and how much memory a trial takes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import threadpoolctl

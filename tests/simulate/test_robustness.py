@@ -1,7 +1,5 @@
 """Beyond the assumptions: what is said of formulas there, and that it is never a verdict of wrong."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

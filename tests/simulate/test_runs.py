@@ -1,7 +1,5 @@
 """The store: whole records or none, found under equal keys only."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The direct sampler against a plain loop over trials, and what its solutions have to be."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sampler_reference import CASES, RANDOM_CASES, assert_like_naive, empty_results, naive_data, naive_trial, random_sequence, same_bits, vectors, with_memory

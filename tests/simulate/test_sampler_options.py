@@ -1,7 +1,5 @@
 """What the sampler refuses, what it shows and what it loads."""
 
-from __future__ import annotations
-
 import io
 import sys
 

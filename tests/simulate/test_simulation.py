@@ -1,7 +1,5 @@
 """Results of a simulation: definitions of the quantities, their names, merging and paired differences."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training rules: like the same rule written out trial by trial, their limits, and what they refuse."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sampler_reference import CASES, assert_like_naive, naive_trial, normal_features

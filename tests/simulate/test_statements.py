@@ -1,7 +1,5 @@
 """Statements of every kind: bounds, orderings, limits and bounds of every draw, right ones and planted mistakes."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Random streams: which draws are the same, which are not, and that they are standard normal."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Sweeps: right numbers, the same bits however they are computed, resumed and extended, precise or said not to be."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import hashlib

@@ -1,7 +1,5 @@
 """`python -m simulate sweep FILE`: tables, files, options and messages."""
 
-from __future__ import annotations
-
 import csv
 import json
 

@@ -1,7 +1,5 @@
 """Sweeps that are killed, interrupted or computed by others: nothing lost, nothing repeated, not a bit changed."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

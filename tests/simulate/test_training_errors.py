@@ -1,7 +1,5 @@
 """Training errors in the sampler: against a plain loop, against the law, and what asks for them."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Truths as numbers: vectors with a given Gram matrix and random directions."""
 
-from __future__ import annotations
-
 import numpy as np
 import sympy
 

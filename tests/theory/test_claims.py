@@ -1,7 +1,5 @@
 """Claims are judged by computation, and say nothing of text that was not seen."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

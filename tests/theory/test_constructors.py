@@ -1,7 +1,5 @@
 """Task sequences of the literature: which blocks are used and trained, how truths are handed on, what is refused."""
 
-from __future__ import annotations
-
 import re
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Derivations: equal to the catalogue, judged by the law, planted mistakes named, and everything that is made of them runs."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Deterministic equivalents: exact limits, and their distance from simulation at the stated order."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

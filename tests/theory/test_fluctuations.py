@@ -1,7 +1,5 @@
 """The variance of the two-task deviation, against the sample variance of direct simulation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -5,8 +5,6 @@ limits of sums included) moved by one, signs flipped, summands and factors dropp
 integrals (`formula_points`). How many were killed is printed at the end of the run; every survivor is explained here.
 """
 
-from __future__ import annotations
-
 import contextlib
 import random
 

@@ -1,7 +1,5 @@
 """Formulas as values: shown in two lines, defined in order, evaluated, refused in words, found by name."""
 
-from __future__ import annotations
-
 import math
 import random
 from fractions import Fraction as F

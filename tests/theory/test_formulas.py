@@ -1,7 +1,5 @@
 """The ledger's closed forms: equal to the law, finite exactly where the law is, stated with their conditions."""
 
-from __future__ import annotations
-
 import random
 from fractions import Fraction as F
 

@@ -1,7 +1,5 @@
 """Matrices and numbers that no vectors have are refused, before a formula or the law makes negative squares of them."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -6,8 +6,6 @@ refused, and truths as names, vectors and directions are checks of `law_battery`
 and on its mutants.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction as F
 

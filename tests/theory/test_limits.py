@@ -1,7 +1,5 @@
 """Proportional limits and rates, against the formulas at growing dimensions."""
 
-from __future__ import annotations
-
 import pytest
 import sympy
 from scaffold import refusals

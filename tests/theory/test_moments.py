@@ -11,8 +11,6 @@ truth; more rows than parameters, stored ones too, erase the past. What is only 
 that damp small singular values have all moments.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ How many were killed out of how many is printed at the end of the run; every sur
 is not, or an explanation without its survivor, fails the test.
 """
 
-from __future__ import annotations
-
 import pytest
 from law_battery import (
     LAW_CHECKS,

@@ -4,8 +4,6 @@ Regimes, conditions, thresholds, what is refused, and truths as names, vectors a
 `law_battery`, which test_mutations.py runs on the code and on its mutants.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction as F
 

@@ -1,7 +1,5 @@
 """Best choices by the law: against brute force, and against the ledger's closed forms."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Experiments as data: equality and hashing, grids, what is accepted near the border, lazy imports."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import FrozenInstanceError
 from fractions import Fraction

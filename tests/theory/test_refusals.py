@@ -1,7 +1,5 @@
 """What an experiment refuses, and with which words: the value, the reason, the remedy."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The conditions under which frozen training wins, against the law at thousands of random settings."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scaffold import refusals

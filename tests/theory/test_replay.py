@@ -4,8 +4,6 @@ Experiments for which there is no law, or no finite one, are checks of `replay_b
 test_mutations.py runs.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction as F
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Spaces of settings: both ends belong to them, constraints hold, and shrinking stays inside."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The ledger's command line, as a newcomer calls it."""
 
-from __future__ import annotations
-
 import json
 import math
 from subprocess import CompletedProcess

@@ -1,7 +1,5 @@
 """Training errors: the law against integrals entry by entry, as fractions without tolerance, and against simulation."""
 
-from __future__ import annotations
-
 import pytest
 from direct_route import InfiniteExpectation
 from hypothesis import given, settings

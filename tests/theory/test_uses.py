@@ -1,7 +1,5 @@
 """What rests on what: break a fact, a law or a formula, and exactly the formulas and claims that name it in ``uses`` fail."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import formula_points

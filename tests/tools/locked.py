@@ -1,7 +1,5 @@
 """Print the part of requirements.lock that driftlaw with some extras needs: ``python locked.py [EXTRA ...]``; needs nothing installed."""
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib

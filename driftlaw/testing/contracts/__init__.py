@@ -4,8 +4,6 @@
 AssertionError with a sentence: what is broken, where, what was seen. They take seconds on a CPU, on small made data.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import random

@@ -1,7 +1,5 @@
 """The contract of streams: pure functions of data sets, options, seed and order."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Sequence
 from dataclasses import fields, replace

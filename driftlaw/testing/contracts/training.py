@@ -1,7 +1,5 @@
 """The contracts of strategies and of networks."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

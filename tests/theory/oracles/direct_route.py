@@ -6,8 +6,6 @@ E P_ij P_kl, and that g is centred, independent of P and rotation-invariant, hen
 variance of what the trained blocks cannot explain.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from fractions import Fraction
 

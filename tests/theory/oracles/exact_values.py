@@ -3,8 +3,6 @@
 Square roots of numbers that are no squares are rational within 1e-60; all else is exact.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Single-term mutations of a SymPy expression tree."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import sympy

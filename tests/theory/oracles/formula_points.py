@@ -4,8 +4,6 @@ A value never comes from another formula of the ledger: it is the law's, or, for
 state (an optimum, a variance, the published form), derived here from the law or from integrals.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable, Mapping

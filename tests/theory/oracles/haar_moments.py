@@ -5,8 +5,6 @@ haarpy's Weingarten functions. Inverse Wishart: A = Q R with Bartlett's independ
 by monomial with the moments of normal and chi-square variables.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import cache
 from math import prod

@@ -4,8 +4,6 @@ Every check takes a namespace with ``expected_errors``, ``moment_orders`` and ``
 computed once, from integrals (`direct_route`), never from the law.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from fractions import Fraction as F

@@ -1,7 +1,5 @@
 """Checks of moment orders against cases worked out by hand, to be used on the code and on its mutants; see `law_battery`."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Polynomials as dictionaries from sorted tuples of variables to Fractions; just enough to integrate squared errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 

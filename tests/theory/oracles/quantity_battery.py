@@ -1,7 +1,5 @@
 """Checks of `theory.quantities` whose right answers are written out entry by entry, away from the code."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from types import SimpleNamespace
 

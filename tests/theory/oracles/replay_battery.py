@@ -1,7 +1,5 @@
 """Checks of the laws of replay, to be used on the law and on its mutants; see `law_battery`."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction as F
 from functools import cache

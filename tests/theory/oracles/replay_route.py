@@ -1,7 +1,5 @@
 """Replay by integration: stored and fresh rows written in an orthonormal frame, coordinates integrated monomial by monomial."""
 
-from __future__ import annotations
-
 from collections import Counter
 from fractions import Fraction
 from math import prod

@@ -5,8 +5,6 @@ number moved by one, a comparison moved to its border or turned round, a conditi
 Text, annotations and error messages are left alone.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import sys

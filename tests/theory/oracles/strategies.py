@@ -1,7 +1,5 @@
 """Random experiments in exact numbers for Hypothesis."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations

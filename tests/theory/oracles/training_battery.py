@@ -1,7 +1,5 @@
 """Checks of `theory.training` whose right answers come from integrals (`training_route`)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 

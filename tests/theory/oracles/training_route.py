@@ -5,8 +5,6 @@ E[A A' | P] = max(n, d) P. The noise step g = A^+ nu has E C_jk g_l g_m = f (X j
 E tr S tr S^{-1} = k (q D - 2) by the score of a scaled Wishart matrix and E tr P, fix X and Y.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import product
 

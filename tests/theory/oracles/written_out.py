@@ -1,7 +1,5 @@
 """Closed forms of replay as derived on paper, coded once more and independently of the law, in Fractions."""
 
-from __future__ import annotations
-
 from fractions import Fraction as F
 
 
