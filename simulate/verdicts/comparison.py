@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from simulate.verdicts.conjecture import Conjecture, NoValue
 from simulate.wording import case_labels
@@ -62,7 +62,7 @@ class Comparison:
     @property
     def outside(self) -> bool:
         """Whether the formula does not speak of the experiment's features or rules."""
-        return _outside(self.claim, self.seq)
+        return _outside(self.claim, self.index, self.seq)
 
     @property
     def quantity_name(self) -> str:
@@ -91,7 +91,7 @@ def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     quantity = claim.quantity if callable(claim.quantity) else parse_quantity(claim.quantity, len(seq))
     orders = moment_orders(seq)
     order = _moment_order(orders, quantity)
-    least = LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER
+    least = LEAST_ORDER_OUTSIDE if _outside(claim, index, seq) else LEAST_MOMENT_ORDER
     reason = "" if order > least else _heavy(seq, quantity, orders, least)
     theory = None
     try:
@@ -104,8 +104,17 @@ def _comparison(claim: Conjecture, index: int, label: str) -> Comparison:
     return Comparison(claim, index, label, seq, quantity, theory, order, reason)
 
 
-def _outside(claim: Conjecture, seq: TaskSequence) -> bool:
-    return claim.assumes_usual and bool(seq.unusual)
+def _outside(claim: Conjecture, index: int, seq: TaskSequence) -> bool:
+    """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
+    if not claim.assumes_usual or not (claim.rules and claim.own_builder):
+        return claim.assumes_usual and bool(seq.unusual)
+    own = claim.own_builder(claim.cases[index])
+    foreign = [one for one in own.unusual if not isinstance(one, claim.rules)]
+    return bool(foreign) or _conditions(seq) != _conditions(own)
+
+
+def _conditions(seq: TaskSequence) -> Any:
+    return [(seq.features_of(t), seq.rule_of(t)) for t in range(len(seq))], seq.risk
 
 
 def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:

@@ -48,7 +48,11 @@ class Conjecture:
     exact : bool
         Whether the formula claims to be exact, so that a disagreement is a failure.
     assumes_usual : bool
-        Whether the formula is a `theory.Formula`, all of which assume standard normal features and least steps.
+        Whether the formula is a `theory.Formula`, all of which assume standard normal features, and least steps unless they name other rules.
+    rules : tuple of type
+        Rules that a `theory.Formula` speaks of beside the least step.
+    own_builder : callable, optional
+        Maps a case to the experiment as the builder says it, before other features or another rule are put in.
     label : str
         How to call what the experiments do otherwise; made of it by default.
     """
@@ -62,6 +66,8 @@ class Conjecture:
     exact: bool = True
     assumes_usual: bool = False
     label: str = ""
+    rules: tuple[type, ...] = ()
+    own_builder: Callable[[dict[str, Any]], TaskSequence] | None = None
 
     def value(self, index: int) -> float:
         """Compute the formula's value in case ``index``.
@@ -139,6 +145,8 @@ def conjecture(
         exact,
         isinstance(formula, Formula),
         label,
+        formula.rules if isinstance(formula, Formula) else (),
+        lambda case: build(**build_reads.pick(case)),
     )
 
 
