@@ -44,7 +44,7 @@ NODES, PHASE, LEVELS = 64, 36, 7  # of a panel: its nodes, the phase of what the
 
 @by_condition
 def filter_values(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
-    """Compute the filter h at positive eigenvalues of A'A, any shape; a rule of one's own registers its filter here."""
+    """Compute the filter h at positive eigenvalues of A'A, any shape; a rule of one's own registers its filter here, if it is smooth."""
     raise NoClosedForm(
         f"no exact law is known for {rule!r}: laws are those of the least step, Ridge, Distillation, Flow and GradientDescent; "
         "simulate the experiment, or register the rule's filter with theory.spectral.filter_values.register"
@@ -103,7 +103,7 @@ class Spectrum:
         values = np.polynomial.legendre.legvander(points, NODES)
         degrees = np.arange(NODES)
         running = np.column_stack([points + 1, (values[:, 2:] - values[:, :-2]) / (2 * degrees[1:] + 1)])  # integrals from -1
-        self._running = running @ ((degrees + 0.5)[:, None] * values[:, :-1].T * weights)
+        self._running = running @ (values[:, :-1].T * (degrees[:, None] + 0.5) * weights)
         self._functions = _laguerre(self.x, power, size)
         self._signed = self._against_sign(self._functions)
         if size % 2:
@@ -175,11 +175,21 @@ def _sums(rule: Rule, handler: Any, n: int, d: int, pairs: bool) -> tuple[float,
         x, mass = _nodes(n, d)
         h = filter_values(rule, x, n)
         q = x * h
+        _require_smooth(rule, q, mass)
         share, k, root = float(mass @ q), float(mass @ (q * h)), math.inf
         if not ridge:
             return share, float(mass @ q**2), k, _spectrum(n, d).square_of_sum(q) if pairs else 0.0, root
     square = share - float(rule.lam) * k
     return share, square, k, (total + 1) * share - n * d - square, root
+
+
+def _require_smooth(rule: Rule, q: np.ndarray, mass: np.ndarray) -> None:
+    """Refuse filters that the quadrature does not resolve: their last Legendre coefficients in some panel are not small."""
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    last = np.arange(NODES - 8, NODES)
+    coefficients = q.reshape(-1, NODES) @ (np.polynomial.legendre.legvander(points, NODES - 1)[:, last] * (last + 0.5) * weights[:, None])
+    if not np.abs(coefficients).max(axis=1) @ np.abs(mass).reshape(-1, NODES).sum(axis=1) < 1e-6 * mass.sum():
+        raise NoClosedForm(f"the filter of {rule!r} is not smooth enough for the law's quadrature; smooth its jumps, or simulate it")
 
 
 def _second_order(n: int, d: int, lam: float, total: float, root: float) -> tuple[float, float]:
@@ -245,7 +255,5 @@ def first_order_root(rule: Ridge, n: Any, d: Any) -> Any:
 def _moments(d: Any, share: Any, square: Any, k: Any, whole: Any, pole: Any) -> StepMoments:
     if whole is None:
         return StepMoments(0 * share, square / d, share / d, k, pole)
-    one = d == 1
-    a = (square / d - (whole + 2 * square) / (d * (d + 2))) / (d - 1 + one)
-    a = a * (1 - one)
+    a = (square / d - (whole + 2 * square) / (d * (d + 2))) / (d - 1 + (d == 1))  # of one parameter it is zero
     return StepMoments(a, square / d - a * d, share / d, k, pole)

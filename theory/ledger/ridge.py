@@ -53,11 +53,15 @@ _TWO = {
 _PENALTIES = {**_TWO, "lambda_2": "penalty of task 2"}
 
 
+def one_ridge_task(*, p: int, n_1: int, sigma_1: float, lambda_1: float, w_11: float, **_: Any) -> TaskSequence:
+    """Build one task with its penalty."""
+    return one_block(p, (n_1,), float(sigma_1), gram=[[w_11]]).under(rule=Ridge(lambda_1))
+
+
 def two_ridge_tasks(
-    *, p: int, n_1: int, sigma_1: float, lambda_1: float, w_11: float, n_2: int = 0, sigma_2: float = 0.0, lambda_2: float = 1.0, d_w: float = 0.0,
-    c_w: float = 0.0, **_: Any,
-) -> TaskSequence:  # fmt: skip
-    """Build two tasks on one block, each with its penalty; the second by default without samples."""
+    *, p: int, n_1: int, n_2: int, sigma_1: float, sigma_2: float, lambda_1: float, lambda_2: float, w_11: float, d_w: float, c_w: float, **_: Any
+) -> TaskSequence:
+    """Build two tasks on one block, each with its penalty."""
     gram = [[w_11, w_11 + c_w], [w_11 + c_w, w_11 + 2 * c_w + d_w]]
     return one_block(p, (n_1, n_2), (float(sigma_1), float(sigma_2)), gram=gram).under(rule=(Ridge(lambda_1), Ridge(lambda_2)))
 
@@ -88,7 +92,7 @@ ERROR = Entry(
     intermediates=_FIRST[:3],
     parameters=_ONE,
     quantity="error[0,0]",
-    build=two_ridge_tasks,
+    build=one_ridge_task,
     **_COMMON,
 )
 FORGETTING = Entry(
@@ -115,7 +119,7 @@ BEST_PENALTY = Entry(
     statement="The penalty that is best for task 2's own error: parameters times noise over the squared distance e that the step has to go.",
     expression=p * s.sigma_2**2 / e,
     intermediates=_FIRST + _SEEN,
-    parameters=_TWO,
+    parameters={name: meaning for name, meaning in _TWO.items() if name != "n_2"},
     domain=(Condition(w_11 + s.sigma_1 + d_w > 0, "without a distance there is nothing to learn"),),
     **_COMMON,
 )
@@ -136,14 +140,10 @@ FORMULAS = (ERROR, FORGETTING, THRESHOLD, BEST_PENALTY, LEAST_ERROR)
 _FIRST_TASK = {"p": 30, "n_1": 20, "sigma_1": 0.3, "lambda_1": 2.0, "w_11": 1.0}
 _BASE = {**_FIRST_TASK, "n_2": 30, "sigma_2": 0.4, "lambda_2": 5.0, "c_w": -0.3}
 _ABOVE = {**_BASE, "p": 12, "n_1": 13, "n_2": 25, "lambda_1": 0.5, "c_w": 0.2}
-
-
-def _beside_threshold(case: dict[str, Any], *shares: float) -> tuple[dict[str, Any], ...]:
-    return tuple({**case, "d_w": share * THRESHOLD(**case)} for share in shares)
-
-
+# Truths at the threshold, to six digits, and on both of its sides.
+_BESIDE = (*({**_BASE, "d_w": d_w} for d_w in (0.223464, 0.372439, 0.521415)), {**_ABOVE, "d_w": 0.315414})
 FAMILIES = (
     Family("ridge_error", ERROR, tuple({**_FIRST_TASK, "n_1": count} for count in (20, 30, 50)), "below, at and above n = p"),
-    Family("ridge_forgetting", FORGETTING, _beside_threshold(_BASE, 0.6, 1.0, 1.4) + _beside_threshold(_ABOVE, 1.0), "below, at and above the distance from which task 2 harms"),
+    Family("ridge_forgetting", FORGETTING, _BESIDE, "below, at and above the distance from which task 2 harms"),
     Family("ridge_least_error", LEAST_ERROR, ({**_BASE, "d_w": 0.8}, {**_ABOVE, "d_w": 0.5}), "the penalty that is best for task 2"),
 )
