@@ -37,8 +37,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         sweep as sweep,
     )
     from theory import (
+        Distillation as Distillation,
         DomainError as DomainError,
         DriftlawError as DriftlawError,
+        Flow as Flow,
         Formula as Formula,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
@@ -49,8 +51,6 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         NoClosedForm as NoClosedForm,
         Quantity as Quantity,
         Rademacher as Rademacher,
-        Distillation as Distillation,
-        Flow as Flow,
         Ridge as Ridge,
         StandardNormal as StandardNormal,
         StudentT as StudentT,

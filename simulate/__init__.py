@@ -18,12 +18,12 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from simulate.verdicts.judge import check as check
     from simulate.work.jobs import run_jobs as run_jobs
     from theory.conditions import (
+        Distillation as Distillation,
+        Flow as Flow,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
         MinNorm as MinNorm,
         Rademacher as Rademacher,
-        Distillation as Distillation,
-        Flow as Flow,
         Ridge as Ridge,
         StandardNormal as StandardNormal,
         StudentT as StudentT,

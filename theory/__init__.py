@@ -14,12 +14,12 @@ from theory.lazy import lazily
 if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
     from theory import formulas as formulas
     from theory.conditions import (
+        Distillation as Distillation,
+        Flow as Flow,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
         MinNorm as MinNorm,
         Rademacher as Rademacher,
-        Distillation as Distillation,
-        Flow as Flow,
         Ridge as Ridge,
         StandardNormal as StandardNormal,
         StudentT as StudentT,

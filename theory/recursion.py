@@ -132,7 +132,7 @@ class StepGeometry:
         return over, False
 
     def moments(self, pairs: bool = True) -> StepMoments:
-        if self.filtered and self.exact:
+        if self.filtered and isinstance(self.algebra, ExactAlgebra):
             self.root = 0.0
             return first_order(self.rule, self.rows, self.dimension, self.algebra.field)
         if self.filtered:

@@ -27,7 +27,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -161,13 +161,13 @@ def _nodes(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(maxsize=2**16)
 def _sums(rule: Rule, handler: Any, n: int, d: int, pairs: bool) -> tuple[float, float, float, float, float]:
     """S, S_2, k, T (0 without ``pairs``) and D of the order (infinite where exact); ``handler`` keeps apart what was registered anew."""
-    ridge = isinstance(rule, Ridge)
-    total = n + d + float(rule.lam) if ridge else 0.0
-    root = math.sqrt(total**2 - 4 * n * d) if ridge else 0.0
     if n == 0:
         return 0.0, 0.0, 0.0, 0.0, math.inf
+    ridge, lam = (True, float(rule.lam)) if isinstance(rule, Ridge) else (False, 0.0)
+    total = n + d + lam
+    root = math.sqrt(total**2 - 4 * n * d) if ridge else 0.0
     if min(n, d) > LARGEST and root >= LEAST_ROOT:
-        share, k = _second_order(n, d, float(rule.lam), total, root)
+        share, k = _second_order(n, d, lam, total, root)
     elif min(n, d) > LARGEST:
         remedy = f"raise the penalty until D = sqrt((n + d + lam)^2 - 4 n d), which is {root:.3g}, is at least {LEAST_ROOT}, or simulate it" if ridge else "simulate it"
         raise NoClosedForm(f"eigenvalues of {n} samples in {d} dimensions are too many for the exact law under {rule!r} (min(n, d) <= {LARGEST}); {remedy}")
@@ -179,7 +179,7 @@ def _sums(rule: Rule, handler: Any, n: int, d: int, pairs: bool) -> tuple[float,
         share, k, root = float(mass @ q), float(mass @ (q * h)), math.inf
         if not ridge:
             return share, float(mass @ q**2), k, _spectrum(n, d).square_of_sum(q) if pairs else 0.0, root
-    square = share - float(rule.lam) * k
+    square = share - lam * k
     return share, square, k, (total + 1) * share - n * d - square, root
 
 
@@ -218,14 +218,14 @@ def step_moments(rule: Rule, n: Any, d: Any, pairs: bool = True) -> tuple[StepMo
     root : float
         The smallest D of what was taken to second order; infinite where all is exact.
     """
-    grids = rule.numbers
+    grids, given_rule = rule.numbers, cast(Any, rule)
     values = np.broadcast_arrays(n, d, *(plain_array(value).astype(float) for value in grids.values()))
     points, place = np.unique(np.stack([value.ravel() for value in values], axis=-1), axis=0, return_inverse=True)
     handler = filter_values.dispatch(type(rule))
 
     def single(point: np.ndarray) -> tuple[float, ...]:
-        changes = {name: float(value) for (name, given), value in zip(grids.items(), point[2:]) if np.ndim(given)}
-        return _sums(replace(rule, **changes) if changes else rule, handler, int(point[0]), int(point[1]), pairs)
+        changes = {name: float(value) for (name, given), value in zip(grids.items(), point[2:], strict=True) if np.ndim(given)}
+        return _sums(replace(given_rule, **changes) if changes else rule, handler, int(point[0]), int(point[1]), pairs)
 
     found = np.array([single(point) for point in points])[place.ravel()].reshape(*values[0].shape, 5)
     share, square, k, whole, root = np.moveaxis(found, -1, 0)

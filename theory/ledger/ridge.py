@@ -71,9 +71,9 @@ def at_best_penalty(**case: Any) -> TaskSequence:
     return two_ridge_tasks(**{**case, "lambda_2": BEST_PENALTY(**case)})
 
 
-_FIRST = ((m_1, S(n_1, p, lam_1) / p), (k_1, k(n_1, p, lam_1)), (E_1, (1 - m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2), (X, -(1 - m_1) * c_w))
-_SECOND = ((m_2, S(n_2, p, lam_2) / p), (k_2, k(n_2, p, lam_2)), (q_2, m_2 - lam_2 * k_2 / p))
-_SEEN = ((e, E_1 - 2 * X + d_w),)
+_FIRST: Any = ((m_1, S(n_1, p, lam_1) / p), (k_1, k(n_1, p, lam_1)), (E_1, (1 - m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2), (X, -(1 - m_1) * c_w))
+_SECOND: Any = ((m_2, S(n_2, p, lam_2) / p), (k_2, k(n_2, p, lam_2)), (q_2, m_2 - lam_2 * k_2 / p))
+_SEEN: Any = ((e, E_1 - 2 * X + d_w),)
 _COMMON = {
     "source": OURS,
     "status": "exact",

@@ -21,8 +21,8 @@ from haar_moments import chi_square_moment, projection_moment
 from theory.constructors import one_block
 from theory.errors import DriftlawError
 from theory.formula import Formula
-from theory.law import expected_errors
 from theory.formulas import FAMILIES, FORMULAS
+from theory.law import expected_errors
 from theory.ledger import notation as s
 from theory.ledger.replay import constrained, freshly_replayed
 from theory.ledger.two_tasks import two_tasks

@@ -54,7 +54,7 @@ def moments(rule: Rule, n: int, d: int) -> tuple[float, float, float, float]:
 
 
 def close(found, right, tolerance: float = 1e-10) -> None:
-    require(np.allclose(np.asarray(found, float), np.asarray(right, float), rtol=tolerance, atol=tolerance * 0.01), (found, right))
+    require(np.allclose(np.asarray(found, float), np.asarray(right, float), rtol=tolerance, atol=tolerance * 0.01), f"{found} {right}")
 
 
 def check_few_eigenvalues(world) -> None:
@@ -112,7 +112,7 @@ def check_orders(world) -> None:
         exact = world.expected_errors(two(size, 3 * size, 3 * size, 0.5 * size, 0.5))
         point = {p: size, n: 3 * size, lam: sympy.Rational(size, 2), s: sympy.Rational(1, 2)}
         off.append([float(law.errors[1, i].subs(point)) - exact.errors[1, i] for i in (0, 1)])
-    require(np.all(np.abs(off[0]) < 0.05) and np.allclose(np.divide(off[1:], off[:-1]), 0.5, atol=0.06), off)
+    require(np.all(np.abs(off[0]) < 0.05) and np.allclose(np.divide(off[1:], off[:-1]), 0.5, atol=0.06), f"{off}")
 
 
 @dataclass(frozen=True)
