@@ -43,7 +43,7 @@ class Law(Readings):
         Inequalities between symbols that were assumed (empty for numbers).
     status : str
         "exact", or up to which order in 1 / dimension: "second order, D = ..." for ridge steps of more than 1,000 samples and parameters
-        (relative error about 1 / D^2), "first order" for those with symbols, and for what `theory.equivalents` computes.
+        (relative error about 1 / D^3), "first order" for those with symbols, and for what `theory.equivalents` computes.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class Law(Readings):
         return self.errors.shape[-1]
 
 
-def require_usual(seq: TaskSequence, rules: bool = False) -> None:
+def require_usual(seq: TaskSequence, *, rules: bool) -> None:
     """Refuse feature laws, risks and, unless they may be others, rules for which no law is known; NoClosedForm says what to use instead."""
     unknown = [one for one in seq.unusual if not (rules and isinstance(one, Rule))]
     if unknown:
