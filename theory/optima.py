@@ -108,7 +108,7 @@ def best_penalty(seq: TaskSequence) -> Optimum:
         raise InputError("the last task starts at its truth, so that no step is best; take one that has something to learn")
     penalty = float(seq.trained_dimension(last) * still.effective_noise[last] / distance)
     task = replace(seq.tasks[last], rule=Ridge(penalty) if penalty else MinNorm())
-    return Optimum(penalty, expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))).errors[last, last])
+    return Optimum(penalty, float(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))).errors[last, last]))
 
 
 def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float, float] = (1e-3, 1e6), points: int = 181) -> Optimum:
