@@ -35,7 +35,7 @@ from typing import Any, cast
 import numpy as np
 
 from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition
-from theory.errors import DomainError, NoClosedForm
+from theory.errors import NoClosedForm
 from theory.projections import StepMoments
 from theory.values import plain_array
 
@@ -69,7 +69,7 @@ def _(rule: GradientDescent, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     progress = rule.rate / rows * eigenvalues
     most = 1 + math.exp(TAIL**2 / 8 / rule.steps)  # so that the tail, of probability exp(-TAIL^2 / 2), counts less than exp(-TAIL^2 / 4)
     if progress.max() > most:
-        raise DomainError(
+        raise NoClosedForm(
             f"the expectation under {rule} is that of rare trials in which descent diverges: A'A / {rows} has eigenvalues up to "
             f"{eigenvalues.max() / rows:.3g}; take a rate of at most {math.floor(1e3 * most * rows / eigenvalues.max()) / 1e3:.3g}, or Flow({rule.time:g})"
         )

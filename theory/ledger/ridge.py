@@ -20,19 +20,29 @@ from theory.problem import TaskSequence
 from theory.spectral import step_moments
 
 
-class S(sympy.Function):
+class _OfEigenvalues(sympy.Function):
+    """A function that has a number where its arguments are numbers."""
+
+    _imp_: Any
+
+    def _eval_evalf(self, prec: int) -> Any:
+        arguments: Any = self.args
+        return sympy.Float(self._imp_(*map(float, arguments)), 17) if all(argument.is_number for argument in arguments) else None
+
+
+class S(_OfEigenvalues):
     """E sum x / (x + lambda) over the eigenvalues of A'A, for n samples, d parameters and the penalty lambda."""
 
     @staticmethod
-    def _imp_(n: int, d: int, lam: float) -> float:
+    def _imp_(n: float, d: float, lam: float) -> float:
         return float(step_moments(Ridge(lam), n, d, pairs=False)[0].m) * d
 
 
-class k(sympy.Function):
+class k(_OfEigenvalues):
     """E sum x / (x + lambda)^2, the squared step per unit of noise."""
 
     @staticmethod
-    def _imp_(n: int, d: int, lam: float) -> float:
+    def _imp_(n: float, d: float, lam: float) -> float:
         return float(step_moments(Ridge(lam), n, d, pairs=False)[0].k)
 
 
