@@ -18,7 +18,7 @@ from moment_battery import MOMENT_CHECKS
 from quantity_battery import QUANTITY_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
 from source_mutants import MODULES, World, mutants
-from spectral_battery import LAW_OF_RULES, SPECTRAL_CHECKS, check_distillation, check_orders
+from spectral_battery import LAW_OF_RULES, QUICK_CHECKS, SPECTRAL_CHECKS, check_distillation, check_orders
 
 # Checks in the order in which they are tried: those that kill most first.
 CHECKS = {
@@ -133,6 +133,21 @@ def test_every_mutant_fails_a_check(module, record_property, request):
     record_property("mutations", (module, killed, len(seen) + len(survivors)))
     assert not survivors, "no check fails for\n" + "\n".join(survivors)
     assert seen == set(explained), f"explained, but killed or gone: {sorted(set(explained) - seen)}"
+
+
+LONG = "replace(given_rule, **changes) if changes else rule"
+EQUAL = {  # mutants of filtered steps that give the same numbers
+    ("step_moments", "-1", "1", 1), ("step_moments", "0", "1", 2), ("step_moments", "0", "-1", 2),  # axes, and zeros that become bool
+    ("step_moments.single", "True", "False", 1), ("step_moments.single", LONG, LONG.partition(" if")[0], 1),
+    ("_", "progress.max() > most", "progress.max() >= most", 1), ("_", "0.5", "1.5", 1), ("_", "progress < 0.5", "progress <= 0.5", 1), ("_", "0.5", "-0.5", 2),
+    ("_moments", "0 * share", "0 / share", 1), ("_moments", "0 * share", "0", 1), ("_moments", "d - 1 + (d == 1)", "d - 1 - (d == 1)", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", ["Spectrum.square_of_sum", "step_moments", "step_moments.single", "_", "_moments"])
+def test_every_mutant_of_filtered_steps_fails_a_check(function):
+    survivors = {mutant.key for mutant in mutants("theory.spectral", only=function) if not _killed(mutant, QUICK_CHECKS)}
+    assert survivors == {key for key in EQUAL if key[0] == function}
 
 
 def _killed(mutant, checks) -> bool:

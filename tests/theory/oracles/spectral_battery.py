@@ -66,6 +66,8 @@ def check_few_eigenvalues(world) -> None:
             alone, _ = world.spectral.step_moments(rule, n, d, pairs=False)
             close((alone.a, alone.b, alone.m, alone.k), (0, made.a * d + made.b, made.m, made.k), 1e-12)
     close(world.spectral.step_moments(Ridge(1.0), 0, 5)[0], (0, 0, 0, 0, False))
+    with mock.patch.object(world.spectral, "LARGEST", 3):
+        require(math.isclose(world.spectral.step_moments(Ridge(np.array([12.0, 9.0])), 40, 60)[1], math.sqrt(109**2 - 9600)), "the least D")
     require(world.spectral.step_moments(Ridge(9.0), 2, 3000)[1] == math.inf, "few eigenvalues are exact in any dimension")
 
 
@@ -201,5 +203,6 @@ def check_distillation(world) -> None:
     refused(InputError, "starts from zero", lambda: replace(seq, tasks=[seq.tasks[0], again]).under(rule=Distillation(1)))
 
 
+QUICK_CHECKS = (check_few_eigenvalues, check_law, check_rules, check_traces)
 LAW_OF_RULES = (check_law, check_orders, check_distillation)
 SPECTRAL_CHECKS = (check_few_eigenvalues, check_law, check_rules, check_orders, check_distillation, check_traces)
