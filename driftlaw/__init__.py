@@ -39,8 +39,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     )
     from theory import (
         Derivation as Derivation,
+        Distillation as Distillation,
         DomainError as DomainError,
         DriftlawError as DriftlawError,
+        Flow as Flow,
         Formula as Formula,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
@@ -108,6 +110,8 @@ _HOME = {
     "StudentT": "theory",
     "MinNorm": "theory",
     "Ridge": "theory",
+    "Distillation": "theory",
+    "Flow": "theory",
     "GradientDescent": "theory",
     "DriftlawError": "theory",
     "InputError": "theory",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from simulate.verdicts.refutation import refute as refute
     from simulate.work.jobs import run_jobs as run_jobs
     from theory.conditions import (
+        Distillation as Distillation,
+        Flow as Flow,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
         MinNorm as MinNorm,
@@ -41,6 +43,8 @@ _HOME = {
     "StudentT": "theory.conditions",
     "MinNorm": "theory.conditions",
     "Ridge": "theory.conditions",
+    "Distillation": "theory.conditions",
+    "Flow": "theory.conditions",
     "GradientDescent": "theory.conditions",
     "Simulation": "simulate.simulation",
     "Estimate": "simulate.evidence",

@@ -14,6 +14,8 @@ from theory.lazy import lazily
 if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
     from theory import formulas as formulas
     from theory.conditions import (
+        Distillation as Distillation,
+        Flow as Flow,
         Gaussian as Gaussian,
         GradientDescent as GradientDescent,
         MinNorm as MinNorm,
@@ -56,6 +58,8 @@ _HOME = {
     "StudentT": "theory.conditions",
     "MinNorm": "theory.conditions",
     "Ridge": "theory.conditions",
+    "Distillation": "theory.conditions",
+    "Flow": "theory.conditions",
     "GradientDescent": "theory.conditions",
     "initialized": "theory.constructors",
     "frozen": "theory.constructors",

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from theory.conditions import Ridge
 from theory.errors import InputError
 from theory.problem import Isotropic, TaskSequence
+from theory.spectral import first_order_root
 from theory.values import FrozenArray, is_grid, is_symbolic, plain_array
 
 
@@ -62,8 +64,8 @@ class ExactAlgebra:
 
     def __init__(self, seq: TaskSequence, symbolic: bool) -> None:
         self.symbolic = symbolic
-        self._lift = _field(seq) if symbolic else Fraction
-        self._zero = self._lift(0)
+        self.field = _field(seq) if symbolic else Fraction
+        self._zero = self.field(0)
         products = {block: truth_products(seq, block) for block in seq.blocks}
         places = [(block, *index) for block in seq.blocks for index in np.argwhere(np.triu(products[block] != 0)).tolist()]
         noisy = [t for t, task in enumerate(seq.tasks) if task.noise != 0]
@@ -73,7 +75,7 @@ class ExactAlgebra:
         self.gram = {block: self.zeros(*products[block].shape) for block in seq.blocks}
         self.noise_variance = [self.zeros() for _ in seq.tasks]
         for index, value in enumerate(values):
-            atom, weight = (index, self._lift(1)) if symbolic else (0, Fraction(value))
+            atom, weight = (index, self.field(1)) if symbolic else (0, Fraction(value))
             if index < len(places):
                 block, i, j = places[index]
                 self.gram[block][atom, i, j] = self.gram[block][atom, j, i] = weight
@@ -82,7 +84,7 @@ class ExactAlgebra:
 
     def lift(self, value: Any) -> Any:
         """Return a dimension, count or scale as an element of the coefficient field."""
-        return self._lift(value)
+        return self.field(value)
 
     def zeros(self, *shape: int) -> np.ndarray:
         """Zeros with the leading axis of atoms."""
@@ -177,6 +179,9 @@ def _field(seq: TaskSequence):
     coefficients = list(seq.blocks.values())
     for task in seq.tasks:
         coefficients += [task.samples, *(task.scale_of(block) for block in task.train), *(task.memory or {}).values()]
+    for t, task in enumerate(seq.tasks):
+        if isinstance(rule := seq.rule_of(t), Ridge):
+            coefficients += [rule.lam, first_order_root(rule, task.samples, seq.trained_dimension(t))]
     expressions = [sympify(value) for value in coefficients]
     if all(expression.is_Rational for expression in expressions):
         return Fraction

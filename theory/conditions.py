@@ -9,16 +9,17 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from fractions import Fraction
 from functools import singledispatch
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from theory.checks import positive, whole
+from theory.checks import is_real, positive, whole
 from theory.errors import InputError
-from theory.values import FrozenArray, FrozenMapping
+from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number
 
 MIN_NORM = "min_norm"
 ROUTES = ("auto", "gram", "qr")
@@ -41,6 +42,12 @@ class FeatureLaw:
 
 class Rule:
     """By which rule a task is trained; not made directly."""
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The numbers, symbols and grids among the fields, by name."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)} if is_dataclass(self) else {}
+        return {name: value for name, value in found.items() if is_real(value) or is_symbolic(value) or is_grid(value)}
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class MinNorm(Rule):
             guess = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(
                 f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, Ridge(lam) or "
-                "GradientDescent(steps, rate)"
+                "GradientDescent(steps, rate), Flow(time) or Distillation(strength)"
             )
 
 
@@ -188,25 +195,69 @@ class Ridge(Rule):
 
     Parameters
     ----------
-    lam : float
+    lam : float, symbol or grid
         Penalty, above 0, on the scale of A'A (not divided by the number of samples); to 0 it gives the least step.
 
     Examples
     --------
-    At this much noise a penalty helps:
+    At this much noise a penalty helps; `expected_errors` knows the expectation:
 
+    >>> import numpy as np
     >>> import driftlaw as dl
     >>> seq = dl.one_block(20, (15,), noise=1.0, gram=[[1]])
     >>> for rule in (dl.MinNorm(), dl.Ridge(10.0)):
     ...     print(dl.simulate(seq.under(rule=rule), trials=1000).error(0, 0))
     4.14 +- 0.13 (1,000 trials)
     0.7342 +- 0.0064 (1,000 trials)
+    >>> dl.expected_errors(seq.under(rule=dl.Ridge(np.array([1.0, 10.0, 100.0])))).error(0, 0).round(4)
+    array([1.6375, 0.7374, 0.8191])
     """
 
-    lam: float
+    lam: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lam", positive(self.lam, "the penalty lam", "solver='min_norm' is the limit 0"))
+        object.__setattr__(self, "lam", _above_zero(self.lam, "the penalty lam", "solver='min_norm' is the limit 0"))
+
+
+@dataclass(frozen=True)
+class Distillation(Rule):
+    """Learning without forgetting, with one head: labels and the previous outputs on the same inputs, of weight ``strength``.
+
+    Minimises ``|A theta - y|^2 + strength |A theta - A theta_previous|^2`` from the previous estimate.
+
+    Parameters
+    ----------
+    strength : number, symbol or grid
+        At least 0; 0 is the least step.
+
+    Notes
+    -----
+    Exactly the least step times ``1 / (1 + strength)``, for any number of samples, and it is computed so. A block that was
+    trained before and starts from zero breaks this, and is refused.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5, 5), noise=0, gram=[[1, 0], [0, 1]])
+    >>> for rule in (dl.MinNorm(), dl.Distillation(1)):
+    ...     print(dl.expected_errors(seq.under(rule=rule)).forgetting())
+    5/16
+    21/256
+    """
+
+    strength: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strength", number(self.strength, "the strength of distillation"))
+        if below(self.strength, 0):
+            raise InputError(f"the strength of distillation is {self.strength!r}; give a number of at least 0")
+
+    @property
+    def share(self) -> Any:
+        """Share of the least step that is taken."""
+        if is_grid(self.strength):
+            return FrozenArray(1 / (1 + self.strength.values))
+        return Fraction(1) / (1 + self.strength)
 
 
 @dataclass(frozen=True)
@@ -243,6 +294,52 @@ class GradientDescent(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", whole(self.steps, "the number of gradient steps", 1))
         object.__setattr__(self, "rate", positive(self.rate, "the rate of gradient descent", "such as 0.1"))
+
+    @property
+    def time(self) -> float:
+        """Time of the gradient flow that it follows."""
+        return self.steps * self.rate
+
+
+@dataclass(frozen=True)
+class Flow(Rule):
+    """Gradient flow on the loss ``|A theta - y|^2 / (2 rows)``, stopped early: gradient descent with many tiny steps.
+
+    Parameters
+    ----------
+    time : float or grid
+        At which it stops, above 0; to infinity it gives the least step. Where a task weighs its blocks, block b moves
+        ``lambda_b`` times as slowly.
+
+    Notes
+    -----
+    g(x) = (1 - exp(-time x / rows)) / x.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (20,), noise=0.5, gram=[[1]])
+    >>> for time in (0.1, 1, 10):
+    ...     print(round(float(dl.expected_errors(seq.under(rule=dl.Flow(time))).error(0, 0)), 4))
+    0.8369
+    0.4561
+    0.5358
+    """
+
+    time: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", _above_zero(self.time, "the time of gradient flow", "MinNorm() is the limit of long times"))
+
+
+def _above_zero(value: Any, what: str, hint: str) -> Any:
+    """Return a positive number as a float; fractions, symbols and grids stay what they are."""
+    if not isinstance(value, (Fraction, np.ndarray, FrozenArray)) and not is_symbolic(value):
+        return positive(value, what, hint)
+    value = number(value, what)
+    if below(value, 0) or (not is_symbolic(value) and np.any(np.asarray(value) == 0)):
+        raise InputError(f"{what} is {value!r}; give finite numbers above 0 ({hint})")
+    return value
 
 
 def as_features(features: Any) -> FeatureLaw:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.conditions import MinNorm, Ridge, Rule
 from theory.errors import InputError
 from theory.problem import PREVIOUS, Isotropic, Task, TaskSequence
 from theory.values import FrozenArray, is_symbolic
@@ -342,3 +343,21 @@ def _scaled(matrix: Any, part: int, whole: int) -> Any:
         return entry * share if not isinstance(entry, float) else entry * part / whole
 
     return [[scale(entry) for entry in row] for row in rows]
+
+
+def ewc_rules(strength: float, samples: Sequence[int], decay: float = 1.0) -> tuple[Rule, ...]:
+    """Rules of online elastic weight consolidation (EWC) with the Fisher information of the population, which is the identity here.
+
+    Task t > 0 has the ridge penalty n_t strength (1 + decay + ... + decay^(t - 1)) around the previous estimate, task 0 none.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> from theory.constructors import ewc_rules
+    >>> seq = dl.one_block(30, (10, 10, 20), noise=0.5, gram=[[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    >>> ewc_rules(0.5, (10, 10, 20))
+    (MinNorm(route='auto'), Ridge(lam=5.0), Ridge(lam=20.0))
+    >>> dl.expected_errors(seq.under(rule=ewc_rules(0.5, (10, 10, 20)))).forgetting().round(4)
+    np.float64(0.2981)
+    """
+    return (MinNorm(), *(Ridge(n * strength * sum(decay**j for j in range(t))) for t, n in enumerate(samples) if t))

@@ -40,7 +40,8 @@ def approximate_errors(seq: TaskSequence) -> Law:
     DomainError
         At an interpolation threshold of a step with equal weights.
     """
-    require_usual(seq)
+    seq = seq.undistilled()
+    require_usual(seq, rules=False)
     if any(task.memory for task in seq.tasks):
         raise NoClosedForm("there is no deterministic equivalent here for memory; use expected_errors or simulate it")
     algebra = algebra_of(seq)
@@ -88,6 +89,7 @@ class _Equivalents(Recursion):
         dimension = self.seq.trained_dimension(t)
         if task.equally_weighted or task.samples >= dimension or task.samples == 0:
             return super().train(t, task)
+        self.root = 0.0  # first order
         before = self.reset(t, task)
         error = {block: self.distances(block)[..., t] for block in task.truth}
         noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])

@@ -55,8 +55,8 @@ class NoClosedForm(DriftlawError):
     --------
     >>> import driftlaw as dl
     >>> seq = dl.one_block(10, (5,), noise=0.5, gram=[[1]])
-    >>> dl.expected_errors(seq.under(rule=dl.Ridge(1.0)))
+    >>> dl.expected_errors(seq.under(dl.Rademacher()))
     Traceback (most recent call last):
         ...
-    theory.errors.NoClosedForm: no exact law is known for Ridge(lam=1.0): ...
+    theory.errors.NoClosedForm: no exact law is known for Rademacher(): ...
     """

@@ -70,6 +70,8 @@ class Formula:
     uses : tuple of str
         What it rests on: names of laws and facts (`theory.law.BASIS`) and of other formulas. The tests break each of ours, and see
         that exactly those fail which name it.
+    rules : tuple of type
+        Training rules beside the least step that it speaks of, such as ``(Ridge,)``; which of them a task has, ``build`` says.
 
     Examples
     --------
@@ -106,6 +108,7 @@ class Formula:
     exact_when: tuple[Condition, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
     uses: tuple[str, ...] = ()
+    rules: tuple[type, ...] = ()
 
     products: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # parameters that are inner products, with the squared lengths that bound them
     parts: ClassVar[tuple[tuple[str, str], ...]] = ()  # parameters that are at most another one

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.errors import InputError
+from theory.errors import InputError, NoClosedForm
 from theory.inner_products import ROUNDING
 from theory.law import expected_errors
 from theory.problem import TaskSequence
@@ -37,7 +37,7 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
     InputError
         If any setting is no experiment (of inner products, the first ones are looked at); what ``build`` raises passes.
     NoClosedForm
-        If no law is known.
+        If no exact law is known.
     """
     seq = build(settings)
     for block, gram in FloatAlgebra(seq).gram.items():
@@ -47,5 +47,7 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
             if np.any(roots[..., 0] < -ROUNDING * np.abs(roots).max(axis=-1)):
                 raise InputError(f"gram[{block!r}] is no matrix of inner products")
     law, wanted = expected_errors(seq, outside="nan"), parse_quantity(quantity, len(seq))
+    if law.status != "exact":
+        raise NoClosedForm(f"the law of the experiment is of {law.status}, which neither proves nor refutes; simulate it")
     scale = [law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2 for i in wanted.tasks(len(seq))]
     return np.asarray(wanted.value(law), dtype=float), np.asarray(sum(scale) / len(scale), dtype=float)

@@ -28,6 +28,7 @@ BASIS = {
     "inverse_wishart_mean": "E tr (A'A)^-1 = n/(d - n - 1), the squared step per unit of noise",
     "wishart_traces": "E tr S tr S^-1 of S = A'A, noise that was fitted, times the length of the features",
     "inverse_wishart_square": "the second moment of that squared step",
+    "spectral": "the moments of steps by ridge regression and other filters of the eigenvalues of A'A",
 }
 
 
@@ -51,7 +52,8 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     InputError
         If a matrix of inner products is none; symbols and grids are not looked at.
     NoClosedForm
-        For unequal weights on an overparameterized step, and for memory outside the laws of `theory.replay`.
+        For unequal weights on an overparameterized step, for memory outside the laws of `theory.replay`, for feature laws and risks that
+        have no law, and for rules that have none, or none in fractions and symbols.
 
     Notes
     -----
@@ -61,7 +63,9 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         E |step_b|^2 = a d_b tot + b e_b + k f d_b / d
         s_b <- s_b + 2 m (c_b . g_b[:, t] - s_b) + E |step_b|^2,   c_b <- (1 - m) c_b + m (unit vector t)
 
-    and for a step scaled by s, m is replaced by s m and E |step_b|^2 by s^2 E |step_b|^2.
+    and for a step scaled by s, m is replaced by s m and E |step_b|^2 by s^2 E |step_b|^2. Other rules change (a, b, m, k) only: those of
+    `Ridge`, `Flow` and `GradientDescent` come from `theory.spectral`, in float64; `Distillation` is a scaled least step. ``status`` of the
+    law says whether they are exact. With symbols a ridge law is of first order.
 
     Examples
     --------
@@ -77,8 +81,10 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
     regimes = regimes_of(regime, len(seq))
     require_inner_products(seq)
-    require_usual(seq)
-    if any(task.memory for task in seq.tasks):
+    seq = seq.undistilled()
+    memory = any(task.memory for task in seq.tasks)
+    require_usual(seq, rules=not memory)
+    if memory:
         return replay_law(seq, algebra_of(seq), outside, regimes)
     return replace(Recursion(seq, algebra_of(seq), outside, regimes).run(), _training=partial(training_errors, seq, outside, regimes))
 

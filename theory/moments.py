@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import GradientDescent, MinNorm, Ridge, StudentT
+from theory.conditions import Flow, GradientDescent, MinNorm, Ridge, StudentT
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
@@ -69,7 +69,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
-    tasks = len(seq)
+    seq, tasks = seq.undistilled(), len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
     blocks = _Blocks(seq)
     for t, task in enumerate(seq.tasks):
@@ -106,8 +106,8 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
 def is_damped(seq: TaskSequence, t: int) -> bool:
     """Whether a task's rule keeps small singular values from making heavy tails; stopping early acts like a penalty."""
     rule = seq.rule_of(t)
-    if isinstance(rule, GradientDescent):
-        penalty = sum(_rows(seq, t).values()) / (rule.steps * rule.rate)
+    if isinstance(rule, (Flow, GradientDescent)):
+        penalty = sum(_rows(seq, t).values()) / rule.time
         return penalty * seq.trained_dimension(t) >= LEAST_DAMPING
     return isinstance(rule, Ridge) and rule.lam * seq.trained_dimension(t) >= LEAST_DAMPING
 

@@ -158,7 +158,7 @@ def code(formula: Formula, language: str) -> str:
         return Latex().doprint(formula.expanded)
     if language == "mathematica":
         return str(_Mathematica().doprint(formula.expanded))
-    return str(sympy.pycode(formula.expanded, fully_qualified_modules=False))
+    return str(sympy.pycode(formula.expanded, fully_qualified_modules=False, allow_unknown_functions=True))
 
 
 def describe(formula: Formula) -> dict[str, Any]:

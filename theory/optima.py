@@ -1,4 +1,4 @@
-"""Best choices by the exact law: trainable fraction, length of the last step, schedule of frozen and initialized tasks."""
+"""Best choices by the exact law: trainable fraction, length of the last step, penalties, schedule of frozen and initialized tasks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.conditions import MinNorm, Ridge
 from theory.constructors import trainable_fraction
 from theory.errors import InputError
 from theory.law import expected_errors
@@ -78,6 +79,64 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
         raise InputError("the last task does not move the parameters that the criterion counts; choose another criterion or train more blocks")
     scale = -slope / (2 * curvature)
     return Optimum(scale, nothing - slope**2 / (8 * curvature))
+
+
+def best_penalty(seq: TaskSequence) -> Optimum:
+    """Find the ridge penalty of the last task at which its own error is least: d f / e, for any number of samples.
+
+    d is the dimension that the task trains, f its effective noise, and e the expected squared distance that the trained blocks have to
+    go. What the other tasks are trained by stays. ``choice`` is 0 where f is, which means the least step.
+
+    Notes
+    -----
+    For a truth at a distance of normal entries with variance e / d this is the posterior mean. Turning A turns no expectation, so for any
+    other truth at that distance too. The error of the trained blocks is then f E tr (A A' + penalty)^-1.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> from theory.optima import best_penalty
+    >>> found = best_penalty(dl.one_block(20, (20, 10), noise=0.5, gram=[[1, 1], [1, 1]]).under(rule=dl.Ridge(5.0)))
+    >>> round(found.choice, 2), round(found.value, 4)
+    (12.59, 0.2917)
+    """
+    seq, last = _floating(seq), len(seq) - 1
+    still = expected_errors(replace(seq, tasks=(*seq.tasks[:last], replace(seq.tasks[last], scale=0, rule=Ridge(1.0)))))
+    frozen = still.effective_noise[last] - seq.tasks[last].noise ** 2
+    distance = still.errors[last, last] - frozen
+    if not distance > 0:
+        raise InputError("the last task starts at its truth, so that no step is best; take one that has something to learn")
+    penalty = float(seq.trained_dimension(last) * still.effective_noise[last] / distance)
+    task = replace(seq.tasks[last], rule=Ridge(penalty) if penalty else MinNorm())
+    return Optimum(penalty, float(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))).errors[last, last]))
+
+
+def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float, float] = (1e-3, 1e6), points: int = 181) -> Optimum:
+    """Find the ridge penalty of all tasks at which the criterion after the last one is least, by search.
+
+    Parameters
+    ----------
+    criterion : {"deviation", "forgetting", "generalization"}
+        After the last task.
+    seq : TaskSequence
+        A single experiment.
+    bounds, points
+        The logarithmic grid of penalties that is searched, and refined three times around its best point.
+
+    Returns
+    -------
+    Optimum
+        ``choices`` and ``values`` hold the first grid.
+    """
+    read, seq = _criterion(criterion), _floating(seq)
+    low, high, searched = *bounds, []
+    for _ in range(4):
+        grid = np.geomspace(low, high, points)
+        values = read(expected_errors(seq.under(rule=Ridge(grid))))
+        best = int(np.argmin(values))
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
+        searched.append((grid, values))
+    return Optimum(float(grid[best]), float(values[best]), *(tuple(found.tolist()) for found in searched[0]))
 
 
 def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("shared",)) -> Optimum:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import FeatureLaw, MinNorm, Rule, StandardNormal, as_features, as_rule
+from theory.conditions import Distillation, FeatureLaw, MinNorm, Rule, StandardNormal, as_features, as_rule
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number, plain_array, whole_number
 
@@ -77,7 +77,7 @@ class Task:
     memory : mapping of earlier task (from 0) to int, optional
         Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
         ones of that task, so that the memories of different tasks are nested.
-    rule : MinNorm, Ridge or GradientDescent, optional
+    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation, optional
         How this task is trained; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
@@ -169,7 +169,7 @@ class TaskSequence:
         axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features of all tasks that name no other (`theory.conditions`).
-    rule : MinNorm, Ridge or GradientDescent
+    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation
         How tasks that name no other are trained, always from where the training starts. "min_norm" or "auto" is the
         least step that fits; "gram" and "qr" name the way to compute it.
     risk : {"euclidean", "features"}
@@ -260,13 +260,17 @@ class TaskSequence:
     def under(self, features: Any = None, rule: Any = None, risk: str | None = None) -> TaskSequence:
         """Return the experiment with other features, another rule or another risk for all of its tasks.
 
-        None leaves what is there; anything else takes the place of what single tasks say, too.
+        None leaves what is there; anything else takes the place of what single tasks say, too. A sequence of rules has one for each task.
         """
-        given = {"features": features, "rule": rule}
+        each = rule if isinstance(rule, (list, tuple)) else None
+        if each is not None and len(each) != len(self):
+            raise InputError(f"there are {len(each)} rules for {len(self)} tasks; give one for each, or one for all")
+        given = {"features": features, "rule": None if each is not None else rule}
         chosen = {name: value for name, value in given.items() if value is not None}
-        if not chosen and risk is None:
+        if not chosen and each is None and risk is None:
             return self
-        tasks = tuple(replace(task, **dict.fromkeys(chosen)) for task in self.tasks)
+        own = [{}] * len(self) if each is None else [{"rule": one} for one in each]
+        tasks = tuple(replace(task, **dict.fromkeys(chosen), **one) for task, one in zip(self.tasks, own, strict=True))
         return replace(self, tasks=tasks, **chosen, risk=self.risk if risk is None else risk)
 
     def trained_dimension(self, t: int) -> Any:
@@ -277,13 +281,15 @@ class TaskSequence:
         return sum(dimensions)
 
     def values(self) -> list[Any]:
-        """Every number of the experiment apart from vector entries: dimensions, counts, noise, norms, grams."""
+        """Every number of the experiment apart from vector entries: dimensions, counts, noise, norms, rules, grams."""
         found = list(self.blocks.values())
         for task in self.tasks:
             found += [task.samples, task.noise]
             found += list(task.scale.values()) if isinstance(task.scale, FrozenMapping) else [task.scale]
             found += list((task.weights or {}).values()) + list((task.memory or {}).values())
             found += [truth.norm for truth in task.truth.values() if isinstance(truth, Isotropic)]
+        for rule in {self.rule_of(t) for t in range(len(self))}:
+            found += rule.numbers.values()
         for matrix in self.gram.values():
             found += list(matrix.values.ravel()) if matrix.values.dtype == object else []
         return found
@@ -307,6 +313,10 @@ class TaskSequence:
                 return {key: pick(v) for key, v in value.items()}
             return np.broadcast_to(value.values, shape)[index].item() if is_grid(value) else value
 
+        def pick_rule(rule: Any) -> Any:
+            grids = {name: pick(value) for name, value in rule.numbers.items() if is_grid(value)} if rule else {}
+            return replace(rule, **grids) if grids else rule
+
         def pick_truth(value: Any) -> Any:
             return replace(value, norm=pick(value.norm)) if isinstance(value, Isotropic) else value
 
@@ -323,11 +333,24 @@ class TaskSequence:
                 truth={block: pick_truth(value) for block, value in task.truth.items()},
                 scale=pick(task.scale),
                 weights=None if task.weights is None else pick(task.weights),
+                rule=pick_rule(task.rule),
             )
             for task in self.tasks
         ]
         gram = {block: pick_gram(matrix) for block, matrix in self.gram.items()}
-        return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram)
+        return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram, rule=pick_rule(self.rule))
+
+    def undistilled(self) -> TaskSequence:
+        """The experiment with distillation written as what it is, a partial least step."""
+
+        def part(scale: Any, share: Any) -> Any:
+            return FrozenArray(plain_array(scale).astype(float) * plain_array(share).astype(float)) if is_grid(scale) or is_grid(share) else scale * share
+
+        tasks = list(self.tasks)
+        for t, task in enumerate(self.tasks):
+            if isinstance(rule := self.rule_of(t), Distillation):
+                tasks[t] = replace(task, rule=MinNorm(), scale={block: part(task.scale_of(block), rule.share) for block in task.train})
+        return self if tasks == list(self.tasks) else replace(self, tasks=tasks)
 
 
 def _name(block: Any) -> str:
@@ -461,6 +484,12 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
             raise InputError(f"task {t} gives the truth of block {block!r} itself, yet gram has that block too; use names for all of its tasks, or drop gram[{block!r}]")
         if isinstance(truth, FrozenArray) and (is_grid(dimension) or len(truth) != dimension):
             raise InputError(f"task {t}: the truth of block {block!r} has {len(truth)} entries, the block has dimension {dimension!r}; make them equal")
+    again = [b for b in task.train if task.starts_from_zero(b) and any(b in earlier.train for earlier in seq.tasks[:t])]
+    if again and isinstance(seq.rule_of(t), Distillation):
+        raise InputError(
+            f"task {t} is trained by {seq.rule_of(t)}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
+            "starts from zero; start it from the previous estimate, or take another rule"
+        )
     for earlier, count in (task.memory or {}).items():
         if earlier >= t:
             raise InputError(f"task {t} has memory of task {earlier}; memory holds earlier tasks only (tasks count from 0)")

@@ -9,6 +9,7 @@ trained. Source: the project's derivation, stated in the README; single block: L
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from theory.algebra import ExactAlgebra, FloatAlgebra
+from theory.conditions import MinNorm, Rule
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import Task, TaskSequence
 from theory.projections import StepMoments, exact_step_moments, float_step_moments
 from theory.quantities import Quantity, Readings, parse_quantity
+from theory.spectral import first_order, step_moments
 from theory.values import is_symbolic
 
 OVER, UNDER = "overparameterized", "underparameterized"
@@ -40,6 +43,9 @@ class Law(Readings):
         Variance f of what the trained blocks cannot explain: label noise plus error of used, untrained blocks.
     conditions : tuple
         Inequalities between symbols that were assumed (empty for numbers).
+    status : str
+        "exact", or up to which order in 1 / dimension: "second order, D = ..." for ridge steps of more than 1,000 samples and parameters
+        (relative error about 1 / D^3), "first order" for those with symbols, and for what `theory.equivalents` computes.
 
     Examples
     --------
@@ -59,6 +65,7 @@ class Law(Readings):
     _update_magnitude: Any = field(default=None, repr=False)
     _unknown_updates: tuple[int, ...] = field(default=(), repr=False)
     _training: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
+    status: str = "exact"
 
     @cached_property
     def training_errors(self) -> np.ndarray:
@@ -69,7 +76,7 @@ class Law(Readings):
         Raises
         ------
         NoClosedForm
-            With memory of earlier tasks.
+            With memory of earlier tasks, and under other rules than the least step.
 
         Examples
         --------
@@ -102,22 +109,29 @@ class Law(Readings):
         return self.errors.shape[-1]
 
 
-def require_usual(seq: TaskSequence) -> None:
-    """Refuse feature laws, rules and risks for which no law is known, by name; NoClosedForm says what to use instead."""
-    if seq.unusual:
+def require_usual(seq: TaskSequence, *, rules: bool) -> None:
+    """Refuse feature laws, risks and, unless they may be others, rules for which no law is known; NoClosedForm says what to use instead."""
+    unknown = [one for one in seq.unusual if not (rules and isinstance(one, Rule))]
+    if unknown:
         raise NoClosedForm(
-            f"no exact law is known for {', '.join(map(str, seq.unusual))}: laws are those of standard normal features, "
-            "the least step and Euclidean errors; simulate the experiment, or leave the condition out"
+            f"no exact law is known for {', '.join(map(str, unknown))}{'' if rules else ' here'}: laws are those of standard normal features, "
+            f"{'' if rules else 'the least step '}and Euclidean errors; simulate the experiment, or leave the condition out"
         )
 
 
 class StepGeometry:
     """Sample count, trained dimension and side of the threshold of one step, in the algebra of the run."""
 
-    def __init__(self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str) -> None:
-        self.t, self.rows, self.dimension, self.outside, self.algebra = t, rows, dimension, outside, algebra
+    def __init__(
+        self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str, rule: Rule = MinNorm()
+    ) -> None:
+        self.t, self.rows, self.dimension, self.outside, self.algebra, self.rule = t, rows, dimension, outside, algebra, rule
         self.n, self.d = algebra.lift(rows), algebra.lift(dimension)
-        self.exact, self.condition = algebra.exact, None
+        self.exact, self.condition, self.root = algebra.exact, None, math.inf
+        self.filtered = not isinstance(rule, MinNorm)
+        if self.filtered:  # no threshold, and nothing is forgotten for certain
+            self.over, self.pole = True, False
+            return
         if not algebra.exact:
             self.over: Any = self.n < self.d
             return
@@ -144,7 +158,13 @@ class StepGeometry:
             )
         return over, False
 
-    def moments(self) -> StepMoments:
+    def moments(self, pairs: bool = True) -> StepMoments:
+        if self.filtered and isinstance(self.algebra, ExactAlgebra):
+            self.root = 0.0
+            return first_order(self.rule, self.rows, self.dimension, self.algebra.field)
+        if self.filtered:
+            moments, self.root = step_moments(self.rule, self.n, self.d, pairs)
+            return moments
         if not self.exact:
             return float_step_moments(self.n, self.d)
         if self.empty:
@@ -187,6 +207,7 @@ class Recursion:
         self.coefficients = {block: algebra.coefficients(tasks) for block in seq.blocks}
         self.square = {block: algebra.zeros() for block in seq.blocks}
         self.conditions: list[Any] = []
+        self.root = math.inf  # the least D of steps to second order, and 0 with one to first order
 
     def run(self) -> Law:
         tasks = len(self.seq)
@@ -197,7 +218,8 @@ class Recursion:
             for block, users in self.users.items():
                 errors[..., t, :] += np.where(users, self.distances(block), 0)
         finish = self.algebra.finish
-        return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates))
+        status = "exact" if self.root == math.inf else f"second order, D = {self.root:.3g}" if self.root else "first order"
+        return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates), status=status)
 
     def products(self, block: str) -> np.ndarray:
         """E theta_b . w_{i,b} for every task i, shape (..., T)."""
@@ -221,11 +243,12 @@ class Recursion:
         before = self.reset(t, task)
         error = {block: self.distances(block)[..., t] for block in task.truth}
         noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])
-        geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t])
+        geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t], self.seq.rule_of(t))
         _refuse_weights(t, task, geometry)
         if geometry.condition is not None:
             self.conditions.append(geometry.condition)
-        moments = geometry.moments()
+        moments = geometry.moments(pairs=len(task.train) > 1)
+        self.root = min(self.root, geometry.root)
         noise_part = geometry.noise_part(moments, noise)
         total = sum(error[block] for block in task.train)
         step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
@@ -260,6 +283,8 @@ class Recursion:
 
 
 def _refuse_weights(t: int, task: Task, geometry: StepGeometry) -> None:
+    if geometry.filtered and {task.weight_of(block) for block in task.train} != {1}:
+        raise NoClosedForm(f"task {t} weighs its blocks ({task.weights}) under {geometry.rule}: the law has weights of 1 only; scale the rule, or simulate it")
     if not task.equally_weighted and np.any(geometry.over):
         raise NoClosedForm(
             f"task {t} weighs its blocks unequally ({task.weights}) on an overparameterized step (n = {task.samples!r}): the exact "

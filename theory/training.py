@@ -24,12 +24,13 @@ import numpy as np
 from theory.algebra import ExactAlgebra, FloatAlgebra, algebra_of
 from theory.problem import TaskSequence
 from theory.projections import third_moment, trace_product
-from theory.recursion import StepGeometry
+from theory.recursion import StepGeometry, require_usual
 from theory.values import FrozenArray, is_grid
 
 
 def training_errors(seq: TaskSequence, outside: str, regimes: tuple[str, ...]) -> np.ndarray:
-    """Compute ``[t, i]`` = E |A_i' theta_t - y_i|^2, shape (..., T, T), of an experiment without memory that has a law."""
+    """Compute ``[t, i]`` = E |A_i' theta_t - y_i|^2, shape (..., T, T), of an experiment without memory, under the least step."""
+    require_usual(seq, rules=False)
     seq = _noise_as_a_block(seq)
     algebra, tasks = algebra_of(seq), seq.tasks
     moments, found = _Joint(seq, algebra), algebra.zeros(len(tasks), len(tasks))

@@ -4,7 +4,8 @@
     $ driftlaw check rule.py
 
 A rule is data; its filter g says what it makes of an eigenvalue x of A'A. The least step has g(x) = 1/x, ridge 1/(x + lam). Here: eigenvalues
-up to ``cut`` times the number of rows are dropped. No law is known for it, so laws refuse it by name; samples are judged all the same.
+up to ``cut`` times the number of rows are dropped. Laws refuse it by name; samples are judged all the same. A filter without jumps has a law
+too, once `theory.spectral.filter_values.register` has it, in the same way as the sampler below.
 """
 
 from dataclasses import dataclass

@@ -142,6 +142,10 @@ def make_tasks(seq: TaskSequence) -> tuple[list[str], tuple[int, ...], tuple[Tas
     """Return names and dimensions of the blocks, and the tasks; raises InputError as `make_plan` does."""
     if require_sequence(seq).grid_shape:
         raise InputError(f"the experiment is a grid of shape {seq.grid_shape}; the sampler takes one experiment, so simulate seq.at(index)")
+    seq = seq.undistilled()
+    for t in range(len(seq)):
+        for name, value in seq.rule_of(t).numbers.items():
+            as_float(value, f"{name} of the rule of task {t}")
     names = list(seq.blocks)
     dimensions = tuple(as_int(seq.blocks[name], f"the dimension of block {name!r}") for name in names)
     return names, dimensions, tuple(_task_plan(seq, t, names, dimensions) for t in range(len(seq)))

@@ -2,7 +2,7 @@
 
 In the coordinates ``sqrt(lambda_b) theta_b`` of the step's weights, a rule other than the least step turns every
 singular value s of the features into ``s g(s^2)`` where the least step has ``1/s``; g is the rule's filter. A rule of
-one's own is simulated after ``step_filter.register(MyRule)``.
+one's own is simulated after ``step_filter.register(MyRule)``. Distillation is a shorter least step (`simulate.sample.plan`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import GradientDescent, Ridge, Rule, by_condition
+from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition
 from theory.errors import InputError
 
 
@@ -21,7 +21,7 @@ from theory.errors import InputError
 def step_filter(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute g at eigenvalues of A'A, shape (..., k)."""
     raise InputError(
-        f"no sampler trains by {rule!r}; choose MinNorm(), Ridge(lam) or GradientDescent(steps, rate), or register a "
+        f"no sampler trains by {rule!r}; choose MinNorm(), Ridge(lam), GradientDescent(steps, rate), Flow(time) or Distillation(strength), or register a "
         "filter with simulate.sample.solvers.step_filter.register"
     )
 
@@ -38,6 +38,12 @@ def _(rule: GradientDescent, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     fitted = np.where(slow, -np.expm1(rule.steps * np.log1p(-np.where(slow, progress, 0.0))), 1 - (1 - progress) ** rule.steps)
     # where a direction is not seen by any sample it does not matter
     return np.divide(fitted, eigenvalues, out=np.zeros_like(fitted), where=progress > 0)
+
+
+@step_filter.register
+def _(rule: Flow, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
+    fitted = -np.expm1(-rule.time / rows * eigenvalues)
+    return np.divide(fitted, eigenvalues, out=np.zeros_like(fitted), where=fitted > 0)
 
 
 def check_descent(curvatures: Mapping[Rule, float]) -> None:

@@ -73,7 +73,7 @@ class Comparison:
     @property
     def outside(self) -> bool:
         """Whether the formula does not speak of the experiment's features or rules; that it bounds what they do is the user's claim."""
-        return _outside(self.claim, self.seq)
+        return _outside(self.claim, self.index, self.seq, self.claim.sizes[-1])
 
     @property
     def quantity_name(self) -> str:
@@ -127,7 +127,7 @@ def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, An
     orders = {one: moment_orders(one) for one in (seq, rival) if one is not None}
     order, heaviest = min(((_moment_order(orders[one], quantity), one) for one in orders), key=lambda pair: pair[0])
     # of single draws no moments are asked
-    least = 0 if claim.pathwise else LEAST_ORDER_OUTSIDE if _outside(claim, seq) else LEAST_MOMENT_ORDER
+    least = 0 if claim.pathwise else LEAST_ORDER_OUTSIDE if _outside(claim, index, seq, size) else LEAST_MOMENT_ORDER
     reason = "" if order > least else _heavy(heaviest, quantity, orders[heaviest], least)
     theory = None
     try:
@@ -140,8 +140,19 @@ def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, An
     return Comparison(claim, index, label, seq, quantity, theory, order, reason, rival)
 
 
-def _outside(claim: Conjecture, seq: TaskSequence) -> bool:
-    return claim.relation == "==" and claim.assumes_usual and bool(seq.unusual)
+def _outside(claim: Conjecture, index: int, seq: TaskSequence, size: Mapping[str, Any]) -> bool:
+    """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
+    if claim.relation != "==" or not claim.assumes_usual:
+        return False
+    if not (claim.rules and claim.own_builder):
+        return bool(seq.unusual)
+    own = claim.own_builder({**claim.cases[index], **size})
+    foreign = [one for one in own.unusual if not isinstance(one, claim.rules)]
+    return bool(foreign) or _conditions(seq) != _conditions(own)
+
+
+def _conditions(seq: TaskSequence) -> Any:
+    return [(seq.features_of(t), seq.rule_of(t)) for t in range(len(seq))], seq.risk
 
 
 def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:

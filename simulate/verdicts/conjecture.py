@@ -52,7 +52,11 @@ class Conjecture:
     exact : bool
         Whether the formula claims to be exact, so that a disagreement is a failure.
     assumes_usual : bool
-        Whether the formula is a `theory.Formula`, all of which assume standard normal features and least steps.
+        Whether the formula is a `theory.Formula`, all of which assume standard normal features, and least steps unless they name other rules.
+    rules : tuple of type
+        Rules that a `theory.Formula` speaks of beside the least step.
+    own_builder : callable, optional
+        Maps a case to the experiment as the builder says it, before other features or another rule are put in.
     label : str
         How to call what the experiments do otherwise; made of it by default.
     relation : {"==", "<=", ">="}
@@ -78,6 +82,8 @@ class Conjecture:
     exact: bool = True
     assumes_usual: bool = False
     label: str = ""
+    rules: tuple[type, ...] = ()
+    own_builder: Callable[[dict[str, Any]], TaskSequence] | None = None
     relation: str = "=="
     against: Callable[[dict[str, Any]], TaskSequence] | None = None
     along: Mapping[str, tuple[Any, ...]] | None = None
@@ -194,7 +200,8 @@ def conjecture(
     sizes, powers = _limit(along, rate, readers, cases) if along is not None else (None, ())
     readers = {what: reads.without(sizes or ()) for what, reads in sorted(readers.items(), reverse=True)}
     claim = (name or default_name, quantity, check_cases(cases, readers), value, builder, expected, exact, isinstance(formula, Formula), label)
-    return Conjecture(*claim, relation, other, sizes, powers, pathwise, "direct" if against else method)
+    rules, own = (formula.rules, _conditioned(build, read_keywords(build, "build"))) if isinstance(formula, Formula) else ((), None)
+    return Conjecture(*claim, rules, own, relation, other, sizes, powers, pathwise, "direct" if against else method)
 
 
 def called(builder: Callable, otherwise: str = "the other") -> str:
@@ -203,7 +210,7 @@ def called(builder: Callable, otherwise: str = "the other") -> str:
     return otherwise if name == "<lambda>" else name
 
 
-def _conditioned(build: Callable, reads: Keywords, features: Any, solver: Any) -> Callable[[dict[str, Any]], TaskSequence]:
+def _conditioned(build: Callable, reads: Keywords, features: Any = None, solver: Any = None) -> Callable[[dict[str, Any]], TaskSequence]:
     """Let a builder pick what it reads from a case, and put the conditions of the statement in place of the experiment's."""
     return functools.wraps(build)(lambda case: under(build(**reads.pick(case)), features, solver))
 

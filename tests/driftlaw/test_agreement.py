@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scaffold import ROOT, python
 
 from driftlaw.testing import assert_agrees, assert_equal_to_law
-from theory import DomainError, InputError, NoClosedForm, Ridge, Task, TaskSequence, one_block
+from theory import DomainError, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, one_block
 from theory.formulas import FORMULAS
 
 PAIRS = st.builds(lambda n, m, gap: {"n_1": n, "n_2": m, "p": max(n, m) + gap}, st.integers(1, 6), st.integers(1, 6), st.integers(2, 30))
@@ -57,6 +57,16 @@ def test_a_mistake_in_a_catalogue_formula_is_found():
     assert re.search(r"a difference of 1/1000 = 0.001, at p=1, p_1=2, p_2=2, n_1=1, n_2=1, .*q_11=0, d_u=1, d_q=0$", str(found.value))
 
 
+def test_formulas_of_other_rules():
+    ridge = FORMULAS["ridge_error"]
+    case = {"p": 9, "n_1": 9, "sigma_1": 0.5, "lambda_1": 2.0, "w_11": 1.0}
+    assert_equal_to_law(ridge, [case])
+    with pytest.raises(AssertionError, match="where the law is"):
+        assert_equal_to_law(lambda **case: 1.001 * ridge(**case), [case], quantity="error[0,0]", build=ridge.build)
+    with pytest.raises(NoClosedForm, match="of second order, D = 45.7 here. Use assert_agrees"):
+        assert_equal_to_law(ridge, [{**case, "p": 1010, "n_1": 1005, "lambda_1": 0.5125}])
+
+
 def test_infinite_expectations_and_missing_laws():
     cases = [{"n_1": 1, "n_2": 4, "p": 5}]
     with pytest.raises(AssertionError, match="where the expectation is infinite, at n_1=1, n_2=4, p=5"):
@@ -67,7 +77,7 @@ def test_infinite_expectations_and_missing_laws():
     with pytest.raises(DomainError, match="n < p - 1"):
         assert_equal_to_law(FORMULAS["lin_forgetting"], [{"p": 3, "n": 5, "sigma": 1, "T": 2, "w": [1, 1], "D": [[0, 1], [1, 0]]}])
     weighted = TaskSequence({"a": 2, "b": 2}, [Task(2, 0, {"a": [1, 0], "b": [1, 0]}, ("a", "b"), weights={"a": 2})])
-    for made in (weighted, one_block(9, (3,), 0, gram=[[1]]).under(rule=Ridge(1))):
+    for made in (weighted, one_block(9, (3,), 0, gram=[[1]]).under(Rademacher())):
         with pytest.raises(NoClosedForm, match="assert_agrees"):
             assert_equal_to_law(lambda n: 0, [{"n": 1}], quantity="generalization", build=lambda n, made=made: made)
     for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}, {"formula": FORMULAS["v1_reconstruction"], "cases": None}):

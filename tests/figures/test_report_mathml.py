@@ -16,9 +16,11 @@ from figures.report.mathml import GREEK, equation, mathml, presentation
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
+from theory.ledger import ridge
 
 LATIN = {letter: word for word, letter in GREEK.items() if word != "varepsilon"}
 X = "<mi>x</mi>"
+BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_}
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
 CORE = {*ARITY, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 SIGNS = {"\u2062": "*", "−": "-", "=": "==", "≤": "<=", "≥": ">=", "≠": "!="}
@@ -92,7 +94,7 @@ def evaluated(markup: str, values: Mapping[str, Any]) -> float:
     """Value of displayed mathematics without its left side."""
     node = ElementTree.fromstring(markup)
     text = Reader({key for key, value in values.items() if np.ndim(value)}).read(node)
-    return eval(text.partition("==")[2], {"__builtins__": {"sum": sum, "range": range, "abs": abs}, **values})  # noqa: S307
+    return eval(text.partition("==")[2], {"__builtins__": BUILTINS, **values})  # noqa: S307
 
 
 def counted_from_one(value: Any) -> Any:

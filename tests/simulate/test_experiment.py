@@ -71,6 +71,8 @@ def test_seeds_do_not_see_rules_and_keys_do():
 
 def test_grids_keep_their_conditions():
     seq = one_block(12, (5, 7), np.array([0.1, 0.2]), gram=np.eye(2)).under(Rademacher(), GradientDescent(5, 0.1), "features")
+    grid = seq.under(rule=Ridge(np.array([1.0, 2.0])))
+    assert grid.grid_shape == (2,) and grid.at(1).rule == Ridge(2.0)
     assert seq.at(1).unusual == seq.unusual and seq.at(1).tasks[0].noise == 0.2
 
 
@@ -120,8 +122,8 @@ def test_a_quantity_of_ones_own_in_law_sample_verdict_and_sweep(tmp_path):
 
 
 def test_what_has_no_law_is_refused_by_name():
-    with pytest.raises(NoClosedForm, match=r"Ridge\(lam=3.0\).*simulate the experiment"):
-        expected_errors(mixed())
+    with pytest.raises(NoClosedForm, match=r"Rademacher\(\).*simulate the experiment"):
+        expected_errors(mixed().under(Rademacher()))
     with pytest.raises(InputError, match="risk is 'l1'"):
         replace(USUAL, risk="l1")
     with pytest.raises(InputError, match="there is no solver 'ridge'"):

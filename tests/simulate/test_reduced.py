@@ -8,7 +8,7 @@ from law_comparison import least_p
 from sampler_reference import CASES, RANDOM_CASES, SAMPLES, random_sequence, same_bits, traced_peak, with_memory
 from scaffold import refusals
 
-from simulate import GradientDescent, Rademacher, Ridge, simulate
+from simulate import Distillation, Flow, GradientDescent, Rademacher, Ridge, simulate
 from simulate.sample import reduced, streams
 from simulate.sample.reduced_plan import make_reduced_plan
 from theory import Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, one_block
@@ -82,7 +82,7 @@ def test_one_law_with_the_direct_sampler(name):
     assert_one_law(DESIGNED[name], TRIALS, 7)
 
 
-@pytest.mark.parametrize("rule", [Ridge(2.0), GradientDescent(12, 0.02)], ids=["ridge", "stopped early"])
+@pytest.mark.parametrize("rule", [Ridge(2.0), GradientDescent(12, 0.02), Flow(0.5), Distillation(0.5)], ids=type)
 @pytest.mark.parametrize("name", ["few samples", "many samples", "replay"])
 def test_other_training_rules(name, rule):
     assert_one_law(DESIGNED[name], 6000, 3, solver=rule)

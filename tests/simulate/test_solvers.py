@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sampler_reference import CASES, assert_like_naive, naive_trial, normal_features
 from scaffold import refusals
+from scipy.linalg import expm
+from sympy import Symbol
 
-from simulate import GradientDescent, MinNorm, Rademacher, Ridge, simulate
+from simulate import Distillation, Flow, GradientDescent, MinNorm, Rademacher, Ridge, simulate
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK
 from theory import InputError, Task, TaskSequence, one_block
@@ -30,7 +32,30 @@ def descent_step(steps, rate):
     return step
 
 
+def flow_step(time):
+    """The solution of d/dt moved = A'(r - A moved) / rows, as one linear system with a constant."""
+
+    def step(a, residual):
+        system = np.zeros((a.shape[1] + 1,) * 2)
+        if len(residual):
+            system[:-1] = np.column_stack([-a.T @ a, a.T @ residual]) / len(residual)
+        return expm(time * system)[:-1, -1]
+
+    return step
+
+
+def distilled_step(strength):
+    """Labels and the previous outputs, which are zero as seen from the previous estimate, fitted as rows of one problem."""
+
+    def step(a, residual):
+        rows = np.vstack([a, strength**0.5 * a])
+        return np.linalg.lstsq(rows, np.concatenate([residual, 0 * residual]), rcond=None)[0]
+
+    return step
+
+
 RULES = {
+    "flow": (Flow(3.0), flow_step(3.0)),
     "ridge": (Ridge(2.5), ridge_step(2.5)),
     "strong ridge": (Ridge(1e4), ridge_step(1e4)),
     "one step": (GradientDescent(1, 0.1), descent_step(1, 0.1)),
@@ -47,6 +72,11 @@ NAMES = ["frozen", "from zero", "tall", "at the threshold", "heads", "replay wit
 def test_rules_like_a_plain_loop(name, rule):
     solver, solve = RULES[rule]
     assert_like_naive(CASES[name], 3, (0, 1, TRIALS_PER_BLOCK + 5), solver=solver, solve=solve)
+
+
+@pytest.mark.parametrize("name", ["frozen", "initialized", "tall", "heads", "replay with heads", "partial steps"])
+def test_distillation_like_a_plain_fit_of_both_kinds_of_labels(name):
+    assert_like_naive(CASES[name], 3, (0, 1), solver=Distillation(0.7), solve=distilled_step(0.7))
 
 
 SLOWER = {"ridge": RULES["ridge"], "descent": (GradientDescent(30, 0.01), descent_step(30, 0.01))}  # a light block is steeper
@@ -129,6 +159,12 @@ REFUSED = {
     "penalty of text": (lambda: Ridge("1"), "penalty lam is '1'"),
     "no steps": (lambda: GradientDescent(0, 0.1), "number of gradient steps is 0; give a whole number"),
     "half a step": (lambda: GradientDescent(2.5, 0.1), "number of gradient steps is 2.5"),
+    "no time": (lambda: Flow(0), "time of gradient flow is 0"),
+    "negative strength": (lambda: Distillation(-1), "strength of distillation is -1; .* at least 0"),
+    "grid": (lambda: simulate(CASES["frozen"], 2, solver=Ridge(np.ones(2))), r"grid of shape \(2,\)"),
+    "symbol": (lambda: simulate(CASES["frozen"], 2, solver=Ridge(Symbol("x", positive=True))), "lam of the rule of task 0 is the symbol x"),
+    "restarted": (lambda: simulate(CASES["from zero"], 2, solver=Distillation(1)), "trained before and starts from zero"),
+    "one rule too many": (lambda: CASES["initialized"].under(rule=[Ridge(1)] * 3), "3 rules for 2 tasks"),
     "no rate": (lambda: GradientDescent(3, 0), "rate of gradient descent is 0"),
     "rate nan": (lambda: GradientDescent(3, float("nan")), "rate of gradient descent is nan"),
     "route": (lambda: MinNorm("svd"), "no solver 'svd'"),

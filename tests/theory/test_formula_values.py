@@ -7,14 +7,14 @@ from fractions import Fraction as F
 import pytest
 import sympy
 from exact_values import evaluate, formula_value
-from formula_points import cases, in_floats, law_of, stream_case
+from formula_points import RATIONAL, cases, in_floats, law_of, stream_case
 from scaffold import refusals
 
 from theory import DomainError, Formula, InputError
 from theory.formula import Condition
 from theory.formulas import FORMULAS, find
 
-EVERY = pytest.mark.parametrize("name", FORMULAS)
+EVERY, EXACT = pytest.mark.parametrize("name", FORMULAS), pytest.mark.parametrize("name", RATIONAL)
 TWO_TASKS = {
     "p": 40, "p_1": 60, "p_2": 60, "n_1": 30, "n_2": 20, "sigma_1": 0.3, "sigma_2": 0.5,
     "u_11": 1.0, "q_11": 0.0, "d_u": 0.0, "c_u": 0.0, "d_q": 0.0, "c_q": 0.0, "x_q": 0.0,

@@ -20,7 +20,7 @@ from formula_points import (
     value,
 )  # fmt: skip
 from scaffold import python
-from test_formula_values import EVERY, TWO_TASKS
+from test_formula_values import EXACT, TWO_TASKS
 
 from theory import DomainError, expected_errors, moment_orders
 from theory.formulas import FAMILIES, FORMULAS
@@ -39,7 +39,7 @@ UNSCALED = {
 # ---------------------------------------------------------------- equal to the law
 
 
-@EVERY
+@EXACT
 def test_equal_to_the_law_at_random_rational_points(name):
     """Exact equality at 50 points or more, at least 13 for each combination of sides of the thresholds.
 
@@ -55,7 +55,7 @@ def test_equal_to_the_law_at_random_rational_points(name):
         assert formula_value(formula, case) == value(formula, case), case
 
 
-@EVERY
+@EXACT
 def test_floats_are_the_exact_values_rounded(name):
     formula = FORMULAS[name]
     for case in cases(formula, 2, seed=3):
@@ -63,7 +63,7 @@ def test_floats_are_the_exact_values_rounded(name):
         assert formula(**case) == pytest.approx(float(exact), rel=1e-7, abs=1e-9)
 
 
-@EVERY
+@EXACT
 def test_finite_exactly_where_the_law_is(name):
     """At, beside and off every threshold: the domain holds iff the quantity exists (and the form is meant for it)."""
     formula = FORMULAS[name]
@@ -78,7 +78,7 @@ def test_finite_exactly_where_the_law_is(name):
     assert 3 <= len(refused) <= len(found) - 3
 
 
-@EVERY
+@EXACT
 def test_normal_domain_keeps_eight_from_every_threshold(name):
     """|n - d| >= 8 at every step that the experiment takes, so that moments beyond the fourth exist; 16 for a variance."""
     formula, gap = FORMULAS[name], 16 if name.endswith("variance") else 8
@@ -105,6 +105,20 @@ def test_transfer_keeps_what_it_says():
         target = seq.tasks[1]
         assert ("shared" in target.train) == moves and "shared" in seq.used(1) and not target.starts_from_zero("shared")
         assert all(target.starts_from_zero(block) for block in target.train if block != "shared")
+
+
+@pytest.mark.parametrize("name", [name for name, formula in FORMULAS.items() if formula.rules])
+def test_formulas_of_other_rules_are_the_law(name):
+    """Below, at and above n = p; each step's penalty and each truth counts."""
+    formula = FORMULAS[name]
+    for case in cases(formula, 2):
+        found = formula(**case)
+        assert found == pytest.approx(value(formula, case), rel=1e-9)
+        for changed in (key for key in formula.parameters if key not in ("p", "n_1")):
+            other = {**case, changed: 2 * case[changed]}
+            assert abs(formula(**other) - found) > 1e-4 and formula(**other) == pytest.approx(value(formula, other), rel=1e-9)
+    at = FAMILIES["ridge_forgetting"].cases
+    assert [round(FORMULAS["ridge_forgetting_threshold"](**case), 6) for case in at] == [at[1]["d_w"]] * 3 + [at[3]["d_w"]]
 
 
 # ---------------------------------------------------------------- forms that hold under a condition

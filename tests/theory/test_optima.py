@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from theory import expected_errors, frozen, initialized, trainable_fraction
+from theory import MinNorm, Ridge, expected_errors, frozen, initialized, one_block, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
-from theory.optima import best_scale, best_schedule, best_trainable_fraction
+from theory.optima import best_constant_penalty, best_penalty, best_scale, best_schedule, best_trainable_fraction
 
 GRAM = {"shared": np.array([[1.0, 0.8, 0.9], [0.8, 1.2, 0.7], [0.9, 0.7, 1.1]]), "specific": np.diag([1.0, 0.5, 2.0])}
 SETTING = {"blocks": {"shared": 12, "specific": 20}, "samples": (16, 9, 10), "noise": 0.4}
@@ -75,6 +75,34 @@ def test_best_fraction_compares_every_count_and_passes_over_the_threshold():
     assert optimum.value == np.nanmin(optimum.values)
 
 
+@pytest.mark.parametrize("training", [frozen, initialized])
+def test_no_other_penalty_is_better_for_the_last_task(training):
+    """Also at n = d and with what frozen blocks get wrong, and with a shared start from zero."""
+    usual = training(**{**SETTING, "samples": (16, 9, 20)}, gram=GRAM).under(rule=(Ridge(1.0), MinNorm(), MinNorm()))
+    restarted = replace(usual, tasks=(*usual.tasks[:2], replace(usual.tasks[2], start={"specific": "zero"})))
+    for seq in (usual, restarted):
+        optimum = best_penalty(seq)
+
+        def error(penalty):
+            return expected_errors(seq.under(rule=(Ridge(1.0), MinNorm(), Ridge(penalty)))).errors[2, 2]
+
+        assert error(optimum.choice) == optimum.value and optimum.choice > 0
+        assert min(error(optimum.choice * factor) for factor in (0.5, 0.99, 1.01, 2)) > optimum.value
+    quiet = replace(one_block(9, (4, 5), 0.0, gram=np.eye(2)), rule=Ridge(1.0))
+    assert best_penalty(quiet).choice == 0 and best_penalty(quiet).value == expected_errors(quiet.under(rule=(Ridge(1.0), MinNorm()))).errors[1, 1]
+
+
+def test_the_constant_penalty_is_that_of_a_table():
+    """T = 10, p = 60, truths of length 1 with cosine 0.8: the project's table, which other code made (n, sigma, penalty, G_T)."""
+    gram = 0.8 + 0.2 * np.eye(10)
+    for n, sigma, penalty, value in ((20, 0.2, 47.7, 0.301), (55, 0.2, 152, 0.225), (60, 0.6, 223, 0.260)):
+        seq = one_block(60, (n,) * 10, sigma, gram=gram)
+        optimum = best_constant_penalty("generalization", seq, points=61)
+        assert optimum.choice == pytest.approx(penalty, rel=5e-3) and optimum.value == pytest.approx(value, abs=5e-4)
+        others = expected_errors(seq.under(rule=Ridge(optimum.choice * np.array([0.97, 1.03])))).generalization()
+        assert others.min() > optimum.value <= min(optimum.values)
+
+
 USUAL = initialized(**SETTING, gram=GRAM)
 LONG = initialized({"shared": 9, "specific": 9}, (4,) * 13, 0.1, gram=dict.fromkeys(GRAM, np.eye(13)))
 STILL = replace(USUAL, tasks=(*USUAL.tasks[:-1], replace(USUAL.tasks[-1], samples=0)))
@@ -82,5 +110,6 @@ test_bad_input_is_named = refusals([
     (lambda: best_scale("accuracy", USUAL), "criterion is 'accuracy'"),
     (lambda: best_schedule("forgetting", LONG), r"2\^12 schedules"),
     (lambda: best_schedule("forgetting", USUAL, keep=("shared", "specific")), "would train nothing"),
+    (lambda: best_penalty(one_block(5, (3,), 0.1, gram=[[0]])), "starts at its truth"),
     (lambda: best_scale("deviation", STILL), "does not move"),
 ])

@@ -57,6 +57,7 @@ BREAKS = {
         of_variance(3),
     ],
     "inverse_wishart_square": [of_variance(4)],
+    "spectral": [lambda patch: wrapped(patch, recursion, "step_moments", lambda right, *_: (right[0]._replace(m=0.9 * right[0].m), right[1]))],
 }
 
 
@@ -64,7 +65,7 @@ BREAKS = {
 def right_values():
     """Formulas with cases and the law's values there, which the formulas have."""
     found = [(formula, case, value(formula, case)) for formula in OURS for case in cases(formula, 2)[:8]]
-    assert all(formula_value(formula, case) == right for formula, case, right in found if not formula.exact_when)
+    assert all(formula_value(formula, case) == right for formula, case, right in found if not formula.exact_when and not formula.rules)
     return found
 
 

@@ -72,7 +72,8 @@ def derive(experiment: TaskSequence, quantity: str | Quantity, *, tasks: Any = N
     if not isinstance(experiment, TaskSequence):
         raise InputError(f"the experiment is {experiment!r}; give a TaskSequence, such as driftlaw.one_block(...)")
     regimes = regimes_of(regime, len(experiment))
-    require_usual(experiment)
+    experiment = experiment.undistilled()
+    require_usual(experiment, rules=False)
     algebra_of(experiment)  # refuses floats and grids beside symbols
     meaning = _meanings(experiment)
     if not meaning:

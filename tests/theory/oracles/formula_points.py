@@ -19,11 +19,13 @@ from haar_moments import chi_square_moment, projection_moment
 from theory.constructors import one_block
 from theory.errors import DriftlawError
 from theory.formula import Formula
+from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
 from theory.ledger import notation as s
 from theory.ledger.replay import constrained, freshly_replayed
 from theory.ledger.training import two_steps
 from theory.ledger.two_tasks import two_tasks
+from theory.optima import best_penalty
 from theory.problem import Task, TaskSequence
 from theory.recursion import Law
 
@@ -212,6 +214,12 @@ def _step_numbers(n: int, d: int, sigma: F) -> tuple[F, F, F, F, F]:
     return projection_moment(((0, 0), (1, 1)), n, d), projection_moment(((0, 1), (0, 1)), n, d), projection_moment(((0, 0),), n, d), *ratio
 
 
+def _ridge_threshold(formula: Formula, case: Case) -> float:
+    """Where the law's forgetting, linear in the squared distance of the truths, is zero."""
+    near, far = (law_of(FORMULAS["ridge_forgetting"].build(**{**case, "d_w": d_w})).forgetting() for d_w in (1.0, 2.0))
+    return 1 - near / (far - near)
+
+
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(STREAMS, _stream),
@@ -221,7 +229,10 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "v1_reconstruction_gap": lambda formula, case: law_of(two_tasks(**case)).deviation() - published_form(case),
     **dict.fromkeys(("p2_star", "forgetting_at_p2_star"), _minimum),
     "initialized_deviation_variance": _variance,
+    "ridge_forgetting_threshold": _ridge_threshold,
+    "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
 }
+RATIONAL = [name for name, formula in FORMULAS.items() if not formula.rules]  # whose values are fractions
 
 
 def value(formula: Formula, case: Case) -> F:
@@ -235,6 +246,8 @@ CLASSES = tuple((first, second) for first in ("below", "above") for second in ("
 
 def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
+    if formula.rules:
+        return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)
     if "T" in formula.parameters:
         return [stream_case(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]

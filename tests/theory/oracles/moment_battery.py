@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from law_battery import HALF, refused, require
 
-from theory.conditions import GradientDescent, Ridge, StudentT
+from theory.conditions import Distillation, Flow, GradientDescent, Ridge, StudentT
 from theory.constructors import frozen, initialized, one_block
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
@@ -152,12 +152,14 @@ def check_damped_steps(world) -> None:
     for seq, edge, beyond in (
         (near, Ridge(1e-3 / 32), Ridge(0.99e-3 / 32)),
         (rows, GradientDescent(1740000, 0.5), GradientDescent(1740001, 0.5)),  # 29 * 30 / 870,000 = 1e-3
+        (rows, Flow(870000.0), Flow(870000.5)),
     ):
         require(world.moment_orders(seq.under(rule=edge)).error(0, 0) == INF and world.moment_orders(seq.under(rule=beyond)).error(0, 0) == 1.0)
     heavy = one_block(30, (29, 60), 0.5, gram=np.eye(2))
     require(world.moment_orders(heavy).error(1, 0) == 15.5, "least squares erases")
     last = replace(heavy, tasks=[heavy.tasks[0], replace(heavy.tasks[1], rule=Ridge(1.0))])
     require(world.moment_orders(last).errors.tolist() == [[1.0] * 2] * 2, "ridge regression does not")
+    require(world.moment_orders(heavy.under(rule=Distillation(0.5))).errors.tolist() == [[1.0] * 2] * 2, "nor does a partial step")
 
 
 def check_heavy_features(world) -> None:

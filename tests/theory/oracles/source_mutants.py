@@ -18,7 +18,8 @@ from unittest import mock
 import numpy as np
 
 MODULES = (  # each uses earlier ones
-    "theory.quantities", "theory.projections", "theory.algebra", "theory.recursion", "theory.training", "theory.replay", "theory.law", "theory.moments",
+    "theory.quantities", "theory.projections", "theory.spectral", "theory.algebra", "theory.recursion", "theory.training", "theory.replay", "theory.law",
+    "theory.moments",
 )  # fmt: skip
 AFFECTED = {name: MODULES[place:] for place, name in enumerate(MODULES)}
 
@@ -161,6 +162,7 @@ class World:
                 expected_errors=sys.modules["theory.law"].expected_errors,
                 moment_orders=sys.modules["theory.moments"].moment_orders,
                 projections=sys.modules["theory.projections"],
+                spectral=sys.modules["theory.spectral"],
                 quantities=sys.modules["theory.quantities"],
             )
 
