@@ -1,7 +1,5 @@
 """Entry point of `driftlaw deep`: parses the options and runs the command."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ The trials of a block lie side by side in one array, so that a linear network wi
 is trained in a single run: their losses add up and none sees another.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

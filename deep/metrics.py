@@ -3,8 +3,6 @@
 ``accuracy[t, k]`` is the accuracy on task k after training on task t, both counted from 0, as a share of 1.
 """
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 from typing import Any

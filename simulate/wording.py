@@ -1,7 +1,5 @@
 """How numbers and cases are written in sentences, labels and errors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Texts about runs, for people to read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from deep.metrics import interval

@@ -1,7 +1,5 @@
 """`driftlaw deep status`: the runs of a folder and how far they are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

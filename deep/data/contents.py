@@ -1,7 +1,5 @@
 """Contents of files, plain, .gz, .xz or in a tar archive (never extracted), compared with their MD5."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -4,8 +4,6 @@ Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UC
 that data set), https://doi.org/10.24432/C50P49 .
 """
 
-from __future__ import annotations
-
 import gzip
 import importlib.util
 from pathlib import Path

@@ -5,8 +5,6 @@ the content that holds its labels, its images, shape (n, ...), and its labels, s
 http://yann.lecun.com/exdb/mnist/ ; https://www.cs.toronto.edu/~kriz/cifar.html .
 """
 
-from __future__ import annotations
-
 import math
 import pickle
 from collections.abc import Iterator, Sequence

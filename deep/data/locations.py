@@ -1,7 +1,5 @@
 """Where data sets lie and are put: one data root, the layouts that sources name in it, and downloads."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence

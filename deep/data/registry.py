@@ -1,7 +1,5 @@
 """Data sets by name: reading one into memory, and a survey of those that lie on disk."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Published MD5 are those that the CIFAR page prints and that torchvision's loader
 MD5; where none is known, and for CIFAR's binary files, only the structure can be verified.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

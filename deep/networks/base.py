@@ -1,7 +1,5 @@
 """What every network is: a chain of stages, the last of which is a head, or one head for each task."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 

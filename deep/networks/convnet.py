@@ -1,7 +1,5 @@
 """A small convolutional network with five stages, for images on a CPU."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

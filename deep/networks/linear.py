@@ -1,7 +1,5 @@
 """Linear models with their parameters in blocks: the networks whose training the theory knows exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Multilayer perceptrons with two hidden layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Normalisation layers by name."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from theory.checks import known

@@ -3,8 +3,6 @@
 Source: He, Zhang, Ren, Sun, CVPR 2016, with the first layer that small images use: a 3 x 3 convolution, no pooling.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

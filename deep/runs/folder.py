@@ -4,8 +4,6 @@ Read without torch, and without the right to write. A lock tells a run that a pr
 interrupted; the system releases it when the process ends, however it ends.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What a run is called where people read of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

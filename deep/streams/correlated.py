@@ -3,8 +3,6 @@
 The published text does not say how the classes are shared; this definition is ours.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Corrupted split streams: own classes for every task, and pixel noise that grows over the tasks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

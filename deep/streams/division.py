@@ -1,7 +1,5 @@
 """Division of a data set: every class's images for training, for validation and for the final test."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Domain streams: every task is another data set, with all of its classes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

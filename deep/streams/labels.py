@@ -3,8 +3,6 @@
 Source of the three scenarios: van de Ven, Tuytelaars, Tolias, Nature Machine Intelligence 4 (2022).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

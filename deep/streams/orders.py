@@ -1,7 +1,5 @@
 """Orders: number 0 is the identity, every further number a seeded permutation that differs from all before it."""
 
-from __future__ import annotations
-
 import math
 
 from deep.streams.seeds import Role, generator

@@ -1,7 +1,5 @@
 """Permuted streams: every task sees the pixels of its images in another, seeded order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

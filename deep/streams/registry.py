@@ -1,7 +1,5 @@
 """Streams by name: a kind, a hyphen and a data set, such as "split-mnist" or "domains-mnist+kmnist"."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from typing import Any

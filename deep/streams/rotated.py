@@ -1,7 +1,5 @@
 """Rotated streams: every task turns its images by another, seeded angle."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Independent random streams: one for each seed, role and index, so that no choice moves with another."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 import numpy as np

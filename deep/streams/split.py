@@ -1,7 +1,5 @@
 """Split streams: the classes are divided among the tasks (5 x 2, 10 x 10, 20 x 5, any)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

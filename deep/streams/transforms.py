@@ -1,7 +1,5 @@
 """What a task does to its images: pure functions from 8-bit images to 8-bit images of the same shape."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """What development chooses among its candidates, and whether a protocol is one that it can have written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

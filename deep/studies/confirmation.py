@@ -1,7 +1,5 @@
 """Confirmation: what the protocol fixed, once, on the test part with fresh seeds; then the rules' controls."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any

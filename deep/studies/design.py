@@ -1,7 +1,5 @@
 """What a study of hybrid training consists of: streams, rules with their grids, and the seeds of both phases."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field

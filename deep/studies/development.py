@@ -1,7 +1,5 @@
 """Development: every candidate on validation data; chooses the best of each rule and the best fixed depth."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

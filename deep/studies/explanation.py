@@ -1,7 +1,5 @@
 """Why a hybrid wins or does not: effects of every task's depth and pairs of tasks, on validation data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from deep.runs.execute import build_stream

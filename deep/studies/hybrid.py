@@ -1,7 +1,5 @@
 """The hybrid study from end to end: develop, write the protocol, confirm, judge."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

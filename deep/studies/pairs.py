@@ -5,8 +5,6 @@ squared error that the first task leaves, both split between shared and specific
 known; here it stands for where a training ``LONGER`` times as long arrives from the same first weights.
 """
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The designs by name: from seconds on two cores to the paper's setting on a GPU."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The protocol: what development chose, written before the test part is read; confirmation refuses without it."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

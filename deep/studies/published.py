@@ -3,8 +3,6 @@
 Task.Acc, Avg.Acc, Forgetting; None where a number could not be obtained. "Hybrid" is its algorithm 1.
 """
 
-from __future__ import annotations
-
 SOURCE = "arXiv 2602.20796"
 Published = tuple[float | None, float | None, float | None]
 

@@ -1,7 +1,5 @@
 """Verdicts of a study: paired differences over orders and seeds, with intervals that hold for all comparisons at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

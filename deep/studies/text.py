@@ -1,7 +1,5 @@
 """A study's results for people to read: tables in the shape of the paper's, the paper's own numbers beside them, verdicts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Captured steps: the device's work of one step is recorded as a graph and replayed, with no Python between its kernels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Checkpoints: all that the next task of a run depends on, in one file that is old or new, never half."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

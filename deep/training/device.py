@@ -1,7 +1,5 @@
 """Where a run computes, and in which precision."""
 
-from __future__ import annotations
-
 import torch
 
 from theory.checks import known

@@ -1,7 +1,5 @@
 """Accuracy of a network on the tasks of a stream."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Keys and stamps of runs, without torch, so that a stored configuration can be judged at once."""
 
-from __future__ import annotations
-
 import functools
 import importlib.metadata
 import platform

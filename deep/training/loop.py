@@ -1,7 +1,5 @@
 """The loop: forward, backward, step. Everything that trains goes through it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

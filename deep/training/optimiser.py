@@ -3,8 +3,6 @@
 The same arithmetic as `torch.optim.SGD` and `torch.optim.Adam`, whose first use costs every process seconds of imports.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

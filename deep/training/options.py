@@ -1,7 +1,5 @@
 """Options of the training loop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from theory.checks import between, flag, known, whole

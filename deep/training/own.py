@@ -1,7 +1,5 @@
 """Parts of a run that are not driftlaw's: the names that stand for objects, and what of them is in keys and stamps."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import inspect

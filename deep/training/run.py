@@ -1,7 +1,5 @@
 """Trains a network on a whole stream and keeps the record; goes on from the checkpoint of an interrupted run."""
 
-from __future__ import annotations
-
 import copy
 import os
 import time

@@ -1,7 +1,5 @@
 """One task as a strategy sees it: the flat vector, the task's examples, and measurements on them that are counted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field

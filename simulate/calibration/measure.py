@@ -28,8 +28,6 @@ would: 3.1 % of those 20,000 z lie below the lower 2.5 % quantile. So where one 
 verdict rests on the normal law.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """A learner that decides before every task, trial by trial, which of two sets of blocks to train."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -4,8 +4,6 @@ Points of a grid are not batched together: besides its trials a call takes 0.7 m
 p = 100, and less where p is larger.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,5 @@
 """True parameters in coordinates of an orthonormal basis of their span, so that their dimension does not matter."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Triangular factors of Gaussian matrices, drawn without the matrices (Bartlett's decomposition)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -4,8 +4,6 @@ Every law draws its values from the standard normal ones of the same streams, so
 with the same run under another. A law of one's own is drawn after ``draw.register(MyLaw)``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The learner: trains through all tasks on fresh data, for a batch of trials at once."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

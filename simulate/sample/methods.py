@@ -1,7 +1,5 @@
 """Choice between the direct and the reduced sampler, from the experiment alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulate.sample.plan import make_tasks

@@ -1,7 +1,5 @@
 """An experiment as the sampler works it off: plain numbers, blocks by index, routes and memory use settled."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

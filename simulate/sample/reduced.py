@@ -28,8 +28,6 @@ are drawn block by block as triangular factors, n x min(n, D_b), at a cost in n 
 these coordinates as the direct sampler solves it. Directions of stored samples stay in the basis.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from simulate.sample.factors import chi, lower_factor

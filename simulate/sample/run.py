@@ -1,7 +1,5 @@
 """The public sampler: `simulate`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

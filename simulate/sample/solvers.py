@@ -5,8 +5,6 @@ singular value s of the features into ``s g(s^2)`` where the least step has ``1/
 one's own is simulated after ``step_filter.register(MyRule)``. Distillation is a shorter least step (`simulate.sample.plan`).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

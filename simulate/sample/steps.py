@@ -4,8 +4,6 @@ With features A (rows x d, all trained blocks side by side) and residual r at th
 the least one in ``sum_b lambda_b |step_b|^2`` among those that minimise ``|A step - r|``, or a filtered form of it.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Callable, Sequence

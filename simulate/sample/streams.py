@@ -4,8 +4,6 @@ The values of a trial therefore depend on nothing but the seed and the trial's n
 only in their training see the same data.
 """
 
-from __future__ import annotations
-
 from numbers import Integral
 from typing import Any
 

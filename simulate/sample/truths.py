@@ -1,7 +1,5 @@
 """True parameters as numbers: vectors as given, vectors with a given Gram matrix, random directions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

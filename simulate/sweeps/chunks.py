@@ -4,8 +4,6 @@ Chunk c of a point draws from the seed (seed, point, c), and chunks are merged i
 depends neither on who computes which chunk nor on when.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

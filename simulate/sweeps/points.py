@@ -1,7 +1,5 @@
 """The points of a sweep: experiments with the quantities that are asked of them, and the store of their chunks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """When a sample is precise enough: decided by sizes alone, at numbers of trials that are fixed in advance."""
 
-from __future__ import annotations
-
 from simulate.sweeps.tally import Tally
 
 FIRST = 1024  # trials after which the standard error is looked at first; then at twice as many, again and again

@@ -1,7 +1,5 @@
 """What a sweep found: a row for every quantity of every point, as text, CSV or JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

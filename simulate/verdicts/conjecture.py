@@ -3,8 +3,6 @@
 Knows formulas and builders of experiments, no samples; `simulate.check` brings both together.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

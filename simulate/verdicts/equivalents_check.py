@@ -5,8 +5,6 @@ with equal weights and training without the heavy blocks see the same draws and 
 miss those by in the sample is taken out (control variates).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

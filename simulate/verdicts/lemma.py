@@ -1,7 +1,5 @@
 """Files of the user's: a lemma is Python that defines what `simulate.check` takes, a sweep one of build, quantities and cases."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """How far formulas hold beyond their assumptions: other laws of the features, other training rules."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The workers of a Dask cluster as a pool; needs the extra ``cluster``."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Files that are old or new, never half, and locks that end with the process that holds them."""
 
-from __future__ import annotations
-
 import glob
 import os
 import tempfile

@@ -3,8 +3,6 @@
 Sweeps, checks of many cases and the deep experiments share it. It knows nothing of what a job is.
 """
 
-from __future__ import annotations
-
 import time
 import traceback
 from collections import deque

@@ -1,7 +1,5 @@
 """Keys of results: equal for equal problems, methods, seeds, options and code, in any process and on any machine."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Pools of workers; worker processes leave interrupts to their caller and end with it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -4,8 +4,6 @@ A record is found again only under the same problem, method, seed, options and c
 written to a temporary file that replaces the old one in a single step, and a checksum shows damage that came later.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

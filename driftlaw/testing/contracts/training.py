@@ -25,7 +25,8 @@ from driftlaw.testing.contracts.streams import made_dataset
 
 TASKS = 3
 HEADS = (2, 3)  # units of each
-Make = Build = Callable[..., Network]
+Make = Callable[..., Network]
+Build = Make
 Draw = Callable[..., Tensor]
 perceptron = partial(mlp, width=8)
 

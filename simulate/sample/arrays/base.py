@@ -1,7 +1,5 @@
 """What a learner asks of a library of arrays, and streams whose normals such a library draws."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Which library computes, and how a plan is worked off with it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

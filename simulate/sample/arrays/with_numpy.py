@@ -1,7 +1,5 @@
 """NumPy on the CPU, in double precision or rounded to single."""
 
-from __future__ import annotations
-
 import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The torch backend of the direct sampler: tensors on a CPU or GPU, and normals of torch's own generators."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
