@@ -48,7 +48,7 @@ class PointAlgebra(ExactAlgebra):
             found = substitute(sympy.sympify(value), point)
             return Fraction(int(found.p), int(found.q)) if found.is_Rational else found
 
-        self.symbolic, self._lift, self._zero, self.lead, self.atoms = False, at, Fraction(0), (1,), [1]
+        self.symbolic, self.field, self._zero, self.lead, self.atoms = False, at, Fraction(0), (1,), [1]
         self.gram = {block: np.vectorize(at, otypes=[object])(truth_products(seq, block))[None] for block in seq.blocks}
         self.noise_variance = [np.array([at(task.noise**2)], dtype=object) for task in seq.tasks]
 
