@@ -215,9 +215,7 @@ def compare_schedules(
         run = hybrid(seq, rule.threshold, trials, seed, rule.keep, workers=workers)
         frozen, initialized, scheduled = ((run - other).estimate(criterion) for other in fixed)
         value = run.estimate(criterion)
-        found.append(HybridComparison(
-            criterion, rule, value, frozen, initialized, scheduled, best.choice, float(best.value), run.frozen_share
-        ))
+        found.append(HybridComparison(criterion, rule, value, frozen, initialized, scheduled, best.choice, float(best.value), run.frozen_share))
     return found
 
 
@@ -231,10 +229,7 @@ def _checked(seq: Any, threshold: Any, keep: Any) -> HybridRule:
     for t, task in enumerate(seq.tasks):
         absent = [block for block in keep if block not in task.train]
         if absent:
-            raise InputError(
-                f"task {t} does not train block {absent[0]!r} (it trains {list(task.train)}); "
-                "give the experiment under initialized training"
-            )
+            raise InputError(f"task {t} does not train block {absent[0]!r} (it trains {list(task.train)}); give the experiment under initialized training")
         if task.memory:
             raise InputError(f"task {t} has memory; the hybrid rule compares gradients on fresh samples only, so leave memory out")
         if task.samples == 0:

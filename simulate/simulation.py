@@ -144,8 +144,7 @@ class Simulation(Readings):
         values = np.asarray(quantity(self))
         if values.shape != (self.trials,) or values.dtype.kind not in "iuf":
             raise InputError(
-                f"the function of a quantity returned {values.dtype} of shape {values.shape}; "
-                f"it must return one number for each of the {self.trials} trials"
+                f"the function of a quantity returned {values.dtype} of shape {values.shape}; it must return one number for each of the {self.trials} trials"
             )
         if not np.all(np.isfinite(values)):
             bad = int((~np.isfinite(values)).sum())

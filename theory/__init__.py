@@ -33,12 +33,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         trainable_fraction as trainable_fraction,
     )
     from theory.derivation import Derivation as Derivation, derive as derive, same as same
-    from theory.errors import (
-        DomainError as DomainError,
-        DriftlawError as DriftlawError,
-        InputError as InputError,
-        NoClosedForm as NoClosedForm,
-    )
+    from theory.errors import DomainError as DomainError, DriftlawError as DriftlawError, InputError as InputError, NoClosedForm as NoClosedForm
     from theory.formula import Formula as Formula
     from theory.law import expected_errors as expected_errors
     from theory.moments import moment_orders as moment_orders

@@ -102,16 +102,11 @@ class Gaussian(FeatureLaw):
         given = self.covariance
         if not isinstance(given, FrozenMapping):
             if len(blocks) > 1:
-                raise InputError(
-                    f"the covariance is a single array, but the experiment has the blocks {list(blocks)}; "
-                    "give a mapping from block to array"
-                )
+                raise InputError(f"the covariance is a single array, but the experiment has the blocks {list(blocks)}; give a mapping from block to array")
             given = {next(iter(blocks)): given}
         for block, covariance in given.items():
             if block not in blocks:
-                raise InputError(
-                    f"the covariance names block {block!r}, which is not among {list(blocks)}; correct the name"
-                )
+                raise InputError(f"the covariance names block {block!r}, which is not among {list(blocks)}; correct the name")
             if len(covariance) != blocks[block]:
                 sizes = f"is for {len(covariance)} features, the block has {blocks[block]}"
                 raise InputError(f"the covariance of block {block!r} {sizes}; make them equal")
@@ -345,9 +340,7 @@ def _above_zero(value: Any, what: str, hint: str) -> Any:
 def as_features(features: Any) -> FeatureLaw:
     """Return ``features`` if it is a law; InputError otherwise."""
     if not isinstance(features, FeatureLaw) or type(features) is FeatureLaw:
-        raise InputError(
-            f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Rademacher() or StudentT(df)"
-        )
+        raise InputError(f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Rademacher() or StudentT(df)")
     return features
 
 

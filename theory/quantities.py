@@ -59,9 +59,7 @@ class Quantity:
         if self.of not in SOURCES:
             raise InputError(f"the quantity {self.name!r} is of {self.of!r}; choose one of {', '.join(SOURCES)}")
         if not callable(self.weights):
-            raise InputError(
-                f"the weights of the quantity {self.name!r} are {self.weights!r}; give a function of the number of tasks"
-            )
+            raise InputError(f"the weights of the quantity {self.name!r} are {self.weights!r}; give a function of the number of tasks")
 
     def __str__(self) -> str:
         return self.name
@@ -77,18 +75,13 @@ class Quantity:
         wanted = (tasks,) * SOURCES[self.of]
         weights = np.asarray(self.weights(tasks), dtype=object)
         if weights.shape != wanted:
-            raise InputError(
-                f"the weights of the quantity {self.name!r} have shape {weights.shape}; with {tasks} tasks the {self.of} "
-                f"have shape {wanted}"
-            )
+            raise InputError(f"the weights of the quantity {self.name!r} have shape {weights.shape}; with {tasks} tasks the {self.of} have shape {wanted}")
         try:
             usable = np.isfinite(weights.astype(float)).all() and np.any(weights)
         except (TypeError, ValueError):
             usable = False
         if not usable:
-            raise InputError(
-                f"the weights of the quantity {self.name!r} are {weights.tolist()}; give finite numbers, not all zero"
-            )
+            raise InputError(f"the weights of the quantity {self.name!r} are {weights.tolist()}; give finite numbers, not all zero")
         return weights
 
     def written_out(self, tasks: int) -> Quantity:
@@ -268,10 +261,7 @@ def parse_quantity(text: str | Quantity, tasks: int) -> Quantity:
         raise InputError(f"the quantity {text!r} names {len(entries)} tasks; write it as {kind.form}")
     found = tuple(_task(entry, text, kind.form, tasks) for entry in entries or ["-1"])
     if kind.looks_back and found[0] == 0:
-        raise InputError(
-            f"the quantity {text!r} is about task 0, which has no earlier task (the sequence has {tasks}); "
-            "choose t from 1 on"
-        )
+        raise InputError(f"the quantity {text!r} is about task 0, which has no earlier task (the sequence has {tasks}); choose t from 1 on")
     return kind.make(*found)
 
 

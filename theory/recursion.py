@@ -122,9 +122,7 @@ def require_usual(seq: TaskSequence, *, rules: bool) -> None:
 class StepGeometry:
     """Sample count, trained dimension and side of the threshold of one step, in the algebra of the run."""
 
-    def __init__(
-        self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str, rule: Rule = MinNorm()
-    ) -> None:
+    def __init__(self, t: int, rows: Any, dimension: Any, algebra: FloatAlgebra | ExactAlgebra, outside: str, regime: str, rule: Rule = MinNorm()) -> None:
         self.t, self.rows, self.dimension, self.outside, self.algebra, self.rule = t, rows, dimension, outside, algebra, rule
         self.n, self.d = algebra.lift(rows), algebra.lift(dimension)
         self.exact, self.condition, self.root = algebra.exact, None, math.inf

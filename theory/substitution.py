@@ -53,9 +53,7 @@ def _entry(entry: Any, case: Mapping) -> sympy.Expr:
     array = np.asarray(case[str(entry.base.label)], dtype=object)
     index = tuple(int(i) - 1 if i.is_Integer else -1 for i in entry.indices)
     if len(index) != array.ndim or not all(0 <= i < size for i, size in zip(index, array.shape, strict=True)):
-        raise InputError(
-            f"the formula asks for {entry}, the case's {entry.base.label} has shape {array.shape}; entries count from 1 in expressions"
-        )
+        raise InputError(f"the formula asks for {entry}, the case's {entry.base.label} has shape {array.shape}; entries count from 1 in expressions")
     return _exact_number(array[index], str(entry))
 
 
@@ -70,6 +68,4 @@ def _exact_number(value: Any, name: str) -> sympy.Expr:
         return sympy.Rational(value.numerator, value.denominator)
     if isinstance(value, Real) and math.isfinite(value):
         return sympy.Rational(float(value))
-    raise InputError(
-        f"the symbol {name} of the formula is {value!r} in the case; give a finite number (a formula of vectors can be a function)"
-    )
+    raise InputError(f"the symbol {name} of the formula is {value!r} in the case; give a finite number (a formula of vectors can be a function)")

@@ -54,11 +54,7 @@ class FrozenArray:
         return self.values.copy() if copy else self.values
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, FrozenArray)
-            and self.values.dtype == other.values.dtype
-            and np.array_equal(self.values, other.values)
-        )
+        return isinstance(other, FrozenArray) and self.values.dtype == other.values.dtype and np.array_equal(self.values, other.values)
 
     def __hash__(self) -> int:
         return self._hash

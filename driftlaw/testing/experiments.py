@@ -148,12 +148,7 @@ def _memories(draw: st.DrawFn, seen: Mapping[int, int], most: int, room: int) ->
 
 
 def cases(
-    formula: Formula,
-    *,
-    given: Mapping[str, Any] | None = None,
-    normal: bool = False,
-    tasks: int = 4,
-    largest: int = 12,
+    formula: Formula, *, given: Mapping[str, Any] | None = None, normal: bool = False, tasks: int = 4, largest: int = 12
 ) -> SearchStrategy[dict[str, Any]]:
     """Cases of a formula of the catalogue, or of a `theory.Formula` of your own, in its domain.
 

@@ -142,11 +142,7 @@ def calibrate(
             raise InputError(f"{name} is {value!r}; give a whole number of at least {least} and below {_SEEDS}")
     if not 0 < false_alarm < 1:
         raise InputError(f"false_alarm is {false_alarm!r}; give a number between 0 and 1, such as 1e-3")
-    jobs = [
-        Job(subject, first, min(META_RUNS_PER_JOB, meta_runs - first), seed)
-        for first in range(0, meta_runs, META_RUNS_PER_JOB)
-        for subject in subjects
-    ]
+    jobs = [Job(subject, first, min(META_RUNS_PER_JOB, meta_runs - first), seed) for first in range(0, meta_runs, META_RUNS_PER_JOB) for subject in subjects]
     # the bar counts what is left to do
     compute = partial(run_jobs, meta_runs_of, workers=workers, kind=kind, progress="calibrate" if progress else None)
     found = _stored(jobs, store, compute)
@@ -158,7 +154,9 @@ def calibrate(
         if store is not None:
             store.put(_key(jobs[missing[place]]), {"stamp": _stamp(), "counts": asdict(counts)})
     totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if c is not None and job.subject == subject), Counts()) for subject in subjects}
-    orders = {subject: {name: one.moment_order for relation in RELATIONS[subject.kind] for name, one in by_name(subject, relation).items()} for subject in subjects}
+    orders = {
+        subject: {name: one.moment_order for relation in RELATIONS[subject.kind] for name, one in by_name(subject, relation).items()} for subject in subjects
+    }
     return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed, earlier)
 
 

@@ -83,8 +83,7 @@ def _blas() -> ThreadpoolController:
 
 
 def _blocks(
-    make: Callable, streams: Callable[[int], Streams], batch: int, workers: int, results: tuple[np.ndarray, ...], starts: range,
-    together: int | None,
+    make: Callable, streams: Callable[[int], Streams], batch: int, workers: int, results: tuple[np.ndarray, ...], starts: range, together: int | None
 ) -> Iterator[tuple[int, dict[Rule, float]]]:
     """Fill in the results block by block; yield the number of trials and the largest curvatures of each as it is finished."""
 

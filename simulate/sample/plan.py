@@ -203,13 +203,7 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
     )
 
 
-def _route(
-    rule: Any,
-    law: FeatureLaw,
-    groups: list[tuple[int, frozenset[int]]],
-    blocks: list[tuple[int, np.ndarray | None]],
-    weights: Sequence[float],
-) -> str:
+def _route(rule: Any, law: FeatureLaw, groups: list[tuple[int, frozenset[int]]], blocks: list[tuple[int, np.ndarray | None]], weights: Sequence[float]) -> str:
     """Route of a step, where the law of the features may make them rank-deficient or far apart in size."""
     asked = rule.route if isinstance(rule, MinNorm) else "auto"
     dimensions = [dimension for dimension, _ in blocks]

@@ -206,9 +206,7 @@ class ReducedLearner:
         rest = step[:, width:]
         return step[:, :width], np.sqrt(np.einsum("tk,tk->t", rest, rest))[:, None]
 
-    def _move(
-        self, t: int, task: TaskPlan, starts: list[np.ndarray], steps: list[tuple[np.ndarray, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _move(self, t: int, task: TaskPlan, starts: list[np.ndarray], steps: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Move the estimate by steps (inside, length outside); return the squared lengths of the step and of the change."""
         total, change = np.zeros(self._trials), np.zeros(self._trials)
         for block, scale, start, (inside, length) in zip(task.trained, task.scales, starts, steps, strict=True):

@@ -118,9 +118,7 @@ def under(seq: Any, *conditions: Any) -> Any:
     return seq.under(*chosen) if isinstance(seq, TaskSequence) else seq
 
 
-def call_case(
-    what: str, function: Callable[[dict[str, Any]], Any], index: int, case: dict[str, Any], arithmetic: type[InputError] = InputError
-) -> Any:
+def call_case(what: str, function: Callable[[dict[str, Any]], Any], index: int, case: dict[str, Any], arithmetic: type[InputError] = InputError) -> Any:
     """Call a function on a case; its errors name the case, the file and the line.
 
     ``arithmetic`` is the class of the error that stands for a division by zero and its like.
@@ -134,8 +132,7 @@ def call_case(
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise (arithmetic if isinstance(error, ArithmeticError) else InputError)(
-            f"{place(index, case)}: {what} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); "
-            "correct it there"
+            f"{place(index, case)}: {what} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); correct it there"
         ) from error
 
 

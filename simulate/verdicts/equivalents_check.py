@@ -142,9 +142,7 @@ def fitted_rate(factors: Sequence[float], errors: Sequence[Estimate]) -> tuple[f
     return rate, math.sqrt(np.linalg.pinv((slopes * weight) @ slopes.T)[1, 1])
 
 
-def constrained_update(
-    factor: int = 1, weight: float = 3.0, shared: int = 30, specific: int = 40, samples: tuple[int, int] = (20, 15)
-) -> TaskSequence:
+def constrained_update(factor: int = 1, weight: float = 3.0, shared: int = 30, specific: int = 40, samples: tuple[int, int] = (20, 15)) -> TaskSequence:
     """Build two tasks of which the second minimises ``weight |shared step|^2 + |specific step|^2`` subject to its fit.
 
     One shared truth of squared length .3, specific truths of 2 at a squared distance of .8, noise .3: the best weight

@@ -197,9 +197,7 @@ def check(
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 
 
-def check_all(
-    conjectures: Sequence[Conjecture], settings: Settings = Settings(), *, workers: int | None = None, progress: bool = False
-) -> list[CheckReport]:
+def check_all(conjectures: Sequence[Conjecture], settings: Settings = Settings(), *, workers: int | None = None, progress: bool = False) -> list[CheckReport]:
     """Judge several conjectures in one run, whose false-alarm rate and Holm adjustment count all their cases."""
     names = [claim.name for claim in conjectures]
     for name in names:

@@ -89,9 +89,7 @@ class Levels:
         A bound can be wrong to one side only: ``sides`` is 1 there.
         """
         miss = 1 - settings.power
-        return cls(
-            cases, upper_quantile(settings.false_alarm / (sides * cases)), upper_quantile(miss), upper_quantile(miss / (sides * cases))
-        )
+        return cls(cases, upper_quantile(settings.false_alarm / (sides * cases)), upper_quantile(miss), upper_quantile(miss / (sides * cases)))
 
     def goal(self, delta: float) -> float:
         """Compute the standard error at which an absolute difference ``delta`` is found and a correct formula agrees.
@@ -119,9 +117,7 @@ class TrialPlan:
         return self.trials < self.needed
 
 
-def plan_trials(
-    variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = 0
-) -> TrialPlan:
+def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = 0) -> TrialPlan:
     """Plan the sample that brings the standard error to its goal, and the z-score near enough to normal.
 
     Parameters

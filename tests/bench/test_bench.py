@@ -57,7 +57,8 @@ def test_samplers_are_measured_and_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"), [("simulate", ("--out", "/")), ("deep_runs", ("--runs", 1, "--epochs", 0)), ("deep_steps", ("--seconds", 0, "--networks", "mlp-100", "--out", "/"))]
+    ("name", "arguments"),
+    [("simulate", ("--out", "/")), ("deep_runs", ("--runs", 1, "--epochs", 0)), ("deep_steps", ("--seconds", 0, "--networks", "mlp-100", "--out", "/"))],
 )
 def test_bad_input(name, arguments):
     result = bench(name, *arguments)
@@ -89,9 +90,7 @@ def times(**seconds):
         "torch_draws": TORCH_DRAWS, "gram": GRAM, "solves": SOLVES,
     }  # fmt: skip
     common = {"kind": "time", "tasks": 10, "samples": 50, "trials": 1, "repeats": 3, "least": 1e-9, "most": 1.0}
-    return [
-        {**common, "contender": names[name], "parameters": p, "seconds_per_trial": value} for name, by_p in seconds.items() for p, value in by_p.items()
-    ]
+    return [{**common, "contender": names[name], "parameters": p, "seconds_per_trial": value} for name, by_p in seconds.items() for p, value in by_p.items()]
 
 
 def test_goals_are_met_or_missed_by_what_was_measured():

@@ -26,9 +26,7 @@ ARCHIVES = {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar": "w"}
 Contents = Mapping[str, bytes]
 
 
-def small(
-    name: str, counts: dict[str, int] = COUNTS, md5: Contents = {}, packed: Contents = {}, **layout
-) -> Source:
+def small(name: str, counts: dict[str, int] = COUNTS, md5: Contents = {}, packed: Contents = {}, **layout) -> Source:
     """Return the source with few images, and with the checksums of these contents and files as they are downloaded only."""
 
     def sum_of(data: bytes | None) -> str | None:

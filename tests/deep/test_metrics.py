@@ -9,11 +9,7 @@ from deep.metrics import average_accuracy, backward_transfer, forgetting, forwar
 from theory import InputError, Quantity
 
 # Binary fractions, so that the sums are exact.
-ACCURACY = [
-    [0.75, 0.50, 0.25],
-    [0.625, 1.00, 0.375],
-    [0.25, 0.875, 0.50],
-]
+ACCURACY = [[0.75, 0.50, 0.25], [0.625, 1.00, 0.375], [0.25, 0.875, 0.50]]
 BASELINE = [0.125, 0.25, 0.50]
 
 
@@ -47,10 +43,12 @@ def test_one_task_has_accuracies_only():
     }  # fmt: skip
 
 
-test_what_is_no_accuracy_matrix_or_baseline = refusals([
-    (lambda: average_accuracy([[0.5, 0.5]]), "square"),
-    (lambda: average_accuracy([[50.0, 50.0], [50.0, 50.0]]), "not per cent"),
-    (lambda: average_accuracy([[float("nan")]]), "outside"),
-    (lambda: forgetting([[0.75]]), "needs at least 2"),
-    (lambda: forward_transfer(ACCURACY, BASELINE[:2]), "one accuracy for each of the 3 tasks"),
-])
+test_what_is_no_accuracy_matrix_or_baseline = refusals(
+    [
+        (lambda: average_accuracy([[0.5, 0.5]]), "square"),
+        (lambda: average_accuracy([[50.0, 50.0], [50.0, 50.0]]), "not per cent"),
+        (lambda: average_accuracy([[float("nan")]]), "outside"),
+        (lambda: forgetting([[0.75]]), "needs at least 2"),
+        (lambda: forward_transfer(ACCURACY, BASELINE[:2]), "one accuracy for each of the 3 tasks"),
+    ]
+)

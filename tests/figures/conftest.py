@@ -17,10 +17,7 @@ FIGURES = discover()
 
 # A picture of one black point, and a drawing with room for a caption below 7.4 by 3.5 inches.
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
-SVG = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="532.8pt" height="380pt" viewBox="0 0 532.8 380">'
-    '<path d="M0 0L9 9" stroke="black"/></svg>'
-)
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="532.8pt" height="380pt" viewBox="0 0 532.8 380"><path d="M0 0L9 9" stroke="black"/></svg>'
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,7 @@ def test_displayed_formula_has_the_value_of_the_formula(formula: Formula) -> Non
 
 
 @pytest.mark.parametrize(
-    ("correct", "mistake", "count"),
-    [("<mo>−</mo>", "<mo>+</mo>", 1), ('<mo form="(prefix|postfix)" stretchy="false" lspace="0" rspace="0">[()]</mo>', "", 0)],
+    ("correct", "mistake", "count"), [("<mo>−</mo>", "<mo>+</mo>", 1), ('<mo form="(prefix|postfix)" stretchy="false" lspace="0" rspace="0">[()]</mo>', "", 0)]
 )
 def test_a_wrong_sign_or_a_lost_parenthesis_on_display_would_be_seen(correct: str, mistake: str, count: int) -> None:
     formula = FORMULAS["frozen_forgetting"]
@@ -161,10 +160,7 @@ def test_unknown_objects_are_refused() -> None:
             mathml(source)
 
 
-@pytest.mark.parametrize(
-    "expression",
-    ["-(a + b)*c", "a - (b - c)**3", "(a*b)**2", "a/(b*c)/2", "-a/(b - c)", "sqrt(a + b)/3", "-2*a**3", "a*(-b)**c"],
-)
+@pytest.mark.parametrize("expression", ["-(a + b)*c", "a - (b - c)**3", "(a*b)**2", "a/(b*c)/2", "-a/(b - c)", "sqrt(a + b)/3", "-2*a**3", "a*(-b)**c"])
 def test_precedence(expression: str) -> None:
     values = {"a": 1.3, "b": 0.7, "c": 2.0}
     parsed = sympy.sympify(expression)

@@ -38,10 +38,7 @@ def scheduled(scenario: str, frozen_tasks: set[int], tasks: int) -> TaskSequence
     groups = ["AABBAABB"[t] if scenario == "mixed" else "A" for t in range(tasks)]
     same = np.array([[1.0 if a == b else 0.0 for b in groups] for a in groups])
     gram = {"shared": same, "specific": 0.9 * same + 0.1 * np.eye(tasks)}
-    parts = [
-        Task(20, 0.3, {"shared": f"u_{t}", "specific": f"q_{t}"}, ("specific",) if t in frozen_tasks else ("shared", "specific"))
-        for t in range(tasks)
-    ]
+    parts = [Task(20, 0.3, {"shared": f"u_{t}", "specific": f"q_{t}"}, ("specific",) if t in frozen_tasks else ("shared", "specific")) for t in range(tasks)]
     return TaskSequence({"shared": 30, "specific": 60}, parts, gram)
 
 

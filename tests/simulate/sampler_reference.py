@@ -145,15 +145,11 @@ def random_sequence(rng):
 NEAR = np.random.default_rng(5)
 CASES = {
     "frozen": frozen({"shared": 20, "specific": 24}, (12, 10, 8), 0.3, {"shared": vectors(NEAR, 20, 3), "specific": vectors(NEAR, 24, 3)}),
-    "initialized": initialized(
-        {"shared": 20, "specific": 24}, (12, 10), 0.3, {"shared": vectors(NEAR, 20, 2), "specific": vectors(NEAR, 24, 2)}
-    ),
+    "initialized": initialized({"shared": 20, "specific": 24}, (12, 10), 0.3, {"shared": vectors(NEAR, 20, 2), "specific": vectors(NEAR, 24, 2)}),
     "from zero": initialized({"a": 15, "b": 9}, (12, 10, 6), 0.2, {"a": vectors(NEAR, 15, 3), "b": vectors(NEAR, 9, 3)}, start="zero"),
     "tall": initialized({"a": 6, "b": 5}, (24, 30), 0.5, {"a": vectors(NEAR, 6, 2), "b": vectors(NEAR, 5, 2)}),
     "at the threshold": one_block(9, (9, 9), 0.1, vectors(NEAR, 9, 2)),
-    "heads": one_head_per_task(
-        14, (12, 13, 20), (9, 10, 8), 0.3, {"shared": vectors(NEAR, 14, 3), "head": [NEAR.standard_normal(d) for d in (12, 13, 20)]}
-    ),
+    "heads": one_head_per_task(14, (12, 13, 20), (9, 10, 8), 0.3, {"shared": vectors(NEAR, 14, 3), "head": [NEAR.standard_normal(d) for d in (12, 13, 20)]}),
 }
 
 
@@ -169,9 +165,7 @@ CASES["replay"] = with_memory(CASES["initialized"], 1, {0: 7})
 CASES["replay with heads"] = with_memory(CASES["heads"], 2, {0: 4, 1: 3})
 CASES["too much replay with heads"] = with_memory(CASES["heads"], 2, {0: 9, 1: 8})
 CASES["replay that touches nothing"] = with_memory(CASES["heads"], 2, {0: 9}, train=("head_2",))
-CASES["much replay"] = TaskSequence(
-    {"a": 40}, [Task(5, 0.1, {"a": w}, ("a",), memory=dict.fromkeys(range(t), 5)) for t, w in enumerate(vectors(NEAR, 40, 12))]
-)
+CASES["much replay"] = TaskSequence({"a": 40}, [Task(5, 0.1, {"a": w}, ("a",), memory=dict.fromkeys(range(t), 5)) for t, w in enumerate(vectors(NEAR, 40, 12))])
 CASES["weights"] = with_memory(CASES["initialized"], 1, None, weights={"shared": 30.0, "specific": 0.5})
 CASES["partial steps"] = with_memory(CASES["initialized"], 1, None, scale={"shared": 0.4, "specific": 1.1})
 CASES["no samples, restarted"] = with_memory(CASES["from zero"], 1, None, samples=0)

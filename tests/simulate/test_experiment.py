@@ -110,9 +110,7 @@ def test_a_quantity_of_ones_own_in_law_sample_verdict_and_sweep(tmp_path):
     assert report.verdicts[0].delta == pytest.approx(0.02 * scale, rel=0.1)
 
     doubled = Quantity("path mean", lambda tasks: 2 * np.eye(tasks) / tasks)
-    first, again, other = (
-        sweep(build, {"p": 40}, quantity, trials=512, store=tmp_path, workers=1) for quantity in (PATH_MEAN, PATH_MEAN, doubled)
-    )
+    first, again, other = (sweep(build, {"p": 40}, quantity, trials=512, store=tmp_path, workers=1) for quantity in (PATH_MEAN, PATH_MEAN, doubled))
     assert first.computed > 0 and again.computed == 0, "weights that are equal are found again"
     assert other.computed > 0 and other.rows[0].mean == pytest.approx(2 * first.rows[0].mean, rel=1e-14), "a name is not enough"
     with pytest.raises(InputError, match="two quantities are called 'path mean'"):

@@ -48,11 +48,7 @@ def entries_of(law, seq):
     return features
 
 
-LAWS = {
-    "Gaussian": lambda seq: Gaussian(covariances(seq.blocks)),
-    "Rademacher": lambda seq: Rademacher(),
-    "StudentT": lambda seq: StudentT(3.5),
-}
+LAWS = {"Gaussian": lambda seq: Gaussian(covariances(seq.blocks)), "Rademacher": lambda seq: Rademacher(), "StudentT": lambda seq: StudentT(3.5)}
 
 
 NAMES = ["frozen", "from zero", "tall", "at the threshold", "heads", "replay with heads", "too much replay with heads", "weights"]

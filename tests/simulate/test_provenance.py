@@ -12,8 +12,7 @@ from simulate.work.provenance import _read, closure, differences, equal, joined,
 
 FILES = {
     "theory/__init__.py": (
-        '_HOME = {"value": "theory.numbers"}\n\ndef __getattr__(name):\n    import importlib\n'
-        "    return getattr(importlib.import_module(_HOME[name]), name)\n"
+        '_HOME = {"value": "theory.numbers"}\n\ndef __getattr__(name):\n    import importlib\n    return getattr(importlib.import_module(_HOME[name]), name)\n'
     ),
     "theory/numbers.py": "value = 2\n",
     "theory/typed.py": "Kind = int\n",

@@ -45,22 +45,21 @@ DESIGNED = {
     "no truth": one_block(5, (3, 2), 1.0, gram=np.zeros((2, 2))),
     "equal truths": one_block(6, (3, 4), 0.3, gram=np.ones((2, 2))),
     "random truths": TaskSequence(
-        {"a": 4, "b": 2},
-        [Task(3, 0.3, {"a": Isotropic(1.0, name), "b": Isotropic(0.7)}, ("a", "b")) for name in ("same", "other", "same", "third")],
+        {"a": 4, "b": 2}, [Task(3, 0.3, {"a": Isotropic(1.0, name), "b": Isotropic(0.7)}, ("a", "b")) for name in ("same", "other", "same", "third")]
     ),
     "random beside given truths": TaskSequence(
         {"a": 3}, [Task(2, 0.3, {"a": truth}, ("a",)) for truth in ([1.0, 0, 0], Isotropic(1.0), Isotropic(2.0), [0, 0.5, 0.5])]
     ),
     "tasks on parts": TaskSequence(
-        {"a": 6, "b": 5}, [
+        {"a": 6, "b": 5},
+        [
             Task(4, 0.4, {"a": unit_vectors(6, 1)[0], "b": unit_vectors(5, 1)[0]}, ("a", "b")),
-            Task(2, 0.4, {"a": unit_vectors(6, 1)[0]}, ("a",)), Task(2, 0.4, {"b": unit_vectors(5, 1)[0]}, ("b",)),
+            Task(2, 0.4, {"a": unit_vectors(6, 1)[0]}, ("a",)),
+            Task(2, 0.4, {"b": unit_vectors(5, 1)[0]}, ("b",)),
         ],
     ),  # fmt: skip
     "noise on parts": TaskSequence(
-        {"a": 4, "b": 3},
-        [Task(3, 1.0, dict.fromkeys(used, "zero"), tuple(used)) for used in ("ab", "a", "b")],
-        dict.fromkeys("ab", np.zeros((3, 3))),
+        {"a": 4, "b": 3}, [Task(3, 1.0, dict.fromkeys(used, "zero"), tuple(used)) for used in ("ab", "a", "b")], dict.fromkeys("ab", np.zeros((3, 3)))
     ),
     "partial steps": with_memory(SMALL, 1, None, scale={"shared": 0.4, "specific": -0.7}),
     "no samples, restarted": with_memory(two_blocks((4, 5, 3), start="zero"), 1, None, samples=0),
@@ -72,6 +71,8 @@ DESIGNED = {
     "weights": with_memory(SMALL, 1, None, weights={"shared": 8.0, "specific": 0.5}),
     "weights and replay": with_memory(SMALL, 2, {0: 2, 1: 1}, weights={"shared": 8.0, "specific": 0.5}),
 }
+
+
 def assert_one_law(seq, trials, seed, **conditions):
     p, what = least_p(*(simulate(seq, trials, seed, method=method, **conditions) for method in ("direct", "reduced")))
     assert p > FALSE_ALARM, what
@@ -155,9 +156,7 @@ def test_no_stream_is_shared_with_the_direct_sampler(monkeypatch):
     seen = {"direct": set(), "reduced": set()}
     for method, seq in [(m, s) for m in seen for s in DESIGNED.values()]:
         original = streams.Streams._generator
-        monkeypatch.setattr(
-            streams.Streams, "_generator", lambda self, *key, into=seen[method], original=original: into.add(key[1]) or original(self, *key)
-        )
+        monkeypatch.setattr(streams.Streams, "_generator", lambda self, *key, into=seen[method], original=original: into.add(key[1]) or original(self, *key))
         simulate(seq, 3, 0, method=method, workers=1)
         monkeypatch.undo()
     assert seen["direct"] and seen["reduced"] and not seen["direct"] & seen["reduced"]
@@ -172,11 +171,13 @@ def test_auto_takes_the_cheaper_one_and_says_so():
 
 
 FEW = DESIGNED["few samples"]
-test_refusals_name_the_remedy = refusals([
-    (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
-    (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*method='direct'"),
-    (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "rank 3, but vectors of"),
-])
+test_refusals_name_the_remedy = refusals(
+    [
+        (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
+        (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*method='direct'"),
+        (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "rank 3, but vectors of"),
+    ]
+)
 
 
 def test_reduced_samples_merge_but_are_not_paired():

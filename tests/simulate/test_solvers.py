@@ -129,9 +129,7 @@ def test_gradient_descent_contracts_beyond_one_over_the_curvature():
     slowest = int(np.argmin(rates))
     expected = naive_trial(seq, 6, slowest, solve=descent_step(3, fast.rate))[0]
     np.testing.assert_allclose(found.errors_sample[slowest], expected, rtol=1e-10)
-    np.testing.assert_allclose(
-        simulate(seq, 20, 6, solver=GradientDescent(5000, fast.rate)).errors_sample, simulate(seq, 20, 6).errors_sample, atol=1e-9
-    )
+    np.testing.assert_allclose(simulate(seq, 20, 6, solver=GradientDescent(5000, fast.rate)).errors_sample, simulate(seq, 20, 6).errors_sample, atol=1e-9)
 
 
 def test_divergence_names_the_rate_and_the_largest_admissible_one():

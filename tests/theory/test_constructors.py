@@ -123,9 +123,7 @@ BAD_CONSTRUCTIONS = {
 }  # fmt: skip
 
 
-test_refused_with_value_reason_and_remedy = refusals({
-    name: (build, re.escape(words)) for name, (build, words) in BAD_CONSTRUCTIONS.items()
-})
+test_refused_with_value_reason_and_remedy = refusals({name: (build, re.escape(words)) for name, (build, words) in BAD_CONSTRUCTIONS.items()})
 
 
 def test_padding_keeps_fractions():

@@ -141,10 +141,7 @@ STREAM = dict(p=30, n=8, sigma=0.5, T=3, w=(POINTS**2).sum(-1).tolist(), D=((POI
 
 
 def test_formula_and_code_give_the_law():
-    for derived, case, law in (
-        (FROZEN, CASE, two_tasks(**CASE)),
-        (dl.derive(LIN, "forgetting", tasks=T), STREAM, equal_tasks(**STREAM)),
-    ):
+    for derived, case, law in ((FROZEN, CASE, two_tasks(**CASE)), (dl.derive(LIN, "forgetting", tasks=T), STREAM, equal_tasks(**STREAM))):
         names = {}
         exec(derived.python(), names)
         value = float(dl.expected_errors(law).read(derived.formula.quantity))

@@ -87,8 +87,7 @@ def test_equal_experiments_are_equal_and_hash_alike():
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"samples": 3}, {"noise": 0.4}, {"truth": {"a": [0.0, 1.0, 0.0]}}, {"start": "zero"}, {"scale": 0.5}, {"weights": {"a": 2}}, {"memory": {0: 1}}],
+    "change", [{"samples": 3}, {"noise": 0.4}, {"truth": {"a": [0.0, 1.0, 0.0]}}, {"start": "zero"}, {"scale": 0.5}, {"weights": {"a": 2}}, {"memory": {0: 1}}]
 )
 def test_every_field_counts_for_equality(change):
     assert task(**change) != task()

@@ -107,9 +107,7 @@ BAD_SEQUENCES = {
 }  # fmt: skip
 
 ALL_BAD = {**BAD_TASKS, **BAD_SEQUENCES}
-test_refused_with_value_reason_and_remedy = refusals({
-    name: (build, re.escape(words)) for name, (build, words) in ALL_BAD.items()
-})
+test_refused_with_value_reason_and_remedy = refusals({name: (build, re.escape(words)) for name, (build, words) in ALL_BAD.items()})
 
 
 def test_entries_beyond_64_bits_are_kept():

@@ -96,11 +96,7 @@ def test_grids_of_noise_dimensions_and_products():
 
 @pytest.mark.parametrize(
     "memories, starts",
-    [
-        (({}, {0: 5}, {0: 3, 1: 4}), ("previous",) * 3),
-        (({}, {0: 10}, {0: 10, 1: 8}), ("zero",) * 3),
-        (({}, {0: 4}, {}), ("previous", "previous", "zero")),
-    ],
+    [(({}, {0: 5}, {0: 3, 1: 4}), ("previous",) * 3), (({}, {0: 10}, {0: 10, 1: 8}), ("zero",) * 3), (({}, {0: 4}, {}), ("previous", "previous", "zero"))],
 )
 def test_simulated(memories, starts):
     """36 means against the law at |z| < 6: false alarm below 1e-7; a mean that is off by 10 % is seen with probability .99.

@@ -38,13 +38,7 @@ def heads(train_shared: bool) -> Any:
     return build
 
 
-_HEAD_STEP = (
-    (d, s.p + s.p_2),
-    (r_S, s.surviving(s.n_2, d)),
-    (a_S, s.spread(s.n_2, d)),
-    (b_S, s.kept(s.n_2, d, a_S)),
-    (k_S, s.noise_gain(s.n_2, d)),
-)
+_HEAD_STEP = ((d, s.p + s.p_2), (r_S, s.surviving(s.n_2, d)), (a_S, s.spread(s.n_2, d)), (b_S, s.kept(s.n_2, d, a_S)), (k_S, s.noise_gain(s.n_2, d)))
 HEADS_FROZEN = Entry(
     name="heads_frozen_forgetting",
     statement="With one head per task, frozen training never touches what task 1 uses: forgetting is zero in every single run.",
@@ -82,10 +76,7 @@ def partial_freezing(
     c_q: Any = 0, **_: Any,
 ) -> TaskSequence:  # fmt: skip
     """Build two tasks of which the second trains m of the p shared coordinates and everything specific."""
-    gram = {
-        "shared": [[u_11, u_11 + c_u], [u_11 + c_u, u_11 + 2 * c_u + d_u]],
-        "specific": [[q_11, q_11 + c_q], [q_11 + c_q, q_11 + 2 * c_q + d_q]],
-    }
+    gram = {"shared": [[u_11, u_11 + c_u], [u_11 + c_u, u_11 + 2 * c_u + d_u]], "specific": [[q_11, q_11 + c_q], [q_11 + c_q, q_11 + 2 * c_q + d_q]]}
     return trainable_fraction(m, {"shared": p, "specific": p_1}, (n_1, n_2), (sigma_1, sigma_2), gram=gram)
 
 
@@ -164,7 +155,12 @@ _MOVED = {"d_q": 1.0, "c_q": -0.3}
 FAMILIES = (
     Family("heads_frozen_forgetting", HEADS_FROZEN, _HEAD_CASES, "zero in every run"),
     Family("heads_initialized_forgetting", HEADS_INITIALIZED, _HEAD_CASES, "both regimes"),
-    Family("partial_freezing_deviation", PARTIAL, tuple({**_BASE, **_MOVED, "m": count} for count in (5, 15)) + ({**_ABOVE, **_MOVED, "d_u": 0.1, "c_u": -0.05, "m": 4},), "m of p"),
+    Family(
+        "partial_freezing_deviation",
+        PARTIAL,
+        tuple({**_BASE, **_MOVED, "m": count} for count in (5, 15)) + ({**_ABOVE, **_MOVED, "d_u": 0.1, "c_u": -0.05, "m": 4},),
+        "m of p",
+    ),
     Family("transfer_initialized", TRANSFER_INITIALIZED, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "shared parameters go on moving, both regimes"),
     Family("transfer_frozen", TRANSFER_FROZEN, ({**_BASE, **_MOVED}, {**_ABOVE, **_MOVED}), "shared parameters are kept, both regimes"),
 )

@@ -70,8 +70,7 @@ def _best_scale(training: str) -> Entry:
     common = _common(training, C / U, "best_scale")
     common["domain"] += (Condition(U > 0, "without a step there is nothing to scale"),)
     return Entry(
-        statement=f"s*, the scale of task 2's step under {training} training at which task 1 is forgotten least; below 1 the full step is too long.",
-        **common,
+        statement=f"s*, the scale of task 2's step under {training} training at which task 1 is forgotten least; below 1 the full step is too long.", **common
     )
 
 

@@ -112,18 +112,9 @@ DIVIDED = (*WHOLE, "projection_spread")
 STORED = ("replay", *WHOLE[1:])
 
 # After task 1, trained on everything from zero.
-TASK_1 = (
-    (N, p + p_1),
-    (w_11, u_11 + q_11),
-    (r, surviving(n_1, N)),
-    (beta, spread(n_1, N)),
-    (kappa_1, noise_gain(n_1, N) * sigma_1**2),
-)
+TASK_1 = ((N, p + p_1), (w_11, u_11 + q_11), (r, surviving(n_1, N)), (beta, spread(n_1, N)), (kappa_1, noise_gain(n_1, N) * sigma_1**2))
 ERROR_1 = ((E_1, r * w_11 + kappa_1),)
-BLOCK_ERRORS = (
-    (e_u, (r - beta * N) * u_11 + beta * p * w_11 + p * kappa_1 / N),
-    (e_q, (r - beta * N) * q_11 + beta * p_1 * w_11 + p_1 * kappa_1 / N),
-)
+BLOCK_ERRORS = ((e_u, (r - beta * N) * u_11 + beta * p * w_11 + p * kappa_1 / N), (e_q, (r - beta * N) * q_11 + beta * p_1 * w_11 + p_1 * kappa_1 / N))
 # Errors of task 1's estimate towards task 2's truths: what frozen training meets as noise (g_u) and moves (g_q).
 TOWARDS_2 = ((g_u, e_u + 2 * r * c_u + d_u), (g_q, e_q + 2 * r * c_q + d_q))
 DISTANCES = ((D, d_u + d_q), (c_w, c_u + c_q))

@@ -71,8 +71,7 @@ FORGETTING = Entry(
 GENERALIZATION = Entry(
     name="lin_generalization",
     statement="Average generalization error G_T of T tasks on one block.",
-    expression=NOISE * (1 - r**T)
-    + sympy.Sum(r**T * w[k] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, k], (i, 1, T)), (k, 1, T)) / T,
+    expression=NOISE * (1 - r**T) + sympy.Sum(r**T * w[k] + (1 - r) * sympy.Sum(r ** (T - i) * D[i, k], (i, 1, T)), (k, 1, T)) / T,
     quantity="generalization",
     **_COMMON,
 )

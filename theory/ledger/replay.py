@@ -35,10 +35,7 @@ def replay(start: str) -> Any:
     """Return the builder of T tasks that fit k stored samples of each earlier task along with their own n."""
 
     def build(*, p: int, n: int, k: int, sigma: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
-        tasks = [
-            Task(n, sigma, {"shared": f"w_{t}"}, ("shared",), start=start, memory={earlier: k for earlier in range(t)})
-            for t in range(len(w))
-        ]
+        tasks = [Task(n, sigma, {"shared": f"w_{t}"}, ("shared",), start=start, memory={earlier: k for earlier in range(t)}) for t in range(len(w))]
         return TaskSequence({"shared": p}, tasks, {"shared": inner_products(w, D)})
 
     return build
@@ -105,10 +102,7 @@ PAIR = {
 
 def constrained(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
     """Build two tasks of which the second keeps m samples of the first fitted."""
-    tasks = [
-        Task(n_1, sigma_1, {"shared": "w_1"}, ("shared",)),
-        Task(n_2, sigma_2, {"shared": "w_2"}, ("shared",), memory={0: m}),
-    ]
+    tasks = [Task(n_1, sigma_1, {"shared": "w_1"}, ("shared",)), Task(n_2, sigma_2, {"shared": "w_2"}, ("shared",), memory={0: m})]
     return TaskSequence({"shared": p}, tasks, {"shared": [[w_11, w_11 + c_w], [w_11 + c_w, w_11 + 2 * c_w + d_w]]})
 
 
@@ -150,6 +144,7 @@ CONSTRAINTS_SECOND_ERROR = Entry(
     **{**_CONSTRAINT, "quantity": "error[1,1]"},
 )
 
+
 def freshly_replayed(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
     """Build two tasks of which the second also fits m samples of the first task that are drawn afresh.
 
@@ -169,11 +164,7 @@ FRESH_FORGETTING = Entry(
     statement="Forgetting when m samples of task 1 are drawn afresh and fitted along with task 2's, from the previous estimate: every row, "
     "old task or new, wears the first error down.",
     expression=n_2 / p * d_w - nbar / p * E_1 + spill / (p - nbar - 1),
-    intermediates=(
-        *_CONSTRAINT_TERMS[:2],
-        (nbar, m + n_2),
-        (spill, m * sigma_1**2 + n_2 * sigma_2**2 + m * n_2 * d_w / p),
-    ),
+    intermediates=(*_CONSTRAINT_TERMS[:2], (nbar, m + n_2), (spill, m * sigma_1**2 + n_2 * sigma_2**2 + m * n_2 * d_w / p)),
     parameters={**CONSTRAINTS_FORGETTING.parameters, "m": "freshly drawn samples of task 1"},
     quantity="forgetting",
     build=freshly_replayed,

@@ -117,8 +117,7 @@ FORGETTING = Entry(
 )
 THRESHOLD = Entry(
     name="ridge_forgetting_threshold",
-    statement="Squared distance of the truths above which task 2 makes task 1 worse, at fixed c_w: forgetting is positive if and only if "
-    "d_w exceeds it.",
+    statement="Squared distance of the truths above which task 2 makes task 1 worse, at fixed c_w: forgetting is positive if and only if d_w exceeds it.",
     expression=((2 * m_2 - q_2) * E_1 - 2 * (m_2 - q_2) * X - k_2 * s.sigma_2**2) / q_2,
     intermediates=_FIRST + _SECOND,
     parameters={name: meaning for name, meaning in _PENALTIES.items() if name != "d_w"},

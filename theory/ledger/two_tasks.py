@@ -36,11 +36,7 @@ def two_tasks(
     norm : {"padded", "excess_risk"}
         Whether task 1's error counts task 2's extra parameters.
     """
-    gram = {
-        "shared": _pair(u_11, d_u, c_u),
-        "specific": _pair(q_11, d_q - x_q, c_q),
-        "extra": x_q,
-    }
+    gram = {"shared": _pair(u_11, d_u, c_u), "specific": _pair(q_11, d_q - x_q, c_q), "extra": x_q}
     return expanding(p, (p_1, p_2 - p_1), (n_1, n_2), (sigma_1, sigma_2), gram=gram, norm=norm, train_shared=train_shared)
 
 

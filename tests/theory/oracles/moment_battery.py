@@ -98,9 +98,7 @@ def remembered() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         {block: np.ones((3, 3)) for block in "ab"},
     )
     untouched = TaskSequence(
-        {"g": 3, "h": 5},
-        [Task(10, 0.5, {"g": "g"}, ("g",)), Task(4, 0.0, {"h": "h"}, ("h",), memory={0: 5})],
-        {block: np.ones((2, 2)) for block in "gh"},
+        {"g": 3, "h": 5}, [Task(10, 0.5, {"g": "g"}, ("g",)), Task(4, 0.0, {"h": "h"}, ("h",), memory={0: 5})], {block: np.ones((2, 2)) for block in "gh"}
     )
     return (
         (projected, [[INF] * 2] * 2, [INF] * 2, [INF] * 2),
