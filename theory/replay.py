@@ -26,6 +26,7 @@ previous estimate, nested memories are also the law of GEM, A-GEM and OGD as the
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -73,13 +74,13 @@ class _Replay:
         self.seq, self.algebra, self.outside, self.regimes = seq, algebra, outside, regimes
         self.dimension = seq.trained_dimension(0)
         self.p = algebra.lift(self.dimension)
-        tasks = len(seq)
+        tasks, trained = len(seq), seq.tasks[0].train
         self.products = algebra.zeros(tasks + 1, tasks + 1)
-        self.products[..., :tasks, :tasks] = sum(algebra.gram[block] for block in seq.tasks[0].train)
+        self.products[..., :tasks, :tasks] = sum(algebra.gram[block] for block in seq.blocks if block in trained)
         square = np.einsum("...ii->...i", self.products)
         self.distance = square[..., :, None] + square[..., None, :] - 2 * self.products
         self.error = square.copy()
-        idle = [np.einsum("...ii->...i", algebra.gram[block]) for block in seq.blocks if block not in seq.tasks[0].train]
+        idle = [np.einsum("...ii->...i", algebra.gram[block]) for block in seq.blocks if block not in trained]
         self.untrained = sum(idle, algebra.zeros(tasks))
         self.noise = [algebra.noise_variance[t] + self.untrained[..., t] for t in range(tasks)]
         self.fitted: dict[int, Any] = {}
@@ -150,7 +151,8 @@ class _Replay:
         kept = {} if anew else stored
         inside, inside_kept = self._inside(t, rows), self._inside(t, kept)
         total, m = (self.algebra.lift(sum(counts.values())) for counts in (rows, kept))
-        fresh = self._either(over, lambda: (total - m) / (self.p - m), lambda: 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fresh = (total - m) / (self.p - m)
         before = self.error
         self.error = self._either(_last_axis(over), lambda: inside + (before - inside_kept) * _last_axis(1 - fresh), lambda: inside)
         nested = self.alone is not None and self._cover(rows, self.alone)
@@ -168,8 +170,8 @@ class _Replay:
     def _over(self, t: int, total: Any) -> Any:
         """Whether there are at most as many rows as parameters; what is assumed of symbols for it is noted."""
         gap = self.dimension - total if self.algebra.exact else self.p - total
-        if not is_symbolic(gap) or gap.is_number:
-            return gap >= 0 if not self.algebra.exact else bool(gap >= 0)
+        if not is_symbolic(gap):
+            return gap >= 0
         geometry = StepGeometry(t, total, self.dimension, self.algebra, self.outside, self.regimes[t])
         if geometry.condition is not None and geometry.condition not in self.conditions:
             self.conditions.append(geometry.condition)
@@ -196,12 +198,10 @@ class _Replay:
         value = sum((error[..., s] * (n / self._either(over, lambda: p, lambda: N)) for s, n in counts.items()), self.algebra.zeros())
         mismatch = sum((self.noise[s] * n for s, n in counts.items()), self.algebra.zeros())
         mismatch = self._either(over, lambda: mismatch, lambda: mismatch * (p / N))
-        for s in rows:
-            for other in rows:
-                if s < other:
-                    pairs = counts[s] * counts[other]
-                    gain = self._either(over, lambda: pairs / p, lambda: pairs * (N * (2 * p + 1 - N) - 2) / (N * (N - 1) * (N + 2)))
-                    mismatch = mismatch + self.distance[..., s, other] * gain
+        for s, other in combinations(rows, 2):
+            pairs = counts[s] * counts[other]
+            gain = self._either(over, lambda: pairs / p, lambda: pairs * (N * (2 * p + 1 - N) - 2) / (N * (N - 1) * (N + 2)))
+            mismatch = mismatch + self.distance[..., s, other] * gain
         return value + self._spread(t, mismatch, total)
 
     def _spread(self, t: int, mismatch: np.ndarray, total: Any) -> np.ndarray:
@@ -218,8 +218,8 @@ class _Replay:
             if not np.all(mismatch == 0):
                 self._refuse(t, total, self.dimension)
             return mismatch
-        side = 1 if self._over(t, total) else -1
-        return mismatch / ((self.p - self.algebra.lift(total)) * side - 1)
+        lifted = self.p - self.algebra.lift(total)
+        return mismatch / ((lifted if self._over(t, total) else -lifted) - 1)
 
     def _refuse(self, t: int, total: Any, dimension: Any) -> None:
         raise DomainError(
@@ -256,8 +256,8 @@ class _Replay:
 
     def _update(self, t: int, previous: np.ndarray, alone: dict[int, Any] | None, fitted: bool) -> Any:
         """E |theta_t - theta_{t-1}|^2 where theta_{t-1} is the fit (without error if ``fitted``) of rows alone that theta_t fits too."""
-        square, previous_square, rows = self.error[..., -1], previous[..., -1], self.alone
-        if alone is None or rows is None or not self._cover(rows, alone):
+        square, previous_square, rows = self.error[..., -1], previous[..., -1], self.alone or {}
+        if alone is None or not self._cover(rows, alone):
             self.unknown_updates.append(t)
             return self.algebra.zeros()
         over = self._over(t, sum(rows.values()))
@@ -281,12 +281,10 @@ class _Replay:
         d = self._either(over, lambda: M, lambda: p)
         pull = self._either(over, lambda: M * (N - p) / (p * (N - M)), lambda: N / N)
         mismatch = sum((self.noise[s] * (lift(m) * d / M) for s, m in alone.items()), self.algebra.zeros())
-        for s in alone:
-            for other in alone:
-                if s < other:
-                    above = lambda: (M * (N - 2) * (p + 2) - (M + 2) * (N - p - 1)) / (N * M * (M - 1) * (M + 2))
-                    gain = self._either(over, lambda: (N - 1) / (N * M), above)
-                    mismatch = mismatch + self.distance[..., s, other] * (lift(alone[s]) * lift(alone[other]) * gain)
+        for s, other in combinations(alone, 2):
+            above = lambda: (M * (N - 2) * (p + 2) - (M + 2) * (N - p - 1)) / (N * M * (M - 1) * (M + 2))  # noqa: E731
+            gain = self._either(over, lambda: (N - 1) / (N * M), above)
+            mismatch = mismatch + self.distance[..., s, other] * (lift(alone[s]) * lift(alone[other]) * gain)
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.where(mismatch == 0, mismatch, mismatch / (N - d - 1)) if np.any(mismatch != 0) else mismatch
         means = [sum(self.products[..., s, o] * (lift(m) * lift(n)) for s, m in alone.items() for o, n in others.items()) for others in (alone, rows)]

@@ -242,7 +242,7 @@ GEM_MANY_SAMPLES = Entry(
     ),
     source=OURS.split(";")[0] + "; checked by projected gradient descent in the tests",
     status="exact",
-    uses=("projection_mean", "inverse_wishart_mean"),
+    uses=s.WHOLE,
     assumptions=(FEATURES, *_PROJECTED),
 )
 

@@ -23,7 +23,7 @@ from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.law import expected_errors
 from theory.ledger import notation as s
-from theory.ledger.replay import constrained, freshly_replayed
+from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.two_tasks import two_tasks
 from theory.problem import Task, TaskSequence
 from theory.recursion import Law
@@ -80,6 +80,26 @@ def stream_case(rng: random.Random, tasks: int) -> Case:
         "p": tasks * n + rng.randint(2, 60), "n": n, "k": k, "sigma": rng.choice(NOISES), "T": tasks,
         "w": [_dot(v, v) for v in truths], "D": distances, "truths": truths,
     }  # fmt: skip
+
+
+def pooled_case(rng: random.Random, tasks: int) -> Case:
+    """More rows than parameters."""
+    case = stream_case(rng, tasks)
+    case |= {"n": case["n"] + 2, "k": case["k"] + rng.randint(0, 2)}
+    return {**case, "p": rng.randint(1, case["n"] + (tasks - 1) * case["k"] - 2)}
+
+
+def guarded_case(rng: random.Random, tasks: int) -> Case:
+    case = stream_case(rng, tasks)
+    m = rng.randint(0, case["n"])
+    return {**case, "m": m, "phi": rng.choice((F(0), F(1, 2), F(3))), "p": case["n"] + m + rng.randint(2, 40)}
+
+
+def crowded_case(rng: random.Random) -> Case:
+    """A last task with more samples than the directions that stored ones leave."""
+    p, _, d_w = rng.randint(4, 40), rng.random(), _difference(rng)[1]
+    m = rng.randint(1, p - 2)
+    return {"p": p, "m": m, "n_2": p - m + rng.randint(2, 40), "sigma_1": rng.choice(NOISES), "sigma_2": rng.choice(NOISES), "phi": F(rng.randint(0, 4), 3), "d_w": d_w}
 
 
 def constraint_case(rng: random.Random) -> Case:
@@ -204,6 +224,14 @@ def _step_numbers(n: int, d: int, sigma: F) -> tuple[F, F, F, F, F]:
     return projection_moment(((0, 0), (1, 1)), n, d), projection_moment(((0, 1), (0, 1)), n, d), projection_moment(((0, 0),), n, d), *ratio
 
 
+def _crowded(formula: Formula, case: Case) -> F:
+    """By two laws of fresh steps: of the stored samples in p parameters, and of the last task in the p - m that they leave free."""
+    p, m, phi, d_w = (case[name] for name in ("p", "m", "phi", "d_w"))
+    kept, free = ({noise: law_of(one_block(d, (n,), noise, gram=[[1 - noise]])).errors[0, 0] for noise in (0, 1)} for d, n in ((p, m), (p - m, case["n_2"])))
+    fitted = kept[1] * (case["sigma_1"] ** 2 + phi)
+    return phi + kept[0] * d_w + fitted + free[1] * (case["sigma_2"] ** 2 + phi + fitted + (1 - kept[0]) * d_w)
+
+
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(STREAMS, _stream),
@@ -213,6 +241,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "v1_reconstruction_gap": lambda formula, case: law_of(two_tasks(**case)).deviation() - published_form(case),
     **dict.fromkeys(("p2_star", "forgetting_at_p2_star"), _minimum),
     "initialized_deviation_variance": _variance,
+    "gem_many_samples": _crowded,
 }
 
 
@@ -227,6 +256,11 @@ CLASSES = tuple((first, second) for first in ("below", "above") for second in ("
 def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
     rng = random.Random(seed)
+    if formula.build in (pooled, guarded):
+        make = pooled_case if formula.build is pooled else guarded_case
+        return [make(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
+    if formula.name == "gem_many_samples":
+        return [crowded_case(rng) for _ in range(2 * each)]
     if "T" in formula.parameters:
         return [stream_case(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
     if formula.build in (constrained, freshly_replayed):
@@ -263,9 +297,15 @@ def has_value(formula: Formula, case: Case) -> bool:
     """Whether the quantity is finite at the case and the form is meant for it, by the law and the integrals."""
     if formula.name in FEWER_SAMPLES and case["n_2"] >= case["p_2"]:
         return False
-    if "T" in formula.parameters and case["n"] + (case["T"] - 1) * _stored(formula, case) >= case["p"]:
+    if formula.build is pooled and case["n"] + (case["T"] - 1) * case["k"] <= case["p"]:
+        return False
+    if formula.build is guarded and (case["T"] < 2 or case["n"] + case["m"] >= case["p"]):
+        return False
+    if formula.name == "gem_many_samples" and (case["m"] >= case["p"] or case["n_2"] <= case["p"] - case["m"]):
+        return False
+    if formula.name in STREAMS and case["n"] + (case["T"] - 1) * _stored(formula, case) >= case["p"]:
         return False  # stated for fewer rows than parameters
-    if formula.build in (constrained, freshly_replayed) and case["n_1"] >= case["p"]:
+    if formula.build in (constrained, freshly_replayed) and max(case["n_1"], case["m"] + case["n_2"]) >= case["p"]:
         return False
     try:
         if formula.name in ("p2_star", "forgetting_at_p2_star"):
@@ -280,7 +320,17 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
     """Cases whose counts lie ``shifts`` away from each threshold, and others on both sides of every further border."""
     rng = random.Random(seed)
     found = []
-    if "T" in formula.parameters:
+    if formula.build in (pooled, guarded):
+        for tasks in (1, 2, 3):
+            case = (pooled_case if formula.build is pooled else guarded_case)(rng, tasks)
+            rows = case["n"] + ((tasks - 1) * case["k"] if formula.build is pooled else case["m"])
+            found += [{**case, "p": rows - shift} for shift in shifts if rows > shift]
+            found += [{**case, "m": case["n"] + shift, "p": 90} for shift in (0, 1, 2) if formula.build is guarded]
+    elif formula.name == "gem_many_samples":
+        case = crowded_case(rng)
+        found += [{**case, "n_2": case["p"] - case["m"] - shift} for shift in shifts if case["p"] - case["m"] > shift]
+        found += [{**case, "m": case["p"] + shift} for shift in (-3, -2, -1, 0, 1)]
+    elif "T" in formula.parameters:
         for tasks in (1, 2, 3):
             case = stream_case(rng, tasks)
             rows = {case["n"], case["n"] + (tasks - 1) * case["k"], tasks * case["n"]}

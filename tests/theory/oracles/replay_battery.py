@@ -92,6 +92,10 @@ def _square(rows: dict[int, int], p: int) -> F:
     return replay_from_zero(p, rows, VARIANCES, gram, 3)
 
 
+def _pooled_square(rows: dict[int, int], p: int) -> F:
+    return replay_pooled(p, rows, VARIANCES, [[*row, F(0)] for row in GRAM] + [[F(0)] * 4], 3)
+
+
 def check_updates_from_zero(world) -> None:
     everything = ({}, {0: 3}, {0: 3, 1: 2})
     squares = [_square(rows, 12) for rows in ({0: 3}, {0: 3, 1: 2}, {0: 3, 1: 2, 2: 2})]
@@ -354,7 +358,7 @@ def check_pooled_updates(world) -> None:
         memories = ({}, {0: samples[0]}, {0: samples[0], 1: samples[1]})
         seq = remembering(p_, samples, memories, starts=[{"p": "previous", "z": "zero"}[c] for c in starts])
         rows = [{**memories[t], t: samples[t]} for t in range(3)]
-        square = [replay_pooled(p_, r, VARIANCES, [[*row, F(0)] for row in GRAM] + [[F(0)] * 4], 3) if sum(r.values()) > p_ else _square(r, p_) for r in rows]
+        square = [_pooled_square(r, p_) if sum(r.values()) > p_ else _square(r, p_) for r in rows]
         for made in (world.expected_errors(seq), world.expected_errors(floating(seq))):
             for t in (1, 2):
                 over = sum(rows[t].values()) < p_
@@ -363,27 +367,48 @@ def check_pooled_updates(world) -> None:
                 require(close(made.step_sizes[t], square[t]) if starts[t] == "z" else made.step_sizes[t] == made.update_magnitude[t], "step")
     again = world.expected_errors(remembering(4, (9, 2, 0), ({}, {0: 9}, {0: 9, 1: 2})))
     require(again.update_magnitude[2] == 0, "the same rows once more")
+    part = world.expected_errors(remembering(3, (6, 4, 3), ({}, {0: 2}, {0: 2, 1: 4})))
+    right = nested_product(3, {0: 2, 1: 4, 2: 3}, {0: 2, 1: 4}, VARIANCES, GRAM)
+    squares = [_pooled_square(rows, 3) for rows in ({0: 2, 1: 4}, {0: 2, 1: 4, 2: 3})]
+    require(part._unknown_updates == (1,) and part._update_magnitude[2] == sum(squares) - 2 * right, "least squares forgets what it was not fitted to")
+    erased = world.expected_errors(remembering(4, (2, 9, 3), ({}, {}, {1: 9})))
+    squares = [_pooled_square(rows, 4) for rows in ({1: 9, 2: 3}, {1: 9})]
+    require(erased.update_magnitude[2] == sum(squares) - 2 * nested_product(4, {1: 9, 2: 3}, {1: 9}, VARIANCES, GRAM), "as many fresh samples do")
+    drawn = remembering(2, (4, 2), ({}, {0: 3}), starts=["previous", "zero"])
+    drawn = replace(drawn, tasks=(replace(drawn.tasks[0], scale=0), drawn.tasks[1]))
+    require(world.expected_errors(drawn).update_magnitude[1] == _pooled_square({0: 3, 1: 2}, 2), "from nothing")
     same = [[F(1)] * 3] * 3
-    for p_, last in ((3, 2), (4, 1), (4, 0)):
-        silent = world.expected_errors(remembering(p_, (3, 1, last), ({}, {0: 3}, {0: 3, 1: 1}), (F(0),) * 3, same))
-        require(silent.errors[2, 0] == 0 and silent.update_magnitude[1] == max(1 - F(3, p_), 0) and silent.update_magnitude[2] == 0, "all found at the threshold")
+    for p_, last, kind in ((3, 2, F), (4, 1, F), (4, 0, F), (3, 2, float), (4, 1, float), (4, 0, float)):
+        silent = world.expected_errors(remembering(p_, (3, 1, last), ({}, {0: 3}, {0: 3, 1: 1}), (kind(0),) * 3, same))
+        require(silent.errors[2, 0] == 0 and close(silent.update_magnitude[1:], [max(1 - F(3, p_), 0), 0]), "all found at the threshold")
+    require(world.expected_errors(remembering(1, (1, 0), ({}, {0: 1}), (F(0),) * 2, same, ["zero"] * 2)).errors[1, 0] == 0, "one row, one parameter")
 
 
 def check_pooled_grids_and_symbols(world) -> None:
-    grid = np.array([3, 4, 14, 40])
-    for starts in (["zero"] * 3, ["previous"] * 3):
-        seq = remembering(grid, (1, 1, 8), ({}, {0: 1}, {0: 1, 1: 1}), (0.0, 0.5, 0.5), np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), starts)
+    for grid, starts in (([3, 9, 14, 40], ["zero"] * 3), ([8, 14, 40], ["previous"] * 3)):
+        seq = remembering(np.array(grid), (1, 4, 8), ({}, {0: 1}, {0: 1, 1: 4}), (0.0, 0.5, 0.5), np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), starts)
         law = world.expected_errors(seq, outside="nan")
-        for index in range(4):
+        for index in range(len(grid)):
             point = world.expected_errors(seq.at(index), outside="nan")
             for part in ("errors", "step_sizes", "update_magnitude"):
                 require(close(getattr(law, part)[index], getattr(point, part)), f"{part} at point {index}")
+    for memories, starts, unknown in (
+        (({}, {}, {1: 9}), "ppz", (2,)), (({}, {}, {1: 2}, {1: 2, 2: 6}), "pppz", (2, 3)), (({}, {0: 1}), "pp", (1,)),
+    ):  # fmt: skip
+        samples = {3: (2, 9, 3), 4: (2, 2, 6, 1), 2: (2, 7)}[len(memories)]
+        names = [{"p": "previous", "z": "zero"}[c] for c in starts]
+        mixed = remembering(np.array([5, 40]), samples, memories, (0.5,) * 4, np.eye(4), names)
+        require(world.expected_errors(mixed)._unknown_updates == unknown, "not known on both sides")
+    mixed = remembering(np.array([5, 40]), (2, 6, 1), ({}, {0: 2}, {1: 1}), (0.5,) * 3, np.eye(3))
+    refused(NoClosedForm, "of which the estimate before it fits 0", world.expected_errors, mixed)
     under = ("overparameterized", "underparameterized")
     law = world.expected_errors(remembering(p, (2, n_1), ({}, {0: 2}), (F(1, 2), F(0)), [[1, 0], [0, 1]]), regime=under)
     point = world.expected_errors(remembering(5, (2, 9), ({}, {0: 2}), (F(1, 2), F(0)), [[1, 0], [0, 1]]))
     require(law.conditions == (p - 2 > 1, p - n_1 - 2 < -1), "conditions")
     values = {p: 5, n_1: 9}
     require([e.subs(values) for e in law.errors[1]] == point.errors[1].tolist() and law.update_magnitude[1].subs(values) == point.update_magnitude[1], "symbols")
+    law = world.expected_errors(_plain(p, (n_1, 2), ({}, {0: n_1})), regime="underparameterized")
+    require(law.update_magnitude[1].subs(values) == world.expected_errors(_plain(5, (9, 2), ({}, {0: 9}))).update_magnitude[1], "more rows twice")
 
 
 def check_untrained_blocks(world) -> None:

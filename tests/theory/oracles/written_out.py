@@ -25,7 +25,7 @@ def replay_from_zero(p: int, rows: dict[int, int], variances: list[F], gram: lis
 def replay_pooled(p: int, rows: dict[int, int], variances: list[F], gram: list[list[F]], i: int) -> F:
     """Least squares on N > p + 1 rows: distance of the mean truth, what the rows' truths differ by, noise."""
     D, N = distances(gram), sum(rows.values())
-    V = sum(F(rows[s] * rows[o], N) * D[s][o] for s in rows for o in rows if s < o)
+    V = sum((F(rows[s] * rows[o], N) * D[s][o] for s in rows for o in rows if s < o), F(0))
     noise = F(p, N * (N - p - 1)) * sum(n * variances[s] for s, n in rows.items())
     return sum(F(n, N) * D[s][i] for s, n in rows.items()) - V / N + V * F(p * (N**2 - N + 2) + N**2 - 5 * N + 2, N * (N - 1) * (N + 2) * (N - p - 1)) + noise
 
