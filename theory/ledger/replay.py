@@ -240,6 +240,7 @@ GEM_MANY_SAMPLES = Entry(
         Condition(m < p - 1, "E tr (A'A)^-1 of the stored samples is finite"),
         Condition(n_2 > p - m + 1, "the last task has more samples than free directions"),
     ),
+    normal_domain=(s.below_threshold(m, p, 1)[1], Condition(n_2 >= p - m + 8, "moments of the last task beyond the fourth exist")),
     source=OURS.split(";")[0] + "; checked by projected gradient descent in the tests",
     status="exact",
     uses=s.WHOLE,

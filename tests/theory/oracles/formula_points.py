@@ -328,7 +328,8 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
             found += [{**case, "m": case["n"] + shift, "p": 90} for shift in (0, 1, 2) if formula.build is guarded]
     elif formula.name == "gem_many_samples":
         case = crowded_case(rng)
-        found += [{**case, "n_2": case["p"] - case["m"] - shift} for shift in shifts if case["p"] - case["m"] > shift]
+        case |= {"p": case["m"] + 12}
+        found += [{**case, "n_2": 12 - shift} for shift in shifts]
         found += [{**case, "m": case["p"] + shift} for shift in (-3, -2, -1, 0, 1)]
     elif "T" in formula.parameters:
         for tasks in (1, 2, 3):

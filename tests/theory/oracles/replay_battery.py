@@ -381,6 +381,9 @@ def check_pooled_updates(world) -> None:
     for p_, last, kind in ((3, 2, F), (4, 1, F), (4, 0, F), (3, 2, float), (4, 1, float), (4, 0, float)):
         silent = world.expected_errors(remembering(p_, (3, 1, last), ({}, {0: 3}, {0: 3, 1: 1}), (kind(0),) * 3, same))
         require(silent.errors[2, 0] == 0 and close(silent.update_magnitude[1:], [max(1 - F(3, p_), 0), 0]), "all found at the threshold")
+    noise = np.array([0.0, 0.5])
+    partly = world.expected_errors(remembering(4, (3, 1, 1), ({}, {0: 3}, {0: 3, 1: 1}), (noise,) * 3, same), outside="nan")
+    require(close(partly.update_magnitude[:, 2], [0, np.nan]), "without noise only")
     require(world.expected_errors(remembering(1, (1, 0), ({}, {0: 1}), (F(0),) * 2, same, ["zero"] * 2)).errors[1, 0] == 0, "one row, one parameter")
 
 
