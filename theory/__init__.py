@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from theory.constructors import (
         expanding as expanding,
         frozen as frozen,
-        initialized as initialized,
         gem as gem,
+        initialized as initialized,
         one_block as one_block,
         one_head_per_task as one_head_per_task,
         trainable_fraction as trainable_fraction,

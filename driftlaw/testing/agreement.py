@@ -216,7 +216,7 @@ def _law_value(claim: Conjecture) -> tuple[Any, float] | None:
         raise NoClosedForm(f"{error}. Use assert_agrees, which judges the formula by simulation") from error
     except DomainError:
         return None
-    return law.read(claim.quantity), max(float(np.abs(part).max()) for part in (law.errors, law.step_sizes))
+    return law.read(claim.quantity), max(float(np.abs(part).max()) for part in (law.errors, law._step_sizes))  # of tasks without a known one zero
 
 
 def _value(formula: Any, claim: Conjecture) -> Any:
