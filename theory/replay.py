@@ -45,7 +45,7 @@ def replay_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
     ------
     NoClosedForm
         Names the requirement that fails: one set of blocks, full steps, equal weights, stored rows that the previous
-        estimate fits, at most p rows.
+        estimate fits or more rows than parameters.
     """
     for t in range(len(seq)):
         _require_one_block(seq, t)
