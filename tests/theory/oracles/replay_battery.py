@@ -427,7 +427,7 @@ def check_untrained_blocks(world) -> None:
 
 
 REPLAY_CHECKS = (
-    check_pooled, check_pooled_updates, check_pooled_grids_and_symbols, check_untrained_blocks,
-    check_nested_memory, check_memory_from_zero, check_updates_from_zero, check_replay_thresholds, check_memory_without_law,
+    check_nested_memory, check_memory_from_zero, check_pooled_updates, check_pooled, check_untrained_blocks, check_updates_from_zero, check_replay_thresholds, check_memory_without_law,
     check_grids_of_dimensions, check_known_gaps, check_conditions_on_stored_samples, check_conditions_on_dimensions, check_replay_symbols, check_borders, check_fresh_memory,
+    check_pooled_grids_and_symbols,
 )  # fmt: skip
