@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from theory.constructors import (
         expanding as expanding,
         frozen as frozen,
+        gem as gem,
         initialized as initialized,
         one_block as one_block,
         one_head_per_task as one_head_per_task,
@@ -61,6 +62,7 @@ _HOME = {
     "trainable_fraction": "theory.constructors",
     "one_head_per_task": "theory.constructors",
     "expanding": "theory.constructors",
+    "gem": "theory.constructors",
     "one_block": "theory.constructors",
     "expected_errors": "theory.law",
     "derive": "theory.derivation",

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import sympy
 
-from theory.errors import InputError
+from theory.errors import DomainError, InputError
 from theory.formula import Formula
 from theory.ledger import notation as s
 from theory.regions import advantage, frozen_wins
 
 PAPER = "He, Bai, Yang, arXiv 2602.20796, abstract"
 SETTINGS = 20_000
-HEADS, STREAMS = 400, 4_000  # settings of claims that need the law itself, and of those on memory
+HEADS, STREAMS, POLES = 400, 4_000, 40  # settings of claims that need the law itself, and of those on memory
 EQUIVALENT = 0.02  # accuracy of the equivalents at these dimensions (`theory.equivalents`)
 
 
@@ -263,6 +263,52 @@ def _more_replay() -> ClaimVerdict:
     )
 
 
+def _gem_pole() -> ClaimVerdict:
+    rng = np.random.default_rng(np.random.SeedSequence(0))
+    stays = []
+    for n, tasks in rng.integers((3, 2), (40, 6), (POLES, 2)).tolist():
+        stored = int(rng.integers(1, n + 1))
+        stays.append(_pole(n, stored, tasks) == _pole(n, 0, tasks))
+    shown = {m: _guarded_error(100, 30, m, 5, 1) for m in (0, 15, 30)}
+    return ClaimVerdict(
+        verdict=graded(float(np.mean(stays))),
+        holds_under="nothing stored",
+        fails_in="every number M of stored samples: steps have p - M directions left, so that n samples are too many from p = n + M downwards; and the "
+        "error on the first task takes (n/p)(1 + M/(p - M - n - 1)) of the squared distance of a later task's truth, which grows with M",
+        effect={
+            "settings": len(stays),
+            "share where the pole stays": float(np.mean(stays)),
+            "largest p of infinite error, n = 30, nothing stored": _pole(30, 0, 5),
+            "largest p of infinite error, n = 30, 30 stored": _pole(30, 30, 5),
+            **{f"error on task 1 after 5 equal tasks, p = {p}, n = 30, {m} stored": _guarded_error(p, 30, m, 5, 0) for p in (64, 100) for m in (0, 30)},
+            **{
+                f"what a squared distance of 1 to all later truths adds, p = 100, n = 30, {m} stored": value - _guarded_error(100, 30, m, 5, 0)
+                for m, value in shown.items()
+            },
+        },
+    )
+
+
+def _pole(n: int, stored: int, tasks: int) -> int:
+    """Largest dimension at which the error on the first task is infinite."""
+    for p in range(n + stored + 9, 0, -1):
+        try:
+            _guarded_error(p, n, stored, tasks, 1)
+        except DomainError:
+            return p
+    return 0
+
+
+def _guarded_error(p: int, n: int, stored: int, tasks: int, distance: int) -> float:
+    """Error on the first of several tasks after the last, all later truths one point at a squared distance."""
+    from theory.law import expected_errors
+    from theory.ledger import replay
+
+    apart = [[distance * ((i == 0) != (j == 0)) for j in range(tasks)] for i in range(tasks)]
+    seq = replay.guarded(p=p, n=n, m=stored, sigma=0.5, phi=0, w=[1.0] * tasks, D=apart)
+    return float(expected_errors(seq).errors[-1, 0])
+
+
 def _forgetting_by_memory(formula: Formula) -> Callable[[dict[str, float]], np.ndarray]:
     """Return the function from a setting to the forgetting with 0 to n_1 samples stored."""
     symbols = {str(symbol): symbol for symbol in formula.expanded.free_symbols}
@@ -343,6 +389,7 @@ CLAIMS: dict[str, Claim] = {
         Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum, ("p2_star", "frozen_forgetting_in_p2")),
         Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation, s.DIVIDED),
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
+        Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "common reading of gradient projection", False, _gem_pole, s.STORED),
     )
 }  # fmt: skip
 

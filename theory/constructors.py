@@ -7,6 +7,7 @@ inner products ``gram`` alone (see `theory.problem.TaskSequence`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from theory.conditions import MinNorm, Ridge, Rule
 from theory.errors import InputError
 from theory.problem import PREVIOUS, Isotropic, Task, TaskSequence
-from theory.values import FrozenArray, is_symbolic
+from theory.values import FrozenArray, below, is_symbolic
 
 
 def initialized(
@@ -102,6 +103,51 @@ def one_block(dimension: Any, samples: Sequence[Any], noise: Any, truth: Sequenc
     """
     wrap = {} if truth is None else {"truth": {"shared": truth}}
     return initialized({"shared": dimension}, samples, noise, gram=None if gram is None else {"shared": gram}, start=start, **wrap)
+
+
+def gem(dimension: Any, samples: Sequence[Any], stored: Any, noise: Any, truth: Sequence[Any] | None = None, gram: Any = None) -> TaskSequence:
+    """One block on which later tasks keep stored samples fitted: GEM, A-GEM and OGD in the limit of small steps.
+
+    Where training interpolates, the gradients of the stored samples' loss are zero at the start of a task and projected
+    steps keep them so: all three methods move orthogonally to the stored features, on one path. That is a least step
+    that fits stored and fresh samples together, from the previous estimate.
+
+    Parameters
+    ----------
+    dimension, samples, noise, truth, gram
+        As in `one_block`.
+    stored : int, symbol, or sequence of length T of them
+        Samples of each task that all later ones keep (the last task's are not used).
+
+    Raises
+    ------
+    InputError
+        If a task has more samples than free directions, where gradient projection and a common fit differ.
+
+    Notes
+    -----
+    Source: the project's derivation; the tests project gradients literally. For parameters that are not trained write `Task`
+    with ``train`` and ``memory``.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.gem(40, (10, 8, 6), stored=3, noise=0, gram=[[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    >>> dict(seq.tasks[2].memory)
+    {0: 3, 1: 3}
+    >>> dl.expected_errors(seq).forgetting()
+    Fraction(1031297, 2905980)
+    """
+    seq, tasks = one_block(dimension, samples, noise, truth, gram), len(samples)
+    counts = [_per_task(stored, s, tasks, "stored") for s in range(tasks)]
+    for t in range(tasks):
+        free = dimension - sum(counts[:t])
+        if below(free - samples[t], 0):
+            raise InputError(
+                f"task {t} has {samples[t]} samples for {free} free directions (dimension less stored samples): projected gradients do not fit "
+                "them, so that one fit of all rows is another method. Store fewer; for the last task see the formula gem_many_samples"
+            )
+    return replace(seq, tasks=[replace(task, memory=dict(enumerate(counts[:t]))) for t, task in enumerate(seq.tasks)])
 
 
 def trainable_fraction(
@@ -319,10 +365,10 @@ def _pick_truth(truth: Mapping | None, block: str, t: int) -> Any:
     return truth[block][t] if truth and block in truth else f"{block}_{t}"
 
 
-def _per_task(value: Any, t: int, tasks: int) -> Any:
+def _per_task(value: Any, t: int, tasks: int, what: str = "noise") -> Any:
     if isinstance(value, (list, tuple)):
         if len(value) != tasks:
-            raise InputError(f"noise has {len(value)} values for {tasks} tasks; give one number, or one for each task")
+            raise InputError(f"{what} has {len(value)} values for {tasks} tasks; give one number, or one for each task")
         return value[t]
     return value
 

@@ -27,6 +27,7 @@ BASIS = {
     "projection_spread": "a in E[P v v' P] = a |v|^2 I + b v v': what of v spills into other directions",
     "inverse_wishart_mean": "E tr (A'A)^-1 = n/(d - n - 1), the squared step per unit of noise",
     "wishart_traces": "E tr S tr S^-1 of S = A'A, noise that was fitted, times the length of the features",
+    "rows_of_frames": "E W^-1 x x' = I/N and E |x|^2 x'W^-2 x of one of N > p + 1 rows x, W = A'A: what a least-squares fit takes from each row",
     "inverse_wishart_square": "the second moment of that squared step",
     "spectral": "the moments of steps by ridge regression and other filters of the eigenvalues of A'A",
 }

@@ -59,11 +59,12 @@ class Law(Readings):
     """
 
     errors: np.ndarray
-    step_sizes: np.ndarray
+    _step_sizes: np.ndarray = field(repr=False)
     effective_noise: np.ndarray
     conditions: tuple = ()
     _update_magnitude: Any = field(default=None, repr=False)
     _unknown_updates: tuple[int, ...] = field(default=(), repr=False)
+    _unknown_steps: tuple[int, ...] = field(default=(), repr=False)
     _training: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
     status: str = "exact"
 
@@ -92,14 +93,14 @@ class Law(Readings):
         return self._training()
 
     @property
+    def step_sizes(self) -> np.ndarray:
+        """E |theta_t - start_t|^2 over the blocks that task t trains, shape (..., T)."""
+        return _known(self._step_sizes, self._unknown_steps, "use the errors")
+
+    @property
     def update_magnitude(self) -> np.ndarray:
         """E |theta_t - theta_{t-1}|^2 over all blocks, shape (..., T)."""
-        if self._unknown_updates:
-            raise NoClosedForm(
-                f"E |theta_t - theta_(t-1)|^2 has no known closed form for task {self._unknown_updates[0]}, which starts "
-                "from zero with memory of only part of the earlier data; use step_sizes, or simulate it"
-            )
-        return self._update_magnitude
+        return _known(self._update_magnitude, self._unknown_updates, "use step_sizes of starts from zero")
 
     def read(self, quantity: str | Quantity) -> Any:
         """Return the expectation of a quantity, given by name or as a value; grid axes stay."""
@@ -107,6 +108,15 @@ class Law(Readings):
 
     def __len__(self) -> int:
         return self.errors.shape[-1]
+
+
+def _known(values: Any, unknown: tuple[int, ...], instead: str) -> Any:
+    if unknown:
+        raise NoClosedForm(
+            f"E |theta_t - theta_(t-1)|^2 has no known closed form for task {unknown[0]}, which fits stored samples but only part of what the "
+            f"estimate before it was fitted to; {instead}, or simulate it"
+        )
+    return values
 
 
 def require_usual(seq: TaskSequence, *, rules: bool) -> None:

@@ -218,7 +218,7 @@ def _law_value(claim: Conjecture) -> tuple[Any, float] | None:
         return None
     if law.status != "exact":
         raise NoClosedForm(f"the law is of {law.status} here. Use assert_agrees, which judges the formula by simulation")
-    return law.read(claim.quantity), max(float(np.abs(part).max()) for part in (law.errors, law.step_sizes))
+    return law.read(claim.quantity), max(float(np.abs(part).max()) for part in (law.errors, law._step_sizes))  # of tasks without a known one zero
 
 
 def _value(formula: Any, claim: Conjecture) -> Any:

@@ -1,6 +1,7 @@
 """Claims are judged by computation, and say nothing of text that was not seen."""
 
 from dataclasses import replace
+from fractions import Fraction as F
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ def test_more_replay_helps_similar_tasks_with_little_noise_and_hurts_others():
     assert law[30] - law[0] == pytest.approx(change["|w_2 - w_1|^2 = 0, sigma_2 = 0.5"])
 
 
+def test_stored_samples_move_the_pole_and_weigh_distances():
+    effect = judge("gem_keeps_the_threshold").effect
+    assert [value for words, value in effect.items() if words.startswith("largest p")] == [31, 61]
+    adds = [value for words, value in effect.items() if words.startswith("what a squared")]
+    shares = [F(30, 100) * (1 + F(m, 69 - m)) * sum((1 - F(30, 100 - m)) ** t for t in range(4)) for m in (0, 15, 30)]
+    assert adds == pytest.approx([float(share) for share in shares])
+
+
 def test_where_the_first_stored_samples_lower_forgetting():
     """The condition in words is that the slope at m = 0 is negative."""
     slope = sympy.diff(CONSTRAINTS_FORGETTING.expanded, m).subs(m, 0)
@@ -85,6 +94,9 @@ def test_verdicts_follow_from_what_is_computed(monkeypatch):
     assert judge("one_head_per_task").verdict != "holds" == found["one_head_per_task"]
     monkeypatch.setattr(equivalents, "approximate_errors", expected_errors_of_frozen)
     assert judge("one_optimisation").verdict == "holds in part" != found["one_optimisation"]
+    guarded = replay.guarded
+    monkeypatch.setattr(replay, "guarded", lambda **case: guarded(**{**case, "m": 0}))
+    assert judge("gem_keeps_the_threshold").verdict == "holds" != found["gem_keeps_the_threshold"]
     monkeypatch.setattr(extremum, "P2_STAR", replace(extremum.P2_STAR, expression=2 * extremum.P2_STAR.expression))
     assert judge("extremum_in_p2").verdict == "fails" != found["extremum_in_p2"]
 

@@ -31,15 +31,16 @@ EXPLAINED = {  # (formula, part): what was done -> why no case can tell
         "sum over i from 1 to T - 1: -1 -> 0": "as above",
     },
     ("lin_first_error", "value"): {"sum over i from 1 to T: 1 -> 2": EMPTY},
+    ("gem_first_error", "value"): {"sum over j from 2 to T: 2 -> 1": EMPTY},
     **{
-        (name, "spill"): {
+        (name, part): {
             "sum over j from i + 1 to T - 1: i + 1 without 1": EMPTY,
             "sum over j from i + 1 to T - 1: 1 -> 0": EMPTY,
             **{f"sum over i from 1 to T - 2: {what}": EMPTY for what in ("T - 2 without -2", "T - 2 with -(-2)", "-2 -> -1", "-2 -> 2")},
             "sum over i from 1 to T - 1: T - 1 without -1": EMPTY,
             "sum over i from 1 to T - 1: -1 -> 0": EMPTY,
         }
-        for name in ("replay_generalization", "joint_generalization")
+        for name, part in (("replay_generalization", "spill"), ("joint_generalization", "spill"), ("pooled_generalization", "pairs"))
     },
 }
 class Exam:

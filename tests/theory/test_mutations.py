@@ -39,7 +39,6 @@ SAME = "chooses among equal representations of the same number"
 EITHER = "left.dtype.kind == 'f' or right.dtype.kind == 'f'"
 KNOWN, UNKNOWN = "known[sympify(value)]", "field.from_expr(sympify(value))"
 ERASED = "fresh if not geometry.over and scale == 1"
-MISMATCH = "mismatch = mismatch + self.distance[..., s, other] * (counts[s] * counts[other] / self.p)"
 EXPLAINED = {  # (function, before, after, which of its kind in the function): why no check can tell
     "theory.projections": {("third_moment", "1", "2", 1): "for d = 2 the number above is zero"},
     "theory.algebra": {
@@ -108,10 +107,9 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_Replay.train", "all", "any", 1): "with memory a task starts all blocks from zero or none",
         ("_Replay._fit_fresh", "moments.m if geometry.exact else np.asarray(moments.m)[..., None]", "np.asarray(moments.m)[..., None]", 1): SAME,
         ("_Replay._fit_fresh", "np.any", "np.all", 1): "counts are single numbers where there is memory",
-        ("_Replay._inside_from", f"if s < other:\n    {MISMATCH}", f"if not s < other:\n    {MISMATCH}", 1): "distances are symmetric, and zero for s = other",
-        ("_Replay._inside_from", "s < other", "s <= other", 1): "the distance of a truth to itself is zero",
-        ("_Replay._inside_from", "s < other", "s >= other", 1): "as both above",
-        ("_Replay._spread", "1", "2", 6): "at p - nbar = 2 the divisor p - nbar - 1 is 1",
+        ("_Replay.__init__", "0", "1", 2): "as above",
+        ("_Replay.__init__", "0", "-1", 2): "as above",
+        ("_Replay._product", "p >= M", "p > M", 1): "at M = p both sides are the same",
         ("_Replay._require_fitted", "available - count", "available + count", 1): "both are symbolic or neither",
         ("_Replay._fit_with_memory", "not restart and set(stored) <= self.unseen", "set(stored) <= self.unseen", 1): "a start from zero keeps nothing anyway",
         ("_Replay._require_fitted", "np.any", "np.all", 1): "a grid of samples below what is stored is refused by TaskSequence",

@@ -4,6 +4,7 @@ Experiments for which there is no law, or no finite one, are checks of `replay_b
 test_mutations.py runs.
 """
 
+from dataclasses import replace
 from fractions import Fraction as F
 
 import numpy as np
@@ -14,8 +15,9 @@ from replay_route import OneStoredRow
 from strategies import products
 from written_out import replay_from_zero, replay_nested
 
-from simulate import simulate
+from simulate import check, simulate
 from theory import expected_errors
+from theory.formulas import FAMILIES
 
 # ---------------------------------------------------------------- integrals
 
@@ -108,3 +110,31 @@ def test_simulated(memories, starts):
     law, sample = expected_errors(seq), simulate(seq, 4000, seed=2)
     for estimate, exact in ((sample.errors, law.errors), (sample.update_magnitude, law.update_magnitude)):
         assert np.all(np.abs(estimate.mean - exact) < 6 * estimate.stderr) and np.all(estimate.stderr < 0.012 * exact)
+
+
+@pytest.mark.parametrize("name", ["pooled_generalization", "gem_first_error"])
+def test_formulas_are_judged_by_simulation(name):
+    formula, cases = FAMILIES[name].formula, FAMILIES[name].cases[:2]
+    assert check(formula, cases=cases, delta=0.05).verdict == "agree"
+    swapped = replace(formula, expression=formula.expression.subs(formula.intermediates[0][0], formula.intermediates[0][0] + 1))
+    assert check(swapped, cases=cases, delta=0.05).verdict == "disagree"
+
+
+def everything(p, first, last):
+    return remembering(p, (first, 6, last), ({}, {0: first}, {0: first, 1: 6}), (0.3, 0.5, 0.4), np.eye(3))
+
+
+def test_updates_of_least_squares_are_judged_by_simulation():
+    """Two interpolating fits before 31 rows on 20 parameters, and three least-squares fits on 6; there theta_{t-1} is no projection."""
+    cases = [{"p": 20, "first": 5, "last": 20}, {"p": 6, "first": 16, "last": 6}]
+
+    def law(**case):
+        return float(expected_errors(everything(**case)).update_magnitude[-1])
+
+    def pythagoras(**case):
+        zeros = [replace(task, start="zero") for task in everything(**case).tasks]
+        sizes = expected_errors(replace(everything(**case), tasks=zeros)).step_sizes
+        return float(sizes[-1] - sizes[-2])
+
+    for formula, verdict in ((law, "agree"), (pythagoras, "disagree")):
+        assert check(formula, "update_magnitude", everything, cases, delta=0.02).verdict == verdict

@@ -36,8 +36,13 @@ def of_variance(*places):
     return lambda patch: wrapped(patch, formula_points, "_step_numbers", lambda found, *_: tuple(x * (1 + (i in places)) for i, x in enumerate(found)))
 
 
-def also_in_stored_rows(right, law, t, rows, error):
-    return right + sum(error[..., s] * (law.algebra.lift(n) / law.p) for s, n in rows.items())
+def also_in_rows(right, law, t, rows, error, over=True):
+    changed = sum(error[..., s] * (law.algebra.lift(n) / law.p) for s, n in rows.items())
+    return right + law._either(law._over(t, sum(rows.values())) == over, lambda: changed, lambda: 0 * changed)
+
+
+def also_in_rows_of_frames(*arguments):
+    return also_in_rows(*arguments, over=False)
 
 
 BREAKS = {
@@ -47,7 +52,7 @@ BREAKS = {
     "wishart_traces": [lambda patch: wrapped(patch, training, "trace_product", lambda right, *_: 2 * right)],
     "projection_mean": [
         moments(lambda step, d: {"m": step.m + d * step.a, "b": step.b + d * step.a}),
-        lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_stored_rows),
+        lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_rows),
         of_variance(2),
     ],
     "projection_spread": [moments(lambda step, d: {"a": 2 * step.a, "b": step.b - d * step.a}), of_variance(0, 1)],
@@ -56,6 +61,7 @@ BREAKS = {
         lambda patch: wrapped(patch, REPLAY, "_spread", lambda right, *_: 2 * right),
         of_variance(3),
     ],
+    "rows_of_frames": [lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_rows_of_frames)],
     "inverse_wishart_square": [of_variance(4)],
     "spectral": [lambda patch: wrapped(patch, recursion, "step_moments", lambda right, *_: (right[0]._replace(m=0.9 * right[0].m), right[1]))],
 }

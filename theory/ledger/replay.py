@@ -14,7 +14,8 @@ from theory.problem import Task, TaskSequence
 
 k, m = sympy.symbols("k m", nonnegative=True, integer=True)
 nbar, spill = sympy.symbols("nbar spill", real=True)
-mu, kap, J, E_1, r, c, delta = sympy.symbols("mu kap J E_1 r c delta", real=True)
+mu, kap, J, E_1, r, c, delta, pairs, g, f = sympy.symbols("mu kap J E_1 r c delta pairs g f", real=True)
+phi = sympy.Symbol("phi", nonnegative=True)
 n_1, n_2, sigma_1, sigma_2 = s.n_1, s.n_2, s.sigma_1, s.sigma_2
 w_11, d_w = sympy.symbols("w_11 d_w", nonnegative=True)
 c_w = sympy.Symbol("c_w", real=True)
@@ -144,6 +145,102 @@ CONSTRAINTS_SECOND_ERROR = Entry(
     **{**_CONSTRAINT, "quantity": "error[1,1]"},
 )
 
+def pooled(*, p: int, n: int, k: int, sigma: Any, D: Any, **_: Any) -> TaskSequence:
+    """Build T tasks of which the last fits its own n samples and k of each earlier task, which are only drawn (scale 0); w_1 = 0."""
+    last = len(D) - 1
+    tasks = [Task(n, sigma, {"shared": f"w_{t}"}, ("shared",), scale=0) for t in range(last)]
+    tasks.append(Task(n, sigma, {"shared": f"w_{last}"}, ("shared",), memory=dict.fromkeys(range(last), k)))
+    return TaskSequence({"shared": p}, tasks, {"shared": inner_products(D[0], D)})
+
+
+POOLED = Entry(
+    name="pooled_generalization",
+    statement="G_T of replay or joint training with more rows than parameters: the least-squares fit of n samples of task T and k of each "
+    "earlier task, whatever was trained before (k = n: all samples of all tasks).",
+    expression=sympy.Sum(k * sympy.Sum(D[j, i], (j, 1, T - 1)) + n * D[T, i], (i, 1, T)) / (T * nbar) + (p * sigma**2 + g * pairs) / (nbar - p - 1),
+    intermediates=(
+        (nbar, n + (T - 1) * k),
+        (pairs, k**2 * sympy.Sum(D[j, i], (j, i + 1, T - 1), (i, 1, T - 2)) + k * n * sympy.Sum(D[i, T], (i, 1, T - 1))),
+        (g, (nbar * (2 * p + 1 - nbar) - 2) / (nbar * (nbar - 1) * (nbar + 2))),
+    ),
+    parameters={name: meaning for name, meaning in STREAM.items() if name != "w"},
+    quantity="generalization",
+    build=pooled,
+    domain=(Condition(nbar > p + 1, "E tr (AA')^-1 is finite, and the rows determine all parameters"),),
+    normal_domain=(Condition(nbar >= p + 8, "moments beyond the fourth exist"),),
+    source=OURS,
+    status="exact",
+    uses=("replay", "inverse_wishart_mean", "rows_of_frames"),
+    assumptions=(FEATURES, "all rows are fitted at once by least squares, with a full step"),
+)
+
+GUARDED = {
+    "p": "dimension of the trained parameters",
+    "n": "samples of every task",
+    "m": "stored samples of task 1, at most n, whose fit all later tasks keep",
+    "sigma": STREAM["sigma"],
+    "phi": "squared length of every truth in what is not trained, noise to the rest; 0 if everything is trained",
+    "T": STREAM["T"],
+    "w": "list of |w_i|^2, squared lengths of the truths in the trained parameters",
+    "D": "matrix of |w_i - w_j|^2, squared distances of the truths in the trained parameters",
+}
+
+
+def guarded(*, p: int, n: int, m: int, sigma: Any, phi: Any, w: Any, D: Any, **_: Any) -> TaskSequence:
+    """Build T tasks that move where the fit of m samples of the first one stays; a block that is not trained if phi is not 0."""
+    still = {"still": "v"} if phi else {}
+    tasks = [Task(n, sigma, {"shared": f"w_{t}", **still}, ("shared",), memory={0: m} if t else None) for t in range(len(w))]
+    grams = {"shared": inner_products(w, D), **{block: [[phi] * len(w)] * len(w) for block in still}}
+    return TaskSequence({"shared": p, **dict.fromkeys(still, 1)}, tasks, grams)
+
+
+_PROJECTED = (
+    "stored samples are among those that task 1 trained on, and every step is the limit of small ones: GEM, A-GEM and OGD are then one path",
+    "task 1 starts from zero; what is not trained stays at zero",
+)
+GEM_FIRST_ERROR = Entry(
+    name="gem_first_error",
+    statement="Error on task 1 after T tasks by GEM, A-GEM or OGD with small steps, where training interpolates: all later tasks move in the p - m "
+    "directions in which m samples of task 1 stay fitted. The pole lies at p = n + m, and the distances weigh more the more is stored.",
+    expression=phi + mu + r ** (T - 1) * (E_1 - mu) + (p - m) / (p - m - n - 1) * (1 - r ** (T - 1)) * (f + mu)
+    + n / p * (1 + m / (p - m - n - 1)) * sympy.Sum(r ** (T - j) * D[j, 1], (j, 2, T)),
+    intermediates=((f, sigma**2 + phi), (mu, m * f / (p - m - 1)), (r, 1 - n / (p - m)), (E_1, (1 - n / p) * w[1] + n * f / (p - n - 1))),
+    parameters=GUARDED,
+    quantity="error[-1,0]",
+    build=guarded,
+    domain=(
+        Condition(m <= n, "only samples of task 1 can be stored"),
+        Condition(m + n < p - 1, "stored and fresh samples together stay below the dimension"),
+        Condition(T >= 2, "a later task keeps the samples"),
+    ),
+    normal_domain=(s.below_threshold(m + n, p, 2)[1],),
+    source=OURS,
+    status="exact",
+    uses=s.STORED,
+    assumptions=(FEATURES, *_PROJECTED),
+)  # fmt: skip
+GEM_MANY_SAMPLES = Entry(
+    name="gem_many_samples",
+    statement="Error on task 1 after a last task by GEM, A-GEM or OGD with more samples than free directions: m samples of task 1 stay fitted, "
+    "least squares decides the rest, and nothing else of the past counts.",
+    expression=phi + mu + (1 - m / p) * d_w + (p - m) / (n_2 - p + m - 1) * (sigma_2**2 + phi + mu + m / p * d_w),
+    intermediates=((mu, m * (sigma_1**2 + phi) / (p - m - 1)),),
+    parameters={
+        **{name: PAIR[name] for name in ("n_2", "sigma_1", "sigma_2", "d_w")},
+        **{name: GUARDED[name] for name in ("p", "phi")},
+        "m": PAIR["m"],
+    },
+    domain=(
+        Condition(m < p - 1, "E tr (A'A)^-1 of the stored samples is finite"),
+        Condition(n_2 > p - m + 1, "the last task has more samples than free directions"),
+    ),
+    normal_domain=(s.below_threshold(m, p, 1)[1], Condition(n_2 >= p - m + 8, "moments of the last task beyond the fourth exist")),
+    source=OURS.split(";")[0] + "; checked by projected gradient descent in the tests",
+    status="exact",
+    uses=s.WHOLE,
+    assumptions=(FEATURES, *_PROJECTED),
+)
+
 
 def freshly_replayed(*, p: int, n_1: int, n_2: int, m: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, **_: Any) -> TaskSequence:
     """Build two tasks of which the second also fits m samples of the first task that are drawn afresh.
@@ -176,7 +273,7 @@ FRESH_FORGETTING = Entry(
     assumptions=(FEATURES, "task 1 starts from zero; task 2 from the previous estimate", "memory is drawn afresh, never trained on before"),
 )
 
-FORMULAS = (FROM_ZERO, JOINT, CONSTRAINTS_FORGETTING, CONSTRAINTS_SECOND_ERROR, FRESH_FORGETTING)
+FORMULAS = (FROM_ZERO, JOINT, CONSTRAINTS_FORGETTING, CONSTRAINTS_SECOND_ERROR, FRESH_FORGETTING, POOLED, GEM_FIRST_ERROR, GEM_MANY_SAMPLES)
 
 _TRUTHS = [[1, 0, 0], [0, 1, 0], [0.5, 0, 1.2]]
 _STREAMS = (
@@ -186,10 +283,16 @@ _STREAMS = (
 )
 _PAIR = {"p": 40, "n_1": 12, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "w_11": 1.0, "d_w": 1.5, "c_w": -0.5}
 _PAIRS = tuple({**_PAIR, **change} for change in ({"m": 0}, {"m": 6}, {"m": 12}, {"m": 12, "d_w": 0.1, "c_w": 0.0}))
+_POOLED = tuple({**case, "p": dimension} for case, dimension in zip(_STREAMS, (10, 6, 3), strict=True))
+_GUARDED = tuple(
+    {**{name: value for name, value in case.items() if name != "k"}, "m": m, "phi": still} for case, m, still in zip(_STREAMS, (8, 4, 3), (0, 0.5, 0.3), strict=True)
+)
 FAMILIES = (
     Family("replay_generalization", FROM_ZERO, _STREAMS, "replay from zero, part and all of the earlier samples"),
     Family("joint_generalization", JOINT, tuple({**case, "p": 56} for case in _STREAMS), "joint training"),
     Family("constraints_forgetting", CONSTRAINTS_FORGETTING, _PAIRS, "none, half and all samples stored; similar and dissimilar tasks"),
     Family("constraints_second_error", CONSTRAINTS_SECOND_ERROR, _PAIRS, "the same experiments"),
+    Family("pooled_generalization", POOLED, _POOLED, "more rows than parameters"),
+    Family("gem_first_error", GEM_FIRST_ERROR, _GUARDED, "GEM, A-GEM and OGD as the step goes to zero, 2 to 4 tasks, with and without untrained parameters"),
     Family("fresh_replay_forgetting", FRESH_FORGETTING, _PAIRS[1:], "memory drawn afresh, similar and dissimilar tasks"),
 )

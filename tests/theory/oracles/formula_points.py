@@ -22,7 +22,7 @@ from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
 from theory.ledger import notation as s
-from theory.ledger.replay import constrained, freshly_replayed
+from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.training import two_steps
 from theory.ledger.two_tasks import two_tasks
 from theory.optima import best_penalty
@@ -81,6 +81,26 @@ def stream_case(rng: random.Random, tasks: int) -> Case:
         "p": tasks * n + rng.randint(2, 60), "n": n, "k": k, "sigma": rng.choice(NOISES), "T": tasks,
         "w": [_dot(v, v) for v in truths], "D": distances, "truths": truths,
     }  # fmt: skip
+
+
+def pooled_case(rng: random.Random, tasks: int) -> Case:
+    """More rows than parameters."""
+    case = stream_case(rng, tasks)
+    case |= {"n": case["n"] + 2, "k": case["k"] + rng.randint(0, 2)}
+    return {**case, "p": rng.randint(1, case["n"] + (tasks - 1) * case["k"] - 2)}
+
+
+def guarded_case(rng: random.Random, tasks: int) -> Case:
+    case = stream_case(rng, tasks)
+    m = rng.randint(0, case["n"])
+    return {**case, "m": m, "phi": rng.choice((F(0), F(1, 2), F(3))), "p": case["n"] + m + rng.randint(2, 40)}
+
+
+def crowded_case(rng: random.Random) -> Case:
+    """A last task with more samples than the directions that stored ones leave."""
+    p, _, d_w = rng.randint(4, 40), rng.random(), _difference(rng)[1]
+    m = rng.randint(1, p - 2)
+    return {"p": p, "m": m, "n_2": p - m + rng.randint(2, 40), "sigma_1": rng.choice(NOISES), "sigma_2": rng.choice(NOISES), "phi": F(rng.randint(0, 4), 3), "d_w": d_w}
 
 
 def constraint_case(rng: random.Random) -> Case:
@@ -220,6 +240,14 @@ def _ridge_threshold(formula: Formula, case: Case) -> float:
     return 1 - near / (far - near)
 
 
+def _crowded(formula: Formula, case: Case) -> F:
+    """By two laws of fresh steps: of the stored samples in p parameters, and of the last task in the p - m that they leave free."""
+    p, m, phi, d_w = (case[name] for name in ("p", "m", "phi", "d_w"))
+    kept, free = ({noise: law_of(one_block(d, (n,), noise, gram=[[1 - noise]])).errors[0, 0] for noise in (0, 1)} for d, n in ((p, m), (p - m, case["n_2"])))
+    fitted = kept[1] * (case["sigma_1"] ** 2 + phi)
+    return phi + kept[0] * d_w + fitted + free[1] * (case["sigma_2"] ** 2 + phi + fitted + (1 - kept[0]) * d_w)
+
+
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(STREAMS, _stream),
@@ -231,6 +259,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "initialized_deviation_variance": _variance,
     "ridge_forgetting_threshold": _ridge_threshold,
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
+    "gem_many_samples": _crowded,
 }
 RATIONAL = [name for name, formula in FORMULAS.items() if not formula.rules]  # whose values are fractions
 
@@ -249,6 +278,11 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)
+    if formula.build in (pooled, guarded):
+        make = pooled_case if formula.build is pooled else guarded_case
+        return [make(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
+    if formula.name == "gem_many_samples":
+        return [crowded_case(rng) for _ in range(2 * each)]
     if "T" in formula.parameters:
         return [stream_case(rng, tasks) for tasks in (2, 3, 4, 5) for _ in range(each)]
     if formula.build in (constrained, freshly_replayed):
@@ -288,9 +322,15 @@ def has_value(formula: Formula, case: Case) -> bool:
     """Whether the quantity is finite at the case and the form is meant for it, by the law and the integrals."""
     if formula.name in FEWER_SAMPLES and case["n_2"] >= case["p_2"]:
         return False
-    if "T" in formula.parameters and case["n"] + (case["T"] - 1) * _stored(formula, case) >= case["p"]:
+    if formula.build is pooled and case["n"] + (case["T"] - 1) * case["k"] <= case["p"]:
+        return False
+    if formula.build is guarded and (case["T"] < 2 or case["n"] + case["m"] >= case["p"]):
+        return False
+    if formula.name == "gem_many_samples" and (case["m"] >= case["p"] or case["n_2"] <= case["p"] - case["m"]):
+        return False
+    if formula.name in STREAMS and case["n"] + (case["T"] - 1) * _stored(formula, case) >= case["p"]:
         return False  # stated for fewer rows than parameters
-    if formula.build in (constrained, freshly_replayed) and case["n_1"] >= case["p"]:
+    if formula.build in (constrained, freshly_replayed) and max(case["n_1"], case["m"] + case["n_2"]) >= case["p"]:
         return False
     if formula.name == "evron_two_tasks" and not case["p"] >= max(case["n_1"], case["n_2"], 2):
         return False  # stated for overparameterized tasks of more than one parameter
@@ -307,7 +347,18 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
     """Cases whose counts lie ``shifts`` away from each threshold, and others on both sides of every further border."""
     rng = random.Random(seed)
     found = []
-    if "T" in formula.parameters:
+    if formula.build in (pooled, guarded):
+        for tasks in (1, 2, 3):
+            case = (pooled_case if formula.build is pooled else guarded_case)(rng, tasks)
+            rows = case["n"] + ((tasks - 1) * case["k"] if formula.build is pooled else case["m"])
+            found += [{**case, "p": rows - shift} for shift in shifts if rows > shift]
+            found += [{**case, "m": case["n"] + shift, "p": 90} for shift in (0, 1, 2) if formula.build is guarded]
+    elif formula.name == "gem_many_samples":
+        case = crowded_case(rng)
+        case |= {"p": case["m"] + 12}
+        found += [{**case, "n_2": 12 - shift} for shift in shifts]
+        found += [{**case, "m": case["p"] + shift} for shift in (-3, -2, -1, 0, 1)]
+    elif "T" in formula.parameters:
         for tasks in (1, 2, 3):
             case = stream_case(rng, tasks)
             rows = {case["n"], case["n"] + (tasks - 1) * case["k"], tasks * case["n"]}

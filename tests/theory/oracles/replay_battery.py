@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import sympy
 from law_battery import HALF, THIRD, close, floating, refused, require
-from replay_route import least_norm_error
-from written_out import distances, fitted_part, replay_from_zero, replay_nested
+from replay_route import least_norm_error, least_squares_error
+from written_out import distances, fitted_part, nested_product, replay_from_zero, replay_nested, replay_pooled
 
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import Task, TaskSequence
@@ -90,6 +90,10 @@ def _square(rows: dict[int, int], p: int) -> F:
     return replay_from_zero(p, rows, VARIANCES, gram, 3)
 
 
+def _pooled_square(rows: dict[int, int], p: int) -> F:
+    return replay_pooled(p, rows, VARIANCES, [[*row, F(0)] for row in GRAM] + [[F(0)] * 4], 3)
+
+
 def check_updates_from_zero(world) -> None:
     everything = ({}, {0: 3}, {0: 3, 1: 2})
     squares = [_square(rows, 12) for rows in ({0: 3}, {0: 3, 1: 2}, {0: 3, 1: 2, 2: 2})]
@@ -118,7 +122,7 @@ def check_updates_from_zero(world) -> None:
             names = [{"p": "previous", "z": "zero"}[c] for c in starts]
             silent = kind(remembering(12, samples, memories, [1] + [0] * (tasks - 1), [[0] * tasks] * tasks, names))
             unknown = world.expected_errors(silent)
-            refused(NoClosedForm, f"for task {tasks - 1}, which starts from zero", lambda law=unknown: law.update_magnitude)
+            refused(NoClosedForm, f"for task {tasks - 1}, which fits stored samples", lambda law=unknown: law.update_magnitude)
 
 
 def _four() -> list[list[F]]:
@@ -126,20 +130,18 @@ def _four() -> list[list[F]]:
 
 
 def check_replay_thresholds(world) -> None:
-    for p in (7, 8):
+    for p in (6, 7, 8):
         for noises in ((HALF, HALF), (0.5, 0.5)):
             for starts in (None, ["zero"] * 2):
-                words = f"task 1: the expected error is infinite unless nbar < p - 1; here nbar = 7 rows (fresh and stored) meet p = {p} "
+                words = f"task 1: the expected error is infinite unless |nbar - p| >= 2; here nbar = 7 rows (fresh and stored) meet p = {p} "
                 refused(DomainError, words, world.expected_errors, remembering(p, (4, 4), ({}, {0: 3}), noises, starts=starts))
     for zero in (F(0), 0.0):
-        for p in (7, 8, 9):
+        for p in (5, 6, 7, 8, 9):
             equal = remembering(p, (4, 4), ({}, {0: 3}), (zero, zero), [[1, 1], [1, 1]], ["zero"] * 2)
-            require(close(world.expected_errors(equal).errors[1], [1 - F(7, p)] * 2), "silent rows of one truth")
-        for p in (7, 8):
+            require(close(world.expected_errors(equal).errors[1], [max(1 - F(7, p), F(0))] * 2), "silent rows of one truth")
+        for p in (6, 7, 8):
             refused(DomainError, "task 1", world.expected_errors, remembering(p, (4, 4), ({}, {0: 3}), (zero, zero), starts=["zero"] * 2))
-        refused(NoClosedForm, "task 1 fits 7 rows", world.expected_errors, remembering(6, (4, 4), ({}, {0: 3}), (zero, zero), [[1, 1], [1, 1]], ["zero"] * 2))
     for noise in (HALF, 0.5):
-        refused(NoClosedForm, "task 1 fits 7 rows (fresh and stored) with 6 parameters", world.expected_errors, remembering(6, (4, 4), ({}, {0: 3}), (noise,) * 2))
         require(world.expected_errors(remembering(9, (4, 4), ({}, {0: 3}), (noise,) * 2)).errors[1, 0] > 0, "nbar = p - 2")
     grid = remembering(np.array([20, 7, 8, 9]), (4, 4), ({}, {0: 3}), (0.5, 0.5), starts=["zero"] * 2)
     refused(DomainError, "meet p = 7 parameters", world.expected_errors, grid)
@@ -200,12 +202,13 @@ def check_known_gaps(world) -> None:
         refused(DomainError, "task 1", world.expected_errors, noisy)
     unrelated = remembering(m + 4, (m, 4, 1), ({}, {0: m}, {}), gram=[[1, 0, 0], [0, 0, 0], [0, 0, 1]])
     refused(DomainError, "task 1", world.expected_errors, unrelated)
-    refused(NoClosedForm, "task 1", _conditions, world, m + 3, (m, 4), ({}, {0: m}))
+    refused(DomainError, "task 1", _conditions, world, m + 3, (m, 4), ({}, {0: m}))
+    refused(DomainError, "cannot be overparameterized", _conditions, world, m, (m + 2, k), ({}, {0: m}))
 
 
 def check_conditions_on_stored_samples(world) -> None:
     third = _conditions(world, 12, (3, 2, 2), ({}, {0: m}, {0: m}), tasks=3)
-    require(third == (m <= 3, sympy.Gt(12 - m - 2, 1), sympy.Gt(12 - m, 1)), "conditions are listed once")
+    require(third == (sympy.Gt(12 - m - 2, 1), m <= 3, sympy.Gt(12 - m, 1)), "conditions are listed once")
     twice = _conditions(world, 20, (3, 3, 1), ({}, {0: 3}, {0: m, 1: m}), tasks=3)
     require(twice.count(m <= 3) == 1, "two tasks, one condition")
     require((n_1 >= 2) in _conditions(world, 12, (n_1, 3), ({}, {0: 2})), "a number out of a symbol")
@@ -313,7 +316,116 @@ def check_fresh_memory(world) -> None:
     refused(NoClosedForm, "samples of task 1, of which the estimate before it fits 0", world.expected_errors, mixed)
 
 
+def _integrated(p: int, rows: dict[int, int], to: list[list[F]]) -> list[F]:
+    """Least-squares errors by integration, ``to`` every point whose squared distances to the truths are given."""
+    owners = [s for s, n in rows.items() for _ in range(n)]
+    return [least_squares_error(p, owners, VARIANCES, lambda s, o, x=x: (x[s] + x[o] - DISTANCES[s][o]) / 2) for x in to]
+
+
+POOLED = ((1, (4, 2, 0), ({}, {0: 3}, {0: 2, 1: 1})), (2, (4, 2, 2), ({}, {0: 3}, {0: 1, 1: 1})), (3, (1, 4, 4), ({}, {0: 1}, {0: 1, 1: 1})), (3, (6, 5, 2), ({}, {}, {0: 1, 1: 3})))
+
+
+@cache
+def pooled() -> tuple[list[F], ...]:
+    """Errors of the last of three tasks to every truth, and E |theta|^2."""
+    to = [*DISTANCES, [GRAM[i][i] for i in range(3)]]
+    return tuple(_integrated(p_, {**memories[2], 2: samples[2]}, to) for p_, samples, memories in POOLED)
+
+
+def check_pooled(world) -> None:
+    """More rows than parameters: the errors whatever came before, the size from zero; what comes later."""
+    for (p_, samples, memories), right in zip(POOLED, pooled(), strict=True):
+        for starts in (["previous"] * 3, ["zero"] * 3):
+            for kind in (lambda seq: seq, floating):
+                law = world.expected_errors(kind(remembering(p_, samples, memories, starts=starts)))
+                require(close(law.errors[2], right[:3]), f"errors of {p_} parameters")
+                if starts[2] == "zero":
+                    require(close(law.step_sizes[2], right[3]), "size")
+                refused(NoClosedForm, ", which fits stored samples but only part", lambda law=law: law.update_magnitude)
+        refused(NoClosedForm, ", which fits stored samples but only part", lambda: world.expected_errors(remembering(p_, samples, memories)).step_sizes)
+    later = remembering(3, (6, 4, 1, 0), ({}, {0: 3}, {}, {2: 1}), (*NOISES, F(1)), _four())
+    law, before = world.expected_errors(later), replay_pooled(3, {0: 3, 1: 4}, VARIANCES, GRAM, 0)
+    require(law.errors[2, 0] == F(1, 3) * (DISTANCES[2][0] + VARIANCES[2] / (3 - 2) * 3) + F(2, 3) * before, "fresh rows")
+    words = "task 2 stores 1 samples of task 0, of which the estimate before it fits 0"
+    refused(NoClosedForm, words, world.expected_errors, remembering(9, (9, 12, 1), ({}, {0: 3}, {0: 1}), (F(0), *NOISES[1:]), [[F(0)] * 3] * 3))
+
+
+def check_pooled_updates(world) -> None:
+    """Where theta_{t-1} is the fit of some of the rows alone: interpolating, or least squares itself."""
+    for p_, samples, starts in ((9, (2, 3, 8), "ppp"), (9, (2, 3, 8), "zzz"), (4, (9, 2, 3), "ppp"), (4, (2, 5, 3), "pzp"), (3, (1, 4, 4), "ppz"), (1, (3, 2, 1), "ppp")):
+        memories = ({}, {0: samples[0]}, {0: samples[0], 1: samples[1]})
+        seq = remembering(p_, samples, memories, starts=[{"p": "previous", "z": "zero"}[c] for c in starts])
+        rows = [{**memories[t], t: samples[t]} for t in range(3)]
+        square = [_pooled_square(r, p_) if sum(r.values()) > p_ else _square(r, p_) for r in rows]
+        for made in (world.expected_errors(seq), world.expected_errors(floating(seq))):
+            for t in (1, 2):
+                over = sum(rows[t].values()) < p_
+                product = square[t - 1] if over else nested_product(p_, rows[t], rows[t - 1], VARIANCES, GRAM)
+                require(close(made.update_magnitude[t], square[t] + square[t - 1] - 2 * product), f"update {t} of {p_} parameters")
+                require(close(made.step_sizes[t], square[t]) if starts[t] == "z" else made.step_sizes[t] == made.update_magnitude[t], "step")
+    again = world.expected_errors(remembering(4, (9, 2, 0), ({}, {0: 9}, {0: 9, 1: 2})))
+    require(again.update_magnitude[2] == 0, "the same rows once more")
+    part = world.expected_errors(remembering(3, (6, 4, 3), ({}, {0: 2}, {0: 2, 1: 4})))
+    right = nested_product(3, {0: 2, 1: 4, 2: 3}, {0: 2, 1: 4}, VARIANCES, GRAM)
+    squares = [_pooled_square(rows, 3) for rows in ({0: 2, 1: 4}, {0: 2, 1: 4, 2: 3})]
+    require(part._unknown_updates == (1,) and part._update_magnitude[2] == sum(squares) - 2 * right, "least squares forgets what it was not fitted to")
+    erased = world.expected_errors(remembering(4, (2, 9, 3), ({}, {}, {1: 9})))
+    squares = [_pooled_square(rows, 4) for rows in ({1: 9, 2: 3}, {1: 9})]
+    require(erased.update_magnitude[2] == sum(squares) - 2 * nested_product(4, {1: 9, 2: 3}, {1: 9}, VARIANCES, GRAM), "as many fresh samples do")
+    drawn = remembering(2, (4, 2), ({}, {0: 3}), starts=["previous", "zero"])
+    drawn = replace(drawn, tasks=(replace(drawn.tasks[0], scale=0), drawn.tasks[1]))
+    require(world.expected_errors(drawn).update_magnitude[1] == _pooled_square({0: 3, 1: 2}, 2), "from nothing")
+    same = [[F(1)] * 3] * 3
+    for p_, last, kind in ((3, 2, F), (4, 1, F), (4, 0, F), (3, 2, float), (4, 1, float), (4, 0, float)):
+        silent = world.expected_errors(remembering(p_, (3, 1, last), ({}, {0: 3}, {0: 3, 1: 1}), (kind(0),) * 3, same))
+        require(silent.errors[2, 0] == 0 and close(silent.update_magnitude[1:], [max(1 - F(3, p_), 0), 0]), "all found at the threshold")
+    noise = np.array([0.0, 0.5])
+    partly = world.expected_errors(remembering(4, (3, 1, 1), ({}, {0: 3}, {0: 3, 1: 1}), (noise,) * 3, same), outside="nan")
+    require(close(partly.update_magnitude[:, 2], [0, np.nan]), "without noise only")
+    require(world.expected_errors(remembering(1, (1, 0), ({}, {0: 1}), (F(0),) * 2, same, ["zero"] * 2)).errors[1, 0] == 0, "one row, one parameter")
+
+
+def check_pooled_grids_and_symbols(world) -> None:
+    for grid, starts in (([3, 9, 14, 40], ["zero"] * 3), ([8, 14, 40], ["previous"] * 3)):
+        seq = remembering(np.array(grid), (1, 4, 8), ({}, {0: 1}, {0: 1, 1: 4}), (0.0, 0.5, 0.5), np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), starts)
+        law = world.expected_errors(seq, outside="nan")
+        for index in range(len(grid)):
+            point = world.expected_errors(seq.at(index), outside="nan")
+            for part in ("errors", "step_sizes", "update_magnitude"):
+                require(close(getattr(law, part)[index], getattr(point, part)), f"{part} at point {index}")
+    for memories, starts, unknown in (
+        (({}, {}, {1: 9}), "ppz", (2,)), (({}, {}, {1: 2}, {1: 2, 2: 6}), "pppz", (2, 3)), (({}, {0: 1}), "pp", (1,)),
+    ):  # fmt: skip
+        samples = {3: (2, 9, 3), 4: (2, 2, 6, 1), 2: (2, 7)}[len(memories)]
+        names = [{"p": "previous", "z": "zero"}[c] for c in starts]
+        mixed = remembering(np.array([5, 40]), samples, memories, (0.5,) * 4, np.eye(4), names)
+        require(world.expected_errors(mixed)._unknown_updates == unknown, "not known on both sides")
+    mixed = remembering(np.array([5, 40]), (2, 6, 1), ({}, {0: 2}, {1: 1}), (0.5,) * 3, np.eye(3))
+    refused(NoClosedForm, "of which the estimate before it fits 0", world.expected_errors, mixed)
+    under = ("overparameterized", "underparameterized")
+    law = world.expected_errors(remembering(p, (2, n_1), ({}, {0: 2}), (F(1, 2), F(0)), [[1, 0], [0, 1]]), regime=under)
+    point = world.expected_errors(remembering(5, (2, 9), ({}, {0: 2}), (F(1, 2), F(0)), [[1, 0], [0, 1]]))
+    require(law.conditions == (p - 2 > 1, p - n_1 - 2 < -1), "conditions")
+    values = {p: 5, n_1: 9}
+    require([e.subs(values) for e in law.errors[1]] == point.errors[1].tolist() and law.update_magnitude[1].subs(values) == point.update_magnitude[1], "symbols")
+    law = world.expected_errors(_plain(p, (n_1, 2), ({}, {0: n_1})), regime="underparameterized")
+    require(law.update_magnitude[1].subs(values) == world.expected_errors(_plain(5, (9, 2), ({}, {0: 9}))).update_magnitude[1], "more rows twice")
+
+
+def check_untrained_blocks(world) -> None:
+    """What no task trains is noise for good, and a part of the errors: 9/25 + 16/25 = 1."""
+    still = [[F(16, 25), F(1, 5), 0], [F(1, 5), F(16, 25), 0], [0, 0, 0]]
+    for p_, samples, memories in ((20, (5, 3, 4), ({}, {0: 3}, {0: 2, 1: 3})), (4, (9, 3, 4), ({}, {0: 3}, {0: 2, 1: 3}))):
+        tasks = [Task(n, F(3, 5), {"a": f"w_{t}", **({"b": f"v_{t}"} if t < 2 else {})}, ("a",), memory=memory) for t, (n, memory) in enumerate(zip(samples, memories))]
+        seq = TaskSequence({"a": p_, "b": 2}, tasks, {"a": GRAM, "b": still})
+        plain = world.expected_errors(remembering(p_, samples, memories, noises=(F(1), F(1), F(3, 5))))
+        for made in (world.expected_errors(seq), world.expected_errors(floating(seq))):
+            require(close(made.errors, plain.errors + np.array([F(16, 25), F(16, 25), F(0)])), "errors")
+            require(close(made._step_sizes, plain._step_sizes) and close(made.effective_noise, plain.effective_noise), "steps and noise")
+
+
 REPLAY_CHECKS = (
-    check_nested_memory, check_memory_from_zero, check_updates_from_zero, check_replay_thresholds, check_memory_without_law,
+    check_nested_memory, check_memory_from_zero, check_pooled_updates, check_pooled, check_untrained_blocks, check_updates_from_zero, check_replay_thresholds, check_memory_without_law,
     check_grids_of_dimensions, check_known_gaps, check_conditions_on_stored_samples, check_conditions_on_dimensions, check_replay_symbols, check_borders, check_fresh_memory,
+    check_pooled_grids_and_symbols,
 )  # fmt: skip

@@ -1,10 +1,11 @@
 """Replay by integration: stored and fresh rows written in an orthonormal frame, coordinates integrated monomial by monomial."""
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from math import prod
 
-from haar_moments import chi_square_moment, double_factorial, normal_moment
+from haar_moments import _haar, chi_square_moment, double_factorial, expected_noise_step, normal_moment
 from polynomials import Polynomial, add, constant, integrate, multiply, scale, squared_length, subtract, variable
 
 
@@ -28,6 +29,21 @@ def least_norm_error(p: int, owners: list[int], gram: list[list[Fraction]], vari
                 cross = add(cross, scale(multiply(inverse[a][b], _r(b, a)), gram[target][owners[a]] / p))
     value = _triangle_expectation(square, p)
     return value if target is None else value - 2 * _triangle_expectation(cross, p) + gram[target][target]
+
+
+def least_squares_error(p: int, owners: list[int], variances: list[Fraction], product: Callable[[int, int], Fraction]) -> Fraction:
+    """E |theta - z|^2 of the least-squares fit of N > p + 1 rows of the tasks ``owners``; ``product(s, o)`` = E <w_s - z, w_o - z>.
+
+    A = U W^{1/2} with U the first p columns of a Haar orthogonal matrix and W Wishart, independent: theta - z = sum_a W^{-1/2} u_a u_a' W^{1/2} v_a
+    + W^{-1/2} U' eps, and only the eigenvalues l of W count. E sum_{j,k} l_j / l_k = E tr W tr W^{-1} by Bartlett's triangle, rows of U by Weingarten.
+    """
+    N, inverse = len(owners), _triangular_inverse(p)
+    pairs = [(i, j) for j in range(p) for i in range(j + 1)]
+    ratio = multiply(add(*(multiply(_r(i, j), _r(i, j)) for i, j in pairs)), add(*(multiply(inverse[i][j], inverse[i][j]) for i, j in pairs)))
+    unequal = _triangle_expectation(ratio, N) - p  # of l_j / l_k, j != k
+    same, other = ((p * _haar(rows, (0, 0, 0, 0), N) + (unequal * _haar(rows, (0, 1, 1, 0), N) if p > 1 else 0)) / p for rows in ((0, 0, 0, 0), (0, 0, 1, 1)))
+    value = sum((product(s, o) * (same if a == b else other) for a, s in enumerate(owners) for b, o in enumerate(owners)), Fraction(0))
+    return value + sum(variances[s] for s in owners) * expected_noise_step(N, p) / N
 
 
 def _r(i: int, j: int) -> Polynomial:
