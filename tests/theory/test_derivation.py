@@ -189,7 +189,8 @@ test_no_law = refusals(
     {
         "rule": (lambda: dl.derive(HARD.under(rule=dl.Ridge(1)), "forgetting"), "Ridge.*simulate"),
         "step": (lambda: dl.derive(stored("zero"), "step_size"), "derive errors, or use expected_errors"),
-        "nothing is fitted": (lambda: dl.derive(constrained(**PAIR | {"m": n}), "forgetting", regime=UNDER), "does not fit"),
+        "nothing is fitted": (lambda: dl.derive(constrained(**PAIR | {"m": n}), "forgetting", regime=UNDER), "estimate before it"),
+        "pooled": (lambda: dl.derive(dl.TaskSequence({"w": 5}, [dl.Task(4, sigma, {"w": f"w_{t}"}, ("w",), memory={0: 4} if t else None) for t in range(2)], {"w": gram("g", 2)}), "forgetting"), "8 rows by 5 parameters"),
         "stream": (lambda: dl.derive(INITIALIZED, "forgetting", tasks=T), "give one task that trains all"),
     },
     NoClosedForm,

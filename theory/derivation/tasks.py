@@ -271,6 +271,11 @@ class Steps:
 
 def derive_tasks(seq: TaskSequence, given: str | Quantity, regimes: tuple[str, ...], meaning: Mapping[str, str], setting: str) -> Derivation:
     """Derive a quantity of a sequence of tasks; `theory.derivation.derive` checks the arguments."""
+    regimes = tuple(OVER if task.memory else regime for task, regime in zip(seq.tasks, regimes, strict=True))
+    for t, task in enumerate(seq.tasks):
+        rows, parameters = sympy.sympify(sum((task.memory or {}).values(), task.samples)), sympy.sympify(seq.trained_dimension(t))
+        if task.memory and (rows - parameters).is_positive:
+            raise NoClosedForm(f"no line is known for task {t}, which fits {rows} rows by {parameters} parameters, stored ones among them; use expected_errors")
     steps, tasks, quantity = Steps(seq, regimes, meaning), len(seq), parse_quantity(given, len(seq))
     weights = quantity.at(tasks)
     entries = np.full(weights.shape, sympy.Integer(0), dtype=object)
