@@ -142,56 +142,38 @@ def hybrid(
     return HybridSimulation(errors, steps, updates, draws, (seq, rule), scores=scores, frozen=frozen > 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What a learner has seen of every task before it trains it: of every block an array of shape (trials, T).
+def watch(seq: TaskSequence, trials: int, seed: int | tuple[int, ...] = 0) -> tuple[dict[str, np.ndarray], Simulation]:
+    """Sample training without memory, and what a learner can tell of every task before it trains it.
 
     Parameters
     ----------
-    distances : mapping of str to ndarray
-        Unbiased estimates of |truth - start|^2, from pairs of samples.
-    squares, products, steps : mapping of str to ndarray
-        |g_t|^2, <g_t, g_{t-1}> and <g_t, last step>.
-    level : ndarray, shape (trials, T)
-        Mean squared residual at the start.
-    simulation : Simulation
+    seq, trials, seed
+        As in `simulate`.
+
+    Returns
+    -------
+    seen : dict
+        "level", shape (trials, T): mean squared residual at the start. Of shape (trials, T, blocks): "distances", unbiased
+        estimates of |truth - start|^2 from pairs of samples, and "squares", "products", "steps": |g_t|^2, <g_t, g_{t-1}>, <g_t, last step>.
+    run : Simulation
         Of the same draws.
-    """
-
-    distances: dict[str, np.ndarray]
-    squares: dict[str, np.ndarray]
-    products: dict[str, np.ndarray]
-    steps: dict[str, np.ndarray]
-    level: np.ndarray
-    simulation: Simulation
-
-    def cosine(self, keep: Sequence[str] = ("shared",)) -> np.ndarray:
-        """Scores of the hybrid rule, shape (trials, T); NaN for task 0."""
-        squares, products = (sum(found[block] for block in keep) for found in (self.squares, self.products))
-        scores = np.full_like(self.level, np.nan)
-        scores[:, 1:] = products[:, 1:] / np.sqrt(squares[:, 1:] * squares[:, :-1])
-        return scores
-
-
-def watch(seq: TaskSequence, trials: int, seed: int | tuple[int, ...] = 0, *, memory_limit: float = 2**30, workers: int | None = None) -> Seen:
-    """Sample training without memory and what the learner can tell before each task; parameters as in `simulate`.
 
     Examples
     --------
     >>> import driftlaw as dl
     >>> from simulate.hybrid_rule import watch
     >>> seq = dl.initialized({"shared": 20, "specific": 30}, (15, 10), noise=0, gram={"shared": [[1, 1]] * 2, "specific": [[2, 2]] * 2})
-    >>> round(watch(seq, trials=4000).distances["specific"][:, 0].mean(), 1)
-    2.0
+    >>> seen, _ = watch(seq, trials=4000)
+    >>> seen["distances"][:, 0].mean(axis=0).round(1)
+    array([1. , 1.9])
     """
-    plan, seed, blocks = make_plan(seq), canonical_seed(seed), list(seq.blocks)
-    shapes = ((len(seq),) * 2, *[(len(seq),)] * 3, *[(len(seq), len(blocks))] * 4)
-    errors, steps, updates, level, *found = fill(
-        lambda streams, count: WatchingLearner(plan, streams, count), plan, seed, trials, shapes,
-        memory_limit=memory_limit, workers=workers, progress=False,
-    )  # fmt: skip
-    run = Simulation(errors, steps, updates, frozenset({(seed, 0, len(errors) - 1)}), seq)
-    return Seen(*({name: array[..., i] for i, name in enumerate(blocks)} for array in found), level=level, simulation=run)
+    plan, seed = make_plan(seq), canonical_seed(seed)
+    shapes = ((len(seq),) * 2, *[(len(seq),)] * 3, *[(len(seq), len(seq.blocks))] * 4)
+    *results, level, distances, squares, products, steps = fill(
+        lambda streams, count: WatchingLearner(plan, streams, count), plan, seed, trials, shapes, memory_limit=2**30, workers=None, progress=False
+    )
+    run = Simulation(*results, frozenset({(seed, 0, trials - 1)}), seq)
+    return {"level": level, "distances": distances, "squares": squares, "products": products, "steps": steps}, run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ last gradient, the last step, and one number a block. Source: the project's deri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,10 @@ def difference(criterion: str, n: Any, kept: tuple[Any, Any, Any], rest: tuple[A
     return full.m * in_kept - (frozen.m - full.m) * in_rest + frozen.k * (kept[1] + noise) - full.k * noise
 
 
-def estimate(criterion: str, seq: TaskSequence, seen: Any, keep: Sequence[str] = ("shared",), t: int = 1) -> np.ndarray:
-    """Estimate, without bias, frozen minus initialized training of task t from what the learner has seen before it trains.
+def estimate(
+    criterion: str, seq: TaskSequence, seen: Mapping[str, np.ndarray], keep: Sequence[str] = ("shared",), t: int = 1, *, cut: bool = False
+) -> np.ndarray:
+    """Estimate frozen minus initialized training of task t from what the learner has seen before it trains; freeze where it is negative.
 
     Parameters
     ----------
@@ -126,29 +128,39 @@ def estimate(criterion: str, seq: TaskSequence, seen: Any, keep: Sequence[str] =
         Of tasks t - 1 and t.
     seq : TaskSequence
         Under initialized training; its truths and noise are not looked at.
-    seen : `simulate.hybrid_rule.Seen`
+    seen : mapping
+        As `simulate.hybrid_rule.watch` returns it.
     keep : sequence of str
         Blocks that frozen training keeps.
+    cut : bool
+        Put negative squared distances and variances to 0, and scale the others to the residual's level; by default the estimate is unbiased.
 
     Returns
     -------
     ndarray, shape (trials,)
-        Freeze where it is negative.
     """
     before, now = seq.tasks[t - 1], seq.tasks[t]
     if min(before.samples, now.samples) < 2:
         raise InputError(f"tasks have {before.samples} and {now.samples} samples; distances are estimated from pairs of them, so give 2 or more")
-    earlier, d = {b: seen.distances[b][:, t - 1] for b in before.train}, seq.trained_dimension(t - 1)
-    total, moments = sum(earlier.values()), float_step_moments(before.samples, d)
-    noise, parts = seen.level[:, t], []
-    for group in (keep, [b for b in now.train if b not in keep]):
-        distance, overlap = sum(seen.distances[b][:, t] for b in group), 0
-        for b in set(group) & set(earlier):
-            aligned = alignment(before.samples, d, seq.blocks[b], earlier[b], total, seen.level[:, t - 1] - total, moments)
-            overlap = overlap - seen.steps[b][:, t] - seen.products[b][:, t] - (aligned - moments.m * earlier[b])
-        noise = noise - distance
-        parts.append((sum(seq.blocks[b] for b in group), distance, overlap))
-    return difference(criterion, now.samples, *parts, noise)
+    sizes, earlier, kept, moved = np.array(list(seq.blocks.values())), *(np.isin(list(seq.blocks), b) for b in (before.train, list(keep), now.train))
+    (error, noise), (distance, level) = (
+        _split(seen["distances"][:, s] * blocks, seen["level"][:, s, None], cut) for s, blocks in ((t - 1, earlier), (t, moved))
+    )
+    d = seq.trained_dimension(t - 1)
+    moments = float_step_moments(before.samples, d)
+    excess = alignment(before.samples, d, sizes, error, error.sum(1, keepdims=True), noise, moments) - moments.m * error
+    overlap = -(seen["steps"][:, t] + seen["products"][:, t] + excess) * earlier
+    parts = [(sizes[group].sum(), distance[:, group].sum(1), overlap[:, group].sum(1)) for group in (kept, moved & ~kept)]
+    return difference(criterion, now.samples, *parts, level[:, 0])
+
+
+def _split(distances: np.ndarray, level: np.ndarray, cut: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return squared distances of the blocks and the noise variance, which add up to the level."""
+    parts = np.hstack([distances, level - distances.sum(1, keepdims=True)])
+    if cut:
+        parts = np.maximum(parts, 0)
+        parts *= level / parts.sum(1, keepdims=True)
+    return parts[:, :-1], parts[:, -1:]
 
 
 def distance_covariance(n: int, dimensions: Sequence[int], distances: Sequence[float], noise: float) -> np.ndarray:

@@ -29,7 +29,7 @@ SUBJECTS = {
         "reconstruction_split",
     ),
     "Between frozen and initialized training": ("step_weight", "trainable_fraction", "update_path", "update_scale", "magnitude_forgetting"),
-    "Many tasks": ("forgetting_against_T", "schedules", "replay"),
+    "Many tasks": ("forgetting_against_T", "schedules", "hybrid_estimate", "replay"),
     "Other features and large dimensions": ("feature_laws", "proportional_limits"),
     "Networks": (
         "linear_training", "accuracy_matrices", "hybrid_accuracy", "hybrid_forgetting", "hybrid_depths", "hybrid_scores",
