@@ -169,10 +169,10 @@ def watch(seq: TaskSequence, trials: int, seed: int | tuple[int, ...] = 0) -> tu
     """
     plan, seed = make_plan(seq), canonical_seed(seed)
     shapes = ((len(seq),) * 2, *[(len(seq),)] * 3, *[(len(seq), len(seq.blocks))] * 4)
-    *results, level, distances, squares, products, steps = fill(
+    errors, lengths, updates, level, distances, squares, products, steps = fill(
         lambda streams, count: WatchingLearner(plan, streams, count), plan, seed, trials, shapes, memory_limit=2**30, workers=None, progress=False
     )
-    run = Simulation(*results, frozenset({(seed, 0, trials - 1)}), seq)
+    run = Simulation(errors, lengths, updates, frozenset({(seed, 0, trials - 1)}), seq)
     return {"level": level, "distances": distances, "squares": squares, "products": products, "steps": steps}, run
 
 

@@ -96,8 +96,7 @@ def score_law(seq: TaskSequence, blocks: Sequence[str] = ("shared",), *, outside
         for block in [b for b in used if b in seq.tasks[t + 1].truth]:
             products, scale = law.products(block), lift(task.scale_of(block)) if block in task.train else 0
             inner[..., t + 1] += law.square[block] + law.gram[block][..., t, t + 1] - products[..., t] - products[..., t + 1]
-            if block in task.train:
-                inner[..., t + 1] -= alignment(n, geometry.d, lift(seq.blocks[block]), error[block], total, level - total, moments) * scale
+            inner[..., t + 1] -= alignment(n, geometry.d, lift(seq.blocks[block]), error[block], total, level - total, moments) * scale
         law.train(t, task)
     return ScoreLaw(algebra.finish(inner), algebra.finish(squares))
 
@@ -150,8 +149,8 @@ def estimate(
     moments = float_step_moments(before.samples, d)
     excess = alignment(before.samples, d, sizes, error, error.sum(1, keepdims=True), noise, moments) - moments.m * error
     overlap = -(seen["steps"][:, t] + seen["products"][:, t] + excess) * earlier
-    parts = [(sizes[group].sum(), distance[:, group].sum(1), overlap[:, group].sum(1)) for group in (kept, moved & ~kept)]
-    return difference(criterion, now.samples, *parts, level[:, 0])
+    in_kept, in_rest = ((sizes[group].sum(), distance[:, group].sum(1), overlap[:, group].sum(1)) for group in (kept, moved & ~kept))
+    return difference(criterion, now.samples, in_kept, in_rest, level[:, 0])
 
 
 def _split(distances: np.ndarray, level: np.ndarray, cut: bool) -> tuple[np.ndarray, np.ndarray]:
