@@ -83,6 +83,8 @@ def test_the_score_does_not_contain_what_decides():
         seq = initialized({"shared": 5, "specific": 3}, (n, 4), s, gram=gram)
         shared, whole = (score_law(seq, blocks) for blocks in (("shared",), tuple(gram)))
         assert shared.inner[1].free_symbols == ({u, q, s} if n == 4 else {s}) and d_q in shared.squares[1].free_symbols
+        a = sympy.Rational(n * (8 - n), 8 * 7 * 10) if n < 8 else 0
+        assert sympy.expand(shared.inner[1] + a * 8 / n * (5 * (u + q) - 8 * u) + 5 * s**2 * sympy.Rational(1, max(n, 8))) == 0
         assert sympy.expand(whole.inner[1] - c_q + s**2 * min(1, sympy.Rational(8, n))) == 0
 
 
