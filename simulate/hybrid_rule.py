@@ -13,7 +13,8 @@ below it trains everything (initialized training). Task 0 trains everything.
 
 A step that fits task t - 1 leaves an error orthogonal to everything that its samples saw, g_{t-1} included. In linear
 models two tasks of one truth therefore score around 0, not 1, and what has to be unlearned scores below 0: thresholds
-between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is fitted and has no gradient at all.)
+between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is fitted and has no gradient at all.) How far apart
+the specific truths are the score hardly sees: `theory.score` has its law, and an estimate that does.
 """
 
 from __future__ import annotations
