@@ -169,6 +169,11 @@ def test_what_scores_lose_where_the_winner_changes_is_what_is_said():
 
     cosine, unbiased, cut = (f"{auc(near[name], far[name]):.2f}" for name in NAMES)
     assert f"larger cosine with probability {cosine}, the smaller estimate with {unbiased}, and with {cut} once cut" in TEXT
+    means, spreads = ([f"{getattr(each[COSINE], moment)():.2f}" for each in (near, far)] for moment in ("mean", "std"))
+    assert f"mean moves from {means[0]} to {means[1]}, the wrong way, with a standard deviation of {spreads[0]} and {spreads[1]} between" in TEXT
+    gaps = [f"{hybrid_estimate.gap('forgetting', hybrid_estimate.sequence(x)):.2f}" for x in (0, 2)]
+    spreads = [f"{each[ESTIMATE].std():.1f}" for each in (near, far)]
+    assert f"forgetting moves from {gaps[0]} to {gaps[1]}, with a standard deviation of its estimate of {spreads[0]} and {spreads[1]}." in TEXT
     best = {name: min(lost(name, least) for least in np.quantile([near[name], far[name]], np.linspace(0, 1, 101))) for name in (COSINE, CUT)}
     assert f"sign of the estimate is {lost(ESTIMATE, 0)} there, no better than {best[COSINE]} at the cosine's best threshold" in TEXT
     assert f"the best one loses {best[CUT]}, and never freezing {lost(COSINE, 2)}" in TEXT
