@@ -13,7 +13,8 @@ below it trains everything (initialized training). Task 0 trains everything.
 
 A step that fits task t - 1 leaves an error orthogonal to everything that its samples saw, g_{t-1} included. In linear
 models two tasks of one truth therefore score around 0, not 1, and what has to be unlearned scores below 0: thresholds
-between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is fitted and has no gradient at all.)
+between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is fitted and has no gradient at all.) How far apart
+the specific truths are the score hardly sees: `theory.score` has its law, and an estimate that does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from simulate.evidence import Estimate
-from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, frozen_sequence
+from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, WatchingLearner, frozen_sequence
 from simulate.sample.batches import fill
 from simulate.sample.plan import make_plan
 from simulate.sample.run import simulate
@@ -140,6 +141,40 @@ def hybrid(
     scores[:, 0] = np.nan
     draws = frozenset({(seed, 0, len(scores) - 1)})
     return HybridSimulation(errors, steps, updates, draws, (seq, rule), scores=scores, frozen=frozen > 0)
+
+
+def watch(seq: TaskSequence, trials: int, seed: int | tuple[int, ...] = 0) -> tuple[dict[str, np.ndarray], Simulation]:
+    """Sample training without memory, and what a learner can tell of every task before it trains it.
+
+    Parameters
+    ----------
+    seq, trials, seed
+        As in `simulate`.
+
+    Returns
+    -------
+    seen : dict
+        "level", shape (trials, T): mean squared residual at the start. Of shape (trials, T, blocks): "distances", unbiased
+        estimates of |truth - start|^2 from pairs of samples, and "squares", "products", "steps": |g_t|^2, <g_t, g_{t-1}>, <g_t, last step>.
+    run : Simulation
+        Of the same draws.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> from simulate.hybrid_rule import watch
+    >>> seq = dl.initialized({"shared": 20, "specific": 30}, (15, 10), noise=0, gram={"shared": [[1, 1]] * 2, "specific": [[2, 2]] * 2})
+    >>> seen, _ = watch(seq, trials=4000)
+    >>> seen["distances"][:, 0].mean(axis=0).round(1)
+    array([1. , 1.9])
+    """
+    plan, seed = make_plan(seq), canonical_seed(seed)
+    shapes = ((len(seq),) * 2, *[(len(seq),)] * 3, *[(len(seq), len(seq.blocks))] * 4)
+    errors, lengths, updates, level, distances, squares, products, steps = fill(
+        lambda streams, count: WatchingLearner(plan, streams, count), plan, seed, trials, shapes, memory_limit=2**30, workers=None, progress=False
+    )
+    run = Simulation(errors, lengths, updates, frozenset({(seed, 0, trials - 1)}), seq)
+    return {"level": level, "distances": distances, "squares": squares, "products": products, "steps": steps}, run
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,12 @@ from deep.studies.design import CONFIRM
 from deep.studies.presets import PRESETS
 from deep.studies.records import StudyRun
 from deep.studies.statistics import DECIDING, SUPPORTED, Results, comparisons, verdicts
-from figures import hybrid_scores
+from figures import hybrid_estimate, hybrid_scores
+from figures.hybrid_estimate import COSINE, CUT, ESTIMATE, NAMES, auc, losses
 from figures.kit.studies import RECORDS, confirmed, confirmed_files, confirmed_streams
+from simulate import simulate
+from simulate.sample.adaptive import frozen_sequence
+from theory.claims import judge
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "hybrid.md").read_text(encoding="utf-8")
@@ -125,3 +129,49 @@ def test_what_scores_and_the_law_foresaw_is_what_is_said():
         own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
         drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
     assert f"in {sum(drawn)} of {len(drawn)} runs drew the rule's own schedule" in TEXT
+
+
+def test_what_the_claim_on_gradients_found_is_what_is_said():
+    falls, _, best, never, *_ = list(judge("gradient_direction").effect.values())[1:]
+    assert f"In {100 * falls:.1f} % of {judge('gradient_direction').effect['settings']:,} random settings the cosine falls" in TEXT
+    assert best == never and f"{100 * never:.1f} % of the settings are decided wrongly" in TEXT
+
+
+@pytest.mark.long
+def test_what_scores_lose_in_random_settings_is_what_is_said():
+    found = hybrid_estimate.in_settings(2000)
+    rows = re.findall(r"^\| (?:below|between|above|all).*?\| (\d+) \| (.*) \|$", PAGE, re.M)
+    case = 1 + (found["n_2"] > found["p_2"]) + (found["n_2"] > found["p"] + found["p_2"])
+    for (count, said), cases in zip(rows, ((1,), (2,), (3,), (1, 2, 3)), strict=True):
+        here = {name: values[np.isin(case, cases)] for name, values in found.items()}
+        ratio, wins = here["ratio"], here["ratio"] < 0
+        best = min(losses(ratio, here[COSINE] >= least).mean() for least in [*here[COSINE], np.inf])
+        lost = [losses(ratio, False).mean(), best, *(losses(ratio, here[name] > 0).mean() for name in (ESTIMATE, CUT))]
+        areas = [auc(here[name][wins], here[name][~wins]) for name in NAMES]
+        assert [f"{100 * wins.mean():.1f} %", *map("{:.3f}".format, lost), *map("{:.2f}".format, areas)] == said.split(" | ")
+        assert int(count) == len(ratio)
+
+
+@pytest.mark.long
+def test_what_scores_lose_where_the_winner_changes_is_what_is_said():
+    drawn, kept = [], ("shared",)
+    for x in (0, 2):
+        seq, seed = hybrid_estimate.sequence(x), (5, x)
+        runs = [simulate(each, 4000, seed).per_trial("forgetting") for each in (frozen_sequence(seq, kept), seq)]
+        drawn.append((hybrid_estimate.scores("forgetting", seq, 4000, seed)[0], runs))
+    (near, (kept_near, moved_near)), (far, (kept_far, moved_far)) = drawn
+
+    def lost(name, least):
+        gone = np.where(near[name] >= least, 0, moved_near - kept_near).mean() + np.where(far[name] >= least, kept_far - moved_far, 0).mean()
+        return f"{gone / 2:.2f}"
+
+    cosine, unbiased, cut = (f"{auc(near[name], far[name]):.2f}" for name in NAMES)
+    assert f"larger cosine with probability {cosine}, the smaller estimate with {unbiased}, and with {cut} once cut" in TEXT
+    means, spreads = ([f"{getattr(each[COSINE], moment)():.2f}" for each in (near, far)] for moment in ("mean", "std"))
+    assert f"mean moves from {means[0]} to {means[1]}, the wrong way, with a standard deviation of {spreads[0]} and {spreads[1]} between" in TEXT
+    gaps = [f"{hybrid_estimate.gap('forgetting', hybrid_estimate.sequence(x)):.2f}" for x in (0, 2)]
+    spreads = [f"{each[ESTIMATE].std():.1f}" for each in (near, far)]
+    assert f"forgetting moves from {gaps[0]} to {gaps[1]}, with a standard deviation of its estimate of {spreads[0]} and {spreads[1]}." in TEXT
+    best = {name: min(lost(name, least) for least in np.quantile([near[name], far[name]], np.linspace(0, 1, 101))) for name in (COSINE, CUT)}
+    assert f"sign of the estimate is {lost(ESTIMATE, 0)} there, no better than {best[COSINE]} at the cosine's best threshold" in TEXT
+    assert f"the best one loses {best[CUT]}, and never freezing {lost(COSINE, 2)}" in TEXT

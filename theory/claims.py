@@ -231,6 +231,40 @@ def _one_optimisation() -> ClaimVerdict:
     )  # fmt: skip
 
 
+def _gradient_direction() -> ClaimVerdict:
+    settings = random_settings(overparameterized=False)
+    cosine, further = (_cosines({**settings, "d_q": settings["d_q"] * factor}) for factor in (1, 2))
+    effect: dict[str, Any] = {"settings": len(cosine), "share where the cosine falls as |q_2 - q_1|^2 doubles": float((further < cosine).mean())}
+    for criterion in ("deviation", "generalization"):
+        wins = advantage(criterion, **settings)[np.argsort(-cosine)] > 0
+        ahead, lost = int(wins.sum()), np.concatenate([[0], np.cumsum(~wins) - np.cumsum(wins)])
+        above = np.sum(np.cumsum(wins)[~wins])  # pairs in which the setting that gains from freezing has the larger cosine
+        effect |= {
+            f"probability that of two settings the one that gains {criterion} by freezing has the larger cosine": float(above / ahead / (len(wins) - ahead)),
+            f"share decided wrongly at the best threshold, {criterion}": float((ahead + lost.min()) / len(wins)),
+            f"share decided wrongly by never freezing, {criterion}": ahead / len(wins),
+        }
+    return ClaimVerdict(
+        verdict=graded(effect["share where the cosine falls as |q_2 - q_1|^2 doubles"]),
+        holds_under="E<g_1, g_2> > 0 on the shared parameters, which for u_2 = u_1 takes |u_1|^2/|w_1|^2 above p/(p + p_1) and little noise: a longer "
+        "distance makes g_2 longer and the cosine smaller; as a rule for freezing hardly anywhere",
+        fails_in="E<g_1, g_2> < 0: it does not contain q_2, so a longer g_2 brings the cosine up to 0, and far tasks look more related than near ones; and "
+        "n_2 > p + p_2, where the distance does not matter at all",
+        effect=effect,
+    )
+
+
+def _cosines(case: dict[str, np.ndarray]) -> np.ndarray:
+    """Expected <g_1, g_2> over the root of the expected squares, on the shared block, where p_2 plays no part."""
+    from theory.constructors import initialized
+    from theory.score import score_law
+
+    u, q, along, distance = (case[name][:, None, None] for name in ("u_11", "q_11", "c_q", "d_q"))
+    gram = {"shared": u * np.ones((2, 2)), "specific": q + along * [[0, 1], [1, 2]] + distance * [[0, 0], [0, 1]]}
+    tasks = {name: tuple(case[f"{name}_{t}"] for t in (1, 2)) for name in ("n", "sigma")}
+    return score_law(initialized({"shared": case["p"], "specific": case["p_1"]}, tasks["n"], tasks["sigma"], gram=gram), outside="nan").cosine[:, 0]
+
+
 def _more_replay() -> ClaimVerdict:
     from theory.ledger import replay
 
@@ -388,6 +422,12 @@ CLAIMS: dict[str, Claim] = {
         Claim("one_head_per_task", "With one head per task, frozen training forgets nothing.", "driftlaw; common practice in the field", False, _one_head, ("recursion", "projection_mean", "projection_spread"), ONE_HEAD),
         Claim("extremum_in_p2", "Forgetting under frozen training has an extremum in p_2 when xi > eta > 0.", "He, Bai, Yang, arXiv 2602.20796, around Theorem 4.4", False, _extremum, ("p2_star", "frozen_forgetting_in_p2")),
         Claim("one_optimisation", "Frozen and initialized training are two cases of one constrained optimisation of the update.", PAPER, False, _one_optimisation, s.DIVIDED),
+        Claim(
+            "gradient_direction",
+            "Whether a task is near enough to gain from freezing shows in the direction of its gradient: near tasks have the larger cosine.",
+            "He, Bai, Yang, arXiv 2602.20796, Algorithm 1, in our linear reading", False, _gradient_direction,
+            (*s.DIVIDED, *(f"{training}_{criterion}" for training in ("frozen", "initialized") for criterion in ("deviation", "generalization"))),
+        ),
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
         Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "common reading of gradient projection", False, _gem_pole, s.STORED),
     )

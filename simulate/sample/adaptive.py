@@ -6,6 +6,7 @@ import numpy as np
 
 from simulate.sample.learner import Learner
 from simulate.sample.plan import Plan, TaskPlan
+from simulate.sample.steps import predictions
 from simulate.sample.streams import Streams
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
@@ -81,6 +82,40 @@ class AdaptiveLearner(Learner):
         residual = labels - sum((x @ self.theta[block][..., None])[..., 0] for block, x in features.items())
         parts = [(features[block].swapaxes(-1, -2) @ residual[..., None])[..., 0] for block in self._adaptive.keep]
         return -np.concatenate(parts, axis=1) / labels.shape[1]
+
+
+class WatchingLearner(Learner):
+    """Trains as planned, and notes what a learner can tell of every block before it trains a task.
+
+    ``run`` fills in the results of `Learner`, then residual levels |y - A theta|^2 / n (trials, T) and, of shape (trials, T,
+    blocks): sum over pairs of samples i != j of <r_i a_i, r_j a_j> / (n (n - 1)); squared gradient; its products with the previous
+    task's gradient and with the last step.
+    """
+
+    def run(self, errors: np.ndarray, step_sizes: np.ndarray, update_magnitude: np.ndarray, *seen: np.ndarray) -> None:
+        """Learn all tasks and fill in the results."""
+        self._seen = seen
+        self._before = [(theta, theta) for theta in self.theta]
+        super().run(errors, step_sizes, update_magnitude)
+
+    def _train(self, t: int, task: TaskPlan, features: dict[int, np.ndarray], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        level, *by_block = self._seen
+        residual, n = labels - sum(predictions(x, self.theta[block]) for block, x in features.items()), labels.shape[1]
+        level[:, t], start = np.mean(residual**2, axis=1), list(self.theta)
+        gradients = [np.zeros_like(theta) for theta in start]
+        for block, x in features.items():
+            gradients[block] = -np.einsum("tnd,tn->td", x, residual) / n
+            square, alone = _dots(gradients[block], gradients[block]), np.einsum("tnd,tnd,tn->t", x, x, residual**2) / n**2
+            products = (_dots(gradients[block], vector) for vector in self._before[block])
+            for place, value in zip(by_block, ((square - alone) * (n / max(n - 1, 1)), square, *products), strict=True):
+                place[:, t, block] = value
+        lengths = super()._train(t, task, features, labels)
+        self._before = [(g, after - before) for g, after, before in zip(gradients, self.theta, start, strict=True)]
+        return lengths
+
+
+def _dots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.einsum("td,td->t", left, right)
 
 
 def frozen_task(task: Task, keep: tuple[str, ...]) -> Task:

@@ -15,7 +15,7 @@ OF_ANOTHER_KIND = {
     "interval_coverage", "feature_laws", "accuracy_matrices", "update_path", "cost_against_p", "forgetting_distributions",
     "verdict_calibration", "hybrid_accuracy", "hybrid_depths", "hybrid_forgetting", "hybrid_scores", "magnitude_forgetting",
 }  # fmt: skip
-WITH_MORE = {"phase_diagrams", "step_weight", "schedules", "linear_training"}
+WITH_MORE = {"phase_diagrams", "step_weight", "schedules", "linear_training", "hybrid_estimate"}
 
 
 @pytest.fixture(params=sorted(set(FIGURES) - OF_ANOTHER_KIND - WITH_MORE))
@@ -64,7 +64,7 @@ def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas)
     assert drawn == {(row.x, row.mean) for row in table}
 
 
-@pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage"])
+@pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage", "hybrid_estimate"])
 def test_every_simulated_value_is_drawn(name, table, canvas):
     shown = {(x, round(y, 9)) for x, y in places(line for ax in canvas.axes for line in ax.lines)}
     points = table.select(kind=SIMULATION)
