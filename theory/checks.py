@@ -1,7 +1,5 @@
 """Checks of options that every part of the package shares; each error names the value, the reason and the remedy."""
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import math

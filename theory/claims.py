@@ -7,8 +7,6 @@ The claims' words are ours; the paper's text behind most of them could not be ob
 statement as given here, not that text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction

@@ -4,8 +4,6 @@ Samplers hold the drawing of a feature law and the filter of a rule (`simulate.s
 (`theory.law`); both look them up by type.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Mapping

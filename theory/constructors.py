@@ -4,8 +4,6 @@ Every constructor takes ``truth`` as a mapping from block to one truth per task,
 inner products ``gram`` alone (see `theory.problem.TaskSequence`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -11,8 +11,6 @@ steps with at least as many samples as parameters, stay exact. Source: standard 
 ridgeless regression; the recursion over tasks is driftlaw's own.
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import numpy as np

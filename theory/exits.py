@@ -1,7 +1,5 @@
 """How every command ends: statuses that tell what came out from what went wrong, and a line that says what."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

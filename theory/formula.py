@@ -4,8 +4,6 @@ Calling a formula gives a float or an error that says which inequality failed; i
 huge number beside a pole.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Callable, Mapping

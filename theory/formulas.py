@@ -4,8 +4,6 @@ A module of `theory.ledger` that has ``FORMULAS``, and ``FAMILIES`` for their ch
 ``FORMULAS.register(Formula("mine", ...))``.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import pkgutil

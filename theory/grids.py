@@ -1,7 +1,5 @@
 """A quantity at many settings at once, by the exact law."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether numbers can be inner products of vectors."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from theory.errors import InputError

@@ -1,7 +1,5 @@
 """Formulas in other notations: LaTeX, from which the report makes MathML, Python, Mathematica, and as JSON-ready records."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy

@@ -1,7 +1,5 @@
 """Warnings of commands: a plain line each on standard error, and the same one once."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Iterator

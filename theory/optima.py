@@ -1,7 +1,5 @@
 """Best choices by the exact law: trainable fraction, length of the last step, penalties, schedule of frozen and initialized tasks."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ law on thousands of random settings. The shared truth must not move; where it do
 with `advantage`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast

@@ -16,8 +16,6 @@ are U-statistics and inner products of two gradients and a step, so nothing more
 last gradient, the last step, and one number a block. Source: the project's derivation; D like Dicker, Biometrika 2014.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +73,7 @@ def score_law(seq: TaskSequence, blocks: Sequence[str] = ("shared",), *, outside
     >>> score_law(dl.initialized({"shared": 20, "specific": 10}, (12, 9), noise=0, gram=same)).inner
     array([Fraction(0, 1), Fraction(-315, 232)], dtype=object)
     """
-    require_usual(seq)
+    require_usual(seq, rules=False)
     algebra = algebra_of(seq)
     law = Recursion(seq, algebra, outside, (OVER,) * len(seq))
     inner, squares = algebra.zeros(len(seq)), algebra.zeros(len(seq))

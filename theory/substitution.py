@@ -1,7 +1,5 @@
 """Numbers in the place of an expression's symbols, exactly, by their names."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from fractions import Fraction

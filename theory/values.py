@@ -4,8 +4,6 @@ Nothing here imports SymPy; symbols are recognised by their ``free_symbols`` att
 read experiments without loading the formulas' machinery.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Which of two experiments has the smaller error, over one or two parameters, by the exact law."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """The picture of a refutation: where a statement fails, over the two parameters that tell most."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

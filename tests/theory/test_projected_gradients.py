@@ -1,7 +1,5 @@
 """GEM, A-GEM and OGD taken literally, against the law of memory: projected least squares, and quadratic programs at small steps."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.optimize import nnls

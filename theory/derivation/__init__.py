@@ -1,7 +1,5 @@
 """Statements derived: an experiment with symbols goes in, an exact expression with every step of its proof comes out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sympy import sympify

@@ -1,7 +1,5 @@
 """Whether two expressions are the same function: a proof, or a point where they differ."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field

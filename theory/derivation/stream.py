@@ -1,7 +1,5 @@
 """Derivation for a number of tasks that is a symbol: equal tasks on one set of parameters, whose recursion is summed in closed form."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Mapping

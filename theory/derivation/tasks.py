@@ -6,8 +6,6 @@ estimate nor its length is needed (`theory.recursion` follows those). Stored sam
 after another; `theory.replay` has their sum in one piece.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Other ways to share parameters: one head per task, partial freezing, and transfer in the manner of Ju et al."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

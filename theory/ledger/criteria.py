@@ -3,8 +3,6 @@
 "From zero" is the second reading of initialized training, which starts task 2 again from zero.
 """
 
-from __future__ import annotations
-
 import sympy
 
 from theory.formula import Family

@@ -4,8 +4,6 @@ The step of task 2 mixes counted and uncounted parameters, so that E[P v v' P] =
 Generalization counts task 2's own error as before; with p_2 = p_1 both norms agree.
 """
 
-from __future__ import annotations
-
 import sympy
 
 from theory.formula import Family

@@ -4,8 +4,6 @@ The paper (arXiv 2602.20796, around Theorem 4.4) reports an extremum when xi > e
 its definitions of xi and eta could not be obtained. Here both are reconstructed: padded norm; p_1, n_2, truths fixed.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy

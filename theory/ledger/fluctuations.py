@@ -5,8 +5,6 @@ r_B |x|^2 + (1 - r_B)|y|^2 + k_B sigma_2^2, and its variance needs |x|^2, |x|^4 
 follow from a beta law for (I - P_1) w_1 and a ratio of chi-squares for the noise, which are independent.
 """
 
-from __future__ import annotations
-
 import sympy
 
 from theory.formula import Condition

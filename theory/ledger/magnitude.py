@@ -4,8 +4,6 @@ Pathwise L_1(theta_1 + s Delta) - L_1(theta_1) = s^2 |Delta|^2 + 2 s <Delta, the
 parabola in s whose minimum s* may be negative or above 1.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

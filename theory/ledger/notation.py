@@ -4,8 +4,6 @@ Intermediates that change their form at an interpolation threshold are written a
 formula covers fewer samples than parameters and more.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One block of parameters, T tasks with n samples each: Lin et al. (arXiv 2302.05836), Theorem 4.1."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Any, cast
 

@@ -4,8 +4,6 @@ Published: r, r_A and v_1. The rest of the lemma could not be obtained; the form
 so a disagreement concerns the reconstruction, not the paper's text.
 """
 
-from __future__ import annotations
-
 import sympy
 
 from theory.formula import Condition, Family

@@ -4,8 +4,6 @@ Two functions of the eigenvalues x of A'A carry everything: S = E sum x / (x + l
 (`theory.spectral`). There is no pole at n = p.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy

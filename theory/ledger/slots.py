@@ -4,8 +4,6 @@ A slot whose text was not seen carries no expression: the results that driftlaw 
 their own names and are listed as related, never as the slot's content.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from theory.errors import InputError

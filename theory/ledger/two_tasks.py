@@ -1,7 +1,5 @@
 """Two tasks in the paper's setting: shared parameters, specific parameters that grow from p_1 to p_2, padded norm."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

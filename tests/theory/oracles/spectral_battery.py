@@ -1,7 +1,5 @@
 """Checks of the moments of filtered steps by other routes: the joint density of up to three eigenvalues, and traces known in closed form."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
