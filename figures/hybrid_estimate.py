@@ -11,15 +11,12 @@ cosines or the smallest estimates per unit of task 2's squared residual; bars: S
 {simulation} {experiment} $q_2-q_1$ is orthogonal to $q_1$, $u_2=u_1$.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.axes import Axes
 from scipy.stats import mannwhitneyu
 
-from figures.kit import INITIALIZED, SIMULATION, STEPS, THIRD, Figure, Line, Look, Panel, Sampler, Simulated, Table, curves, measured, vertical
+from figures.kit import INITIALIZED, SIMULATION, STEPS, THIRD, Axes, Figure, Line, Look, Panel, Sampler, Simulated, Table, bars, curves, vertical
 from simulate.hybrid_rule import watch
 from simulate.sample.adaptive import frozen_sequence
 from theory import TaskSequence, expected_errors, moment_orders
@@ -113,7 +110,7 @@ def _score(title: str, name: str, label: str) -> Panel:
 
 def _losses(ax: Axes, table: Table) -> None:
     for name, look in LOOKS.items():
-        measured(ax, table.select(quantity=LOSS, training=name), look, label=NAMES[name], markersize=2.4)
+        bars(ax, table.select(quantity=LOSS, training=name), look, label=NAMES[name], markersize=2.4)
     ax.set_ylim(bottom=0)
     ax.legend(loc="upper left")
 

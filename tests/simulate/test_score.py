@@ -1,7 +1,5 @@
 """What gradients tell of a distance: laws by a second route and by the sampler, estimates without bias, rules in random settings."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 
