@@ -198,7 +198,7 @@ def _cases(draw: st.DrawFn, domain: _Domain, given: Mapping[str, Any], tasks: in
     reals = [name for name in missing if name not in (*case, *products, *arrays)]
     for name in reals:
         signed = arguments[name] in formula.expanded.free_symbols and not arguments[name].is_nonnegative
-        case[name] = draw(st.integers(-2 if signed else least, 3))
+        case[name] = draw(st.integers(-2 if signed else max(least, int(bool(arguments[name].is_positive))), 3))
     if arrays:
         count = case["T"] if "T" in case else draw(st.integers(1, tasks))
         truths = draw(st.lists(st.tuples(*[st.integers(-2 + least, 2 - least)] * ROOM), min_size=count, max_size=count))

@@ -5,7 +5,7 @@ import pytest
 import sympy
 from scaffold import refusals
 
-from driftlaw import Formula, Ridge, expected_errors, frozen, initialized, one_block, refute
+from driftlaw import Formula, Gaussian, expected_errors, frozen, initialized, one_block, refute
 from simulate.verdicts.refutation import AT_ONCE, SIMULATED, SINGLY
 from theory.claims import CLAIMS, judge
 from theory.formula import Condition
@@ -104,10 +104,10 @@ def test_builders_that_take_no_arrays_give_the_same_answer():
 
 
 def test_without_a_law_it_simulates():
-    def ridge(p, n):
-        return one_block(p, (n,), 0.3, gram=[[1]]).under(rule=Ridge(2.0))
+    def short(p, n):
+        return one_block(p, (n,), 0.3, truth=np.eye(1, p)).under(Gaussian(np.full(p, 0.2)))
 
-    claim = {"quantity": "error[0,0]", "build": ridge, "against": lambda p, n: one_block(p, (n,), 0.3, gram=[[1]]), "delta": 0.05}
+    claim = {"quantity": "error[0,0]", "build": short, "against": lambda p, n: one_block(p, (n,), 0.3, truth=np.eye(1, p)), "delta": 0.05}
     space = {"p": (10, 20), "n": (1, 8)}
     up, down = (refute({**claim, "relation": relation}, space, constraint=lambda p, n: n < p - 8, settings=16) for relation in (">=", "<="))
     assert up.sides.how == down.sides.how == SIMULATED

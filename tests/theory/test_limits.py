@@ -9,10 +9,11 @@ from theory.formulas import FORMULAS
 from theory.ledger import notation as s
 from theory.limits import ABOVE, BELOW, proportional_limit
 
+GROWING = ("training_error_two_tasks", "evron_two_tasks")  # with the samples that they add up over
 RATIONAL = [
     name
     for name, formula in FORMULAS.items()
-    if not formula.rules and not formula.expanded.has(sympy.Sum) and not formula.expanded.has(sympy.sqrt(s.eta)) and name not in ("p2_star", "forgetting_at_p2_star")
+    if not (formula.rules or formula.name in GROWING) and not formula.expanded.has(sympy.Sum) and not formula.expanded.has(sympy.sqrt(s.eta)) and name not in ("p2_star", "forgetting_at_p2_star")
 ]
 TRUTHS = {"sigma_1": 0.4, "sigma_2": 0.7, "u_11": 1.3, "q_11": 0.8, "d_u": 0.5, "c_u": -0.3, "d_q": 0.9, "c_q": 0.2, "x_q": 0.1, "h_22": 0.6, "s": 0.7,
           "w_11": 1.1, "d_w": 0.9, "c_w": -0.4, "E_prev": 0.5, "phi": 0.6}  # fmt: skip

@@ -81,6 +81,7 @@ def at_best_penalty(**case: Any) -> TaskSequence:
 
 _FIRST: Any = ((m_1, S(n_1, p, lam_1) / p), (k_1, k(n_1, p, lam_1)), (E_1, (1 - m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2), (X, -(1 - m_1) * c_w))
 _SECOND: Any = ((m_2, S(n_2, p, lam_2) / p), (k_2, k(n_2, p, lam_2)), (q_2, m_2 - lam_2 * k_2 / p))
+_DISTANT = Condition(w_11 + s.sigma_1 + d_w > 0, "without a distance there is nothing to learn")
 _SEEN: Any = ((e, E_1 - 2 * X + d_w),)
 _COMMON = {
     "source": OURS,
@@ -127,7 +128,7 @@ BEST_PENALTY = Entry(
     expression=p * s.sigma_2**2 / e,
     intermediates=_FIRST + _SEEN,
     parameters={name: meaning for name, meaning in _TWO.items() if name != "n_2"},
-    domain=(Condition(w_11 + s.sigma_1 + d_w > 0, "without a distance there is nothing to learn"),),
+    domain=(_DISTANT,),
     **_COMMON,
 )
 LEAST_ERROR = Entry(
@@ -138,7 +139,7 @@ LEAST_ERROR = Entry(
     parameters=_TWO,
     quantity="error[1,1]",
     build=at_best_penalty,
-    domain=(Condition(s.sigma_2 > 0, "without noise the best penalty is 0, the least step"),),
+    domain=(Condition(s.sigma_2 > 0, "without noise the best penalty is 0, the least step"), _DISTANT),
     **_COMMON,
 )
 

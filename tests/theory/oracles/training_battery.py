@@ -8,6 +8,7 @@ import sympy
 from law_battery import HALF, THIRD, close, floating, refused, require
 from training_route import TrainingRoute
 
+from theory.conditions import Ridge
 from theory.constructors import one_block
 from theory.errors import NoClosedForm
 from theory.problem import Task, TaskSequence
@@ -74,6 +75,7 @@ def check_training_that_has_no_law(world) -> None:
     seq = one_block(9, (3, 2), 0, gram=[[1, 1], [1, 1]])
     stored = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], memory={0: 1})])
     refused(NoClosedForm, "with memory of earlier tasks", lambda: world.expected_errors(stored).training_errors)
+    refused(NoClosedForm, "Ridge", lambda: world.expected_errors(seq.under(rule=Ridge(1.0))).training_errors)
 
 
 TRAINING_CHECKS = (
