@@ -316,7 +316,7 @@ class Sides:
             return np.full((3, 1), np.nan)
         stderr = 0.0
         if self.how == SIMULATED:
-            gap = left - right
+            gap = left - np.asarray(right, dtype=float)  # of an expression it is SymPy's number
             left, right, stderr = left.mean(), np.mean(right), gap.std(ddof=1) / TRIALS**0.5
         left, right = (np.asarray(side, dtype=float) for side in (left, right))
         size = abs(left) + abs(right)

@@ -116,6 +116,8 @@ def test_without_a_law_it_simulates():
     assert (up.counterexample is None) != (down.counterexample is None)  # one of them is wrong by far more than the noise
     refuted = up if down.counterexample is None else down
     assert refuted.report.verdict == "violated" and refuted.exit_status == 1 and not refuted.proved
+    number = refute({"quantity": "error[0,0]", "build": ridge, "formula": 2, "relation": ">="}, space, constraint=lambda p, n: n < p - 8, settings=16)
+    assert number.sides.how == SIMULATED and number.report.verdict == "violated"
 
 
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.searched])
