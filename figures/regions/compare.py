@@ -33,18 +33,21 @@ class Comparison:
         Values of one or two parameters, the horizontal one first.
     sides : ndarray, shape (2, x) or (2, x, y)
         The quantity in both; NaN where it is infinite.
+    tie : ndarray of bool
+        Where both differ by no more than rounding.
     """
 
     names: list[str]
     quantity: str
     axes: dict[str, np.ndarray]
     sides: np.ndarray
+    tie: np.ndarray
 
     @property
     def smaller(self) -> np.ndarray:
         """Name of the experiment with the smaller value, "tie" or "infinite"."""
         gap = self.sides[1] - self.sides[0]
-        return np.array([*self.names, "tie", "infinite"], dtype=object)[np.select([gap > 0, gap < 0, gap == 0], [0, 1, 2], 3)]
+        return np.array([*self.names, "tie", "infinite"], dtype=object)[np.select([self.tie, gap > 0, gap < 0], [2, 0, 1], 3)]
 
     @property
     def text(self) -> str:
@@ -77,11 +80,11 @@ class Comparison:
                 ax.set(xlabel=x, ylabel=self.quantity)
                 ax.legend()
                 return canvas
-            (y, heights), gap = rest[0], (self.sides[1] - self.sides[0]).T
+            (y, heights), gap = rest[0], np.where(self.tie, 0.0, self.sides[1] - self.sides[0]).T
             canvas = canvas_with_caption((5.6, 3.8), title, f"{text} Hatched: {first} is smaller; black: tie.")
-            ax, limit = canvas.subplots(), float(np.nanmax(np.abs(gap))) or 1.0
+            ax, limit = canvas.subplots(), float(np.max(np.abs(gap), initial=0, where=np.isfinite(gap))) or 1.0
             mesh = draw_map(ax, values, heights, gap, SymLogNorm(limit / 60, vmin=-limit, vmax=limit, base=10))
-            if np.nanmin(gap) < 0 < np.nanmax(gap):
+            if np.any(gap < 0) and np.any(gap > 0):
                 ax.contour(values, heights, gap, [0.0], colors=MARKED, linewidths=1.6)
             bar = canvas.colorbar(mesh, ax=ax, pad=0.02, label=f"{second} minus {first}")
             bar.set_ticks(marks := [-limit, -limit / 10, 0, limit / 10, limit], labels=[f"{mark:.2g}" for mark in marks])
@@ -102,7 +105,8 @@ def compare(builders: Mapping[str, Callable[..., Any]], over: Mapping[str, np.nd
     space = Space.read({**{name: values.tolist() for name, values in over.items()}, **fixed})
     meshes = np.meshgrid(*(np.arange(len(values)) for values in over.values()), indexing="ij")
     settings = space.written([mesh.ravel() for mesh in meshes])
-    sides = Sides.choose(conjecture(quantity=quantity, build=build, against=against, relation="<=", cases=[space.pick(settings)]), None, space, settings, 0)
+    sides = Sides.choose(conjecture(quantity=quantity, build=build, against=against, relation="==", cases=[space.pick(settings)]), None, space, settings, 0)
     if sides.how == SIMULATED:
         raise NoClosedForm("no exact law is known for one of the experiments; compare them in some cases by driftlaw check, with against = ...")
-    return Comparison(list(builders), quantity, dict(over), sides(settings)[1:].reshape(2, *meshes[0].shape))
+    slack, *values = sides(settings).reshape(3, *meshes[0].shape)
+    return Comparison(list(builders), quantity, dict(over), np.array(values), slack >= 0)

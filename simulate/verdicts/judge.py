@@ -237,8 +237,8 @@ class Sample:
     """The judged sample of a case, which knows no theory.
 
     A limit's has a sample for each size in ``points``, and the matrix ``fit`` that makes coefficients of their means. For pathwise bounds
-    there are ``values`` of all trials. ``asymmetry`` is the mean's skewness, which two-sided statements do not need: what one tail has
-    too much, the other has too little.
+    there are ``values`` of all trials, and the ``largest`` term of each, which rounding is relative to. ``asymmetry`` is the mean's skewness,
+    which two-sided statements do not need: what one tail has too much, the other has too little.
     """
 
     pilot: _Pilot
@@ -249,6 +249,7 @@ class Sample:
     fit: Any = None
     values: Any = None
     asymmetry: float = 0.0
+    largest: Any = None
 
     @property
     def stderr(self) -> float:
@@ -273,6 +274,15 @@ def _per_trial(comparison: Comparison, simulations: list[Simulation]) -> np.ndar
     """Values of the quantity in all trials, less those in the rival experiment on the same draws."""
     values, *rival = (simulation.per_trial(comparison.quantity) for simulation in simulations)
     return values - rival[0] if rival else values
+
+
+def _largest(simulation: Simulation) -> np.ndarray:
+    """The largest error or step of every trial: its own rounding is relative to it, however heavy the tails are."""
+    return np.maximum(simulation.errors_sample.max(axis=(1, 2)), simulation.update_magnitude_sample.max(axis=1))
+
+
+def _most_rows(comparison: Comparison) -> int:
+    return max(map(comparison.rows, comparison.scale_tasks))
 
 
 def draw_samples(
@@ -307,11 +317,13 @@ def draw_samples(
     with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
         for key, group in groups.items():
             parts: list[list[np.ndarray]] = [[] for _ in group]
+            sizes: list[np.ndarray] = []
             draws: set = set()
             method = ""
             for simulations in _simulations(group, settings, sampler, JUDGED, trials[key]):
                 for one, part in zip(group, parts, strict=True):
                     part.append(_per_trial(one, simulations))
+                sizes.append(_largest(simulations[0]) if any(one.claim.pathwise for one in group) else np.empty(0))
                 draws |= simulations[0].draws
                 method = simulations[0].method
                 bar.update(simulations[0].trials)
@@ -322,8 +334,8 @@ def draw_samples(
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 estimate = Estimate.from_samples(values, draws)
                 asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
-                kept = values if one.claim.pathwise else None
-                samples[one] = Sample(pilots[one], estimate, tails, method, values=kept, asymmetry=asymmetry)
+                drawn = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
+                samples[one] = Sample(pilots[one], estimate, tails, method, **drawn, asymmetry=asymmetry)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
@@ -346,7 +358,7 @@ def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., 
         values = np.concatenate([_per_trial(comparison, simulations) for simulations in chunks])
         rows = {i: comparison.rows(i) for i in comparison.scale_tasks}
         scale = float(np.mean([(e[:, i, i].mean() + v[i]) * rows[i] for e, v in zip(errors, variances, strict=True) for i in rows]))
-        largest = size * max(rows.values())
+        largest = size * _most_rows(comparison)
         delta = settings.delta * max(scale, LEAST_SCALE * largest) or np.finfo(float).tiny
         certain = comparison.claim.pathwise or float(np.ptp(values)) <= ROUNDING * largest
         moments = (0.0, 0.0) if certain else (variance_upper_bound(values), skewness(values))
@@ -419,7 +431,7 @@ def _mean(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]
 def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
     """Compare every draw with the bound, beyond rounding; one violation refutes it, so that p is 0 or 1."""
     excess = comparison.claim.sign * (sample.values - comparison.value)
-    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.abs(sample.values))
+    excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.maximum(sample.largest, np.abs(sample.values)))
     worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
     facts = {"violations": violations, "worst": float(sample.values[worst]), "worst_draw": divmod(worst, CHUNK)}
     return float(not violations), {"theory": comparison.value, "z": math.nan, **facts}

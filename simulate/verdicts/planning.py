@@ -136,7 +136,7 @@ def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, 
         The plan has no fewer.
     """
     tails = (skewness * levels.z_alpha**3 / (3 * math.log(MOST_INFLATION))) ** 2
-    needed = whole_batches(max(math.ceil(variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS, min_trials))
+    needed = whole_batches(max(math.ceil(variance and variance / levels.goal(delta) ** 2), math.ceil(tails), LEAST_TRIALS, min_trials))
     return TrialPlan(needed, min(needed, max_trials // BATCH * BATCH))
 
 

@@ -34,6 +34,7 @@ from theory.space import Space, exactly
 CHUNK, ENOUGH, MOST = 2**16, 2**11, 64  # settings at once, failing ones after which no more are drawn, and draws for each that meets the constraints
 ROUNDS, WORST, ENDS = 12, 64, 0.1  # of the search around the worst settings, which halves its width each time and tries the ends of ranges
 ROUNDING = 1e-9  # of the law in floating point, relative to its terms
+CERTAIN = 1e-6  # slack beyond which no cancellation of ordinary sizes explains a failure that was not compared in fractions
 TRIALS, SURE = 256, 4.0  # of a simulated setting, and standard errors beyond which it counts as failing
 TRIED = 200  # failing settings among which a testable one is looked for
 AT_ONCE, SINGLY = "the exact law", "the exact law, one setting at a time since build takes no arrays"
@@ -60,6 +61,8 @@ class Refutation:
         Whether both sides were compared there in fractions.
     report : CheckReport or None
         Verdict of a simulation there.
+    unsampled : str
+        Why there is none, such as an experiment too large for the sampler.
     """
 
     sides: Sides
@@ -72,11 +75,13 @@ class Refutation:
     counterexample: dict[str, Any] | None = None
     proved: bool = False
     report: CheckReport | None = None
+    unsampled: str = ""
 
     @property
     def exit_status(self) -> int:
         """One of `theory.exits`: wrong where it fails by the exact law or by the verdict; else open, for a search that finds nothing proves nothing."""
-        sure = self.sides.how != SIMULATED or (self.report is not None and self.report.exit_status == exits.WRONG)
+        by_law = self.sides.how != SIMULATED and self.slack.min() < -CERTAIN
+        sure = self.proved or by_law or (self.report is not None and self.report.exit_status == exits.WRONG)
         return exits.WRONG if self.counterexample is not None and sure else exits.OPEN
 
     @property
@@ -113,7 +118,7 @@ class Refutation:
             f"{claim.name}: {'refuted' if self.exit_status == exits.WRONG else 'fails by estimates, which the verdict does not confirm'}",
             f"  smallest counterexample: {describe(self.counterexample)}, where {left:.6g} {claim.relation} {right:.6g} is false"
             + " (compared in fractions)" * self.proved,
-            *(f"  {line}" for line in (self.report.text if self.report else "").splitlines()),
+            *(f"  {line}" for line in (self.report.text if self.report else f"not simulated: {self.unsampled}").splitlines()),
             f"  fails in {100 * region['share']:.3g} +- {100 * region['stderr']:.2g} % of {looked}",
             f"  failing settings: {where}; most telling: {' and '.join(self.telling[:2])}; worst by {-slack:.3g} error scales at {describe(self.worst)}",
         ])  # fmt: skip
@@ -123,7 +128,7 @@ class Refutation:
         claim = {"statement": self.sides.claim.name, "relation": self.sides.claim.relation, "how": self.sides.how, "slack": float(self.slack.min())}
         found = {name: plain(getattr(self, name)) for name in ("counterexample", "proved", "seen", "near", "worst", "exit_status")}
         region = {**self.region, "ranges": {name: list(map(plain, ends)) for name, ends in self.region["ranges"].items()}}
-        return claim | found | region | {"verdict": self.report and self.report.verdict, "rows": self.report.rows() if self.report else []}
+        return claim | found | region | {"verdict": self.report and self.report.verdict, "rows": self.report.rows() if self.report else [], "unsampled": self.unsampled or None}
 
     def __str__(self) -> str:
         return self.text
@@ -232,14 +237,18 @@ def refute(
         raise InputError("the claim is of every draw (pathwise) or of a limit (along), and a refutation searches expectations; leave these out")
     options = {name: claim.pop(name) for name in (*Settings.__dataclass_fields__, "progress", "workers") if name in claim} | {"seed": seed, "workers": workers}
     claim = {name: value for name, value in claim.items() if name not in ("space", "constraint")}
+    plan = Settings(**{name: options[name] for name in Settings.__dataclass_fields__ if name in options})
     some = area.at(next(_draws(area, seed, 2**10, MOST * 2**14)))
     sides = Sides.choose(conjecture(**claim, cases=[area.pick(some)]), claim.get("formula"), area, some, int(seed))
     found = Refutation(sides, np.empty((0, len(area.axes))), np.empty(0))
     found.search(whole(SETTINGS[sides.how] if settings is None else settings, "settings", 1), int(seed))
     if found.slack.min() < 0:
-        found.choose(options.get("delta", Settings().delta), int(seed))
+        found.choose(plan.delta, int(seed))
     if found.counterexample is not None:
-        found.report = check(**claim, cases=[found.counterexample], **options)
+        try:
+            found.report = check(**claim, cases=[found.counterexample], **options)
+        except InputError as error:  # too large to be drawn, while the law is exact
+            found.unsampled = str(error)
     return found
 
 
@@ -316,7 +325,7 @@ class Sides:
             return np.full((3, 1), np.nan)
         stderr = 0.0
         if self.how == SIMULATED:
-            gap = left - right
+            gap = left - np.asarray(right, dtype=float)  # of an expression it is SymPy's number
             left, right, stderr = left.mean(), np.mean(right), gap.std(ddof=1) / TRIALS**0.5
         left, right = (np.asarray(side, dtype=float) for side in (left, right))
         size = abs(left) + abs(right)

@@ -59,8 +59,21 @@ def test_compare_over_two_parameters_and_over_one(capsys, tmp_path):
     found = json.loads(out)
     assert found["values"]["frozen"][1:4] == [None] * 3 and found["values"]["initialized"][2] == pytest.approx(law(initialized, 40, 40, 0.25))
     assert found["smaller"] == ["initialized"] + ["infinite"] * 3 + ["initialized"] and (tmp_path / "lines.svg").stat().st_size > 1000
+    status, out, _ = outcome(main, capsys, *words, "--over", "n_2=39:40", "p_2=39:40", "--at", "p=1", "--out", "nowhere.png")
+    assert status == 0 and set(sum(json.loads(out)["smaller"], [])) == {"infinite"} and (tmp_path / "nowhere.png").exists()
     status, out, _ = outcome(main, capsys, *words[:3], "--over", "n_2=5:35")
     assert status == 0 and out.count("\n") == 15 and "of 31 settings" in out
+
+
+def test_what_differs_by_rounding_alone_is_a_tie(capsys, tmp_path):
+    same = "import driftlaw as dl\n\ndef build(n=5, rho=0.3):\n    g = [[1, rho, rho], [rho, 1, rho], [rho, rho, 1]]\n    return "
+    (tmp_path / "whole.py").write_text(f"{same}dl.one_block(80, (n, n, n), 0.5, gram=g)\n")
+    tasks = '[dl.Task(n, 0.5, {"u": str(t), "v": str(t)}, ("u", "v")) for t in range(3)]'
+    grams = '{"u": [[0.3 * x for x in row] for row in g], "v": [[0.7 * x for x in row] for row in g]}'
+    (tmp_path / "halves.py").write_text(f'{same}dl.TaskSequence({{"u": 40, "v": 40}}, {tasks}, gram={grams})\n')
+    status, out, _ = outcome(main, capsys, "compare", "whole.py", "halves.py", "--over", "rho=0.0:1.0", "--json")
+    found = json.loads(out)
+    assert status == 0 and set(found["smaller"]) == {"tie"} and found["values"]["whole"] != found["values"]["halves"]
 
 
 def run(*words):

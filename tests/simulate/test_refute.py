@@ -114,6 +114,17 @@ def test_without_a_law_it_simulates():
     assert (up.counterexample is None) != (down.counterexample is None)  # one of them is wrong by far more than the noise
     refuted = up if down.counterexample is None else down
     assert refuted.report.verdict == "violated" and refuted.exit_status == 1 and not refuted.proved
+    number = refute({"quantity": "error[0,0]", "build": short, "formula": 2, "relation": ">="}, space, constraint=lambda p, n: n < p - 8, settings=16)
+    assert number.sides.how == SIMULATED and number.report.verdict == "violated"
+
+
+def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding():
+    claim = {"quantity": "error[0,0]", "relation": "==", "build": lambda p, g: one_block(p, (p - g,), 0, gram=[[1]])}
+    space = {"p": (10**8, 10**9), "g": (2, 30)}
+    false = refute({**claim, "formula": 0.5}, space, settings=200)
+    assert false.exit_status == 1 and false.report is None and "memory" in false.unsampled and "not simulated" in false.text
+    rounded = refute({**claim, "formula": lambda p, g: 1.0 - (p - g) / (1.0 * p)}, space, settings=200)
+    assert rounded.slack.min() < 0 and rounded.exit_status == 3 and not rounded.proved
 
 
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.searched])
