@@ -334,7 +334,7 @@ def draw_samples(
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 estimate = Estimate.from_samples(values, draws)
                 asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
-                drawn = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
+                drawn: dict[str, Any] = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
                 samples[one] = Sample(pilots[one], estimate, tails, method, **drawn, asymmetry=asymmetry)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
