@@ -40,6 +40,8 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
         If no law is known.
     """
     seq = build(settings)
+    if not isinstance(seq, TaskSequence):
+        raise InputError(f"build returned a {type(seq).__name__}; it must return a theory.TaskSequence")
     for block, gram in FloatAlgebra(seq).gram.items():
         if gram.ndim > 2:
             users = seq.users(block)

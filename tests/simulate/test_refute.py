@@ -10,6 +10,7 @@ from scaffold import refusals
 from driftlaw import Formula, Ridge, expected_errors, frozen, initialized, one_block, refute
 from simulate.verdicts.refutation import AT_ONCE, SIMULATED, SINGLY
 from theory.claims import CLAIMS, judge
+from theory.errors import InputError
 from theory.formula import Condition
 
 p, n, sigma = sympy.symbols("p n sigma")
@@ -120,7 +121,11 @@ def test_without_a_law_it_simulates():
     assert number.sides.how == SIMULATED and number.report.verdict == "violated"
 
 
-def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding():
+def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding(monkeypatch):
+    def too_large(*_, **__):
+        raise InputError("too much memory")
+
+    monkeypatch.setattr("simulate.verdicts.refutation.check", too_large)
     claim = {"quantity": "error[0,0]", "relation": "==", "build": lambda p, g: one_block(p, (p - g,), 0, gram=[[1]])}
     space = {"p": (10**8, 10**9), "g": (2, 30)}
     false = refute({**claim, "formula": 0.5}, space, settings=200)
