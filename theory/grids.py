@@ -12,7 +12,7 @@ from theory.errors import InputError
 from theory.inner_products import ROUNDING
 from theory.law import expected_errors
 from theory.problem import TaskSequence
-from theory.quantities import parse_quantity
+from theory.quantities import TRAINING, parse_quantity
 
 LOOKED_AT = 2**12  # matrices of inner products that are looked at: the roots of all would take longer than the law
 
@@ -30,7 +30,7 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
     Returns
     -------
     value, scale : ndarray
-        The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs.
+        The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs; times n_i for training errors.
 
     Raises
     ------
@@ -49,5 +49,6 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
             if np.any(roots[..., 0] < -ROUNDING * np.abs(roots).max(axis=-1)):
                 raise InputError(f"gram[{block!r}] is no matrix of inner products")
     law, wanted = expected_errors(seq, outside="nan"), parse_quantity(quantity, len(seq))
-    scale = [law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2 for i in wanted.tasks(len(seq))]
+    rows = [np.maximum(np.asarray(task.samples, dtype=float), 1) if wanted.of == TRAINING else 1 for task in seq.tasks]
+    scale = [(law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2) * rows[i] for i in wanted.tasks(len(seq))]
     return np.asarray(wanted.value(law), dtype=float), np.asarray(sum(scale) / len(scale), dtype=float)
