@@ -10,7 +10,7 @@ from theory.errors import InputError, NoClosedForm
 from theory.inner_products import ROUNDING
 from theory.law import expected_errors
 from theory.problem import TaskSequence
-from theory.quantities import parse_quantity
+from theory.quantities import TRAINING, parse_quantity
 
 LOOKED_AT = 2**12  # matrices of inner products that are looked at: the roots of all would take longer than the law
 
@@ -28,7 +28,7 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
     Returns
     -------
     value, scale : ndarray
-        The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs.
+        The scale is E L_i(theta_i) + sigma_i^2 on average over the tasks i that the quantity weighs; times n_i for training errors.
 
     Raises
     ------
@@ -38,6 +38,8 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
         If no exact law is known.
     """
     seq = build(settings)
+    if not isinstance(seq, TaskSequence):
+        raise InputError(f"build returned a {type(seq).__name__}; it must return a theory.TaskSequence")
     for block, gram in FloatAlgebra(seq).gram.items():
         if gram.ndim > 2:
             users = seq.users(block)
@@ -47,5 +49,6 @@ def law_at(build: Callable[[Mapping[str, Any]], TaskSequence], quantity: Any, se
     law, wanted = expected_errors(seq, outside="nan"), parse_quantity(quantity, len(seq))
     if law.status != "exact":
         raise NoClosedForm(f"the law of the experiment is of {law.status}, which neither proves nor refutes; simulate it")
-    scale = [law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2 for i in wanted.tasks(len(seq))]
+    rows = [np.maximum(np.asarray(task.samples, dtype=float), 1) if wanted.of == TRAINING else 1 for task in seq.tasks]
+    scale = [(law.errors[..., i, i] + np.asarray(seq.tasks[i].noise, dtype=float) ** 2) * rows[i] for i in wanted.tasks(len(seq))]
     return np.asarray(wanted.value(law), dtype=float), np.asarray(sum(scale) / len(scale), dtype=float)

@@ -14,6 +14,7 @@ import numpy as np
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from simulate.work.files import replace_file, require_writable
+from theory.checks import known
 from theory.commands import choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
@@ -52,6 +53,8 @@ class Refute:
         from theory.claims import CLAIMS
 
         started, name = _started(self.out), str(self.file)
+        if not self.file.suffix and not self.file.exists():
+            known(name, _searched(), "claim or file")
         claim = {"name": name, **CLAIMS[name].searched} if name in _searched() else load_lemma(self.file, space=True)
         found = refute(claim, settings=self.settings, seed=self.seed, workers=self.workers)
         if self.out is not None:
@@ -87,8 +90,9 @@ class Compare:
 
         started, files = _started(self.out), self.files
         varying, fixed = dict(_read(text, "--over", _values) for text in self.over), dict(_read(text, "--at", _number) for text in self.at)
-        if not 1 <= len(varying) <= 2 or varying.keys() & fixed.keys():
-            raise InputError(f"--over names {', '.join(varying) or 'nothing'}, --at {', '.join(fixed) or 'nothing'}; let one or two parameters vary, fix others")
+        names = [text.partition("=")[0] for text in (*self.over, *self.at)]
+        if not 1 <= len(self.over) <= 2 or len(set(names)) < len(names):
+            raise InputError(f"--over names {', '.join(names[: len(self.over)]) or 'nothing'}, --at {', '.join(fixed) or 'nothing'}; let one or two parameters vary, fix others")
         builders: dict[str, Any] = {(path.stem if files[0].stem != files[1].stem else str(path)): getattr(load(path), "build", None) for path in files}
         if len(builders) < 2 or not all(map(callable, builders.values())):
             raise InputError(f"{' and '.join(builders)}: name two files, each of which defines build, a function that makes an experiment")
@@ -133,8 +137,8 @@ def _read(text: str, option: str, read: Callable[[str], Any]) -> tuple[str, Any]
     try:
         return name, read(value)
     except (ValueError, ZeroDivisionError):
-        form = "NAME=LOW:HIGH" if option == "--over" else "NAME=VALUE"
-        raise InputError(f"{option} {text!r} cannot be read; write {form} with numbers such as 40, 0.5 or 1/3, the lower one first") from None
+        form, ends = ("NAME=LOW:HIGH", ", the lower one first") if option == "--over" else ("NAME=VALUE", "")
+        raise InputError(f"{option} {text!r} cannot be read; write {form} with numbers such as 40, 0.5 or 1/3{ends}") from None
 
 
 def _number(text: str) -> int | float:

@@ -28,7 +28,7 @@ from theory.formula import Formula
 from theory.grids import law_at
 from theory.law import expected_errors
 from theory.moments import moment_orders
-from theory.quantities import parse_quantity
+from theory.quantities import TRAINING, parse_quantity
 from theory.space import Space, exactly
 
 CHUNK, ENOUGH, MOST = 2**16, 2**11, 64  # settings at once, failing ones after which no more are drawn, and draws for each that meets the constraints
@@ -337,10 +337,11 @@ class Sides:
         """Draw the quantity and estimate its scale in each experiment, on the same draws."""
         drawn = []
         for seq in (build(setting) for build in self.builders):
-            sample = simulate(seq, TRIALS, (self.seed, 3, crc32(repr(setting).encode())), workers=1)
             quantity = self.claim.quantity if callable(self.claim.quantity) else parse_quantity(self.claim.quantity, len(seq))
-            tasks = range(len(seq)) if callable(quantity) else quantity.tasks(len(seq))
-            scale = np.mean([sample.errors_sample[:, i, i].mean() + float(seq.tasks[i].noise) ** 2 for i in tasks])
+            tasks, residuals = (range(len(seq)), False) if callable(quantity) else (quantity.tasks(len(seq)), quantity.of == TRAINING)
+            sample = simulate(seq, TRIALS, (self.seed, 3, crc32(repr(setting).encode())), workers=1, training_errors=residuals)
+            rows = {i: max(int(seq.tasks[i].samples), 1) if residuals else 1 for i in tasks}
+            scale = np.mean([(sample.errors_sample[:, i, i].mean() + float(seq.tasks[i].noise) ** 2) * rows[i] for i in rows])
             drawn.append((sample.per_trial(quantity), float(scale)))
         return drawn
 

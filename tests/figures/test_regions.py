@@ -1,6 +1,7 @@
 """The commands refute and compare: statuses, numbers that fit the law, pictures of what was found."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scaffold import ROOT, outcome, refusals
 
 from driftlaw import expected_errors, frozen, initialized
 from driftlaw.__main__ import main
-from figures.regions.__main__ import Compare
+from figures.regions.__main__ import Compare, Refute
 from simulate.verdicts.lemma import load_lemma
 
 TRAINING = """import driftlaw as dl
@@ -26,6 +27,7 @@ def experiments(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("frozen", "initialized"):
         (tmp_path / f"{name}.py").write_text(TRAINING % name)
+    (tmp_path / "three.py").write_text("def build(p):\n    return 3\n")
 
 
 def test_refute_reads_a_file_draws_and_ends_with_what_it_found(capsys, tmp_path):
@@ -83,6 +85,9 @@ def run(*words):
 test_refusals = refusals({
     "no numbers": (run(("a", "b"), ("p=1",)), "--over 'p=1' cannot be read"),
     "reversed": (run(("a", "b"), ("p=5:1",)), "lower one first"),
+    "twice": (run(("a", "b"), ("p=1:2", "p=1:3")), "one or two parameters"),
+    "misspelt claim": (lambda: Refute(Path("one_head_per_tsk")).run(), "did you mean 'one_head_per_task'"),
+    "no experiment": (run((Path("frozen.py"), Path("three.py")), ("p=1:2",)), "build returned a int"),
     "three": (run(("a", "b"), ("p=1:2", "q=1:2", "r=1:2")), "one or two parameters"),
     "no builder": (lambda: load_lemma("frozen.py", space=True), "does not define"),
 })  # fmt: skip

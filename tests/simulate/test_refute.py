@@ -8,6 +8,7 @@ from scaffold import refusals
 from driftlaw import Formula, Gaussian, expected_errors, frozen, initialized, one_block, refute
 from simulate.verdicts.refutation import AT_ONCE, SIMULATED, SINGLY
 from theory.claims import CLAIMS, judge
+from theory.errors import InputError
 from theory.formula import Condition
 
 p, n, sigma = sympy.symbols("p n sigma")
@@ -116,9 +117,18 @@ def test_without_a_law_it_simulates():
     assert refuted.report.verdict == "violated" and refuted.exit_status == 1 and not refuted.proved
     number = refute({"quantity": "error[0,0]", "build": short, "formula": 2, "relation": ">="}, space, constraint=lambda p, n: n < p - 8, settings=16)
     assert number.sides.how == SIMULATED and number.report.verdict == "violated"
+    least = {"quantity": "training_error[0,0]", "relation": ">=", "formula": 0.5, "delta": 0.1}  # the least step leaves nothing, a penalty little
+    law, drawn = (refute({**least, "build": build}, space, constraint=lambda p, n: n < p - 8, settings=16) for build in (claim["against"], ridge))
+    assert (law.sides.how, drawn.sides.how) == (AT_ONCE, SIMULATED) and law.report.verdict == drawn.report.verdict == "violated"
+    one = {"p": 20, "n": 8}
+    assert drawn.sides.once(one)[0, 0] / law.sides.once(one)[0, 0] == pytest.approx(1, abs=0.5)  # in like error scales
 
 
-def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding():
+def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding(monkeypatch):
+    def too_large(*_, **__):
+        raise InputError("too much memory")
+
+    monkeypatch.setattr("simulate.verdicts.refutation.check", too_large)
     claim = {"quantity": "error[0,0]", "relation": "==", "build": lambda p, g: one_block(p, (p - g,), 0, gram=[[1]])}
     space = {"p": (10**8, 10**9), "g": (2, 30)}
     false = refute({**claim, "formula": 0.5}, space, settings=200)
