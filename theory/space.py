@@ -190,6 +190,8 @@ def exactly(value: Any) -> Any:
 
 
 def _axis(name: str, values: Any) -> Axis:
+    if isinstance(values, range) and values and values.step == 1:
+        values = values[0], values[-1]  # a choice of a million is slow
     if not isinstance(values, tuple) and values:
         return Axis(name, 0, len(values) - 1, tuple(values))
     if len(values) != 2 or not all(is_real(end) and math.isfinite(end) for end in values):

@@ -36,7 +36,7 @@ ROUNDS, WORST, ENDS = 12, 64, 0.1  # of the search around the worst settings, wh
 ROUNDING = 1e-9  # of the law in floating point, relative to its terms
 CERTAIN = 1e-6  # slack beyond which no cancellation of ordinary sizes explains a failure that was not compared in fractions
 TRIALS, SURE = 256, 4.0  # of a simulated setting, and standard errors beyond which it counts as failing
-TRIED = 200  # failing settings among which a testable one is looked for
+TRIED = 200  # failing settings, the smallest and as many of the others, among which a testable one is looked for
 AT_ONCE, SINGLY = "the exact law", "the exact law, one setting at a time since build takes no arrays"
 SIMULATED = f"simulation of {TRIALS} trials each, since no exact law is known (failing: beyond {SURE:g} standard errors)"
 SETTINGS = {AT_ONCE: 2**20, SINGLY: 2**12, SIMULATED: 2**8}  # looked at unless it is said how many
@@ -169,7 +169,8 @@ class Refutation:
         """Choose a failing setting, one that a sample can tell if there is any, and shrink it."""
         bar = min(delta, -self.slack.min() / 2)
         clear = self.places[(self.slack < 0) & (-self.slack >= bar)]
-        clear = clear[np.argsort(clear.sum(axis=1), kind="stable")][:TRIED]  # small ones first: less is left to shrink
+        clear = clear[np.argsort(clear.sum(axis=1), kind="stable")]  # small ones first: less is left to shrink
+        clear = np.concatenate([clear[:TRIED], clear[TRIED :: max(len(clear) // TRIED, 1)]])  # but small ones may all lack moments
         for place in sorted(clear, key=lambda place: not self.sides.testable(self.setting(place))):
             found = self.setting(place)
             if self.sides.exactly(found) is not False:

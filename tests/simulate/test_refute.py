@@ -94,6 +94,12 @@ def test_formulas_are_equal_to_the_law_or_refuted():
     assert found.counterexample is None and found.sides.how == AT_ONCE and found.seen < 4096
 
 
+def test_where_the_smallest_failing_settings_lack_moments_others_are_looked_for():
+    claim = {"formula": 0, "quantity": "forgetting", "relation": "<=", "build": lambda p, n: one_block(p, (n, n), 0.5, gram=[[1, 0], [0, 1]])}
+    found = refute(claim, {"p": (5, 20), "n": (1, 18)}, constraint=lambda p, n: n < p - 1)
+    assert found.report.verdict == "violated" and found.counterexample == {"p": 9, "n": 1}
+
+
 def test_builders_that_take_no_arrays_give_the_same_answer():
     def branching(p, n, sigma):
         return one(p, n, sigma if n > 0 else 0)

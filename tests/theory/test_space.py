@@ -19,6 +19,7 @@ def test_both_ends_are_reached_and_every_value_is_as_likely():
         {"p": 5, "x": -1.0, "kind": "a", "size": 3, "w": 1.0}, {"p": 9, "x": 2.0, "kind": "b", "size": 1, "w": 1.0},
     ]  # fmt: skip
     middle = space.at(np.repeat((np.arange(1000) + 0.5)[:, None] / 1000, 4, axis=1))
+    assert Space.read({"p": range(5, 10)}) == Space.read({"p": (5, 9)})
     assert np.unique(middle["p"], return_counts=True)[1].tolist() == [200] * 5 and middle["size"].dtype.kind == "i"
 
 
