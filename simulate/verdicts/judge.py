@@ -333,7 +333,7 @@ def draw_samples(
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 estimate = Estimate.from_samples(values, draws)
-                drawn = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
+                drawn: dict[str, Any] = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
                 samples[one] = Sample(pilots[one], estimate, tails, method, **drawn)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
