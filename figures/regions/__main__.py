@@ -20,6 +20,7 @@ from theory.errors import InputError
 from theory.exits import STANDS, command_line
 from theory.own import load
 from theory.quantities import FORMS
+from theory.space import Space
 
 FINE = 101  # values of a parameter that takes more
 
@@ -56,6 +57,8 @@ class Refute:
         if not self.file.suffix and not self.file.exists():
             known(name, _searched(), "claim or file")
         claim = {"name": name, **CLAIMS[name].searched} if name in _searched() else load_lemma(self.file, space=True)
+        if self.out is not None and len(axes := Space.read(claim["space"]).axes) == 1:
+            raise InputError(f"only {axes[0].name} varies, and a picture is over two parameters; leave out --out")
         found = refute(claim, settings=self.settings, seed=self.seed, workers=self.workers)
         if self.out is not None:
             from figures.regions.refutation import draw

@@ -180,6 +180,8 @@ def conjecture(
         raise InputError(f"expected is {expected!r}; choose one of {EXPECTATIONS}")
     if exact is None:
         exact = formula.status in CLAIMS_EXACTNESS if isinstance(formula, Formula) else True
+    if relation not in RELATIONS and str(relation)[::-1] in RELATIONS:  # the nearest spelling may mean the opposite
+        raise InputError(f"unknown relation {relation!r} (did you mean {str(relation)[::-1]!r}?)")
     known(relation, RELATIONS, "relation")
     known(method, METHODS, "method")
     if pathwise and (relation == "==" or against or along):

@@ -16,7 +16,7 @@ from theory.formula import Formula
 from theory.own import load
 
 CONDITIONS = ("features", "solver")
-SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials"}
+SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials", "constraints": "constraint"}
 FORMERLY = {"target": "quantity", "targets": "quantities"}  # files that were written with these names are read on
 
 

@@ -33,7 +33,7 @@ from theory.space import Space, exactly
 
 CHUNK, ENOUGH, MOST = 2**16, 2**11, 64  # settings at once, failing ones after which no more are drawn, and draws for each that meets the constraints
 ROUNDS, WORST, ENDS = 12, 64, 0.1  # of the search around the worst settings, which halves its width each time and tries the ends of ranges
-ROUNDING = 1e-9  # of the law in floating point, relative to its terms
+ROUNDING, CANCELLED = 1e-9, 1e-13  # of the law in floating point, relative to what is compared, and to the truths that cancel in it
 CERTAIN = 1e-6  # slack beyond which no cancellation of ordinary sizes explains a failure that was not compared in fractions
 TRIALS, SURE = 256, 4.0  # of a simulated setting, and standard errors beyond which it counts as failing
 TRIED = 200  # failing settings, the smallest and as many of the others, among which a testable one is looked for
@@ -237,7 +237,7 @@ def refute(
     if claim.get("pathwise") or claim.get("along"):
         raise InputError("the claim is of every draw (pathwise) or of a limit (along), and a refutation searches expectations; leave these out")
     options = {name: claim.pop(name) for name in (*Settings.__dataclass_fields__, "progress", "workers") if name in claim} | {"seed": seed, "workers": workers}
-    claim = {name: value for name, value in claim.items() if name not in ("space", "constraint")}
+    claim = {name: value for name, value in claim.items() if name not in ("space", "constraint", "cases")}
     plan = Settings(**{name: options[name] for name in Settings.__dataclass_fields__ if name in options})
     some = area.at(next(_draws(area, seed, 2**10, MOST * 2**14)))
     sides = Sides.choose(conjecture(**claim, cases=[area.pick(some)]), claim.get("formula"), area, some, int(seed))
@@ -321,7 +321,7 @@ class Sides:
             raise NoClosedForm(f"no law reads {self.claim.quantity!r}, a function of samples")
         try:
             found = self._simulated(settings) if self.how == SIMULATED else [law_at(build, self.claim.quantity, settings) for build in self.builders]
-            (left, scale), (right, _) = found if len(found) > 1 else (*found, (self.formula(settings), 0))
+            (left, scale, terms), (right, *_) = found if len(found) > 1 else (*found, (self.formula(settings),))
         except DomainError:
             return np.full((3, 1), np.nan)
         stderr = 0.0
@@ -331,10 +331,10 @@ class Sides:
         left, right = (np.asarray(side, dtype=float) for side in (left, right))
         size = abs(left) + abs(right)
         scale = np.maximum(scale, 1e-12 * size) + np.finfo(float).tiny
-        gap = (abs(left - right) if self.claim.sign == 0 else self.claim.sign * (left - right)) - ROUNDING * (size + scale) - SURE * stderr
+        gap = (abs(left - right) if self.claim.sign == 0 else self.claim.sign * (left - right)) - ROUNDING * (size + scale) - CANCELLED * terms - SURE * stderr
         return np.array(np.broadcast_arrays(-gap / scale, left, right, np.ones(count))[:3])
 
-    def _simulated(self, setting: Mapping[str, Any]) -> list[tuple[np.ndarray, float]]:
+    def _simulated(self, setting: Mapping[str, Any]) -> list[tuple[np.ndarray, float, float]]:
         """Draw the quantity and estimate its scale in each experiment, on the same draws."""
         drawn = []
         for seq in (build(setting) for build in self.builders):
@@ -343,7 +343,7 @@ class Sides:
             sample = simulate(seq, TRIALS, (self.seed, 3, crc32(repr(setting).encode())), workers=1, training_errors=residuals)
             rows = {i: max(int(seq.tasks[i].samples), 1) if residuals else 1 for i in tasks}
             scale = np.mean([(sample.errors_sample[:, i, i].mean() + float(seq.tasks[i].noise) ** 2) * rows[i] for i in rows])
-            drawn.append((sample.per_trial(quantity), float(scale)))
+            drawn.append((sample.per_trial(quantity), float(scale), 0.0))
         return drawn
 
     def exactly(self, setting: Mapping[str, Any]) -> bool | None:

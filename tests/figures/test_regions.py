@@ -27,6 +27,8 @@ def experiments(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("frozen", "initialized"):
         (tmp_path / f"{name}.py").write_text(TRAINING % name)
+    (tmp_path / "one.py").write_text((TRAINING % "frozen") + "\nquantity, formula, space = 'forgetting', 0, {'p': (20, 40)}\n")
+    (tmp_path / "constraints.py").write_text((tmp_path / "one.py").read_text() + "\nconstraints = [lambda p: p > 30]\n")
     (tmp_path / "three.py").write_text("def build(p):\n    return 3\n")
 
 
@@ -86,6 +88,8 @@ test_refusals = refusals({
     "no numbers": (run(("a", "b"), ("p=1",)), "--over 'p=1' cannot be read"),
     "reversed": (run(("a", "b"), ("p=5:1",)), "lower one first"),
     "twice": (run(("a", "b"), ("p=1:2", "p=1:3")), "one or two parameters"),
+    "one parameter": (lambda: Refute(Path("one.py"), out=Path("region.png")).run(), "only p varies"),
+    "misspelt constraint": (lambda: load_lemma(Path("constraints.py"), space=True), "did you mean 'constraint'"),
     "misspelt claim": (lambda: Refute(Path("one_head_per_tsk")).run(), "did you mean 'one_head_per_task'"),
     "no experiment": (run((Path("frozen.py"), Path("three.py")), ("p=1:2",)), "build returned a int"),
     "three": (run(("a", "b"), ("p=1:2", "q=1:2", "r=1:2")), "one or two parameters"),

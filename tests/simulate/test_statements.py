@@ -223,6 +223,11 @@ def test_the_triangle_inequality_holds_in_every_draw(method):
         assert ("reduced" in one.sentence) == (method == "reduced") and "no violation in 4,096 draws" in one.sentence
 
 
+def test_where_everything_is_zero_it_agrees():
+    report = check(0, "forgetting", lambda p: one_block(p, (2 * p, 3 * p), 0, gram=[[0, 0], [0, 0]]), {"p": 20})
+    assert report.verdict == "agree" and report.verdicts[0].stderr == 0 and json.dumps(report.rows(), allow_nan=False)
+
+
 @pytest.mark.parametrize("relation", ["<=", ">="])
 def test_rounding_is_relative_to_the_draw_where_tails_are_heavy(relation):
     """A second task without noise steps onto the truth: as far as the first one, at its threshold, was off, a million times the median in some draws."""
@@ -333,6 +338,7 @@ test_errors_name_the_mistake = refusals([
     (wrong(None, against=lambda q: one_task(q, 8, 0.1)), "against needs 'q'"),
     (wrong(None, against=lambda p, n, s: one_block(p, (n, n), s, gram=np.eye(2))), "build makes 1 tasks, against 2"),
     (wrong(pathwise="no", relation="<="), "pathwise is 'no'; give True or False"),
+    (wrong(relation="=<"), "did you mean '<='"),
     (wrong(pathwise=True), "pathwise compares every draw with a bound"),
     (wrong(None, against=one_task, relation="<=", pathwise=True), "pathwise .*neither against nor along"),
     *((limit(along={"p": sizes}), "along gives . sizes of p; give at least 4") for sizes in ((50, 100, 200), 50)),
