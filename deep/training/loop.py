@@ -79,7 +79,8 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
     _apply(plan, task, optimiser)
     step: Callable[[Tensor], Tensor] = _Step(task, strategy, options, optimiser)
     if options.execution == "captured":
-        step = CapturedStep(step, options.batch_size, [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers()])
+        changed = [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers(), *strategy.changed()]
+        step = CapturedStep(step, options.batch_size, changed, task.flat.passed)
 
     means: list[float] = []
     start, steps = 0.0, 0
@@ -115,7 +116,7 @@ class _Step:
         inputs, targets = task.examples.batch(indices)
         with self._low_precision:
             features = task.network.features(inputs)
-            flat.passed.count -= len(indices)  # which `train_task` counts, replayed steps too
+            flat.passed.count -= len(indices)  # which `train_task` counts
             outputs = task.examples.among_candidates(task.network.heads[task.head](features)).to(flat.parameters.dtype)
             loss = task.loss(outputs, targets)
             penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs), task)

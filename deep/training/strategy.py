@@ -90,6 +90,8 @@ class Strategy:
     """
 
     name: ClassVar[str]
+    captured: ClassVar[bool] = False
+    """Whether the hooks of a step keep to the device and do the same each time, so that a GPU may replay them (execution "captured")."""
 
     def check(self, stages: Sequence[str]) -> None:
         """Raise InputError if the options do not fit a network with these stages; called before anything is trained."""
@@ -111,6 +113,10 @@ class Strategy:
 
     def after_step(self, step: Tensor, task: TaskContext) -> None:
         """Look at the step just taken, shape (P,)."""
+
+    def changed(self) -> list[Tensor]:
+        """Return the tensors that hooks of a step change, in place; wanted of a strategy that is ``captured``."""
+        return []
 
     def end_task(self, task: TaskContext) -> None:
         """Look at the trained task; may move parameters by ``task.flat.set``."""

@@ -107,7 +107,7 @@ def test_a_recording_starts_and_ends_on_the_device(device, monkeypatch):
         return work
 
     monkeypatch.setattr("deep.training.captured.record", record)
-    taken = CapturedStep(step, 10, [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers()])
+    taken = CapturedStep(step, 10, [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers()], task.flat.passed)
     optimiser.count_step()
     batch, before = torch.arange(10, device=DEVICE), len(device.crossings)
     taken(batch)
@@ -225,7 +225,7 @@ def test_all_full_batches_go_through_the_same_memory(recordings):
         places.add(indices.data_ptr())
         return indices.double().mean()
 
-    taken = captured.CapturedStep(step, 10, [torch.zeros(1, dtype=torch.float64)])
+    taken = captured.CapturedStep(step, 10, [torch.zeros(1, dtype=torch.float64)], made_task(made_network(), made_examples(20))[0].flat.passed)
     first, second = (taken(torch.arange(start, start + 10)) for start in (0, 10))
     assert first is second and float(second) == 14.5 and len(places) == 1
 
