@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench test test-long lint docs size setup lock clean
+.PHONY: figures verify bench gpu test test-long lint docs size setup lock clean
 
 figures: verify
 	@$(RUN) -m figures --out figures/out
@@ -29,6 +29,10 @@ bench: setup
 	@$(BENCH)_refute.py
 	@$(BENCH)_deep_steps.py --device $(DEVICE) --out figures/records/bench_deep_steps$(ON).jsonl
 	@$(BENCH)_deep_runs.py --device $(DEVICE) --out figures/records/bench_deep_runs$(ON).jsonl
+
+# All that needs a GPU, in eight minutes; IMAGES names what tests/bench/balanced_part.py writes.
+gpu: setup
+	@$(RUN) -m driftlaw gpu --out figures/out/gpu $(if $(IMAGES),--images $(IMAGES))
 
 test: setup
 	@$(RUN) -m pytest -q -n 2 --dist loadfile

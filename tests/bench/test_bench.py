@@ -140,7 +140,7 @@ def test_numbers_that_depend_on_neighbours_are_no_speed(monkeypatch):
 
     monkeypatch.setattr(bench_deep_runs, "timed", other_seeds)
     with pytest.raises(RuntimeError, match="other numbers"):
-        bench_deep_runs.measure(2, 1, 2, "cpu")
+        list(bench_deep_runs.measure(2, 1, (2,), "cpu"))
 
 
 def test_the_goal_of_runs_decides_the_verdict():
@@ -149,9 +149,12 @@ def test_the_goal_of_runs_decides_the_verdict():
 
 
 @pytest.mark.parametrize(("device", "workers", "goal"), [("cpu", 2, 1.8), ("cuda", 16, 8)])
-def test_the_goals_of_runs_are_those_asked_for(monkeypatch, device, workers, goal):
-    monkeypatch.setattr(bench_deep_runs, "timed", lambda configs, workers: (1.0, []))
-    assert bench_deep_runs.measure(2, 1, workers, device)["goal"] == goal
+def test_the_goals_of_runs_are_those_asked_for_and_starts_cancel(monkeypatch, device, workers, goal):
+    """Three seconds of start, and two seconds an epoch, shared by the workers."""
+    monkeypatch.setattr(bench_deep_runs, "cores", lambda: workers)
+    monkeypatch.setattr(bench_deep_runs, "timed", lambda configs, workers: (3 + 2 * configs[0].epochs / workers, []))
+    (row,) = bench_deep_runs.measure(2, 9, (workers,), device, short=1)
+    assert row["goal"] == goal and row["ratio"] == pytest.approx(workers)
 
 
 def test_steps_are_measured_and_written(tmp_path):

@@ -41,7 +41,7 @@ def ours(parts):
 
 
 HELP = {
-    "check": FORMS, "sweep": FORMS, "verify": FAMILIES, "robustness": FAMILIES, "figures": discover(), "report": (), "calibrate": (), "theory": (),
+    "check": FORMS, "sweep": FORMS, "verify": FAMILIES, "robustness": FAMILIES, "figures": discover(), "report": (), "calibrate": (), "theory": (), "gpu": (),
     "deep run": (*ours(STRATEGIES), *ours(NETWORKS), *NORMALISATIONS, *STREAMS, *DATASETS, *OPTIMISERS, *PRECISIONS, *EXECUTIONS), "deep": (), "deep data": DATASETS,
     "deep streams": (*STREAMS, *DATASETS), "deep study": PRESETS, "theory show": (), "theory export": (), "derive": FORMS, "refute": ("small_distance_forgetting",), "compare": FORMS,
 }  # fmt: skip
