@@ -146,7 +146,7 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
     import torch
 
     from deep.networks.linear import BlockLinear, half_squared_error
-    from deep.strategies import everything, strategy
+    from deep.strategies import strategy
     from deep.training.examples import Examples
     from deep.training.flat import FlatParameters
     from deep.training.loop import train_task
@@ -163,7 +163,7 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
     for number, task in enumerate(tasks):
         examples = Examples(torch.from_numpy(task.inputs), torch.from_numpy(task.targets))
         context = TaskContext(number, flat, examples, first, loss=half_squared_error)
-        trained.append(learner.plan(context).trained if number else everything(network.stages))
+        trained.append((learner.plan if number else learner.first_plan)(context).trained)
         descent = heavy_ball(task, _columns(blocks, trained[-1]), tolerance)
         loop = LoopOptions(epochs=descent.steps, batch_size=len(examples), learning_rate=descent.learning_rate, momentum=descent.momentum, precision="float64")
         train_task(context, learner, loop, Optimiser(flat, loop))

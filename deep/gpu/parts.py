@@ -69,12 +69,12 @@ def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = Fa
     toy : bool
         The smallest sizes that run through all of the code.
     """
-    at, seconds = ("--device", device), 0 if toy else 12
+    at, seconds = ("--device", device), 0 if toy else 10
     points = ("--tasks", "2", "--parameters", *(("100",) if toy else ("400", "10000")), "--seconds", "1e-9" if toy else "0.2", "--sweep-points", "0", "--verdict-cases", "0")
     runs = ("--runs", "2", "--epochs", "2", "--short", "1", "--workers", "1", "2") if toy else ("--runs", "20", "--epochs", "60", "--short", "10", "--workers", "4", "8", "16", "20")
     found = [
         Part("tests", ("-m", "pytest", "-q", "-n", "0", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider", *(("-k", "single_precision") if toy else ()), "tests/deep/test_gpu.py"), 90),
-        Part("steps", ("tests/bench/bench_deep_steps.py", *at, "--seconds", str(seconds), *(("--networks", "mlp-100") if toy else ()), "--out", f"{out / 'steps.jsonl'}"), 80),
+        Part("steps", ("tests/bench/bench_deep_steps.py", *at, "--seconds", str(seconds), *(("--networks", "mlp-100") if toy else ()), "--out", f"{out / 'steps.jsonl'}"), 110),
         Part("runs side by side", ("tests/bench/bench_deep_runs.py", *at, *runs, "--out", f"{out / 'runs.jsonl'}"), 110),
         Part("samplers", ("tests/bench/bench_simulate.py", *points, "--out", f"{out / 'samplers.jsonl'}"), 40),
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deep.training.strategy import STRATEGIES, StepPlan, Strategy, everything, last_stages
-from theory.checks import between, whole
+from deep.strategies.regime import Regime
+from deep.training.strategy import STRATEGIES, StepPlan, everything
+from theory.checks import between
 
 if TYPE_CHECKING:
     from deep.training.task import TaskContext
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @STRATEGIES.register
 @dataclass(eq=False)
-class Constrained(Strategy):
+class Constrained(Regime):
     """After the first task, let all but the last stages take steps of ``weight`` times the learning rate.
 
     Parameters
@@ -24,6 +24,8 @@ class Constrained(Strategy):
         Between 0, which is frozen training at that depth, and 1, initialized training.
     depth : int
         Number of last stages, the head included, that take whole steps.
+    since : {"first", "second"}
+        Task from which the weight holds.
 
     Notes
     -----
@@ -35,19 +37,15 @@ class Constrained(Strategy):
     name: ClassVar[str] = "constrained"
 
     weight: float = 0.1
-    depth: int = 2
+    depth: int | None = 2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         between(self.weight, "the step weight", 0.0, 1.0)
-        whole(self.depth, "the depth", 1)
-
-    def check(self, stages: Sequence[str]) -> None:
-        """Raise InputError for a depth beyond the network."""
-        last_stages(stages, self.depth)
 
     def plan(self, task: TaskContext) -> StepPlan:
         """Return a plan with step weights."""
-        last = last_stages(task.stages, self.depth)
+        last = super().plan(task).trained
         if not self.weight:
             return StepPlan(last)
         return StepPlan(everything(task.stages), weights=tuple(1.0 if whole_step else self.weight for whole_step in last))

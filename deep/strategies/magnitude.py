@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
-from torch.func import functional_call, grad, vmap
 
+from deep.training.fisher import fisher
 from deep.training.strategy import STRATEGIES, Strategy
 from theory.checks import known, whole
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from deep.training.task import TaskContext
 
 RULES = ("fisher", "mean")
-_CHUNK = 64  # examples whose gradients are in memory at once
 
 
 @STRATEGIES.register
@@ -111,23 +109,6 @@ def shared_stages(task: TaskContext) -> int:
 
 def shared_fisher(task: TaskContext, examples: Examples) -> Tensor:
     """Compute the diagonal of the Fisher information over the parameters that all tasks share, which come first."""
-    network, head = task.network, examples.head
-    parameters = {name: value.detach() for name, value in network.named_parameters()}
-    shared = {name: value for name, value in parameters.items() if name.startswith("body.") or len(network.heads) == 1}
-    rest = {name: value for name, value in (parameters | dict(network.named_buffers())).items() if name not in shared}
-
-    def log_probability(chosen: dict[str, Tensor], image: Tensor, unit: int) -> Tensor:
-        outputs = examples.among_candidates(functional_call(network, chosen | rest, (image[None], head)))
-        return torch.log_softmax(outputs[0], 0)[unit]
-
-    total = {name: torch.zeros_like(value) for name, value in shared.items()}
-    with network.evaluating():
-        for indices in torch.arange(len(examples), device=examples.inputs.device).split(_CHUNK):
-            inputs, _ = examples.batch(indices)
-            with torch.no_grad():
-                probabilities = torch.softmax(examples.among_candidates(network(inputs, head)), 1)
-            for unit in range(probabilities.shape[1]):
-                gradients = vmap(grad(log_probability), in_dims=(None, 0, None))(shared, inputs, unit)
-                for name, value in gradients.items():
-                    total[name] += torch.einsum("n,n...->...", probabilities[:, unit], value.square())
-    return torch.cat([value.flatten() for value in total.values()]) / len(examples)
+    stages = shared_stages(task)
+    trained = [stage < stages for stage in range(len(task.stages))]
+    return fisher(task, examples, trained=trained, by_layers=False)[: task.flat.place(stages - 1).stop]

@@ -111,14 +111,14 @@ class FlatParameters:
         places = [segment.place for segment in self.segments if segment.stage == stage]
         return slice(places[0].start, places[-1].stop)
 
-    def chosen(self, trained: Sequence[bool], head: int) -> list[Segment]:
-        """Return the segments of the trained stages; of the heads only number ``head``."""
-        return [segment for segment in self.segments if trained[segment.stage] and segment.head in (None, head)]
+    def chosen(self, trained: Sequence[bool], *heads: int) -> list[Segment]:
+        """Return the segments of the trained stages; of the heads only those with these numbers."""
+        return [segment for segment in self.segments if trained[segment.stage] and segment.head in (None, *heads)]
 
-    def mask(self, trained: Sequence[bool], head: int) -> Tensor:
+    def mask(self, trained: Sequence[bool], *heads: int) -> Tensor:
         """Return which parameters train, a boolean tensor of shape (P,): a regime as the theory's projector."""
         mask = torch.zeros(len(self), dtype=torch.bool, device=self.parameters.device)
-        for segment in self.chosen(trained, head):
+        for segment in self.chosen(trained, *heads):
             mask[segment.place] = True
         return mask
 

@@ -10,7 +10,7 @@ from deep.streams.seeds import Role, generator
 from deep.training.captured import CapturedStep
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
-from deep.training.strategy import StepPlan, Strategy, everything
+from deep.training.strategy import StepPlan, Strategy
 from deep.training.task import Batch, TaskContext
 from theory.errors import InputError
 
@@ -75,7 +75,7 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
     """
     task.passed = task.flat.passed.count  # what was measured before is no part of the method
     strategy.begin_task(task)
-    plan = strategy.plan(task) if task.number else StepPlan(everything(task.stages))
+    plan = (strategy.plan if task.number else strategy.first_plan)(task)
     _apply(plan, task, optimiser)
     step: Callable[[Tensor], Tensor] = _Step(task, strategy, options, optimiser)
     if options.execution == "captured":
@@ -136,14 +136,15 @@ def _apply(plan: StepPlan, task: TaskContext, optimiser: Optimiser) -> None:
     flat = task.flat
     if len(plan.trained) != len(flat.stages):
         raise InputError(f"the plan is for {len(plan.trained)} stages, the network has {len(flat.stages)}: {', '.join(flat.stages)}")
-    segments = flat.chosen(plan.trained, task.head)
+    heads = (task.head, *plan.heads)
+    segments = flat.chosen(plan.trained, *heads)
     if plan.start == "fresh":
         with torch.no_grad():
             for segment in segments:
                 flat.parameters[segment.place] = task.first[segment.place]
         task.network.restart_statistics(plan.trained)
     flat.require(segments)
-    task.mask = flat.mask([trains and weight > 0 for trains, weight in zip(plan.trained, plan.weights or plan.trained, strict=True)], task.head)
+    task.mask = flat.mask([trains and weight > 0 for trains, weight in zip(plan.trained, plan.weights or plan.trained, strict=True)], *heads)
     task.network.set_training(plan.trained)
     optimiser.begin_task(segments, plan.weights)
 

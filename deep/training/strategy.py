@@ -26,16 +26,19 @@ class StepPlan:
     Parameters
     ----------
     trained : tuple of bool, one for each stage
-        Of the last stage, the heads, only the task's own one is ever trained.
+        Of the last stage, the heads, the task's own one is trained, and those that ``heads`` names.
     start : {"previous", "fresh"}
         Whether trained stages start from the parameters after the previous task or from those of the untrained network.
     weights : tuple of float, one for each stage, optional
         Factors of the stages' steps; default 1.
+    heads : tuple of int, optional
+        Numbers of other heads that train too.
     """
 
     trained: tuple[bool, ...]
     start: str = "previous"
     weights: tuple[float, ...] | None = None
+    heads: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         known(self.start, STARTS, "start of a task")
@@ -67,9 +70,9 @@ def everything(stages: Sequence[str]) -> tuple[bool, ...]:
 class Strategy:
     """A way to learn tasks one after another; fields of subclasses are its options.
 
-    The loop owns forward, backward and the optimiser's step; it calls, for each task, `begin_task`, from the second task
-    on `plan`, then for each step `penalty`, `transform_gradient` and `after_step`, and in the end `end_task`. The first task
-    trains everything from the seeded start; a strategy that changes it has to do so in the hooks of a step.
+    The loop owns forward, backward and the optimiser's step; it calls, for each task, `begin_task`, `plan` (`first_plan` for the
+    first task, which trains everything from the seeded start unless a strategy says otherwise), then for each step `penalty`,
+    `transform_gradient` and `after_step`, and in the end `end_task`.
 
     The hooks of a step get the task, whose ``mask`` says which parameters it trains. Only those move: a constraint on a step,
     such as that of GEM, has to be one on its masked part. Examples that a hook passes through the network are counted by the
@@ -98,6 +101,10 @@ class Strategy:
 
     def begin_task(self, task: TaskContext) -> None:
         """Look at the task before its first step, from the first task on."""
+
+    def first_plan(self, task: TaskContext) -> StepPlan:
+        """Return what the first task trains; default: everything."""
+        return StepPlan(everything(task.stages))
 
     def plan(self, task: TaskContext) -> StepPlan:
         """Return what a task after the first one trains; default: everything."""

@@ -142,7 +142,7 @@ class TaskContext:
         stages stay as they are.
         """
         examples = self.examples if examples is None else examples
-        with self._measuring(examples.head, trained):
+        with self.measuring(examples.head, trained):
             for indices in torch.arange(len(examples), device=examples.inputs.device).split(PROBE_BATCH):
                 (self.mean_loss(examples, indices) * (len(indices) / len(examples))).backward()
             return self.flat.gradients.clone()
@@ -154,8 +154,8 @@ class TaskContext:
         return self.loss(examples.among_candidates(self.network(inputs, examples.head)).to(self.flat.parameters.dtype), targets)
 
     @contextmanager
-    def _measuring(self, head: int, trained: Sequence[bool] | None) -> Iterator[None]:
-        """Evaluation mode and zero gradients; afterwards modes, gradients and what asks for them are as before."""
+    def measuring(self, head: int, trained: Sequence[bool] | None) -> Iterator[None]:
+        """Be in evaluation mode, with zero gradients, asked for of these stages; afterwards modes, gradients and what asks for them are as before."""
         flat, required, gradients = self.flat, self.flat.required, self.flat.gradients.clone()
         flat.require(flat.chosen(trained or (True,) * len(self.stages), head))
         flat.gradients.zero_()

@@ -25,7 +25,7 @@ from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 from theory.own import SourceFile
 
-STRENGTHS: dict[str, tuple[float, ...]] = {"fine-tuning": (0.0,), "ewc": (1.0, 30.0, 1000.0), "si": (0.01, 0.1, 1.0), "lwf": (0.3, 1.0, 3.0)}
+STRENGTHS: dict[str, tuple[float, ...]] = {"fine-tuning": (0.0,), "ewc": (3.0, 30.0, 300.0), "si": (0.01, 0.1, 1.0), "lwf": (0.3, 1.0, 3.0)}
 LOOP: dict[str, Any] = {"network": "resnet18-20", "epochs": 10, "batch_size": 64, "learning_rate": 0.1}
 TOY: dict[str, Any] = {"network": "convnet", "epochs": 1, "batch_size": 8, "learning_rate": 0.1}
 UNITS, DEPTHS = 3, (1, 5)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from deep.path import measure_paths
-from deep.strategies import STRATEGIES
+from deep.strategies import STRATEGIES, strategy
 from deep.strategies.initialized import Initialized
 from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
@@ -21,6 +21,7 @@ from deep.training.examples import Examples
 from deep.training.loop import train_task
 from deep.training.run import train_run
 from deep.training.strategy import Strategy
+from deep.training.task import TaskContext
 from simulate import simulate
 from theory import expected_errors, one_block
 from theory.errors import InputError
@@ -214,6 +215,18 @@ def test_captured_training_is_eager_training(options, recordings):
     assert eager[1] == captured_[1]
     assert all(torch.equal(value, captured_[0][name]) for name, value in eager[0].items())
     assert [len(calls) for calls in recordings] == [4, 4]  # of two tasks, each two epochs of two full batches
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "lwf"])
+def test_captured_hooks_do_what_they_do_eagerly(name, recordings):
+    """Bit for bit, what is passed forward too: what a hook changes is put back after the runs that recording takes."""
+    found = []
+    for execution in ("eager", "captured"):
+        first, loop, optimiser = made_task(made_network(), made_examples(25), execution=execution, optimiser="adam", learning_rate=0.01)
+        learner = strategy(name, strength=2.0)
+        trained = [train_task(TaskContext(number, first.flat, made_examples(25, seed=number), first.first), learner, loop, optimiser) for number in range(3)]
+        found.append((trained, first.flat.parameters.tolist(), [value.tolist() for value in learner.state().values() if isinstance(value, Tensor)]))
+    assert found[0] == found[1] and [len(calls) for calls in recordings] == [4, 4, 4]
 
 
 def test_batches_that_are_all_small_are_never_recorded(recordings):

@@ -44,7 +44,7 @@ def test_time_that_is_over_leaves_parts_to_the_next_call(tmp_path):
 def test_all_of_it_at_its_smallest(tmp_path, capsys):
     """Images of another kind stand in: 100 classes of noise."""
     images = made_dataset(classes=100, train=6, test=4, shape=(32, 32, 3), name="noise")
-    (tmp_path / "images").write_bytes(packed(images, 5, 3))
+    (tmp_path / "images").write_bytes(packed(images, 6, 4))
     status, out, _ = outcome(main, capsys, "--toy", "--device", "cpu", "--images", tmp_path / "images", "--out", tmp_path / "gpu")
     assert status == 0, out
     assert {part.name for part in parts(tmp_path, studies=True)} == {entry["name"] for entry in json.loads((tmp_path / "gpu" / "outcomes.json").read_text())}

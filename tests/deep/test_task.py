@@ -50,7 +50,7 @@ def test_gradients_and_those_of_a_penalty_in_the_vector_add_up(flat):
 
 def test_a_regime_is_a_mask(flat):
     trained = (False, True, False, False, True)
-    mask = flat.mask(trained, head=1)
+    mask = flat.mask(trained, 1)
     head = flat.network.heads[1]
     size = sum(parameter.numel() for parameter in (*flat.network.body["conv2"].parameters(), *head.parameters()))
     assert int(mask.sum()) == size and mask[flat.place(1)].all() and mask[-len(head.bias) :].all()

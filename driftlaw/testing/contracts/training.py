@@ -17,6 +17,7 @@ from deep.training.checkpoint import packed, unpacked
 from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
 from deep.training.loop import Trained, train_task
+from deep.training.memory import load_strategy, strategy_state
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
@@ -118,7 +119,7 @@ def trained(
     first = flat.parameters.detach().clone()
     if done:
         network.load_state_dict(done[-1]["network"])
-        strategy.load(done[-1]["strategy"])
+        load_strategy(strategy, done[-1]["strategy"], examples.training)
     for number in range(len(done), tasks):
         task = TaskContext(number, flat, examples.training(number), first)
         with torch.random.fork_rng(devices=[]):
@@ -179,7 +180,7 @@ def resumed_equals_uninterrupted(strategy: Strategy, make: Make) -> None:
     own, ends, done = anew(strategy), [], []
     for task, _ in trained(own, make):
         ends.append(numbers(task, own))
-        done.append(unpacked(packed({"network": task.network.state_dict(), "strategy": own.state()})))
+        done.append(unpacked(packed({"network": task.network.state_dict(), "strategy": strategy_state(own)})))
     for stop in range(1, TASKS):
         later = anew(strategy)
         for task, _ in trained(later, make, done=done[:stop]):

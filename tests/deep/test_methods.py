@@ -1,0 +1,152 @@
+"""EWC, SI, LwF and GEM against the same written down by hand, by autograd alone."""
+
+import pytest
+import torch
+from made_training import made_config, made_examples, made_network, made_stream, made_task
+from scaffold import refusals
+from torch.func import functional_call
+
+from deep.strategies import STRATEGIES, strategy
+from deep.training.fisher import fisher
+from deep.training.loop import _permutation, train_task
+from deep.training.run import train_run
+from deep.training.task import TaskContext
+
+TASKS, RATE = 3, 0.1
+
+
+def unflat(network, vector):
+    """Return a flat vector's parts by the parameters' names."""
+    named = dict(network.named_parameters())
+    return {name: part.view(value.shape) for (name, value), part in zip(named.items(), vector.split([value.numel() for value in named.values()]), strict=True)}
+
+
+def tasks_of(network="mlp-100", shape=(4, 4), **options):
+    """Return contexts of tasks with one head, the loop's options and the optimiser."""
+    task, loop, optimiser = made_task(made_network(network, shape, **options), made_examples(20, (1, *shape)), learning_rate=RATE)
+    more = [TaskContext(number, task.flat, made_examples(20, (1, *shape), seed=number), task.first) for number in range(1, TASKS)]
+    return [task, *more], loop, optimiser
+
+
+def outputs(network, vector, inputs):
+    return functional_call(network, unflat(network, vector), (inputs,))
+
+
+def squares(network, vector, examples, labels="exact"):
+    """Fisher information, example by example and label by label."""
+    total = torch.zeros_like(vector)
+    for image, target in zip(examples.inputs, examples.targets, strict=True):
+        scores = torch.log_softmax(outputs(network, vector, image[None])[0], 0)
+        drawn = [(float(score.detach().exp()), score) for score in scores] if labels == "exact" else [(1.0, scores[target])]
+        for weight, score in drawn:
+            total += weight * torch.autograd.grad(score, vector, retain_graph=True)[0].square()
+    return total / len(examples)
+
+
+@pytest.mark.parametrize("by_layers", [False, True])
+@pytest.mark.parametrize("network", ["mlp-100", "convnet"])
+def test_the_fisher_information_is_that_of_each_example(network, by_layers):
+    (task, *_), _, _ = tasks_of(network, (8, 8) if network == "convnet" else (4, 4), normalisation="none")
+    vector = task.flat.parameters.detach().clone().requires_grad_()
+    for labels in ("exact", "empirical"):
+        found = fisher(task, task.examples, labels, by_layers=by_layers)
+        torch.testing.assert_close(found, squares(task.network, vector, task.examples, labels).detach(), rtol=1e-9, atol=1e-15)
+    part = fisher(task, task.examples, trained=[False] * (len(task.stages) - 1) + [True])
+    place = task.flat.place(len(task.stages) - 1)
+    assert torch.allclose(part[place], squares(task.network, vector, task.examples)[place]) and not part[: place.start].any()
+
+
+def test_sampled_labels_come_near_all_of_them():
+    """The mean of 400 draws, within 5 of its standard deviations, as seen in the draws."""
+    (task, *_), _, _ = tasks_of()
+    torch.manual_seed(0)
+    last = task.flat.place(2)
+    draws = torch.stack([fisher(task, task.examples, "sampled")[last] for _ in range(400)])
+    z = (draws.mean(0) - fisher(task, task.examples)[last]) / (draws.std(0) / 20).clamp_min(1e-300)
+    assert z.abs().max() < 5 and draws.std() > 0
+
+
+def by_hand(name, strength):
+    """Train by plain steps along autograd's gradient of loss and penalty; return the parameters."""
+    tasks, loop, _ = tasks_of()
+    network, theta = tasks[0].network, tasks[0].flat.parameters.detach().clone()
+    weights, centre, teacher = torch.zeros_like(theta), theta, None
+    for task in tasks:
+        start, path = theta, torch.zeros_like(theta)
+        for batch in (batch for epoch in range(loop.epochs) for batch in _permutation(task, epoch).split(loop.batch_size)):
+            inputs, targets = task.examples.inputs[batch], task.examples.targets[batch]
+            leaf = theta.clone().requires_grad_()
+            loss = torch.nn.functional.cross_entropy(outputs(network, leaf, inputs), targets)
+            (alone,) = torch.autograd.grad(loss, leaf, retain_graph=True)
+            if name == "lwf" and teacher is not None:
+                now, then = (torch.softmax(outputs(network, vector, inputs) / 2, 1) for vector in (leaf, teacher))
+                loss = loss + strength * 4 * (then * (then.log() - now.log())).sum(1).mean()
+            else:
+                loss = loss + strength * (weights * (leaf - centre) ** 2).sum() / (2 if name == "ewc" else 1)
+            after = theta - RATE * torch.autograd.grad(loss, leaf)[0]
+            path += alone * (theta - after)
+            theta = after
+        if name == "ewc":
+            weights = 0.5 * weights + squares(network, theta.clone().requires_grad_(), task.examples)
+        if name == "si":
+            weights = weights + path / ((theta - start) ** 2 + 0.01)
+        centre = teacher = theta
+    return theta
+
+
+OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5}, "si": {"strength": 2.0, "damping": 0.01}, "lwf": {"strength": 1.5}}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_run_is_that_by_hand(name):
+    tasks, loop, optimiser = tasks_of()
+    learner = strategy(name, **OPTIONS[name])
+    for task in tasks:
+        task.start = task.flat.parameters.detach().clone()
+        train_task(task, learner, loop, optimiser)
+    expected = by_hand(name, OPTIONS[name]["strength"])
+    torch.testing.assert_close(tasks[0].flat.parameters.detach(), expected, rtol=1e-9, atol=1e-12)
+    assert (by_hand(name, 0.0) - expected).abs().max() > 1e-3  # the penalty tells
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "frozen", "constrained"])
+def test_a_regime_holds_from_the_task_that_it_says(name):
+    for since, first in (("first", (False, False, True)), ("second", (True, True, True))):
+        options = {"depth": 1, "since": since, **({"weight": 0.0} if name == "constrained" else {})}
+        record = train_run(made_config(strategy=name, strategy_options=options), made_stream())
+        assert [result.trained for result in record.results] == [first, (False, False, True), (False, False, True)]
+        assert all((norm > 0) == trains for result in record.results for norm, trains in zip(result.update, result.trained, strict=True))
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_old_heads_train_if_they_are_to(trains):
+    states = []
+    config = made_config(strategy="lwf", strategy_options={"old_heads": trains})
+    train_run(config, made_stream(), watch=lambda task, _: states.append([head.weight.clone() for head in task.network.heads]))
+    moved = [[not torch.equal(*pair) for pair in zip(before, after, strict=True)] for before, after in zip(states, states[1:], strict=False)]
+    assert moved == [[trains, True, False], [trains, trains, True]]
+
+
+def test_lwf_compares_the_classes_that_were_there():
+    """With one head for all classes, the units of classes that come later are out of the comparison."""
+    learner, seen = STRATEGIES["lwf"](), []
+    stream = made_stream()
+
+    def watch(task, _):
+        learner.begin_task(task)
+        seen.append({head: teacher.shape[1] for head, teacher in learner._teacher.items()})
+        learner.end_task(task)
+
+    for scenario, shapes in (("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])):
+        learner, seen = STRATEGIES["lwf"](), []
+        train_run(made_config(scenario=scenario), stream, watch=watch)
+        assert seen == shapes
+
+
+test_what_cannot_be_meant = refusals([
+    (lambda: strategy("ewc", depth=4).check(("a", "b", "head")), "depth 4 is beyond the network"),
+    (lambda: strategy("ewc", labels="true"), "unknown labels of the Fisher information: 'true'"),
+    (lambda: fisher(made_task(made_network(), made_examples(4))[0], made_examples(4), "tru"), "unknown labels"),
+    (lambda: strategy("si", damping=0.0), "the damping is 0.0; give a finite number above 0"),
+    (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),
+])
