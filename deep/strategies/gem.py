@@ -12,12 +12,12 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from deep.strategies.regime import MOST, Rehearsing
+from deep.training.by_layers import MemoryGradients
 from deep.training.memory import Memory
 from deep.training.strategy import STRATEGIES
 from theory.checks import between, known, whole
 
 if TYPE_CHECKING:
-    from deep.training.examples import Examples
     from deep.training.task import TaskContext
 
 FORMS = ("inside", "added")
@@ -62,7 +62,7 @@ class GEM(Rehearsing):
     groups: str = "all"
     parts: int = 1
     memory: Memory = field(init=False, repr=False)
-    _kept: list[Examples] = field(init=False, default_factory=list, repr=False)
+    _gradients: MemoryGradients | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,14 +74,14 @@ class GEM(Rehearsing):
 
     def begin_task(self, task: TaskContext) -> None:
         """Take up what has a constraint."""
-        kept = self.memory.examples.values()
-        self._kept = [examples.subset(part) for examples in kept for part in torch.arange(len(examples)).to(examples.inputs.device).chunk(self.parts)]
+        kept = [examples.subset(part) for examples in self.memory.examples.values() for part in torch.arange(len(examples), device=examples.inputs.device).chunk(self.parts)]
+        self._gradients = MemoryGradients(task, kept) if kept else None
 
     def transform_gradient(self, gradient: Tensor, task: TaskContext) -> Tensor:
         """Project."""
-        if not self._kept:
+        if self._gradients is None:
             return gradient
-        rows = torch.stack([task.gradient(examples) for examples in self._kept])
+        rows = self._gradients.measure(task)
         groups = self._places(task)
         products = torch.stack([sum(rows[:, place] @ gradient[place] for place in group) for group in groups])
         grams = torch.stack([sum(rows[:, place] @ rows[:, place].T for place in group) for group in groups])
