@@ -12,7 +12,6 @@ from deep.data import Part
 from deep.streams import Stream
 from theory.errors import InputError
 
-
 SCALINGS = ("standardised", "unit", "none")
 
 
