@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from deep.strategies.regime import MOST, Rehearsing
 from deep.training.by_layers import MemoryGradients
 from deep.training.memory import Memory
 from deep.training.strategy import STRATEGIES
+from deep.training.task import TaskContext
 from theory.checks import between, known, whole
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 FORMS = ("inside", "added")
 GROUPS = ("all", "stage", "tensor")

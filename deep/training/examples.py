@@ -83,6 +83,15 @@ class Examples:
         """Return the outputs of the candidates, shape (N, K)."""
         return outputs if self.candidates is None else outputs.index_select(1, self.candidates)
 
+    @property
+    def units(self) -> Tensor:
+        """The head's units that the targets mean, shape (N,)."""
+        return self.targets if self.candidates is None else self.candidates.index_select(0, self.targets)
+
+    def sample(self, count: int) -> Examples:
+        """Return some of the examples, drawn with replacement on their device by PyTorch's generator."""
+        return self.subset(torch.randint(len(self), (count,), device=self.inputs.device))
+
     def subset(self, indices: Tensor) -> Examples:
         """Return some of the examples, such as an episodic memory."""
         return Examples(self.inputs.index_select(0, indices), self.targets.index_select(0, indices), self.head, self.candidates, self.scaling)

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from deep.strategies import STRATEGIES, strategy
 from deep.strategies.gem import RIDGE
+from deep.training.by_layers import MemoryGradients
 from deep.training.fisher import fisher
 from deep.training.loop import _permutation, train_task
 from deep.training.run import train_run
@@ -194,7 +195,59 @@ def test_parts_of_a_memory_have_constraints_of_their_own():
     assert len(rows) == 4 and len(whole) == 12 and (rows - rows[0]).abs().amax(1)[1:].min() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "gem", "frozen", "constrained"])
+@pytest.mark.parametrize("old_heads", [False, True])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+def test_memories_in_one_pass_have_the_gradients_that_they_have_alone(scenario, old_heads):
+    """Over what the task trains, old heads among that; with what each compares its classes with."""
+    found = []
+
+    def watch(task, examples):
+        if task.number == 2:
+            memories = [examples.training(number) for number in (0, 1)]
+            found.append(((MemoryGradients(task, memories).measure(task) - torch.stack([*map(task.gradient, memories)])) * task.mask).abs().max())
+            assert task.mask[task.flat.segments[2].place].all() == (old_heads or scenario != "task")
+
+    train_run(made_config(strategy="gem", strategy_options={"old_heads": old_heads}, scenario=scenario, normalisation="none", precision="float64"), made_stream(), watch=watch)
+    assert found[0] < 1e-14
+
+
+@pytest.mark.parametrize("scenario", ["task", "class"])
+def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
+    """Each head's share of it; with one head for all classes these are told apart from all classes so far."""
+    replay, averaged = strategy("replay", memory_size=24, weight="tasks"), strategy("a-gem")
+    seen = []
+
+    def watch(task, _):
+        for learner in (replay, averaged):
+            learner.begin_task(task)
+        if task.number == 2:
+            parts = replay._parts
+            assert sum(map(len, parts)) == 24 and len(parts) == (2 if scenario == "task" else 1)
+            assert sorted(torch.cat([part.units + 10 * part.head for part in parts]).tolist()) == sorted(
+                unit + 10 * examples.head for examples in replay.memory.examples.values() for unit in examples.units.tolist()
+            )
+            with task.network.evaluating():
+                torch.manual_seed(0)
+                draws = torch.stack([replay.penalty(None, None, task).detach() for _ in range(200)]) / 2
+                mean = sum(len(part) * task.mean_loss(part).detach() for part in parts) / 24
+            assert abs(draws.mean() - mean) < 5 * draws.std() / 200**0.5 and draws.std() > 0
+            gradients = torch.randn(40, len(task.flat), dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * task.mask
+            for gradient in gradients:
+                torch.manual_seed(1)
+                found = averaged.transform_gradient(gradient.clone(), task)
+                torch.manual_seed(1)
+                memory = sum(share * task.gradient(part) for share, part in averaged.drawn()) * task.mask
+                seen.append(bool(memory @ gradient < 0))
+                expected = gradient - memory * (memory @ gradient / (memory @ memory)) if seen[-1] else gradient
+                torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+        for learner in (replay, averaged):
+            learner.end_task(task)
+
+    train_run(made_config(scenario=scenario, precision="float64", normalisation="none"), made_stream(train=40), watch=watch)
+    assert {True, False} == {*seen}
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "gem", "replay", "a-gem", "frozen", "constrained"])
 def test_a_regime_holds_from_the_task_that_it_says(name):
     for since, first in (("first", (False, False, True)), ("second", (True, True, True))):
         options = {"depth": 1, "since": since, **({"weight": 0.0} if name == "constrained" else {})}
