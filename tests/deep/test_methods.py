@@ -9,7 +9,7 @@ from made_training import made_config, made_examples, made_network, made_stream,
 from scaffold import refusals
 from torch.func import functional_call
 
-from deep.strategies import STRATEGIES, strategy
+from deep.strategies import strategy
 from deep.strategies.gem import RIDGE
 from deep.training.by_layers import MemoryGradients
 from deep.training.fisher import fisher
@@ -265,20 +265,18 @@ def test_old_heads_train_if_they_are_to(trains):
     assert moved == [[trains, True, False], [trains, trains, True]]
 
 
-def test_lwf_compares_the_classes_that_were_there():
+@pytest.mark.parametrize(("scenario", "shapes"), [("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])])
+def test_lwf_compares_the_classes_that_were_there(scenario, shapes):
     """With one head for all classes, the units of classes that come later are out of the comparison."""
-    learner, seen = STRATEGIES["lwf"](), []
-    stream = made_stream()
+    learner, seen = strategy("lwf"), []
 
     def watch(task, _):
         learner.begin_task(task)
         seen.append({head: teacher.shape[1] for head, teacher in learner._teacher.items()})
         learner.end_task(task)
 
-    for scenario, shapes in (("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])):
-        learner, seen = STRATEGIES["lwf"](), []
-        train_run(made_config(scenario=scenario), stream, watch=watch)
-        assert seen == shapes
+    train_run(made_config(scenario=scenario), made_stream(), watch=watch)
+    assert seen == shapes
 
 
 test_what_cannot_be_meant = refusals([

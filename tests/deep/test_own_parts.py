@@ -22,7 +22,8 @@ from deep.strategies import STRATEGIES, Strategy
 from deep.strategies.frozen import Frozen
 from deep.streams import STREAMS, stream
 from deep.training.config import RunConfig
-from deep.training.memory import KEEPS, Memory
+from deep.training.examples import Examples
+from deep.training.memory import KEEPS, Memory, joined
 from deep.training.run import train_run
 from theory.errors import InputError
 from theory.own import SourceFile, load
@@ -272,6 +273,8 @@ def test_what_a_memory_keeps():
     for task.number, present in enumerate((40, 4, 1)):
         task.examples = replace(made_examples(60), targets=torch.arange(60) % 3, head=task.number if task.number < 2 else 1)
         balanced.see(task, range(present))
+    one, other = (Examples(torch.zeros(2, 1), torch.tensor([1, 0]), candidates=torch.tensor(units)) for units in ([1, 3], [0, 3]))
+    assert joined([one, other], torch.tensor([0, 1, 3])).units.tolist() == [3, 1, 3, 0]
     kinds = Counter((examples.head, int(unit)) for examples in balanced.examples.values() for unit in examples.units)
     assert kinds == {(0, 0): 2, (0, 1): 2, (0, 2): 2, (1, 0): 2, (1, 1): 1, (1, 2): 1}
 
