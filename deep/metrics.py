@@ -14,6 +14,7 @@ from theory.quantities import ERRORS, Quantity, parse_quantity
 
 _Z = 1.959963984540054  # beyond it, to both sides, lie 5 % of a standard normal
 JUST_AFTER = Quantity("on each task just after it", lambda tasks: np.eye(tasks) / tasks)
+SO_FAR = Quantity("on the tasks so far, after each", lambda tasks: np.tril(1 / np.arange(1, tasks + 1)[:, None] + np.zeros(tasks)) / tasks)
 
 
 def read(quantity: str | Quantity, accuracy: Any) -> float:
@@ -48,6 +49,11 @@ def task_accuracy(accuracy: Any) -> float:
     return read(JUST_AFTER, accuracy)
 
 
+def incremental_accuracy(accuracy: Any) -> float:
+    """Compute the mean over tasks of the mean accuracy on all tasks so far, mean_t mean_{k<=t} a[t, k] (arXiv 1611.07725)."""
+    return read(SO_FAR, accuracy)
+
+
 def forgetting(accuracy: Any) -> float:
     """Compute the mean loss of accuracy since a task was trained, mean_{k<T-1} (a[k, k] - a[T-1, k]).
 
@@ -63,15 +69,16 @@ def forgetting(accuracy: Any) -> float:
     return 0.0 - read("forgetting", _matrix(accuracy, least=2))
 
 
-def backward_transfer(accuracy: Any) -> float:
+def backward_transfer(accuracy: Any, by_tasks: bool = False) -> float:
     """Compute what later tasks add to the accuracy on earlier ones, mean_{k<T-1} (a[T-1, k] - a[k, k]).
 
-    Minus `forgetting`; both names are in use (Lopez-Paz and Ranzato, arXiv 1706.08840, use this one).
+    Minus `forgetting`; both names are in use (Lopez-Paz and Ranzato, arXiv 1706.08840, use this one). Their code divides the sum by T
+    instead of T - 1, and so does ``by_tasks``.
     """
-    return -forgetting(accuracy)
+    return -forgetting(accuracy) * _share(accuracy, by_tasks)
 
 
-def forward_transfer(accuracy: Any, baseline: Any) -> float:
+def forward_transfer(accuracy: Any, baseline: Any, by_tasks: bool = False) -> float:
     """Compute what earlier tasks add to the accuracy on a task not yet trained, mean_{k>=1} (a[k-1, k] - b[k]).
 
     Parameters
@@ -79,6 +86,8 @@ def forward_transfer(accuracy: Any, baseline: Any) -> float:
     accuracy : array_like, shape (T, T)
     baseline : array_like, shape (T,)
         Accuracy of the untrained network on each task.
+    by_tasks : bool
+        Divide the sum by T instead of T - 1, as the authors' code does.
 
     Raises
     ------
@@ -94,7 +103,7 @@ def forward_transfer(accuracy: Any, baseline: Any) -> float:
     baseline = np.asarray(baseline, dtype=float)
     if baseline.shape != (len(matrix),):
         raise InputError(f"the baseline has shape {baseline.shape}; give one accuracy for each of the {len(matrix)} tasks")
-    return float((np.diagonal(matrix, offset=1) - baseline[1:]).mean())
+    return float((np.diagonal(matrix, offset=1) - baseline[1:]).mean()) * _share(matrix, by_tasks)
 
 
 def summary(accuracy: Any, baseline: Any) -> dict[str, float | None]:
@@ -115,6 +124,10 @@ def interval(share: float, images: float) -> tuple[float, float]:
     half = _Z * math.sqrt(share * (1 - share) / images + small / (4 * images))
     centre = share + small / 2
     return (centre - half) / (1 + small), (centre + half) / (1 + small)
+
+
+def _share(accuracy: Any, by_tasks: bool) -> float:
+    return 1 - 1 / len(accuracy) if by_tasks else 1.0
 
 
 def _matrix(accuracy: Any, least: int = 1) -> np.ndarray:

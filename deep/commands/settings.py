@@ -50,6 +50,8 @@ class Settings(DataOptions):
     """task, domain or class: what is known at evaluation."""
     epochs: int = LoopOptions.epochs
     """Passes over every task's training data."""
+    iterations: int | None = None
+    """Steps a task, in the place of epochs."""
     batch_size: int = LoopOptions.batch_size
     """Examples a step."""
     optimiser: Annotated[str, choices("How steps are taken", OPTIMISERS)] = LoopOptions.optimiser
@@ -65,6 +67,8 @@ class Settings(DataOptions):
     """float32, float64, or bfloat16 for products alone."""
     execution: str = LoopOptions.execution
     """eager, or captured: a step is recorded on the GPU and replayed, faster for small networks."""
+    scaling: str = "standardised"
+    """Of pixels: standardised, unit (shares of 255) or none."""
     probe_examples: int = 1000
     """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
     device: str = "cpu"

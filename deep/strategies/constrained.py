@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from deep.strategies.regime import Regime
 from deep.training.strategy import STRATEGIES, StepPlan, everything
+from deep.training.task import TaskContext
 from theory.checks import between
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 
 @STRATEGIES.register

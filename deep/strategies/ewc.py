@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from deep.strategies.regime import MOST, Anchored
 from deep.training.fisher import LABELS, fisher
 from deep.training.strategy import STRATEGIES
+from deep.training.task import TaskContext
 from theory.checks import between, known, whole
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 
 @STRATEGIES.register
@@ -36,7 +34,7 @@ class EWC(Anchored):
 
     Notes
     -----
-    Sources: arXiv 1612.00796; online: arXiv 1805.06370. F_t is the diagonal over what the task trains, the mean over examples of
+    Sources: arXiv 1612.00796; online: arXiv 1805.06370. F_t is the diagonal, also of what does not train, the mean over examples of
     each one's squared gradient, with normalisation layers in evaluation mode.
     """
 
@@ -56,5 +54,5 @@ class EWC(Anchored):
 
     def weigh(self, task: TaskContext, earlier: Tensor | None) -> Tensor:
         """Add the task's Fisher information to what is left of the earlier."""
-        own = fisher(task, task.draw(self.probe_examples), self.labels) * task.mask
+        own = fisher(task, task.draw(self.probe_examples), self.labels)
         return own if earlier is None else own.add_(earlier, alpha=self.decay)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from deep.strategies.similarity import ScoredStrategy
 from deep.training.strategy import STRATEGIES, StepPlan, last_stages
+from deep.training.task import TaskContext
 from theory.checks import between, whole
 from theory.errors import InputError
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 
 @STRATEGIES.register

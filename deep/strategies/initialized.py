@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from deep.training.strategy import STARTS, STRATEGIES, StepPlan, Strategy, everything
+from deep.training.task import TaskContext
 from theory.checks import between, known
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 
 @STRATEGIES.register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,11 +11,8 @@ from torch.nn import functional
 
 from deep.strategies.regime import MOST, Rehearsing
 from deep.training.strategy import STRATEGIES
-from deep.training.task import PROBE_BATCH
+from deep.training.task import PROBE_BATCH, Batch, TaskContext
 from theory.checks import between, positive
-
-if TYPE_CHECKING:
-    from deep.training.task import Batch, TaskContext
 
 
 @STRATEGIES.register
@@ -40,6 +37,7 @@ class LwF(Rehearsing):
 
     name: ClassVar[str] = "lwf"
     captured: ClassVar[bool] = True
+    remembered: ClassVar[tuple[str, ...]] = ("_earlier",)
 
     strength: float = 1.0
     temperature: float = 2.0
@@ -77,11 +75,3 @@ class LwF(Rehearsing):
         outputs, units = task.network.heads[head](features), self._earlier[head]
         outputs = outputs if units is None else outputs.index_select(1, units)
         return torch.log_softmax(outputs.to(task.flat.parameters.dtype) / self.temperature, 1)
-
-    def state(self) -> dict[str, Any]:
-        """Return the units by head."""
-        return {"earlier": self._earlier} if self._earlier else {}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take up the units."""
-        self._earlier = dict(state.get("earlier", {}))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from deep.training.examples import Examples
 from deep.training.fisher import fisher
 from deep.training.strategy import STRATEGIES, Strategy
+from deep.training.task import TaskContext
 from theory.checks import known, whole
-
-if TYPE_CHECKING:
-    from deep.training.examples import Examples
-    from deep.training.task import TaskContext
 
 RULES = ("fisher", "mean")
 
@@ -46,6 +44,7 @@ class Magnitude(Strategy):
     """
 
     name: ClassVar[str] = "magnitude"
+    remembered: ClassVar[tuple[str, ...]] = ("_curvature", "_pull")
 
     rule: str = "fisher"
     probe_examples: int = 200
@@ -92,14 +91,6 @@ class Magnitude(Strategy):
     def decision(self) -> dict[str, Any]:
         """Return the stages' scales, for the record."""
         return {"scales": list(self.scales)}
-
-    def state(self) -> dict[str, Any]:
-        """Return the sums of curvatures."""
-        return {} if self._curvature is None else {"curvature": self._curvature, "pull": self._pull}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take up the sums of curvatures."""
-        self._curvature, self._pull = state.get("curvature"), state.get("pull")
 
 
 def shared_stages(task: TaskContext) -> int:

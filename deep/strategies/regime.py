@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from deep.training.strategy import StepPlan, Strategy, last_stages
+from deep.training.task import TaskContext
 from theory.checks import flag, known, whole
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 SINCE = ("first", "second")
 MOST = 1e12  # strengths at most
@@ -84,6 +82,7 @@ class Anchored(Regime):
     """
 
     captured: ClassVar[bool] = True
+    remembered: ClassVar[tuple[str, ...]] = ("_importance", "_anchor")
     pull: ClassVar[float] = 1.0  # times the strength, of the penalty's gradient
     strength: float = 1.0
     _importance: Tensor | None = field(init=False, default=None, repr=False)
@@ -102,11 +101,3 @@ class Anchored(Regime):
     def end_task(self, task: TaskContext) -> None:
         """Set the anchor where the task ended."""
         self._importance, self._anchor = self.weigh(task, self._importance), task.flat.parameters.detach().clone()
-
-    def state(self) -> dict[str, Any]:
-        """Return importances and anchor."""
-        return {} if self._importance is None else {"importance": self._importance, "anchor": self._anchor}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take up importances and anchor."""
-        self._importance, self._anchor = state.get("importance"), state.get("anchor")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from deep.strategies.regime import MOST, Anchored
 from deep.training.strategy import STRATEGIES
+from deep.training.task import TaskContext
 from theory.checks import between, positive
-
-if TYPE_CHECKING:
-    from deep.training.task import TaskContext
 
 
 @STRATEGIES.register

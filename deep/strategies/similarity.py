@@ -15,17 +15,15 @@ the gradient is measured on, and which direction of the earlier tasks is kept, i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from deep.training.examples import Examples
 from deep.training.strategy import Strategy
+from deep.training.task import TaskContext
 from theory.checks import known, whole
-
-if TYPE_CHECKING:
-    from deep.training.examples import Examples
-    from deep.training.task import TaskContext
 
 REFERENCES = ("gradient", "mean", "step")
 HEADS = ("prototypes", "as it is")
@@ -51,6 +49,8 @@ class ScoredStrategy(Strategy):
     stage_scores : tuple of float
         Cosine within each stage but the head.
     """
+
+    remembered: ClassVar[tuple[str, ...]] = ("_kept",)
 
     probe_examples: int = 500
     reference: str = "gradient"
@@ -86,14 +86,6 @@ class ScoredStrategy(Strategy):
     def decision(self) -> dict[str, Any]:
         """Return the scores, for the record."""
         return {"score": self.score, "stage_scores": list(self.stage_scores)}
-
-    def state(self) -> dict[str, Any]:
-        """Return the direction kept."""
-        return {} if self._kept is None else {"kept": self._kept}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take up the direction kept."""
-        self._kept = state.get("kept")
 
 
 def body_gradient(task: TaskContext, examples: Examples, head: str) -> Tensor:

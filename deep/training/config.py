@@ -13,6 +13,7 @@ from deep.networks import NETWORKS, Architecture, Network, default_network
 from deep.networks.normalisation import NORMALISATIONS
 from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options, parse_name
 from deep.training.captured import check_capturable
+from deep.training.examples import SCALINGS
 from deep.training.keys import config_key, training_stamp
 from deep.training.options import LoopOptions
 from deep.training.own import KINDS, described, hashes, strategy_fields, stream_fields
@@ -25,6 +26,7 @@ from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
+_LATER = {"iterations": None, "scaling": "standardised"}  # options younger than stored runs: left out at these values, so that keys stand
 FILES = "files"  # beside a stored configuration: where own parts come from
 
 
@@ -61,6 +63,8 @@ class RunConfig(LoopOptions):
         Part on which accuracies are measured.
     own_parts : bool
         Divide the official test images of a data set in two where its training part cannot be found.
+    scaling : {"standardised", "unit", "none"}
+        Pixels by mean and deviation of the first task's; as shares of 255; or 0 to 255 as they are.
     **options
         Of `deep.training.options.LoopOptions`.
 
@@ -93,6 +97,7 @@ class RunConfig(LoopOptions):
     device: str = "cpu"
     evaluate_on: str = "validation"
     own_parts: bool = False
+    scaling: str = "standardised"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +115,7 @@ class RunConfig(LoopOptions):
         if self.execution == "captured":
             check_capturable(chosen_strategy, self.device)
         known(self.evaluate_on, PARTS, "part to evaluate on")
+        known(self.scaling, SCALINGS, "scaling of pixels:")
         if not isinstance(self.own_parts, bool):
             raise InputError(f"own_parts is {self.own_parts!r}; give True or False")
         resolved = {"network": chosen, "normalisation": normalisation}
@@ -131,8 +137,9 @@ class RunConfig(LoopOptions):
             object.__setattr__(self, name, value)
 
     def canonical(self) -> dict[str, Any]:
-        """Return the configuration in JSON's own types, defaults filled in."""
-        return json_value(dataclasses.asdict(self), "configuration")
+        """Return the configuration in JSON's own types, defaults filled in but for options that came later."""
+        values = {name: value for name, value in dataclasses.asdict(self).items() if name not in _LATER or value != _LATER[name]}
+        return json_value(values, "configuration")
 
     @classmethod
     def from_canonical(cls, value: Mapping[str, Any]) -> RunConfig:

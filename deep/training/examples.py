@@ -12,6 +12,8 @@ from deep.data import Part
 from deep.streams import Stream
 from theory.errors import InputError
 
+SCALINGS = ("standardised", "unit", "none")
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -26,14 +28,16 @@ class Scaling:
     deviation: Tensor
 
     @classmethod
-    def of(cls, images: np.ndarray, dtype: torch.dtype, device: torch.device) -> Scaling:
-        """Return the scaling that gives these uint8 images, shape (N, H, W) or (N, H, W, C), mean 0 and variance 1 per channel."""
+    def of(cls, images: np.ndarray, dtype: torch.dtype, device: torch.device, kind: str = "standardised") -> Scaling:
+        """Return the scaling that gives these uint8 images, shape (N, H, W) or (N, H, W, C), mean 0 and variance 1 per channel, or another kind."""
         pixels = images.reshape(-1, 1 if images.ndim == 3 else images.shape[3])
         # Counts of the 256 values: exact sums, whatever the order.
         counts = [np.bincount(channel, minlength=256) for channel in pixels.T]
         means = [float(np.average(np.arange(256), weights=count)) for count in counts]
         squares = [float(np.average((np.arange(256) - mean) ** 2, weights=count)) for mean, count in zip(means, counts, strict=True)]
         deviations = [square**0.5 if square > 0 else 1.0 for square in squares]
+        if kind != "standardised":
+            means, deviations = [0.0] * len(means), [255.0 if kind == "unit" else 1.0] * len(means)
         mean, deviation = (torch.tensor(values, dtype=dtype, device=device).view(-1, 1, 1) for values in (means, deviations))
         return cls(mean, deviation)
 
@@ -79,6 +83,15 @@ class Examples:
         """Return the outputs of the candidates, shape (N, K)."""
         return outputs if self.candidates is None else outputs.index_select(1, self.candidates)
 
+    @property
+    def units(self) -> Tensor:
+        """The head's units that the targets mean, shape (N,)."""
+        return self.targets if self.candidates is None else self.candidates.index_select(0, self.targets)
+
+    def sample(self, count: int) -> Examples:
+        """Return some of the examples, drawn with replacement on their device by PyTorch's generator."""
+        return self.subset(torch.randint(len(self), (count,), device=self.inputs.device))
+
     def subset(self, indices: Tensor) -> Examples:
         """Return some of the examples, such as an episodic memory."""
         return Examples(self.inputs.index_select(0, indices), self.targets.index_select(0, indices), self.head, self.candidates, self.scaling)
@@ -96,16 +109,17 @@ class StreamExamples:
     device : torch.device
     dtype : torch.dtype
         Of what the network takes.
+    scaling : {"standardised", "unit", "none"}
 
     Notes
     -----
-    Pixels are scaled by the mean and deviation of the first task's training images, for all tasks alike.
+    Standardised pixels are scaled by the mean and deviation of the first task's training images, for all tasks alike.
     """
 
-    def __init__(self, stream: Stream, scenario: str, evaluate_on: str, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, stream: Stream, scenario: str, evaluate_on: str, device: torch.device, dtype: torch.dtype, scaling: str = "standardised") -> None:
         self._stream, self._evaluate_on, self._device = stream, evaluate_on, device
         self.view = stream.view(scenario)
-        self.scaling = Scaling.of(stream[0].training().images, dtype, device)
+        self.scaling = Scaling.of(stream[0].training().images, dtype, device, scaling)
         self._held: dict[int, tuple[Tensor, np.ndarray]] = {}
 
     def training(self, task: int) -> Examples:

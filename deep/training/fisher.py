@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from deep.networks import Network
+from deep.training.by_layers import Calls, watching
 from deep.training.examples import Examples
 from deep.training.task import TaskContext
 from theory.checks import known
@@ -44,41 +45,29 @@ def fisher(task: TaskContext, examples: Examples, labels: str = "exact", trained
         raise InputError(f"the labels of the Fisher information are {labels!r}, but the targets are real numbers; choose exact")
     known(labels, LABELS, "labels of the Fisher information:")
     with task.measuring(head, trained):
-        wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        layers = [module for module in network.modules() if isinstance(module, nn.Linear) and module.weight.requires_grad]
-        by_layers = by_layers and sum(parameter.numel() for layer in layers for parameter in layer.parameters()) == sum(map(Tensor.numel, wanted))
         for indices in torch.arange(len(examples), device=examples.inputs.device).split(_CHUNK):
             inputs, targets = examples.batch(indices)
-            seen: list[tuple[nn.Linear, Tensor, Tensor]] = []
-            hooks = [layer.register_forward_hook(lambda *call: _see(seen, *call)) for layer in layers]
-            outputs = examples.among_candidates(network(inputs, head))
-            for hook in hooks:
-                hook.remove()
+            with watching(network) as calls:
+                outputs = examples.among_candidates(network(inputs, head))
             scores, shares = (outputs, torch.ones_like(outputs)) if real else (torch.log_softmax(outputs, 1), torch.softmax(outputs, 1).detach())
             if labels == "exact":
                 drawn = [(torch.full_like(indices, unit), shares[:, unit]) for unit in range(shares.shape[1])]
             else:
                 drawn = [(targets if labels == "empirical" else torch.multinomial(shares, 1)[:, 0], torch.ones_like(shares[:, 0]))]
-            if by_layers and len(seen) == len(layers) and all(taken.dim() == 2 for _, taken, _ in seen):
-                _add_by_layers(seen, scores, drawn)
+            if by_layers and calls.complete:
+                _add_by_layers(calls, scores, drawn)
             else:
                 _add_by_examples(network, examples, inputs, drawn)
         return task.flat.gradients / len(examples)
 
 
-def _see(seen: list[tuple[nn.Linear, Tensor, Tensor]], layer: nn.Linear, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-    seen.append((layer, inputs[0].detach(), output))
-    return output.clone()  # which may be changed in place
-
-
-def _add_by_layers(seen: list[tuple[nn.Linear, Tensor, Tensor]], scores: Tensor, drawn: list[tuple[Tensor, Tensor]]) -> None:
+def _add_by_layers(calls: Calls, scores: Tensor, drawn: list[tuple[Tensor, Tensor]]) -> None:
     """Add squares to the parameters' gradients: an example's gradient of a linear layer is the outer product of two vectors."""
-    squares = [torch.zeros_like(output) for *_, output in seen]
+    squares = [torch.zeros_like(output) for _, _, output, _ in calls.seen]
     for units, weights in drawn:
-        deltas = torch.autograd.grad(scores.gather(1, units[:, None]).sum(), [output for *_, output in seen], retain_graph=True)
-        for square, delta in zip(squares, deltas, strict=True):
+        for square, delta in zip(squares, calls.deltas(scores.gather(1, units[:, None]).sum()), strict=True):
             square.addcmul_(delta.square(), weights[:, None])
-    for (layer, inputs, _), square in zip(seen, squares, strict=True):
+    for (layer, inputs, _, _), square in zip(calls.seen, squares, strict=True):
         layer.weight.grad.addmm_(square.T, inputs.square())
         if layer.bias is not None:
             layer.bias.grad += square.sum(0)

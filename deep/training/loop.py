@@ -83,9 +83,11 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
         step = CapturedStep(step, options.batch_size, changed, task.flat.passed)
 
     means: list[float] = []
-    start, steps = 0.0, 0
-    for epoch in range(options.epochs):
-        batches = _permutation(task, epoch).split(options.batch_size)
+    start, steps, examples = 0.0, 0, 0
+    limit = options.iterations or options.epochs * -(-len(task.examples) // options.batch_size)
+    while steps < limit:
+        epoch = len(means)
+        batches = _permutation(task, epoch).split(options.batch_size)[: limit - steps]
         losses = task.flat.parameters.new_empty(len(batches))
         for number, indices in enumerate(batches):
             optimiser.count_step()
@@ -94,11 +96,12 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
         means.append(mean)
         start = start if epoch else first
         steps += len(batches)
+        examples += sum(map(len, batches))
         epoch_done()
     _check_converged(task, means, start, steps)
     optimiser.end_task()
     strategy.end_task(task)
-    return Trained(plan, tuple(means), steps, options.epochs * len(task.examples) + task.looked_at)
+    return Trained(plan, tuple(means), steps, examples + task.looked_at)
 
 
 class _Step:

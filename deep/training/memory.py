@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from deep.streams.seeds import Role, generator
 from theory.checks import known, whole
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from deep.training.strategy import Strategy
     from deep.training.task import TaskContext
 
-KEEPS = ("ring", "reservoir")
+KEEPS = ("ring", "reservoir", "balanced")
 _STATE = "memories of examples"  # beside what a strategy's own `state` returns
 
 
@@ -28,9 +29,9 @@ class Memory:
     ----------
     size : int
         Number of examples at most.
-    keep : {"ring", "reservoir"}
+    keep : {"ring", "reservoir", "balanced"}
         The last ``size`` examples of each task that were seen; or ``size`` in all, to which each example seen belongs with
-        the same probability.
+        the same probability, "balanced" each of its class, of which all have as many.
 
     Examples
     --------
@@ -70,13 +71,19 @@ class Memory:
             indices = generator(task.seed, Role.STRATEGY, task.number).permutation(len(task.examples)).tolist()
         ranks = generator(task.seed, Role.STRATEGY, task.number, self.seen).random(len(indices))  # the lowest of all stay in a reservoir
         new = [(float(rank), task.number, int(index)) for rank, index in zip(ranks, indices, strict=True)]
+        self.tasks[task.number] = task.examples
         if self.keep == "ring":
             own = [entry for entry in self.kept if entry[1] == task.number] + new
             self.kept = [entry for entry in self.kept if entry[1] != task.number] + own[-self.size :]
-        else:
+        elif self.keep == "reservoir":
             self.kept = sorted(self.kept + new)[: self.size]
+        else:
+            classes: dict[tuple[int, int], list[tuple[float, int, int]]] = {}
+            units = {number: examples.units.tolist() for number, examples in self.tasks.items()}
+            for entry in sorted(self.kept + new):
+                classes.setdefault((self.tasks[entry[1]].head, units[entry[1]][entry[2]]), []).append(entry)
+            self.kept = sorted(entry for entries in classes.values() for entry in entries[: max(self.size // len(classes), 1)])
         self.seen += len(new)
-        self.tasks[task.number] = task.examples
 
     def draw(self, task: TaskContext, count: int) -> list[Examples]:
         """Return ``count`` of the examples, or all if there are no more, task by task; others at the next call."""
@@ -84,9 +91,23 @@ class Memory:
         chosen = generator(task.seed, Role.STRATEGY, task.number, self.draws, 0).permutation(len(self))[:count]
         return list(self._grouped([self.kept[number] for number in chosen]).values())
 
+    def by_head(self, task: TaskContext) -> list[Examples]:
+        """Return what is kept, joined by head; among all classes so far where the task has the same head."""
+        found: dict[int, list[Examples]] = {}
+        for examples in self.examples.values():
+            found.setdefault(examples.head, []).append(examples)
+        return [joined(entries, task.examples.candidates if head == task.head else entries[0].candidates) for head, entries in found.items()]
+
     def _grouped(self, entries: Sequence[tuple[float, int, int]]) -> dict[int, Examples]:
         places = {number: [place for _, own, place in entries if own == number] for _, number, _ in entries}
         return {number: self.tasks[number].subset(torch.tensor(own, device=self.tasks[number].inputs.device)) for number, own in places.items()}
+
+
+def joined(several: Sequence[Examples], candidates: Tensor | None) -> Examples:
+    """Return examples of one head as one, their classes among these candidates, which hold them all."""
+    units = torch.cat([examples.units for examples in several])
+    targets = units if candidates is None else torch.searchsorted(candidates, units)
+    return replace(several[0], inputs=torch.cat([examples.inputs for examples in several]), targets=targets, candidates=candidates)
 
 
 def strategy_state(strategy: Strategy) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class LoopOptions:
     ----------
     epochs : int
         Passes over the task's training data.
+    iterations : int, optional
+        Steps a task, in the place of epochs, the last of which may be cut short.
     batch_size : int
         Examples a step; the last batch of an epoch may be smaller and is trained on too.
     optimiser : {"sgd", "adam"}
@@ -36,6 +38,7 @@ class LoopOptions:
     """
 
     epochs: int = 10
+    iterations: int | None = None
     batch_size: int = 32
     optimiser: str = "sgd"
     learning_rate: float = 0.05
@@ -47,6 +50,8 @@ class LoopOptions:
 
     def __post_init__(self) -> None:
         whole(self.epochs, "the number of epochs", 1)
+        if self.iterations is not None:
+            whole(self.iterations, "the number of iterations", 1)
         whole(self.batch_size, "the batch size", 1)
         known(self.optimiser, OPTIMISERS, "optimiser")
         between(self.learning_rate, "the learning rate", 0.0, _LARGE)

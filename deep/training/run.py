@@ -132,7 +132,7 @@ class _Run:
     def __init__(self, config: RunConfig, stream: Stream, device: torch.device) -> None:
         key = _key(config, stream)
         self.config, self.device = config, device
-        self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision])
+        self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision], config.scaling)
         weights = _draw(config.seed, Role.WEIGHTS)
         network = build(config.part(NETWORKS, config.network), stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
         self.network: Network = network.to(device, DTYPES[config.precision])

@@ -76,7 +76,8 @@ class Strategy:
 
     The hooks of a step get the task, whose ``mask`` says which parameters it trains. Only those move: a constraint on a step,
     such as that of GEM, has to be one on its masked part. Examples that a hook passes through the network are counted by the
-    task. Attributes that are a `deep.training.memory.Memory` are saved and restored by themselves, all else by `state` and `load`.
+    task. Attributes that are a `deep.training.memory.Memory` are saved and restored by themselves, and so are those
+    that ``remembered`` names; all else by `state` and `load`.
 
     Examples
     --------
@@ -95,6 +96,9 @@ class Strategy:
     name: ClassVar[str]
     captured: ClassVar[bool] = False
     """Whether the hooks of a step keep to the device and do the same each time, so that a GPU may replay them (execution "captured")."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
+    """Attributes that a later task needs, None at first, of which `state` and `load` are made."""
 
     def check(self, stages: Sequence[str]) -> None:
         """Raise InputError if the options do not fit a network with these stages; called before anything is trained."""
@@ -134,12 +138,15 @@ class Strategy:
 
     def state(self) -> dict[str, Any]:
         """Return what a later task needs: tensors, numbers, text, and lists, tuples and dictionaries of them."""
-        return {}
+        return {name.strip("_"): value for name in self.remembered if (value := getattr(self, name)) is not None}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state that `state` has returned."""
-        if state:
-            raise InputError(f"the strategy {self.name} keeps no state, but the checkpoint holds {', '.join(state)}; start the run anew")
+        names = {name.strip("_"): name for name in self.remembered}
+        if others := [name for name in state if name not in names]:
+            raise InputError(f"the strategy {self.name} keeps no state, but the checkpoint holds {', '.join(others)}; start the run anew")
+        for name, value in state.items():
+            setattr(self, names[name], value)
 
     @classmethod
     def options(cls) -> tuple[str, ...]:

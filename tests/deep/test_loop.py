@@ -107,6 +107,22 @@ def test_the_ragged_last_batch_is_trained_and_counted():
     np.testing.assert_allclose(trained.losses, [loss, loss], rtol=1e-12)
 
 
+@pytest.mark.parametrize(("iterations", "epochs", "examples"), [(2, 1, 20), (4, 2, 35), (6, 2, 50)])
+def test_iterations_cut_the_last_epoch(iterations, epochs, examples):
+    """As the first steps of the epochs that they begin."""
+    class Watching(Initialized):
+        def after_step(self, step, task):
+            steps.append(step.tolist())
+
+    ends = []
+    for options in ({"iterations": iterations}, {"epochs": 2}):
+        steps = []
+        task, loop, optimiser = made_task(made_network(), made_examples(25), **options)
+        ends.append((train_task(task, Watching(), loop, optimiser), steps))
+    (cut, few), (_, all_) = ends
+    assert (cut.steps, len(cut.losses), cut.examples) == (iterations, epochs, examples) and few == all_[:iterations]
+
+
 def test_strategies_see_gradients_and_steps():
     task, options, optimiser = made_task(made_network(), made_examples())
     strategy = Watching()

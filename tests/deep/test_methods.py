@@ -1,12 +1,17 @@
 """EWC, SI, LwF and GEM against the same written down by hand, by autograd alone."""
 
+import itertools
+
+import numpy as np
 import pytest
 import torch
 from made_training import made_config, made_examples, made_network, made_stream, made_task
 from scaffold import refusals
 from torch.func import functional_call
 
-from deep.strategies import STRATEGIES, strategy
+from deep.strategies import strategy
+from deep.strategies.gem import RIDGE
+from deep.training.by_layers import MemoryGradients
 from deep.training.fisher import fisher
 from deep.training.loop import _permutation, train_task
 from deep.training.run import train_run
@@ -109,7 +114,140 @@ def test_a_run_is_that_by_hand(name):
     assert (by_hand(name, 0.0) - expected).abs().max() > 1e-3  # the penalty tells
 
 
-@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "frozen", "constrained"])
+def least(gram, product, bound):
+    """Minimise v'Kv/2 + b'v among v >= bound: the best of all choices of which are at the bound, that keep to it."""
+    found = []
+    for free in itertools.product([False, True], repeat=len(product)):
+        free, factors = np.array(free), np.full(len(product), bound)
+        factors[free] = np.linalg.solve(gram[np.ix_(free, free)], -(product + gram @ np.where(free, 0, factors))[free])
+        found += [factors] if (factors >= bound).all() else []
+    return min(found, key=lambda v: v @ gram @ v / 2 + product @ v)
+
+
+def drawn(constraints, seed, groups=2):
+    random = np.random.default_rng(seed)
+    rows, own = random.normal(size=(groups, constraints, 9)), random.normal(size=(groups, 9))
+    return rows @ rows.transpose(0, 2, 1), np.einsum("jkp,jp->jk", rows, own)
+
+
+def solved(name, grams, products, **options):
+    return strategy(name, **options).solve(torch.from_numpy(grams), torch.from_numpy(products)).numpy()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_dual_is_solved(seed):
+    """Against a search of all active sets; and replay with the strength as its weight, then projection, is the same (no ridge)."""
+    grams, products = drawn(4, seed)
+    violated = (products < 0).any(1)[:, None]
+    expected = np.stack([least(gram, product, 0.5) for gram, product in zip(grams, products, strict=True)])
+    replayed = solved("gem", grams, products + 0.5 * grams.sum(2), strength=0.0)
+    for found in (solved("gem", grams, products), solved("fast-gem", grams, products, steps=5000), np.where(violated, replayed + 0.5, 0.0)):
+        np.testing.assert_allclose(found, np.where(violated, expected, 0.0), atol=1e-9)
+    added = np.where(violated, solved("gem", grams, products, strength=0.0) + 0.5, 0.0)
+    for name, options in (("gem", {}), ("fast-gem", {"steps": 5000})):
+        np.testing.assert_allclose(solved(name, grams, products, form="added", **options), added, atol=1e-9)
+    alone = grams[:, :1, :1], products[:, :1]
+    np.testing.assert_allclose(solved("fast-gem", *alone, rule="diagonal"), solved("gem", *alone), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gem", "fast-gem"])
+@pytest.mark.parametrize(("groups", "options"), [("all", {}), ("stage", {}), ("tensor", {}), ("tensor", {"depth": 2})])
+def test_gem_is_that_by_hand(name, groups, options):
+    """Where each group's constraints hold, over what trains alone; as many examples are counted as a step looks at."""
+    tasks, loop, optimiser = tasks_of()
+    learner = strategy(name, groups=groups, strength=0.2, **({"steps": 20000} if name == "fast-gem" else {}), **options)
+    flat, projected = tasks[0].flat, 0
+    theta = flat.parameters.detach().clone()
+    for task in tasks:
+        trains = flat.place(1).start if "depth" in options and task.number else 0
+        places = [flat.place(stage) for stage in range(3)]
+        if groups == "tensor":
+            ends = np.cumsum([value.numel() for value in flat.network.parameters()])
+            places = [slice(end - value.numel(), end) for end, value in zip(ends, flat.network.parameters(), strict=True)]
+        places = [slice(trains, len(theta))] if groups == "all" else [place for place in places if place.start >= trains]
+        for batch in (batch for epoch in range(loop.epochs) for batch in _permutation(task, epoch).split(loop.batch_size)):
+            leaf = theta.clone().requires_grad_()
+            seen = [task.examples.subset(batch), *(earlier.examples for earlier in tasks[: task.number])]
+            losses = [torch.nn.functional.cross_entropy(outputs(flat.network, leaf, some.inputs), some.targets) for some in seen]
+            gradient, *rows = (torch.autograd.grad(loss, leaf)[0] for loss in losses)
+            for place in places:
+                own = np.stack([row[place] for row in rows]) if rows else np.zeros((0, 1))
+                product = own @ gradient[place].numpy() if rows else np.ones(1)
+                if product.min() < 0:
+                    gradient[place] += torch.from_numpy(least(own @ own.T + RIDGE * np.eye(len(own)), product, 0.2) @ own)
+                    projected += 1
+                theta[place] -= RATE * gradient[place]
+        task.start = flat.parameters.detach().clone()
+        trained = train_task(task, learner, loop, optimiser)
+        assert trained.examples == 40 + trained.steps * 20 * task.number
+    torch.testing.assert_close(flat.parameters.detach(), theta, rtol=1e-6, atol=1e-9)
+    assert projected > 1
+
+
+def test_parts_of_a_memory_have_constraints_of_their_own():
+    tasks, loop, optimiser = tasks_of()
+    learner = strategy("gem", memory_size=12, parts=5)
+    train_task(tasks[0], learner, loop, optimiser)
+    learner.begin_task(tasks[1])
+    rows = learner._gradients.measure(tasks[1])
+    whole = learner.memory.examples[0]
+    torch.testing.assert_close(rows.mean(0), tasks[1].gradient(whole))
+    assert len(rows) == 4 and len(whole) == 12 and (rows - rows[0]).abs().amax(1)[1:].min() > 1e-3
+
+
+@pytest.mark.parametrize("old_heads", [False, True])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+def test_memories_in_one_pass_have_the_gradients_that_they_have_alone(scenario, old_heads):
+    """Over what the task trains, old heads among that; with what each compares its classes with."""
+    found = []
+
+    def watch(task, examples):
+        if task.number == 2:
+            memories = [examples.training(number) for number in (0, 1)]
+            found.append(((MemoryGradients(task, memories).measure(task) - torch.stack([*map(task.gradient, memories)])) * task.mask).abs().max())
+            assert task.mask[task.flat.segments[2].place].all() == (old_heads or scenario != "task")
+
+    train_run(made_config(strategy="gem", strategy_options={"old_heads": old_heads}, scenario=scenario, normalisation="none", precision="float64"), made_stream(), watch=watch)
+    assert found[0] < 1e-14
+
+
+@pytest.mark.parametrize("scenario", ["task", "class"])
+def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
+    """Each head's share of it; with one head for all classes these are told apart from all classes so far."""
+    replay, averaged = strategy("replay", memory_size=24, weight="tasks"), strategy("a-gem")
+    seen = []
+
+    def watch(task, _):
+        for learner in (replay, averaged):
+            learner.begin_task(task)
+        if task.number == 2:
+            parts = replay._parts
+            assert sum(map(len, parts)) == 24 and len(parts) == (2 if scenario == "task" else 1)
+            assert sorted(torch.cat([part.units + 10 * part.head for part in parts]).tolist()) == sorted(
+                unit + 10 * examples.head for examples in replay.memory.examples.values() for unit in examples.units.tolist()
+            )
+            with task.network.evaluating():
+                torch.manual_seed(0)
+                draws = torch.stack([replay.penalty(None, None, task).detach() for _ in range(200)]) / 2
+                mean = sum(len(part) * task.mean_loss(part).detach() for part in parts) / 24
+            assert abs(draws.mean() - mean) < 5 * draws.std() / 200**0.5 and draws.std() > 0
+            gradients = torch.randn(40, len(task.flat), dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * task.mask
+            for gradient in gradients:
+                torch.manual_seed(1)
+                found = averaged.transform_gradient(gradient.clone(), task)
+                torch.manual_seed(1)
+                memory = sum(share * task.gradient(part) for share, part in averaged.drawn()) * task.mask
+                seen.append(bool(memory @ gradient < 0))
+                expected = gradient - memory * (memory @ gradient / (memory @ memory)) if seen[-1] else gradient
+                torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+        for learner in (replay, averaged):
+            learner.end_task(task)
+
+    train_run(made_config(scenario=scenario, precision="float64", normalisation="none"), made_stream(train=40), watch=watch)
+    assert {True, False} == {*seen}
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "gem", "replay", "a-gem", "frozen", "constrained"])
 def test_a_regime_holds_from_the_task_that_it_says(name):
     for since, first in (("first", (False, False, True)), ("second", (True, True, True))):
         options = {"depth": 1, "since": since, **({"weight": 0.0} if name == "constrained" else {})}
@@ -127,20 +265,18 @@ def test_old_heads_train_if_they_are_to(trains):
     assert moved == [[trains, True, False], [trains, trains, True]]
 
 
-def test_lwf_compares_the_classes_that_were_there():
+@pytest.mark.parametrize(("scenario", "shapes"), [("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])])
+def test_lwf_compares_the_classes_that_were_there(scenario, shapes):
     """With one head for all classes, the units of classes that come later are out of the comparison."""
-    learner, seen = STRATEGIES["lwf"](), []
-    stream = made_stream()
+    learner, seen = strategy("lwf"), []
 
     def watch(task, _):
         learner.begin_task(task)
         seen.append({head: teacher.shape[1] for head, teacher in learner._teacher.items()})
         learner.end_task(task)
 
-    for scenario, shapes in (("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])):
-        learner, seen = STRATEGIES["lwf"](), []
-        train_run(made_config(scenario=scenario), stream, watch=watch)
-        assert seen == shapes
+    train_run(made_config(scenario=scenario), made_stream(), watch=watch)
+    assert seen == shapes
 
 
 test_what_cannot_be_meant = refusals([
@@ -148,5 +284,6 @@ test_what_cannot_be_meant = refusals([
     (lambda: strategy("ewc", labels="true"), "unknown labels of the Fisher information: 'true'"),
     (lambda: fisher(made_task(made_network(), made_examples(4))[0], made_examples(4), "tru"), "unknown labels"),
     (lambda: strategy("si", damping=0.0), "the damping is 0.0; give a finite number above 0"),
+    (lambda: strategy("gem", groups="stages"), "unknown groups of parameters: 'stages' .did you mean 'stage'"),
     (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),
 ])

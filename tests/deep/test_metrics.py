@@ -5,7 +5,7 @@ import pytest
 from scaffold import refusals
 from scipy.stats import binomtest
 
-from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, interval, read, summary, task_accuracy
+from deep.metrics import average_accuracy, backward_transfer, forgetting, forward_transfer, incremental_accuracy, interval, read, summary, task_accuracy
 from theory import InputError, Quantity
 
 # Binary fractions, so that the sums are exact.
@@ -15,6 +15,9 @@ BASELINE = [0.125, 0.25, 0.50]
 
 def test_metrics_by_hand():
     assert backward_transfer(ACCURACY) == -0.3125
+    assert backward_transfer(ACCURACY, by_tasks=True) == pytest.approx(-0.625 / 3)
+    assert forward_transfer(ACCURACY, BASELINE, by_tasks=True) == pytest.approx(forward_transfer(ACCURACY, BASELINE) * 2 / 3)
+    assert incremental_accuracy(ACCURACY) == pytest.approx(np.mean([np.mean(np.asarray(ACCURACY)[task, : task + 1]) for task in range(3)]))
     assert forward_transfer(ACCURACY, BASELINE) == ((0.50 - 0.25) + (0.375 - 0.50)) / 2
 
 

@@ -17,7 +17,7 @@ NONSENSE = {"str": ("nonsense",), "bool": (2,), "int": (-1, 0, 1.5), "float": (m
 CASES = {(kind, field.name, bad) for kind, field in FIELDS for bad in NONSENSE.get(str(getattr(field.type, "__name__", field.type)).removesuffix(" | None"), ())}
 MEANT = {("run", name, 0) for name in ("order", "seed", "probe_examples")} | {("run", name, 1.5) for name in ("learning_rate", "weight_decay")}
 MEANT |= {("rotated", "max_angle", 1.5), ("si", "damping", 1.5), ("lwf", "temperature", 1.5)}
-MEANT |= {(name, "strength", 1.5) for name in ("ewc", "si", "lwf")}
+MEANT |= {(name, "strength", 1.5) for name in ("ewc", "si", "lwf", "gem", "fast-gem", "replay")}
 
 
 @pytest.mark.parametrize(("kind", "option", "bad"), sorted(CASES - MEANT, key=str))

@@ -3,6 +3,7 @@
 import importlib
 import pickle
 import sys
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from deep.strategies import STRATEGIES, Strategy
 from deep.strategies.frozen import Frozen
 from deep.streams import STREAMS, stream
 from deep.training.config import RunConfig
-from deep.training.memory import KEEPS, Memory
+from deep.training.examples import Examples
+from deep.training.memory import KEEPS, Memory, joined
 from deep.training.run import train_run
 from theory.errors import InputError
 from theory.own import SourceFile, load
@@ -247,7 +249,8 @@ class Replaying(Strategy):
 def test_a_memory_is_counted_and_comes_back_by_itself(keep, tmp_path):
     config, made = made_config(strategy=Replaying(keep), normalisation="group"), made_stream()
     whole = train_run(config, made)
-    assert [result.examples for result in whole.results] == [36 + (5 * result.steps if number else 0) for number, result in enumerate(whole.results)]
+    drawn = (0, 5, 4 if keep == "balanced" else 5)  # the last of one example for each of four classes
+    assert [result.examples for result in whole.results] == [36 + count * result.steps for count, result in zip(drawn, whole.results, strict=True)]
     with pytest.raises(ZeroDivisionError):
         train_run(config, made, tmp_path, lambda record: len(record.results) == 2 and 1 / 0)
     assert train_run(config, made, tmp_path).numbers() == whole.numbers()
@@ -266,6 +269,14 @@ def test_what_a_memory_keeps():
             reservoir.see(task, range(30))
         counts[[30 * number + place for _, number, place in reservoir.kept]] += 1
     assert counts.sum() == 4000 and abs(counts / 400 - 1 / 6).max() < 5 * (5 / 36 / 400) ** 0.5
+    balanced = Memory(12, "balanced")
+    for task.number, present in enumerate((40, 4, 1)):
+        task.examples = replace(made_examples(60), targets=torch.arange(60) % 3, head=task.number if task.number < 2 else 1)
+        balanced.see(task, range(present))
+    one, other = (Examples(torch.zeros(2, 1), torch.tensor([1, 0]), candidates=torch.tensor(units)) for units in ([1, 3], [0, 3]))
+    assert joined([one, other], torch.tensor([0, 1, 3])).units.tolist() == [3, 1, 3, 0]
+    kinds = Counter((examples.head, int(unit)) for examples in balanced.examples.values() for unit in examples.units)
+    assert kinds == {(0, 0): 2, (0, 1): 2, (0, 2): 2, (1, 0): 2, (1, 1): 1, (1, 2): 1}
 
 
 def test_every_way_through_the_network_is_counted():

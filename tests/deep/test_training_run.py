@@ -151,6 +151,14 @@ def test_a_run_that_diverges_is_recorded_as_failed():
     json.dumps(record.numbers(), allow_nan=False)
 
 
+def test_pixels_are_scaled_as_asked_for():
+    made = made_stream()
+    raw = torch.from_numpy(made[1].training().images[:, None].copy()).double()
+    for scaling, expected in (("unit", raw / 255), ("none", raw)):
+        assert torch.equal(StreamExamples(made, "task", "test", CPU, torch.float64, scaling).training(1).batch(torch.arange(len(raw)))[0], expected)
+    assert train_run(made_config(scaling="unit"), made).accuracy.tolist() != train_run(made_config(scaling="none"), made).accuracy.tolist()
+
+
 def test_the_network_left_by_training_gives_the_recorded_accuracies():
     """Hand-made accuracy of the network as it is after each task."""
     made, found = made_stream(), []
@@ -184,11 +192,12 @@ def test_keys_are_made_of_everything():
         {"strategy_options": {"start": "fresh"}}, {"network": "mlp-400"}, {"normalisation": "batch"}, {"scenario": "class"}, {"epochs": 3},
         {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True},
         {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"}, {"own_parts": True},
-        {"device": "cuda", "execution": "captured"},
+        {"device": "cuda", "execution": "captured"}, {"iterations": 5}, {"scaling": "unit"},
     ]
     assert {name for change in changes for name in change} == {field.name for field in dataclasses.fields(RunConfig)}
     keys = [RunConfig(**change).key for change in [{}, *changes]]
     assert len(set(keys)) == len(keys) and RunConfig().key == keys[0]
+    assert not {"iterations", "scaling"} & {*RunConfig().canonical()}  # so that keys of earlier runs stand
     program = "from deep.training.config import RunConfig; print(RunConfig().key)"
     assert python("-c", program).stdout.strip() == keys[0]
 

@@ -1,0 +1,123 @@
+"""Gradient episodic memory and its modular kinds: a step shall raise the loss on no earlier task's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import nnls
+from torch import Tensor
+
+from deep.strategies.regime import MOST, Rehearsing
+from deep.training.by_layers import MemoryGradients
+from deep.training.memory import Memory
+from deep.training.strategy import STRATEGIES
+from deep.training.task import TaskContext
+from theory.checks import between, known, whole
+
+FORMS = ("inside", "added")
+GROUPS = ("all", "stage", "tensor")
+RIDGE = 1e-3  # on the diagonal of the gradients' inner products, as in the authors' code
+
+
+@STRATEGIES.register
+@dataclass(eq=False, kw_only=True)
+class GEM(Rehearsing):
+    """Take the gradient z nearest to the batch's gradient g such that <z, g_k> >= 0 for the gradient g_k of each memory k.
+
+    z = g + sum_k v_k g_k, where v minimises v'(GG' + ridge)v / 2 + (Gg)'v, G the rows g_k, among v of at least the strength. Steps on
+    which no <g, g_k> is negative take g.
+
+    Parameters
+    ----------
+    memory_size : int
+        Examples of each task, drawn at random. As batches are random too, so are those that a task saw last.
+    strength : float
+        Of the memory: a gradient of the sum of all memories' losses that is added, and then projected.
+    form : {"inside", "added"}
+        Strength as the bound of v, as in the authors' code; or added to v >= 0 in the end, as the paper words it.
+    groups : {"all", "stage", "tensor"}
+        Groups of parameters, each of which keeps constraints of its own (p-mGEM).
+    parts : int
+        Into which each task's memory is divided, with a constraint each (d-mGEM).
+    **options
+        Of `deep.strategies.regime.Rehearsing`: depth, since, old_heads.
+
+    Notes
+    -----
+    Sources: arXiv 1706.08840; modular: arXiv 2410.00868. Gradients are those over what the task trains, with normalisation layers in
+    evaluation mode. The dual is a non-negative least-squares problem in v minus the strength, of the Cholesky factor.
+    """
+
+    name: ClassVar[str] = "gem"
+
+    memory_size: int = 256
+    strength: float = 0.5
+    form: str = "inside"
+    groups: str = "all"
+    parts: int = 1
+    memory: Memory = field(init=False, repr=False)
+    _gradients: MemoryGradients | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.memory = Memory(whole(self.memory_size, "the size of the memory", 1))
+        between(self.strength, "the strength", 0.0, MOST)
+        known(self.form, FORMS, "form of the strength:")
+        known(self.groups, GROUPS, "groups of parameters:")
+        whole(self.parts, "the number of parts", 1)
+
+    def begin_task(self, task: TaskContext) -> None:
+        """Take up what has a constraint."""
+        kept = [examples.subset(part) for examples in self.memory.examples.values() for part in torch.arange(len(examples), device=examples.inputs.device).chunk(self.parts)]
+        self._gradients = MemoryGradients(task, kept) if kept else None
+
+    def transform_gradient(self, gradient: Tensor, task: TaskContext) -> Tensor:
+        """Project."""
+        if self._gradients is None:
+            return gradient
+        rows = self._gradients.measure(task)
+        groups = self._places(task)
+        products = torch.stack([sum(rows[:, place] @ gradient[place] for place in group) for group in groups])
+        grams = torch.stack([sum(rows[:, place] @ rows[:, place].T for place in group) for group in groups])
+        grams.diagonal(dim1=1, dim2=2).add_(RIDGE)
+        for group, factors in zip(groups, self.solve(grams, products), strict=True):
+            for place in group:
+                gradient[place].addmv_(rows[:, place].T, factors)
+        return gradient
+
+    def solve(self, grams: Tensor, products: Tensor) -> Tensor:
+        """Return v of each group of parameters, shape (J, K), from GG' + ridge, shape (J, K, K), and Gg."""
+        both = torch.cat([grams, products[:, :, None]], 2).double().cpu().numpy()
+        found = np.stack([self._factors(group[:, :-1], group[:, -1]) for group in both])
+        return torch.from_numpy(found).to(products)
+
+    @property
+    def bound(self) -> float:
+        """Least v of the dual."""
+        return self.strength if self.form == "inside" else 0.0
+
+    def _factors(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
+        if not (product < 0).any() or not np.isfinite(gram).all():  # the latter where training diverged, which the loop will tell
+            return np.zeros(len(product))
+        root = cholesky(gram, lower=True)
+        return nnls(root.T, solve_triangular(root, -(product + self.bound * gram.sum(1)), lower=True))[0] + self.strength
+
+    def _places(self, task: TaskContext) -> list[list[slice]]:
+        """Where each group of the parameters that train lies in the flat vector."""
+        groups: dict[int, list[slice]] = {}
+        for segment in task.flat.required:
+            places = [segment.place]
+            if self.groups == "tensor":
+                module = [*task.network.body.values()][segment.stage] if segment.head is None else task.network.heads[segment.head]
+                places = [slice(start := parameter.storage_offset(), start + parameter.numel()) for parameter in module.parameters()]
+            for place in places:
+                groups.setdefault({"all": 0, "stage": segment.stage}.get(self.groups, place.start), []).append(place)
+        return list(groups.values())
+
+    def end_task(self, task: TaskContext) -> None:
+        """Keep examples of the task."""
+        self.memory.see(task)
