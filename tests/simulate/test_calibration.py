@@ -152,7 +152,7 @@ def test_what_is_ordered_ties_exactly_on_paths_that_differ(subject):
 def test_a_limit_has_both_terms_and_little_else(subject):
     """The exact gap at the sizes: terms in 1/p and 1/p^2 that delta would see, and a rest far below a standard error."""
     (one,) = family(subject)
-    sizes = np.array(one.claim.along["p"], dtype=float)
+    sizes = np.array(one.claim.kind.along["p"], dtype=float)
     gaps = np.array([float(expected_errors(point.seq).deviation()) - point.value for point in one.points])
     first, second, *_ = np.linalg.solve(sizes[:, None] ** -np.arange(1.0, 5), gaps)
     goal = subject.delta * error_scale(subject) / 4.5
