@@ -14,8 +14,8 @@ from typing import Any, cast
 import numpy as np
 
 from simulate.verdicts.conjecture import Conjecture, NoValue
-from simulate.wording import case_labels
-from theory.conditions import StandardNormal
+from simulate.wording import case_labels, round_up
+from theory.conditions import StandardNormal, StudentT
 from theory.errors import DomainError, InputError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
@@ -182,7 +182,15 @@ def _heavy(seq: TaskSequence, quantity: Quantity | Callable, orders: MomentOrder
     """Say what makes the tails heavy: a step near its threshold, or else the features."""
     usual = moment_orders(seq.under(StandardNormal()))
     order = _moment_order(usual, quantity)
-    return _heavy_tail(seq, usual, order, least) if order <= least else _heavy_features(_moment_order(orders, quantity), least)
+    if order <= least:
+        return _heavy_tail(seq, usual, order, least)
+    from scipy.optimize import bisect
+
+    needed = bisect(lambda df: _moment_order(moment_orders(seq.under(StudentT(df))), quantity) - least, 2 + 1e-9, 1e9)
+    return (
+        f"the tails of the features leave only moments below order {_moment_order(orders, quantity):g}, "
+        f"and a normal interval needs order above {least}; raise the degrees of freedom above {round_up(round(needed, 6))}"
+    )
 
 
 def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: float) -> str:
@@ -198,11 +206,4 @@ def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: fl
     return (
         f"only moments below order {order:g} exist and a normal interval needs order above {least}{place}; "
         f"keep every noisy step's |n - d| at {LEAST_GAP} or more, or damp the steps"
-    )
-
-
-def _heavy_features(order: float, least: float) -> str:
-    return (
-        f"the features have moments below order {2 * order:g} only, which leaves errors next to frozen blocks moments below {order:g}, "
-        f"and a normal interval needs order above {least}; raise the degrees of freedom above {2 * least}"
     )

@@ -219,7 +219,8 @@ def refute(
     -----
     The slack is the right side minus the left one (turned for ">=", minus the distance for "=="), in units of the error scale. A setting
     fails if its slack is negative beyond rounding. Small steps around the worst settings follow the random ones. The smallest
-    counterexample fails by as much as `check` is sure to see, or half the worst if that is less, and moments exist there.
+    counterexample fails by as much as `check` is sure to see, or half the worst if that is less, and moments exist there. The sampler is
+    that of ``method``, "auto" unless the claim says it, so that large dimensions cost no time; of orderings it is the direct one.
 
     Examples
     --------
@@ -234,7 +235,7 @@ def refute(
     ({'p': 5, 'n': 1}, 'violated')
     """
     optional("hypothesis", "refuting a statement", "refute")
-    claim = {"space": space, "constraint": constraint} | {name: value for name, value in claim.items() if value is not None}
+    claim = {"space": space, "constraint": constraint, "method": "auto"} | {name: value for name, value in claim.items() if value is not None}
     area = Space.read(*(given if given is not None else claim[name] for name, given in (("space", space), ("constraint", constraint))))
     if claim.get("pathwise") or claim.get("along"):
         raise InputError("the claim is of every draw (pathwise) or of a limit (along), and a refutation searches expectations; leave these out")

@@ -84,6 +84,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("StepGeometry.moments", "True", "False", 1): "left out where steps are the least ones, which have no pairs",
         ("Recursion.train", "len(task.train) > 1", "len(task.train) >= 1", 1): "of one block a d + b alone counts",
         ("Recursion.train", "1", "0", 1): "as above",
+        **{("Recursion.train", "0", other, 2): "multiplied by an a of zero" for other in ("1", "-1")},
         ("Recursion.products", "0", "-1", 1): "an axis of length one",
         ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
             "with m = 1 the general step gives the same number; said outright for floats, where the line below counts"
