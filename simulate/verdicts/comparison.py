@@ -186,7 +186,7 @@ def _heavy(seq: TaskSequence, quantity: Quantity | Callable, orders: MomentOrder
         return _heavy_tail(seq, usual, order, least)
     from scipy.optimize import bisect
 
-    needed = bisect(lambda df: _moment_order(moment_orders(seq.under(StudentT(df))), quantity) - least, 2 + 1e-9, 1e9)
+    needed = cast(float, bisect(lambda df: _moment_order(moment_orders(seq.under(StudentT(df))), quantity) - least, 2 + 1e-9, 1e9))
     return (
         f"the tails of the features leave only moments below order {_moment_order(orders, quantity):g}, "
         f"and a normal interval needs order above {least}; raise the degrees of freedom above {round_up(round(needed, 6))}"

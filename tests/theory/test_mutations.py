@@ -5,13 +5,7 @@ is not, or an explanation without its survivor, fails the test.
 """
 
 import pytest
-from law_battery import (
-    LAW_CHECKS,
-    check_integrals_in_floats,
-    check_integrals_in_fractions,
-    check_number_systems,
-    check_truths,
-)  # fmt: skip
+from law_battery import LAW_CHECKS, check_integrals_in_floats, check_integrals_in_fractions, check_number_systems, check_truths
 from moment_battery import MOMENT_CHECKS
 from quantity_battery import QUANTITY_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
