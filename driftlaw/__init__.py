@@ -20,7 +20,7 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: names and where they come from
     from deep.runs.execute import train_runs as train_runs
     from deep.strategies import Strategy as Strategy
     from deep.streams import stream as stream
@@ -77,56 +77,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
 __version__ = "0.1.0"
 
 PACKAGES = ("theory", "simulate", "deep", "figures")
-_HOME = {
-    "Estimate": "simulate",
-    "Simulation": "simulate",
-    "check": "simulate",
-    "compare_schedules": "simulate",
-    "grid": "simulate",
-    "hybrid": "simulate",
-    "refute": "simulate",
-    "simulate": "simulate",
-    "sweep": "simulate",
-    "gem": "theory",
-    "one_block": "theory",
-    "one_head_per_task": "theory",
-    "expanding": "theory",
-    "frozen": "theory",
-    "initialized": "theory",
-    "trainable_fraction": "theory",
-    "moment_orders": "theory",
-    "Task": "theory",
-    "TaskSequence": "theory",
-    "Isotropic": "theory",
-    "Formula": "theory",
-    "Law": "theory",
-    "expected_errors": "theory",
-    "derive": "theory",
-    "Derivation": "theory",
-    "same": "theory",
-    "Quantity": "theory",
-    "parse_quantity": "theory",
-    "StandardNormal": "theory",
-    "Gaussian": "theory",
-    "Rademacher": "theory",
-    "StudentT": "theory",
-    "MinNorm": "theory",
-    "Ridge": "theory",
-    "Distillation": "theory",
-    "Flow": "theory",
-    "GradientDescent": "theory",
-    "DriftlawError": "theory",
-    "InputError": "theory",
-    "DomainError": "theory",
-    "NoClosedForm": "theory",
-    "FORMULAS": "theory.formulas",
-    "load": "theory.own",
-    "RunConfig": "deep.training.config",
-    "Strategy": "deep.strategies",
-    "stream": "deep.streams",
-    "train_run": "deep.training.run",
-    "train_runs": "deep.runs.execute",
-}
+
 
 class _Beside(MetaPathFinder):
     """Finds the four packages beside this one, whatever else ``sys.path`` calls so: a user's own folder ``theory``, say."""
@@ -148,4 +99,4 @@ sys.meta_path.insert(0, _Beside())
 
 from theory.lazy import lazily
 
-__getattr__, __dir__, __all__ = lazily(__name__, _HOME)
+__getattr__, __dir__, __all__ = lazily(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: names and where they come from
     from simulate.evidence import Estimate as Estimate
     from simulate.hybrid_rule import compare_schedules as compare_schedules, hybrid as hybrid
     from simulate.sample.run import simulate as simulate
@@ -35,28 +35,4 @@ importlib.import_module("driftlaw")  # finds all packages beside itself; importe
 
 from theory.lazy import lazily
 
-_HOME = {
-    "simulate": "simulate.sample.run",
-    "StandardNormal": "theory.conditions",
-    "Gaussian": "theory.conditions",
-    "Rademacher": "theory.conditions",
-    "StudentT": "theory.conditions",
-    "MinNorm": "theory.conditions",
-    "Ridge": "theory.conditions",
-    "Distillation": "theory.conditions",
-    "Flow": "theory.conditions",
-    "GradientDescent": "theory.conditions",
-    "Simulation": "simulate.simulation",
-    "Estimate": "simulate.evidence",
-    "Quantity": "theory.quantities",
-    "parse_quantity": "theory.quantities",
-    "hybrid": "simulate.hybrid_rule",
-    "compare_schedules": "simulate.hybrid_rule",
-    "check": "simulate.verdicts.judge",
-    "refute": "simulate.verdicts.refutation",
-    "sweep": "simulate.sweeps.driver",
-    "grid": "simulate.verdicts.cases",
-    "run_jobs": "simulate.work.jobs",
-}
-
-__getattr__, __dir__, __all__ = lazily(__name__, _HOME)
+__getattr__, __dir__, __all__ = lazily(__name__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from theory.lazy import lazily
 
-if TYPE_CHECKING:  # the same names for type checkers and editors, which do not run `__getattr__`
+if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: names and where they come from
     from theory import formulas as formulas
     from theory.conditions import (
         Distillation as Distillation,
@@ -44,40 +44,4 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
 
 importlib.import_module("driftlaw")  # finds all packages beside itself; imported by name, for no number depends on it
 
-_HOME = {
-    "Task": "theory.problem",
-    "TaskSequence": "theory.problem",
-    "Isotropic": "theory.problem",
-    "StandardNormal": "theory.conditions",
-    "Gaussian": "theory.conditions",
-    "Rademacher": "theory.conditions",
-    "StudentT": "theory.conditions",
-    "MinNorm": "theory.conditions",
-    "Ridge": "theory.conditions",
-    "Distillation": "theory.conditions",
-    "Flow": "theory.conditions",
-    "GradientDescent": "theory.conditions",
-    "initialized": "theory.constructors",
-    "frozen": "theory.constructors",
-    "trainable_fraction": "theory.constructors",
-    "one_head_per_task": "theory.constructors",
-    "expanding": "theory.constructors",
-    "gem": "theory.constructors",
-    "one_block": "theory.constructors",
-    "expected_errors": "theory.law",
-    "derive": "theory.derivation",
-    "Derivation": "theory.derivation",
-    "same": "theory.derivation",
-    "Law": "theory.recursion",
-    "Quantity": "theory.quantities",
-    "parse_quantity": "theory.quantities",
-    "moment_orders": "theory.moments",
-    "Formula": "theory.formula",
-    "formulas": "theory.formulas",
-    "DriftlawError": "theory.errors",
-    "InputError": "theory.errors",
-    "DomainError": "theory.errors",
-    "NoClosedForm": "theory.errors",
-}
-
-__getattr__, __dir__, __all__ = lazily(__name__, _HOME)
+__getattr__, __dir__, __all__ = lazily(__name__)

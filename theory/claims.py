@@ -427,7 +427,7 @@ CLAIMS: dict[str, Claim] = {
             (*s.DIVIDED, *(f"{training}_{criterion}" for training in ("frozen", "initialized") for criterion in ("deviation", "generalization"))),
         ),
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
-        Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "common reading of gradient projection", False, _gem_pole, s.STORED),
+        Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "driftlaw; our own wording, no paper is quoted", False, _gem_pole, s.STORED),
     )
 }  # fmt: skip
 

@@ -1,18 +1,30 @@
 """Names of a package that are loaded on first use, so that one part of driftlaw does not load all others."""
 
+import ast
 import importlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable
 from typing import Any
 
 
-def lazily(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def lazily(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package whose names have their homes in other modules."""
+    loader: Any = sys.modules[package].__spec__.loader  # type: ignore[union-attr] - a package that is imported has one
+    home = homes(ast.parse(loader.get_source(package)))
     names = sorted(home)
 
     def load(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it offers {', '.join(names)}")
-        module = importlib.import_module(home[name])
-        return module if module.__name__ == f"{package}.{name}" else getattr(module, name)
+        if home[name] == package:
+            return importlib.import_module(f"{package}.{name}")
+        return getattr(importlib.import_module(home[name]), name)
 
     return load, lambda: names, names
+
+
+def homes(tree: ast.Module) -> dict[str, str]:
+    """Return the homes of the names that a module gives lazily: what it imports, as itself, for type checkers, which run no ``__getattr__``."""
+    guarded = [node for one in tree.body if isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING" for node in one.body]
+    imports = [(node.module or "", name) for node in guarded if isinstance(node, ast.ImportFrom) for name in node.names]
+    return {name.name: module for module, name in imports if name.asname == name.name}

@@ -188,7 +188,7 @@ def training_error(t: int, i: int) -> Quantity:
 
 
 def training_forgetting(t: int) -> Quantity:
-    """Mean over i <= t of training_error[t,i]: what Evron et al. (arXiv 2205.09588) call forgetting."""
+    """Mean over i <= t of training_error[t,i]: as we understand it (the text was not at hand), the forgetting of Evron et al., arXiv 2205.09588."""
     return Quantity(f"training_forgetting[{t}]", _entries(2, lambda _: [((t, i), Fraction(1, t + 1)) for i in range(t + 1)]), TRAINING)
 
 

@@ -259,12 +259,13 @@ class Recursion:
         self.root = min(self.root, geometry.root)
         noise_part = geometry.noise_part(moments, noise)
         total = sum(error[block] for block in task.train)
+        total = np.where(moments.a == 0, 0, total)  # nothing is left of a blank times 0
         step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
         for block in task.train:
             share = self.algebra.lift(self.seq.blocks[block]) / geometry.d
             step = total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b + noise_part * share
             scale = self.algebra.lift(task.scale_of(block))
-            taken = step * scale**2
+            taken = np.where(moments.m * scale == 0, 0, step * scale**2)
             step_total, update_total = step_total + taken, update_total + taken
             if task.starts_from_zero(block):
                 product, square = before[block]

@@ -127,7 +127,7 @@ class _Replay:
             self.conditions.append(geometry.condition)
         moments = geometry.moments()
         noise = geometry.noise_part(moments, self.noise[t])
-        step = self.error[..., t] * moments.m + noise
+        step = np.where(moments.m == 0, self.algebra.zeros(), self.error[..., t] * moments.m + noise)
         m = moments.m if geometry.exact else np.asarray(moments.m)[..., None]
         kept = self.error * (1 - m) if geometry.exact else np.where(m == 1, 0.0, self.error * (1 - m))  # nothing is kept of a blank
         self.error = self.distance[..., t, :] * m + kept + noise[..., None]
@@ -230,9 +230,10 @@ class _Replay:
     def _require_fitted(self, t: int, stored: dict[int, Any]) -> None:
         for s, count in stored.items():
             available = self.fitted.get(s, 0)
-            if is_symbolic(available - count):
-                if not self._certainly_at_most(count, available) and (count <= available) not in self.conditions:
-                    self.conditions.append(count <= available)
+            fits = count <= available
+            if is_symbolic(available - count) and fits != False:  # noqa: E712 - a SymPy relation that the symbols' assumptions settle
+                if not self._certainly_at_most(count, available) and fits not in self.conditions:
+                    self.conditions.append(fits)
             elif np.any(count > available):
                 raise NoClosedForm(
                     f"task {t} stores {count} samples of task {s}, of which the estimate before it fits {available}: the law needs stored "

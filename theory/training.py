@@ -40,7 +40,8 @@ def training_errors(seq: TaskSequence, outside: str, regimes: tuple[str, ...]) -
             found[..., t, i] = moments.residual(i)
         if task.takes_full_step:  # fits all samples, if they are fewer than parameters; said outright, it is exact in floats
             found[..., t, t] = np.where(moments.over, algebra.zeros(), found[..., t, t])
-    return algebra.finish(found)
+    empty = moments._blocks(algebra.lift(task.samples) == 0 for task in tasks)[..., None, :]
+    return algebra.finish(np.where(empty, algebra.zeros(len(tasks), len(tasks)), found))
 
 
 def _noise_as_a_block(seq: TaskSequence) -> TaskSequence:
@@ -91,7 +92,8 @@ class _Joint:
         def moved(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             """K or V after the step, and the part of its second moment that points anywhere."""
             missed = _missed(lengths, t)
-            every = a * np.where(trained, missed, 0).sum(-1, keepdims=True) + k / d * np.where(fixed, missed, 0).sum(-1, keepdims=True)
+            total, kept = (np.where(blocks, missed, 0).sum(-1, keepdims=True) for blocks in (trained, fixed))
+            every = np.where(a == 0, 0, a * total) + np.where(k == 0, 0, k / d * kept)  # nothing is left of a blank times 0
             along = (m * s_c)[..., None] * (lengths[..., t + 1, :] - lengths[..., 0, :])
             return _added(lengths, along, along, s_c**2, d_c * every + b * missed), every
 

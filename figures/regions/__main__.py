@@ -79,7 +79,7 @@ class Compare:
     files: Annotated[Positional[tuple[Path, Path]], arg(metavar="FILE FILE")]
     """Python files with the experiments."""
     over: Annotated[tuple[str, ...], arg(metavar="NAME=LOW:HIGH ...")]
-    """One or two parameters that vary, such as p_2=10:200 sigma=0.0:1.0; whole numbers where both ends are."""
+    """One or two parameters that vary, such as p_2=10:200 sigma=0.0:1.0; whole numbers where both ends are, so that sigma=0:1 are two values."""
     at: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...")] = ()
     """Other parameters, where defaults are not meant."""
     quantity: Annotated[str, choices("What is compared", FORMS)] = "forgetting"

@@ -29,6 +29,7 @@ verdict rests on the normal law.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
@@ -38,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from simulate.calibration import report as words
-from simulate.calibration.report import BOUND, EQUALITY, LIMIT, ORDERING, TAILS, CalibrationReport, Counts, Rate, Subject, make_report
+from simulate.calibration.report import BOUND, EQUALITY, LIMIT, ORDERING, TAILS, CalibrationReport, Rate, Subject, make_report
 from simulate.evidence import upper_quantile
 from simulate.sample.run import simulate
 from simulate.sample.streams import NUMERICS
@@ -152,26 +153,28 @@ def calibrate(
     for place, counts in compute([jobs[index] for index in missing]):
         found[missing[place]] = counts
         if store is not None:
-            store.put(_key(jobs[missing[place]]), {"stamp": _stamp(), "counts": asdict(counts)})
-    totals = {subject: sum((c for job, c in zip(jobs, found, strict=True) if c is not None and job.subject == subject), Counts()) for subject in subjects}
+            store.put(_key(jobs[missing[place]]), {"stamp": _stamp(), "counts": {"numbers": counts}})
+    totals: dict[Subject, Counter[str]] = {subject: Counter() for subject in subjects}
+    for job, counts in zip(jobs, found, strict=True):
+        totals[job.subject].update(counts)  # not +, which drops events that never happened
     orders = {
         subject: {name: one.moment_order for relation in RELATIONS[subject.kind] for name, one in by_name(subject, relation).items()} for subject in subjects
     }
     return make_report(totals, orders, FALSE_ALARMS, Settings().power, false_alarm, seed, earlier)
 
 
-def meta_runs_of(job: Job) -> Counts:
+def meta_runs_of(job: Job) -> Counter[str]:
     """Run the procedure as often as the job says, and count what comes out."""
-    counts = Counts()
+    counts: Counter[str] = Counter()
     for run in range(job.first, job.first + job.count):
         sampler = prefixes(simulate, "direct" if job.subject.kind == ORDERING else "reduced")  # what is ordered is paired
         for level in FALSE_ALARMS:
             settings = Settings(job.subject.delta, level, seed=job.seed * _SEEDS + run)
-            counts += judge_once(job.subject, settings, sampler)
+            counts.update(judge_once(job.subject, settings, sampler))
     return counts
 
 
-def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simulation]) -> Counts:
+def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simulation]) -> Counter[str]:
     """Run the procedure once on a subject; judge right statements, and statements off by delta, on the same samples."""
     counts: dict[str, int] = {"runs": 1}
     for relation in RELATIONS[subject.kind]:
@@ -193,7 +196,7 @@ def judge_once(subject: Subject, settings: Settings, sampler: Callable[..., Simu
                 counts[f"{name}: {mistake}"] = said in WRONG
                 if subject.kind != EQUALITY:
                     counts[f"{name}: {words.HELD}"] = counts.get(f"{name}: {words.HELD}", False) or said in RIGHT
-    return Counts({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
+    return Counter({f"{settings.false_alarm:g}: {name}": int(count) for name, count in counts.items()})
 
 
 def by_name(subject: Subject, relation: str) -> dict[str, Comparison]:
@@ -272,7 +275,7 @@ def prefixes(sampler: Callable[..., Simulation], method: str = "reduced") -> Cal
     return sample
 
 
-def _stored(jobs: list[Job], store: RunStore | None, compute: Callable[[list[Job]], Iterator]) -> list[Counts | None]:
+def _stored(jobs: list[Job], store: RunStore | None, compute: Callable[[list[Job]], Iterator]) -> list[Counter[str] | None]:
     """Return what is stored; of other code only where a subject's first part of that code comes out again."""
     if store is None:
         return [None] * len(jobs)
@@ -287,7 +290,7 @@ def _stored(jobs: list[Job], store: RunStore | None, compute: Callable[[list[Job
         store.require_writable()
     for place, counts in compute([jobs[indices[0]] for indices in places]):
         first = records[places[place][0]]
-        stands = equal(first["counts"], asdict(counts))
+        stands = equal(first["counts"]["numbers"], counts)
         for index in places[place]:
             records[index] = store.put(_key(jobs[index]), {**records[index], "stamp": today}) if stands else None
         if not stands:
@@ -298,7 +301,7 @@ def _stored(jobs: list[Job], store: RunStore | None, compute: Callable[[list[Job
                 RuntimeWarning,
                 stacklevel=3,
             )
-    return [None if record is None else Counts(**record["counts"]) for record in records]
+    return [None if record is None else Counter(record["counts"]["numbers"]) for record in records]
 
 
 def _key(job: Job) -> str:

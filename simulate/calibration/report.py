@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -37,21 +37,6 @@ class Subject:
     gap: int
     delta: float
     kind: str = EQUALITY
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of events by name; they add up."""
-
-    numbers: Mapping[str, int] = field(default_factory=dict)
-
-    def __add__(self, other: Counts) -> Counts:
-        names = dict.fromkeys([*self.numbers, *other.numbers])
-        return Counts({name: self.numbers.get(name, 0) + other.numbers.get(name, 0) for name in names})
-
-    def of(self, name: str) -> int:
-        """Return the number of an event that was counted; KeyError for a name that was not."""
-        return self.numbers[name]
 
 
 @dataclass(frozen=True)
@@ -186,7 +171,7 @@ class CalibrationReport:
 
 
 def make_report(
-    totals: Mapping[Subject, Counts], orders: Mapping[Subject, Mapping[str, float]], levels: Sequence[float], power: float,
+    totals: Mapping[Subject, Mapping[str, int]], orders: Mapping[Subject, Mapping[str, float]], levels: Sequence[float], power: float,
     false_alarm: float, seed: int, earlier: Iterable[Rate] = (),
 ) -> CalibrationReport:  # fmt: skip
     """Make the report of what was counted, at each of the verdicts' false-alarm rates ``levels``, and of ``earlier`` rates of other subjects."""
@@ -198,9 +183,9 @@ def make_report(
     return CalibrationReport(tuple(judged), false_alarm, seed)
 
 
-def _rates(subject: Subject, counts: Counts, orders: Mapping[str, float], level: float, power: float) -> list[Rate]:
+def _rates(subject: Subject, counts: Mapping[str, int], orders: Mapping[str, float], level: float, power: float) -> list[Rate]:
     """Rates of one subject at one false-alarm rate, not yet compared with their promises."""
-    numbers = {name.removeprefix(start): count for name, count in counts.numbers.items() if name.startswith(start := f"{level:g}: ")}
+    numbers = {name.removeprefix(start): count for name, count in counts.items() if name.startswith(start := f"{level:g}: ")}
     runs = numbers["runs"]
     # alone, what is right and attained is called wrong at the whole rate, and cannot be called right as well
     right = power if subject.kind == EQUALITY else round(power - level, 12)

@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from simulate.sample.solvers import check_descent
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
+from simulate.sample.truths import SMALLER
 from simulate.work.machine import cores
 from simulate.work.progress import bar as progress_bar
 from theory.checks import positive, whole
@@ -63,7 +64,7 @@ def fill(
 
     Other parameters are those of `simulate.simulate`.
     """
-    _check_options(trials, memory_limit, workers)
+    check_options(trials, memory_limit, workers)
     results = tuple(np.zeros((int(trials), *shape)) for shape in shapes)
     starts = range(0, int(trials), block_trials)
     workers, batch = share_memory(plan, memory_limit, min(workers or cores(), len(starts)), block_trials, together)
@@ -119,15 +120,15 @@ def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TR
     if need > limit:
         trials = f"{together} trials, which are drawn together, take" if (together or 1) > 1 else "one trial takes"
         raise InputError(
-            f"{trials} about {need:,} bytes of working memory, above memory_limit={limit:,}; raise memory_limit to at least {need:,}, "
-            "make the experiment smaller, or take method='reduced', whose memory does not grow with the dimensions"
+            f"{trials} about {need:,} bytes of working memory, above memory_limit={limit:,}; raise memory_limit to at least {need:,}, {SMALLER}"
         )
     workers = min(workers, int(limit // need))
     room = min(limit // workers, max(BATCH_BYTES, need))
     return workers, together or min(block_trials, int(room // need))
 
 
-def _check_options(trials: Any, memory_limit: Any, workers: Any) -> None:
+def check_options(trials: Any, memory_limit: Any, workers: Any) -> None:
+    """Refuse options that cannot be meant."""
     whole(trials, "trials", 1)
     if workers is not None:
         whole(workers, "workers", 1)

@@ -123,17 +123,17 @@ class Plan:
         return task.samples * self._width(task.used) + max(solving, drawing) + 6 * (rows + task.samples) + 3 * width
 
 
-def make_plan(seq: TaskSequence, keeps_data: bool = False) -> Plan:
+def make_plan(seq: TaskSequence, keeps_data: bool = False, memory_limit: float = math.inf) -> Plan:
     """Return the plan of an experiment whose values are all numbers; see `Plan` for ``keeps_data``.
 
     Raises
     ------
     InputError
-        If a value is a symbol or a grid, or a Gram matrix cannot be realised.
+        If a value is a symbol or a grid, a Gram matrix cannot be realised, or the truths of a block alone take more than the limit.
     """
     names, dimensions, tasks = make_tasks(seq)
     risk_roots = tuple(_risk_root(seq, name, block, tasks) for block, name in enumerate(names))
-    return Plan(dimensions, tuple(block_truths(seq, name) for name in names), tasks, risk_roots, keeps_data=keeps_data)
+    return Plan(dimensions, tuple(block_truths(seq, name, memory_limit) for name in names), tasks, risk_roots, keeps_data=keeps_data)
 
 
 def make_tasks(seq: TaskSequence) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...]]:

@@ -35,16 +35,7 @@ from simulate.sample.plan import TaskPlan
 from simulate.sample.reduced_plan import ReducedPlan
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import NEAR_THRESHOLD, filtered_step, least_step
-from simulate.sample.streams import (
-    INSIDE,
-    INSIDE_BELOW,
-    INSIDE_DIAGONAL,
-    OUTSIDE_BELOW,
-    OUTSIDE_DIAGONAL,
-    ROW_NOISE,
-    SHARES,
-    Streams,
-)  # fmt: skip
+from simulate.sample.streams import INSIDE, INSIDE_BELOW, INSIDE_DIAGONAL, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, ROW_NOISE, SHARES, Streams
 from theory.conditions import MinNorm, Rule
 
 # Part of what a seed means; many, because drawing so little is fast only in large arrays.

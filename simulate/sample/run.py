@@ -8,7 +8,7 @@ from simulate.sample import reduced
 from simulate.sample.arrays.base import Backend
 from simulate.sample.arrays.choice import check_backend, choose_backend, plan_for
 from simulate.sample.arrays.with_numpy import NUMPY
-from simulate.sample.batches import fill
+from simulate.sample.batches import check_options, fill
 from simulate.sample.learner import Learner
 from simulate.sample.methods import choose_method
 from simulate.sample.plan import Plan, make_plan, require_sequence
@@ -108,6 +108,7 @@ def simulate(
     >>> print(dl.simulate(seq, trials=4000, seed=1, method="reduced").forgetting())
     0.1264 +- 0.0036 (4,000 trials)
     """
+    check_options(trials, memory_limit, workers)
     seed, seq = canonical_seed(seed), require_sequence(seq).under(features, solver, risk)
     library = choose_backend(backend, device, dtype)
     check_backend(library, method, seq)
@@ -115,7 +116,7 @@ def simulate(
     if method == "reduced":
         (errors, steps, updates, *training), source = _reduced(seq, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
     else:
-        plan = plan_for(library, make_plan(seq, training_errors))
+        plan = plan_for(library, make_plan(seq, training_errors, memory_limit))
         (errors, steps, updates, *training), source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
     draws = frozenset({(source, 0, len(errors) - 1)})
     return Simulation(errors, steps, updates, draws, seq, method=method, training_errors_sample=training[0] if training else None)

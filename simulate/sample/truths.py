@@ -1,5 +1,6 @@
 """True parameters as numbers: vectors as given, vectors with a given Gram matrix, random directions."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from theory.values import is_grid, is_symbolic
 
 # Eigenvalues of a Gram matrix that are this small beside the largest one count as rounding of its entries.
 ROUNDING = 1e-10
+SMALLER = (
+    "make the experiment smaller or, with standard normal features and without training errors, take method='reduced', "
+    "whose memory does not grow with the dimensions"
+)
 
 
 @dataclass(frozen=True)
@@ -66,23 +71,24 @@ def as_int(value: Any, what: str) -> int:
     return value if isinstance(value, int) else int(as_float(value, what))
 
 
-def block_truths(seq: TaskSequence, block: str) -> BlockTruths:
+def block_truths(seq: TaskSequence, block: str, memory_limit: float = math.inf) -> BlockTruths:
     """Return the truths of ``block`` of an experiment without grids.
 
     Raises
     ------
     InputError
         If an entry is a symbol, if no vectors in the block have the Gram matrix, or if vectors of its dimension are beyond
-        the machine's memory.
+        the limit, in bytes, or the machine's memory.
     """
     dimension, users = as_int(seq.blocks[block], f"the dimension of block {block!r}"), seq.users(block)
+    size = 8 * len(users) * dimension
     try:
+        if size > memory_limit:
+            raise MemoryError
         fixed = np.zeros((len(users), dimension))
     except (MemoryError, OverflowError, ValueError):  # the latter two where not even an address is left
-        raise InputError(
-            f"the dimension of block {block!r} is {dimension}, beyond this machine's memory; make the block smaller, or take "
-            "method='reduced', whose memory does not grow with the dimensions"
-        ) from None
+        limit = f"memory_limit={memory_limit:,}" if size > memory_limit else "this machine's memory"
+        raise InputError(f"the truths of block {block!r}, of dimension {dimension}, take {size:,} bytes, beyond {limit}; {SMALLER}") from None
     if users and block in seq.gram:
         fixed[:] = realise_gram(*named_gram(seq, block), dimension, block)
         return BlockTruths(users, fixed, ())

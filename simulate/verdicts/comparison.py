@@ -7,13 +7,15 @@ before anything is drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
+
 from simulate.verdicts.conjecture import Conjecture, NoValue
-from simulate.wording import case_labels
-from theory.conditions import StandardNormal
+from simulate.wording import case_labels, round_up
+from theory.conditions import StandardNormal, StudentT
 from theory.errors import DomainError, InputError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
@@ -82,7 +84,7 @@ class Comparison:
 
     @property
     def scale_tasks(self) -> tuple[int, ...]:
-        """Tasks i whose E L_i(theta_i) + sigma_i^2, on average and times `rows`, is the error scale of the case."""
+        """Tasks i whose E L_i(theta_i) + sigma_i^2, times `rows` and on average, is the error scale of the case."""
         return _scale_tasks(self.quantity, len(self.seq))
 
     @property
@@ -90,9 +92,19 @@ class Comparison:
         """Whether the quantity is of the data that the tasks were trained on."""
         return isinstance(self.quantity, Quantity) and self.quantity.of == TRAINING
 
-    def rows(self, task: int) -> int:
+    def rows(self, seq: TaskSequence, task: int) -> int:
         """How many errors of a single prediction the quantity adds up: the samples of a task, for residuals on all of them."""
-        return max(int(self.seq.tasks[task].samples), 1) if self.of_training else 1
+        return max(int(seq.tasks[task].samples), 1) if self.of_training else 1
+
+    @property
+    def most_rows(self) -> int:
+        """The most that it adds up of any task."""
+        return max(self.rows(seq, task) for seq in self.experiments for task in self.scale_tasks)
+
+    def error_scale(self, errors: Iterable[np.ndarray]) -> float:
+        """Estimate the error scale from the errors of trials in each of the experiments, shape (trials, T, T); of two it is the average."""
+        samples = zip(self.experiments, errors, strict=True)
+        return float(np.mean([(e[:, i, i].mean() + float(seq.tasks[i].noise) ** 2) * self.rows(seq, i) for seq, e in samples for i in self.scale_tasks]))
 
 
 def comparisons(claim: Conjecture) -> list[Comparison]:
@@ -106,13 +118,13 @@ def comparisons(claim: Conjecture) -> list[Comparison]:
     found = []
     for index, label in enumerate(case_labels(claim.cases)):
         points = tuple(_comparison(claim, index, label, size) for size in claim.sizes)
-        found.append(_limit(claim, points) if claim.along else points[0])
+        found.append(_limit(claim, points) if claim.kind.along else points[0])
     return found
 
 
 def _limit(claim: Conjecture, points: tuple[Comparison, ...]) -> Comparison:
     """The comparison in the limit, which can be tested if every size can."""
-    ((name, sizes),) = (claim.along or {}).items()
+    ((name, sizes),) = (claim.kind.along or {}).items()
     label = f"{points[-1].label}, {name} to infinity" if claim.cases[points[-1].index] else f"{name} to infinity"
     reasons = [f"at {name}={size}: {point.reason}" for size, point in zip(sizes, points, strict=True) if point.reason]
     order = min(point.moment_order for point in points)
@@ -127,7 +139,7 @@ def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, An
     orders = {one: moment_orders(one) for one in (seq, rival) if one is not None}
     order, heaviest = min(((_moment_order(orders[one], quantity), one) for one in orders), key=lambda pair: pair[0])
     # of single draws no moments are asked
-    least = 0 if claim.pathwise else LEAST_ORDER_OUTSIDE if _outside(claim, index, seq, size) else LEAST_MOMENT_ORDER
+    least = 0 if claim.kind.pathwise else LEAST_ORDER_OUTSIDE if _outside(claim, index, seq, size) else LEAST_MOMENT_ORDER
     reason = "" if order > least else _heavy(heaviest, quantity, orders[heaviest], least)
     theory = None
     try:
@@ -142,13 +154,11 @@ def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, An
 
 def _outside(claim: Conjecture, index: int, seq: TaskSequence, size: Mapping[str, Any]) -> bool:
     """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
-    if claim.relation != "==" or not claim.assumes_usual:
+    if claim.kind.sign or claim.own_builder is None:
         return False
-    if not (claim.rules and claim.own_builder):
-        return bool(seq.unusual)
-    own = claim.own_builder({**claim.cases[index], **size})
-    foreign = [one for one in own.unusual if not isinstance(one, claim.rules)]
-    return bool(foreign) or _conditions(seq) != _conditions(own)
+    if any(not isinstance(one, claim.rules) for one in seq.unusual):
+        return True
+    return bool(claim.rules) and _conditions(seq) != _conditions(claim.own_builder({**claim.cases[index], **size}))
 
 
 def _conditions(seq: TaskSequence) -> Any:
@@ -172,7 +182,15 @@ def _heavy(seq: TaskSequence, quantity: Quantity | Callable, orders: MomentOrder
     """Say what makes the tails heavy: a step near its threshold, or else the features."""
     usual = moment_orders(seq.under(StandardNormal()))
     order = _moment_order(usual, quantity)
-    return _heavy_tail(seq, usual, order, least) if order <= least else _heavy_features(_moment_order(orders, quantity), least)
+    if order <= least:
+        return _heavy_tail(seq, usual, order, least)
+    from scipy.optimize import bisect
+
+    needed = cast(float, bisect(lambda df: _moment_order(moment_orders(seq.under(StudentT(df))), quantity) - least, 2 + 1e-9, 1e9))
+    return (
+        f"the tails of the features leave only moments below order {_moment_order(orders, quantity):g}, "
+        f"and a normal interval needs order above {least}; raise the degrees of freedom above {round_up(round(needed, 6))}"
+    )
 
 
 def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: float) -> str:
@@ -188,11 +206,4 @@ def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: fl
     return (
         f"only moments below order {order:g} exist and a normal interval needs order above {least}{place}; "
         f"keep every noisy step's |n - d| at {LEAST_GAP} or more, or damp the steps"
-    )
-
-
-def _heavy_features(order: float, least: float) -> str:
-    return (
-        f"the features have moments below order {2 * order:g} only, which leaves errors next to frozen blocks moments below {order:g}, "
-        f"and a normal interval needs order above {least}; raise the degrees of freedom above {2 * least}"
     )

@@ -15,6 +15,7 @@ import sympy
 
 from simulate.sample.methods import METHODS
 from simulate.verdicts.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
+from simulate.verdicts.report import Kind
 from theory.checks import is_real, known
 from theory.errors import InputError
 from theory.formula import Formula
@@ -23,7 +24,7 @@ from theory.quantities import Quantity
 from theory.substitution import arrays, scalars, substitute
 
 EXPECTATIONS = ("agree", "disagree")
-RELATIONS = {"==": 0, "<=": 1, ">=": -1}  # sign of the excess over a bound; an equality has none
+RELATIONS = ("==", "<=", ">=")
 CLAIMS_EXACTNESS = ("exact", "published")  # of Formula.status
 
 
@@ -49,26 +50,17 @@ class Conjecture:
     expected : {"agree", "disagree"}
     exact : bool
         Whether the formula claims to be exact, so that a disagreement is a failure.
-    assumes_usual : bool
-        Whether the formula is a `theory.Formula`, all of which assume standard normal features, and least steps unless they name other rules.
+    kind : Kind
+        What kind of statement it is, and the sampler it asks for.
+    against : callable, optional
+        Maps a case to the experiment on the right; the formula is 0 then.
     rules : tuple of type
         Rules that a `theory.Formula` speaks of beside the least step.
     own_builder : callable, optional
-        Maps a case to the experiment as the builder says it, before other features or another rule are put in.
+        Of a `theory.Formula`, all of which assume standard normal features, and least steps unless they name other rules: maps a case to
+        the experiment as the builder says it, before other features or another rule are put in.
     label : str
         How to call what the experiments do otherwise; made of it by default.
-    relation : {"==", "<=", ">="}
-        Of the quantity in the experiment to what stands on the right.
-    against : callable, optional
-        Maps a case to the experiment on the right; the formula is 0 then.
-    along : mapping, optional
-        One parameter that no case gives, and its sizes from small to large: the relation is claimed of the limit.
-    rate : tuple of float
-        Powers of 1/size in which the gap of quantity and right-hand side falls to its limit.
-    pathwise : bool
-        Whether the bound is claimed of every draw, not of the mean.
-    method : {"direct", "reduced", "auto"}
-        Of the sampler.
     """
 
     name: str
@@ -78,26 +70,16 @@ class Conjecture:
     builder: Callable[[dict[str, Any]], TaskSequence]
     expected: str = "agree"
     exact: bool = True
-    assumes_usual: bool = False
-    label: str = ""
+    kind: Kind = Kind()
+    against: Callable[[dict[str, Any]], TaskSequence] | None = None
     rules: tuple[type, ...] = ()
     own_builder: Callable[[dict[str, Any]], TaskSequence] | None = None
-    relation: str = "=="
-    against: Callable[[dict[str, Any]], TaskSequence] | None = None
-    along: Mapping[str, tuple[Any, ...]] | None = None
-    rate: tuple[float, ...] = (1, 2)
-    pathwise: bool = False
-    method: str = "direct"
-
-    @property
-    def sign(self) -> int:
-        """1 if the quantity claims to be at most what stands on the right, -1 if at least, 0 if equal."""
-        return RELATIONS[self.relation]
+    label: str = ""
 
     @property
     def sizes(self) -> tuple[dict[str, Any], ...]:
         """What is added to a case to make an experiment of it: a size for each of those that a limit is taken along, else nothing once."""
-        return tuple({name: size} for name, sizes in (self.along or {}).items() for size in sizes) or ({},)
+        return tuple({name: size} for name, sizes in (self.kind.along or {}).items() for size in sizes) or ({},)
 
     def value(self, index: int, size: Mapping[str, Any] = {}) -> float:
         """Compute the formula's value in case ``index``, at one of `sizes`.
@@ -190,21 +172,21 @@ def conjecture(
         raise InputError("method is 'reduced', whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
     readers = {"build": read_keywords(build, "build")}
     builder, other, default_name = _conditioned(build, readers["build"], features, solver), None, ""
+    rules, own = (formula.rules, _conditioned(build, readers["build"])) if isinstance(formula, Formula) else ((), None)
     if against is None:
         value, readers["the formula"], default_name = _readable(formula)
     else:
         value, readers["against"] = lambda case: 0, read_keywords(against, "against")
         other = _conditioned(against, readers["against"], features, solver)
-        default_name = f"{called(build, 'build')} {relation} {called(against)}"
+        default_name = f"{_called(build, 'build')} {relation} {_called(against)}"
     cases = [cases] if isinstance(cases, Mapping) else list(cases)
     sizes, powers = _limit(along, rate, readers, cases) if along is not None else (None, ())
     readers = {what: reads.without(sizes or ()) for what, reads in sorted(readers.items(), reverse=True)}
-    claim = (name or default_name, quantity, check_cases(cases, readers), value, builder, expected, exact, isinstance(formula, Formula), label)
-    rules, own = (formula.rules, _conditioned(build, read_keywords(build, "build"))) if isinstance(formula, Formula) else ((), None)
-    return Conjecture(*claim, rules, own, relation, other, sizes, powers, pathwise, "direct" if against else method)
+    kind = Kind(relation, _called(against) if against else None, sizes, powers, pathwise, "direct" if against else method)
+    return Conjecture(name or default_name, quantity, check_cases(cases, readers), value, builder, expected, exact, kind, other, rules, own, label)
 
 
-def called(builder: Callable, otherwise: str = "the other") -> str:
+def _called(builder: Callable, otherwise: str = "the other") -> str:
     """What to call a builder of experiments."""
     name = getattr(builder, "__name__", "<lambda>")
     return otherwise if name == "<lambda>" else name

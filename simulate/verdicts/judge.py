@@ -19,9 +19,9 @@ from simulate.evidence import Estimate, asymmetric, holm, one_sided_p, skewness,
 from simulate.sample.run import simulate
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import Comparison, comparisons
-from simulate.verdicts.conjecture import Conjecture, called, conjecture
+from simulate.verdicts.conjecture import Conjecture, conjecture
 from simulate.verdicts.planning import Levels, Settings, TrialPlan, fitting, plan_trials, powers_of
-from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, Kind, TailRates, Verdict, standard_score
+from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.work.keys import canonical, draw_key
 from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
@@ -264,7 +264,7 @@ def _stream(seq: TaskSequence, settings: Settings, phase: int) -> tuple[int, ...
 def _simulations(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[list[Simulation]]:
     """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own, the same for both experiments."""
     one = group[0]
-    options = ({} if one.claim.method == "direct" else {"method": one.claim.method}) | ({"training_errors": True} if any(c.of_training for c in group) else {})
+    options = ({} if one.claim.kind.method == "direct" else {"method": one.claim.kind.method}) | ({"training_errors": True} if any(c.of_training for c in group) else {})
     for chunk, first in enumerate(range(0, trials, CHUNK)):
         seed = (*_stream(one.seq, settings, phase), chunk)
         yield [sampler(seq, min(CHUNK, trials - first), seed, **options) for seq in one.experiments]
@@ -279,10 +279,6 @@ def _per_trial(comparison: Comparison, simulations: list[Simulation]) -> np.ndar
 def _largest(simulation: Simulation) -> np.ndarray:
     """The largest error or step of every trial: its own rounding is relative to it, however heavy the tails are."""
     return np.maximum(simulation.errors_sample.max(axis=(1, 2)), simulation.update_magnitude_sample.max(axis=1))
-
-
-def _most_rows(comparison: Comparison) -> int:
-    return max(map(comparison.rows, comparison.scale_tasks))
 
 
 def draw_samples(
@@ -308,7 +304,7 @@ def draw_samples(
     sampler = partial(sampler, workers=workers)
     groups: dict[Any, list[Comparison]] = {}
     for one in (point for comparison in comparisons for point in comparison.points or (comparison,)):
-        groups.setdefault((one.experiments, one.claim.method), []).append(one)
+        groups.setdefault((one.experiments, one.claim.kind.method), []).append(one)
     pilots = {one: pilot for group in groups.values() for one, pilot in zip(group, _pilots(group, settings, sampler), strict=True)}
     for comparison in comparisons:
         pilots |= _planned(comparison, pilots, _own(comparison, levels, settings), settings)
@@ -323,7 +319,7 @@ def draw_samples(
             for simulations in _simulations(group, settings, sampler, JUDGED, trials[key]):
                 for one, part in zip(group, parts, strict=True):
                     part.append(_per_trial(one, simulations))
-                sizes.append(_largest(simulations[0]) if any(one.claim.pathwise for one in group) else np.empty(0))
+                sizes.append(_largest(simulations[0]) if any(one.claim.kind.pathwise for one in group) else np.empty(0))
                 draws |= simulations[0].draws
                 method = simulations[0].method
                 bar.update(simulations[0].trials)
@@ -333,15 +329,15 @@ def draw_samples(
                 # one quantity an experiment: those that share draws are no independent evidence on the tails
                 tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
                 estimate = Estimate.from_samples(values, draws)
-                asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.sign and pilots[one].variance else 0.0
-                drawn: dict[str, Any] = {"values": values, "largest": np.concatenate(sizes) * _most_rows(one)} if one.claim.pathwise else {}
+                asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.kind.sign and pilots[one].variance else 0.0
+                drawn: dict[str, Any] = {"values": values, "largest": np.concatenate(sizes) * one.most_rows} if one.claim.kind.pathwise else {}
                 samples[one] = Sample(pilots[one], estimate, tails, method, **drawn, asymmetry=asymmetry)
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
 
 
 def _own(comparison: Comparison, levels: Levels, settings: Settings) -> Levels:
     """Levels of a comparison: a bound is wrong to one side only."""
-    return Levels.of(settings, levels.cases, sides=1) if comparison.claim.sign else levels
+    return Levels.of(settings, levels.cases, sides=1) if comparison.claim.kind.sign else levels
 
 
 def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation]) -> list[_Pilot]:
@@ -350,17 +346,15 @@ def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., 
     runs = list(zip(*chunks, strict=True))
     errors = [np.concatenate([simulation.errors_sample for simulation in run]) for run in runs]
     steps = [np.concatenate([simulation.update_magnitude_sample for simulation in run]) for run in runs]
-    variances = [[float(task.noise) ** 2 for task in seq.tasks] for seq in group[0].experiments]
+    variances = [float(task.noise) ** 2 for seq in group[0].experiments for task in seq.tasks]
     # medians: a later task may have erased errors whose mean is infinite
-    size = max(*(float(np.median(sample, axis=0).max()) for sample in (*errors, *steps)), *sum(variances, []))
+    size = max(*(float(np.median(sample, axis=0).max()) for sample in (*errors, *steps)), *variances)
     pilots = []
     for comparison in group:
         values = np.concatenate([_per_trial(comparison, simulations) for simulations in chunks])
-        rows = {i: comparison.rows(i) for i in comparison.scale_tasks}
-        scale = float(np.mean([(e[:, i, i].mean() + v[i]) * rows[i] for e, v in zip(errors, variances, strict=True) for i in rows]))
-        largest = size * _most_rows(comparison)
-        delta = settings.delta * max(scale, LEAST_SCALE * largest) or np.finfo(float).tiny
-        certain = comparison.claim.pathwise or float(np.ptp(values)) <= ROUNDING * largest
+        largest = size * comparison.most_rows
+        delta = settings.delta * max(comparison.error_scale(errors), LEAST_SCALE * largest) or np.finfo(float).tiny
+        certain = comparison.claim.kind.pathwise or float(np.ptp(values)) <= ROUNDING * largest
         moments = (0.0, 0.0) if certain else (variance_upper_bound(values), skewness(values))
         pilots.append(_Pilot(delta, ROUNDING * largest, *moments))
     return pilots
@@ -386,7 +380,7 @@ def _planned(comparison: Comparison, pilots: Mapping[Comparison, _Pilot], levels
 
 
 def _terms(comparison: Comparison) -> np.ndarray:
-    return powers_of([next(iter(size.values())) for size in comparison.claim.sizes], comparison.claim.rate)
+    return powers_of([next(iter(size.values())) for size in comparison.claim.sizes], comparison.claim.kind.rate)
 
 
 def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
@@ -404,7 +398,7 @@ def _extrapolated(comparison: Comparison, points: list[Sample]) -> Sample:
 
 def decide(comparisons: Sequence[Comparison], samples: Sequence[Sample], levels: Levels, settings: Settings) -> list[Judged]:
     """Compare every comparison's right-hand side with its sample, and judge all of them as one run."""
-    found = [(_every_draw if one.claim.pathwise else _mean)(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
+    found = [(_every_draw if one.claim.kind.pathwise else _mean)(one, sample) for one, sample in zip(comparisons, samples, strict=True)]
     adjusted = holm([p for p, _ in found]).tolist()
     judged = zip(comparisons, samples, found, adjusted, strict=True)
     return [_judge(one, sample, facts, p_holm, _own(one, levels, settings), settings) for one, sample, (_, facts), p_holm in judged]
@@ -424,13 +418,13 @@ def _mean(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]
         left = (gaps - terms @ (sample.fit @ gaps)) / np.maximum([point.stderr for point in sample.points], np.finfo(float).tiny)
         facts = {"theory": float(sample.fit[0] @ values), "lack_of_fit": float(chdtrc(len(gaps) - terms.shape[1], np.sum(left**2)))}
     z, p = standard_score(sample.estimate.mean - facts["theory"], sample.stderr)
-    sign = comparison.claim.sign
+    sign = comparison.claim.kind.sign
     return one_sided_p(symmetric(sign * z, sign * sample.asymmetry)) if sign else p, {**facts, "z": z}
 
 
 def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str, Any]]:
     """Compare every draw with the bound, beyond rounding; one violation refutes it, so that p is 0 or 1."""
-    excess = comparison.claim.sign * (sample.values - comparison.value)
+    excess = comparison.claim.kind.sign * (sample.values - comparison.value)
     excess -= np.maximum(sample.pilot.rounding, ROUNDING * np.maximum(sample.largest, np.abs(sample.values)))
     worst, violations = int(excess.argmax()), int(np.sum(excess > 0))
     facts = {"violations": violations, "worst": float(sample.values[worst]), "worst_draw": divmod(worst, CHUNK)}
@@ -439,13 +433,13 @@ def _every_draw(comparison: Comparison, sample: Sample) -> tuple[float, dict[str
 
 def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm: float, levels: Levels, settings: Settings) -> Judged:
     claim, count = comparison.claim, sample.estimate.count
-    half_width = -asymmetric(-levels.z_alpha, claim.sign * sample.asymmetry) * sample.stderr
-    difference, kind, detectable = sample.estimate.mean - facts["theory"], _kind(claim, sample.method), levels.detectable(sample.stderr)
-    inside = claim.pathwise or (claim.sign * difference if claim.sign else abs(difference)) + half_width <= sample.pilot.delta
+    half_width = -asymmetric(-levels.z_alpha, claim.kind.sign * sample.asymmetry) * sample.stderr
+    difference, kind, detectable = sample.estimate.mean - facts["theory"], replace(claim.kind, method=sample.method), levels.detectable(sample.stderr)
+    inside = claim.kind.pathwise or (claim.kind.sign * difference if claim.kind.sign else abs(difference)) + half_width <= sample.pilot.delta
     misfit = facts.get("lack_of_fit", 1.0) < LACK_OF_FIT / levels.cases  # the intercept of another curve is no limit
     wrong, right = kind.words
     verdict = OUTSIDE if comparison.outside else UNDECIDED if misfit else wrong if p_holm <= settings.false_alarm else right if inside else UNDECIDED
-    if claim.pathwise:
+    if claim.kind.pathwise:
         chunk, trial = facts.pop("worst_draw")
         facts |= {"worst_seed": (*_stream(comparison.seq, settings, JUDGED), chunk), "worst_trial": trial}
         # were so many draws violations, none among N would have probability (1 - share)^N, the run's level
@@ -475,10 +469,6 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
     )
 
 
-def _kind(claim: Conjecture, method: str) -> Kind:
-    return Kind(claim.relation, called(claim.against) if claim.against else None, claim.along, claim.rate, claim.pathwise, method)
-
-
 def _not_testable(comparison: Comparison) -> Verdict:
     return Verdict(
         comparison.claim.name,
@@ -489,5 +479,5 @@ def _not_testable(comparison: Comparison) -> Verdict:
         comparison.theory,
         comparison.moment_order,
         reason=comparison.reason,
-        kind=_kind(comparison.claim, comparison.claim.method),
+        kind=comparison.claim.kind,
     )

@@ -5,7 +5,7 @@ The exact law is searched where there is one; simulation, with a budget, where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, cast
@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from simulate.sample.run import simulate
-from simulate.verdicts.comparison import LEAST_MOMENT_ORDER
+from simulate.verdicts.comparison import Comparison, comparisons
 from simulate.verdicts.conjecture import Conjecture, conjecture
 from simulate.verdicts.judge import check
 from simulate.verdicts.planning import Settings
@@ -27,8 +27,6 @@ from theory.errors import DomainError, DriftlawError, InputError, NoClosedForm
 from theory.formula import Formula
 from theory.grids import law_at
 from theory.law import expected_errors
-from theory.moments import moment_orders
-from theory.quantities import TRAINING, parse_quantity
 from theory.space import Space, exactly
 
 CHUNK, ENOUGH, MOST = 2**16, 2**11, 64  # settings at once, failing ones after which no more are drawn, and draws for each that meets the constraints
@@ -53,8 +51,9 @@ class Refutation:
     places, slack : ndarray
         What was kept, shape (places, parameters that vary): the first settings, then those that fail or come near to it; their slack in
         error scales, negative where the statement fails.
-    seen, fails, near, first : int
-        Settings drawn at random that have finite expectations, how many of them fail, and how many more were looked at around the worst.
+    seen, fails, near, first, outside : int
+        Settings drawn at random that have finite expectations, how many of them fail, how many more were looked at around the worst, and at
+        how many the right side has no finite value where the left one has.
     counterexample : dict or None
         The smallest setting that was found to fail.
     proved : bool
@@ -72,6 +71,7 @@ class Refutation:
     fails: int = 0
     near: int = 0
     first: int = 0
+    outside: int = 0
     counterexample: dict[str, Any] | None = None
     proved: bool = False
     report: CheckReport | None = None
@@ -110,13 +110,14 @@ class Refutation:
         """What was found, in sentences."""
         claim, slack, region = self.sides.claim, self.slack.min(), self.region
         looked = f"{self.seen:,} settings and {self.near:,} around the worst of them, by {self.sides.how}"
+        looked += f"; at {self.outside:,} more the right side has no finite value" * bool(self.outside)
         if self.counterexample is None:
             return f"{claim.name}: not refuted; none in {looked}; smallest slack {slack:.3g} error scales at {describe(self.worst)}; this is no proof"
         left, right = self.sides.once(self.counterexample)[1:, 0]
         where = ", ".join(f"{name} {shorten(low)} to {shorten(high)}" for name, (low, high) in region["ranges"].items())
         return "\n".join([
             f"{claim.name}: {'refuted' if self.exit_status == exits.WRONG else 'fails by estimates, which the verdict does not confirm'}",
-            f"  smallest counterexample: {describe(self.counterexample)}, where {left:.6g} {claim.relation} {right:.6g} is false"
+            f"  smallest counterexample: {describe(self.counterexample)}, where {left:.6g} {claim.kind.relation} {right:.6g} is false"
             + " (compared in fractions)" * self.proved,
             *(f"  {line}" for line in (self.report.text if self.report else f"not simulated: {self.unsampled}").splitlines()),
             f"  fails in {100 * region['share']:.3g} +- {100 * region['stderr']:.2g} % of {looked}",
@@ -125,8 +126,8 @@ class Refutation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found, for a program."""
-        claim = {"statement": self.sides.claim.name, "relation": self.sides.claim.relation, "how": self.sides.how, "slack": float(self.slack.min())}
-        found = {name: plain(getattr(self, name)) for name in ("counterexample", "proved", "seen", "near", "worst", "exit_status")}
+        claim = {"statement": self.sides.claim.name, "relation": self.sides.claim.kind.relation, "how": self.sides.how, "slack": float(self.slack.min())}
+        found = {name: plain(getattr(self, name)) for name in ("counterexample", "proved", "seen", "near", "outside", "worst", "exit_status")}
         region = {**self.region, "ranges": {name: list(map(plain, ends)) for name, ends in self.region["ranges"].items()}}
         return claim | found | region | {"verdict": self.report and self.report.verdict, "rows": self.report.rows() if self.report else [], "unsampled": self.unsampled or None}
 
@@ -139,7 +140,8 @@ class Refutation:
 
     def look(self, places: np.ndarray, keep: bool = False) -> tuple[int, int]:
         """Compute the slack at places; return at how many it is finite, and at how many the statement fails."""
-        slack = self.sides(self.sides.space.at(places))[0] if len(places) else np.empty(0)
+        slack, left, right = self.sides(self.sides.space.at(places)) if len(places) else np.empty((3, 0))
+        self.outside += int((np.isfinite(left) & np.isnan(right)).sum())
         places, slack = places[np.isfinite(slack)], slack[np.isfinite(slack)]
         kept = (slack < 0) | keep
         kept[np.argsort(slack)[:WORST]] = True
@@ -217,7 +219,8 @@ def refute(
     -----
     The slack is the right side minus the left one (turned for ">=", minus the distance for "=="), in units of the error scale. A setting
     fails if its slack is negative beyond rounding. Small steps around the worst settings follow the random ones. The smallest
-    counterexample fails by as much as `check` is sure to see, or half the worst if that is less, and moments exist there.
+    counterexample fails by as much as `check` is sure to see, or half the worst if that is less, and moments exist there. The sampler is
+    that of ``method``, "auto" unless the claim says it, so that large dimensions cost no time; of orderings it is the direct one.
 
     Examples
     --------
@@ -232,7 +235,7 @@ def refute(
     ({'p': 5, 'n': 1}, 'violated')
     """
     optional("hypothesis", "refuting a statement", "refute")
-    claim = {"space": space, "constraint": constraint} | {name: value for name, value in claim.items() if value is not None}
+    claim = {"space": space, "constraint": constraint, "method": "auto"} | {name: value for name, value in claim.items() if value is not None}
     area = Space.read(*(given if given is not None else claim[name] for name, given in (("space", space), ("constraint", constraint))))
     if claim.get("pathwise") or claim.get("along"):
         raise InputError("the claim is of every draw (pathwise) or of a limit (along), and a refutation searches expectations; leave these out")
@@ -319,32 +322,41 @@ class Sides:
             raise TypeError(self.how)
         if callable(self.claim.quantity) and self.how != SIMULATED:
             raise NoClosedForm(f"no law reads {self.claim.quantity!r}, a function of samples")
-        try:
-            found = self._simulated(settings) if self.how == SIMULATED else [law_at(build, self.claim.quantity, settings) for build in self.builders]
-            (left, scale, terms), (right, *_) = found if len(found) > 1 else (*found, (self.formula(settings),))
-        except DomainError:
-            return np.full((3, 1), np.nan)
-        stderr = 0.0
+        values, scale, terms = (self._simulated if self.how == SIMULATED else self._by_law)(settings)
+        (left, right), stderr = values if len(values) > 1 else (*values, self._right(settings, count)), 0.0
         if self.how == SIMULATED:
             gap = left - np.asarray(right, dtype=float)  # of an expression it is SymPy's number
             left, right, stderr = left.mean(), np.mean(right), gap.std(ddof=1) / TRIALS**0.5
         left, right = (np.asarray(side, dtype=float) for side in (left, right))
+        right = np.where(np.isfinite(right), right, np.nan)
         size = abs(left) + abs(right)
         scale = np.maximum(scale, 1e-12 * size) + np.finfo(float).tiny
-        gap = (abs(left - right) if self.claim.sign == 0 else self.claim.sign * (left - right)) - ROUNDING * (size + scale) - CANCELLED * terms - SURE * stderr
+        gap = (abs(left - right) if self.claim.kind.sign == 0 else self.claim.kind.sign * (left - right)) - ROUNDING * (size + scale) - CANCELLED * terms - SURE * stderr
         return np.array(np.broadcast_arrays(-gap / scale, left, right, np.ones(count))[:3])
 
-    def _simulated(self, setting: Mapping[str, Any]) -> list[tuple[np.ndarray, float, float]]:
-        """Draw the quantity and estimate its scale in each experiment, on the same draws."""
-        drawn = []
-        for seq in (build(setting) for build in self.builders):
-            quantity = self.claim.quantity if callable(self.claim.quantity) else parse_quantity(self.claim.quantity, len(seq))
-            tasks, residuals = (range(len(seq)), False) if callable(quantity) else (quantity.tasks(len(seq)), quantity.of == TRAINING)
-            sample = simulate(seq, TRIALS, (self.seed, 3, crc32(repr(setting).encode())), workers=1, training_errors=residuals)
-            rows = {i: max(int(seq.tasks[i].samples), 1) if residuals else 1 for i in tasks}
-            scale = np.mean([(sample.errors_sample[:, i, i].mean() + float(seq.tasks[i].noise) ** 2) * rows[i] for i in rows])
-            drawn.append((sample.per_trial(quantity), float(scale), 0.0))
-        return drawn
+    def _by_law(self, settings: Mapping[str, Any]) -> tuple[Sequence[Any], Any, Any]:
+        """Return the quantity in each experiment, the error scale, which of two is the average, and the truths that cancel."""
+        values, scales, terms = zip(*(law_at(build, self.claim.quantity, settings) for build in self.builders), strict=True)
+        return values, sum(scales) / len(scales), sum(terms)
+
+    def _simulated(self, setting: Mapping[str, Any]) -> tuple[Sequence[Any], Any, Any]:
+        """Draw the same, the quantity in all trials, on the same draws."""
+        one, seed = self._comparison(setting, formula=lambda _: 0), (self.seed, 3, crc32(repr(setting).encode()))
+        options = {"workers": 1, "method": self.claim.kind.method, "training_errors": one.of_training}
+        runs = [simulate(seq, TRIALS, seed, **options) for seq in one.experiments]
+        return [run.per_trial(one.quantity) for run in runs], one.error_scale(run.errors_sample for run in runs), 0.0
+
+    def _right(self, settings: Mapping[str, Any], count: int) -> Any:
+        """Return the formula's values, NaN where it divides by zero or is outside its domain; arrays are halved there."""
+        try:
+            return self.formula(settings)
+        except (ArithmeticError, DomainError):
+            if count > 1:
+                raise
+            return np.nan
+
+    def _comparison(self, setting: Mapping[str, Any], **changes: Any) -> Comparison:
+        return comparisons(replace(self.claim, cases=(dict(setting),), **changes))[0]
 
     def exactly(self, setting: Mapping[str, Any]) -> bool | None:
         """Whether the statement fails at a setting, in fractions; None where it cannot be written in them."""
@@ -355,7 +367,7 @@ class Sides:
         except Exception:  # a function that takes no fractions, or no law
             return None
         exact = isinstance(gap, (int, Fraction)) or getattr(gap, "is_Rational", False)
-        return bool(gap != 0 if self.claim.sign == 0 else self.claim.sign * gap > 0) if exact else None
+        return bool(gap != 0 if self.claim.kind.sign == 0 else self.claim.kind.sign * gap > 0) if exact else None
 
     def clearly(self, setting: dict[str, Any], bar: float, testable: bool) -> bool:
         """Whether the statement fails at a setting by more than ``bar``, and a sample can tell if that is asked."""
@@ -366,4 +378,4 @@ class Sides:
 
     def testable(self, setting: Mapping[str, Any]) -> bool:
         """Whether a sample can tell."""
-        return all(min(moment_orders(build(setting)).update_magnitude) > LEAST_MOMENT_ORDER for build in self.builders)
+        return not self._comparison(setting).reason

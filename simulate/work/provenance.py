@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from theory.lazy import homes
 from theory.own import parsed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +54,8 @@ def stamp(*modules: str, packages: Iterable[str] = ("numpy",), root: Path = ROOT
 def closure(*modules: str, root: Path = ROOT) -> Mapping[str, str]:
     """Return the hash of every file of ours that modules import, whenever they do, by its path from ``root``.
 
-    Imports within functions count, those for type checkers do not; names that a package's ``_HOME`` gives
-    lazily are followed to their modules. What is imported by a name made at run time is not seen: name such
+    Imports within functions count, those for type checkers do not; names that a package gives
+    lazily (`theory.lazy`) are followed to their modules. What is imported by a name made at run time is not seen: name such
     modules too. Hashes see the syntax without comments and docstrings. A process reads a file once.
     """
     found: dict[str, str] = {}
@@ -155,11 +156,7 @@ def _absolute(name: str, package: str) -> str:
 def _read(path: Path) -> tuple[str, tuple[str, ...], Mapping[str, str]]:
     """Return a file's hash, the names that it imports, and the homes of those that it gives lazily."""
     content = path.read_bytes()
-    homes: Mapping[str, str] = {}
-    for node in parsed(content).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
-            homes = ast.literal_eval(node.value)
-    return *syntax(content), homes
+    return *syntax(content), homes(parsed(content))
 
 
 @functools.cache

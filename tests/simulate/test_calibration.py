@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import math
+from collections import Counter
 from dataclasses import fields, replace
 from fractions import Fraction
 
@@ -20,22 +21,7 @@ import simulate.calibration.measure as calibration
 from simulate.__main__ import main
 from simulate.calibration.measure import QUANTITIES, SUBJECTS, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
 from simulate.calibration.report import (
-    AT_LEAST,
-    AT_MOST,
-    BEYOND,
-    BOUND,
-    EQUAL,
-    FALSE_ALARM,
-    HELD,
-    KINDS,
-    LIMIT,
-    ORDERING,
-    TAILS,
-    Counts,
-    Rate,
-    make_report,
-    read_rates,
-    read_report,
+    AT_LEAST, AT_MOST, BEYOND, BOUND, EQUAL, FALSE_ALARM, HELD, KINDS, LIMIT, ORDERING, TAILS, Rate, make_report, read_rates, read_report,
 )  # fmt: skip
 from simulate.evidence import symmetric
 from simulate.sample.run import simulate
@@ -121,7 +107,7 @@ def test_statements_of_other_kinds_keep_their_promises(monkeypatch, subject):
 def test_an_interval_of_one_side_is_its_test(relation):
     """Draws of skewness 4 and samples small enough to feel it; alone, and of a limit, to whose third cumulant sizes add what weights say."""
     settings, levels, sign = Settings(SUBJECT.delta, 0.05), Levels.of(Settings(false_alarm=0.05), 1), 1 if relation == "<=" else -1
-    claimed = lambda one: replace(one, claim=replace(one.claim, relation=relation), points=tuple(map(claimed, one.points)))  # noqa: E731
+    claimed = lambda one: replace(one, claim=replace(one.claim, kind=replace(one.claim.kind, relation=relation)), points=tuple(map(claimed, one.points)))  # noqa: E731
     for one in (family(STATEMENTS[BOUND], relation)[0], claimed(family(STATEMENTS[LIMIT])[0])):
         (sample,) = draw_samples([one], levels, settings, drawn(STATEMENTS[BOUND]), workers=1)
         (found,) = decide([one], [sample], levels, settings)
@@ -152,7 +138,7 @@ def test_what_is_ordered_ties_exactly_on_paths_that_differ(subject):
 def test_a_limit_has_both_terms_and_little_else(subject):
     """The exact gap at the sizes: terms in 1/p and 1/p^2 that delta would see, and a rest far below a standard error."""
     (one,) = family(subject)
-    sizes = np.array(one.claim.along["p"], dtype=float)
+    sizes = np.array(one.claim.kind.along["p"], dtype=float)
     gaps = np.array([float(expected_errors(point.seq).deviation()) - point.value for point in one.points])
     first, second, *_ = np.linalg.solve(sizes[:, None] ** -np.arange(1.0, 5), gaps)
     goal = subject.delta * error_scale(subject) / 4.5
@@ -187,7 +173,7 @@ def test_theory_and_scale_are_those_of_the_experiment():
 def test_jobs_add_up_and_do_not_depend_on_how_they_are_cut():
     whole = meta_runs_of(Job(SMALL, 0, 4, 0))
     parts = meta_runs_of(Job(SMALL, 0, 3, 0)) + meta_runs_of(Job(SMALL, 3, 1, 0))
-    assert whole == parts and whole.of("0.05: runs") == 4 and whole.of("0.01: trials") > whole.of("0.05: trials")
+    assert whole == parts and whole["0.05: runs"] == 4 and whole["0.01: trials"] > whole["0.05: trials"]
     assert meta_runs_of(Job(SMALL, 0, 4, 1)) != whole
 
 
@@ -208,7 +194,7 @@ def test_too_high_and_too_low_are_the_formulas(monkeypatch):
         return Simulation(errors, found.step_sizes_sample, found.step_sizes_sample, found.draws, method="reduced")
 
     counts = judge_once(SUBJECT, Settings(SUBJECT.delta, 0.01), sampler)
-    found = [counts.of(f"0.01: {quantity}: {name}") for quantity in QUANTITIES for name in ("too high", "too low")]
+    found = [counts[f"0.01: {quantity}: {name}"] for quantity in QUANTITIES for name in ("too high", "too low")]
     assert found == [0, 1, 1, 1]
 
 
@@ -234,7 +220,7 @@ def test_parts_of_other_code_are_adopted_if_the_first_comes_out_again(tmp_path, 
     first, today = calibrate(6, **options), calibration._stamp()
     monkeypatch.setattr(calibration, "_stamp", lambda: {**today, "files": {**today["files"], "simulate/evidence.py": "0"}})
     count = calibration.meta_runs_of
-    changed = lambda job: done.append(job.first) or Counts({name: n + change for name, n in count(job).numbers.items()})  # noqa: E731
+    changed = lambda job: done.append(job.first) or Counter({name: n + change for name, n in count(job).items()})  # noqa: E731
     monkeypatch.setattr(calibration, "meta_runs_of", changed)
     with pytest.warns(RuntimeWarning, match="evidence.py changed") if change else contextlib.nullcontext():
         again = calibrate(6, **options)
@@ -264,7 +250,7 @@ def counts(**changes):
         for tail in TAILS:
             names |= {f"{quantity}: above {tail:g}": round(500 * tail), f"{quantity}: below {tail:g}": round(500 * tail)}
         names |= {f"{quantity}: too high": 950, f"{quantity}: too low": 950}
-    return Counts({f"0.05: {name}": value for name, value in {**names, **changes}.items()})
+    return Counter({f"0.05: {name}": value for name, value in {**names, **changes}.items()})
 
 
 def made(**changes):
@@ -312,7 +298,7 @@ def test_rates_of_a_bound(changes, events, broken):
     subject, name = Subject("frozen", 8, 0.02, BOUND), "deviation <="
     numbers = {"false alarm": 50, "agreement": 900, "too low": 950, "wrong, but holds": 50, **{f"p below {tail:g}": round(1000 * tail) for tail in TAILS}}
     numbers = {f"{name}: {event}": count for event, count in {**numbers, **changes}.items()} | {"runs": 1000, "trials": 5_000_000}
-    totals = {subject: Counts({f"0.05: {event}": count for event, count in numbers.items()})}
+    totals = {subject: Counter({f"0.05: {event}": count for event, count in numbers.items()})}
     report = make_report(totals, {subject: {name: 4.5}}, (0.05,), 0.95, 1e-3, 0, made().rates)
     assert [rate.event for rate in report.off] == events and len(report.broken) == broken and len(report.rates) == 14 + 8
     assert {(rate.statement, rate.quantity) for rate in report.rates[14:]} == {("bound", name)} and "bound, frozen, gap 8" in str(report)

@@ -8,16 +8,7 @@ from scaffold import python, refusals
 from scipy import stats
 
 from simulate.evidence import (
-    ConfidenceInterval,
-    Estimate,
-    asymmetric,
-    holm,
-    merge_draws,
-    paired_difference,
-    skewness,
-    symmetric,
-    two_sided_p,
-    upper_quantile,
+    ConfidenceInterval, Estimate, asymmetric, holm, merge_draws, paired_difference, skewness, symmetric, two_sided_p, upper_quantile,
     variance_upper_bound,
 )  # fmt: skip
 

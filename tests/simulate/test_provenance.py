@@ -12,7 +12,8 @@ from simulate.work.provenance import _read, closure, differences, equal, joined,
 
 FILES = {
     "theory/__init__.py": (
-        '_HOME = {"value": "theory.numbers"}\n\ndef __getattr__(name):\n    import importlib\n    return getattr(importlib.import_module(_HOME[name]), name)\n'
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from theory.numbers import value as value\n\n"
+        "def __getattr__(name):\n    import importlib\n    return getattr(importlib.import_module('theory.numbers'), name)\n"
     ),
     "theory/numbers.py": "value = 2\n",
     "theory/typed.py": "Kind = int\n",

@@ -1,5 +1,7 @@
 """Refutation: planted violations are found, shrunk and confirmed; what holds is not refuted; the answer fits the computed claims."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -153,6 +155,26 @@ def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_i
     assert refute({**claim, "formula": lambda p, g: 1.0 - (p - g) / (1.0 * p)}, space, settings=200).counterexample is None
     close = refute({**claim, "formula": lambda p, g: 1.0000001 * g / p}, {"p": (20, 60), "g": (2, 9)}, settings=200)
     assert close.counterexample and not close.proved and close.exit_status == 3
+
+
+def test_large_dimensions_are_sampled_by_the_reduced_sampler():
+    claim = {"quantity": "error[0,0]", "formula": 0.5, "build": lambda p, n: one_block(p, (n,), 0.3, gram=[[1]]), "delta": 0.2}
+    found = refute(claim, {"p": (10**6, 10**7), "n": (20, 40)}, settings=50)
+    assert found.report.verdict == "disagree" and found.report.verdicts[0].kind.method == "reduced"
+
+
+def test_where_a_formula_divides_by_zero_it_makes_no_statement():
+    formula = lambda p, n, sigma: 1 - n / p + n * sigma**2 / (p - n - 1) + (0 if n < 9 else 1 / (n - n))  # noqa: E731
+    found = refute({**CLAIM, "formula": formula}, ROOM, constraint=inside, settings=200)
+    assert found.counterexample is None and found.outside == found.as_dict()["outside"] > 0 and f"at {found.outside} more the right side has no" in found.text
+
+
+@pytest.mark.parametrize("how", [AT_ONCE, SIMULATED])
+def test_the_error_scale_of_an_ordering_is_the_average_as_in_a_check(how):
+    claim = {"quantity": "error[0,0]", "relation": "<=", "build": one, "against": lambda p, n, sigma: one(p, n, 3.0)}
+    slack = replace(refute(claim, ROOM, constraint=inside, settings=64).sides, how=how).once({"p": 30, "n": 8, "sigma": 0.1})[0, 0]
+    low, high = (float(expected_errors(one(30, 8, noise)).error(0, 0)) for noise in (0.1, 3.0))
+    assert slack == pytest.approx(2 * (high - low) / (low + 0.01 + high + 9), rel=0.3 if how == SIMULATED else 1e-6)  # four standard errors are added
 
 
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.searched])

@@ -94,13 +94,15 @@ def test_heavy_tails_next_to_frozen_blocks_need_their_moments():
     case = FROZEN.cases[:1]
     (blank,) = check(FROZEN.formula, cases=case, features=StudentT(4)).verdicts
     assert blank.verdict == "not testable" and blank.relative_difference is None and blank.finding is None
-    assert "below order 4 only" in blank.sentence and "raise the degrees of freedom above 4" in blank.sentence
+    assert "below order 2," in blank.sentence and "raise the degrees of freedom above 4" in blank.sentence
     (rough,) = check(FROZEN.formula, cases=case, features=StudentT(5), delta=0.1).verdicts
     assert rough.moment_order == 2.5 and rough.sentence.endswith("moments below order 2.5 only, so the interval is rough")
     (light,) = check(FAMILIES["initialized_deviation"].formula, cases=case, features=StudentT(3), delta=0.1).verdicts
     assert light.verdict == "outside assumptions" and light.moment_order > 4 and "rough" not in light.sentence
     (judged,) = check(1.18, "deviation", FROZEN.formula.build, case, features=StudentT(5)).verdicts
     assert judged.verdict == "not testable" and "above 8" in judged.sentence  # a test of a formula needs order 4
+    few, enough = (check(1, "training_error[0,0]", one_task, {"p": 30, "n": 10, "s": 1.0}, features=StudentT(df)) for df in (12.9, 13))
+    assert "raise the degrees of freedom above 13" in few.verdicts[0].sentence and not enough.verdicts[0].reason  # 2 / (1/4 - 1/10.5) = 12.92
 
 
 def test_a_formula_is_judged_under_the_rules_that_it_names_and_builds():

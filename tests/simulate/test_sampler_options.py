@@ -53,6 +53,7 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (refused(single(), solver=3), "no solver 3.*choose one of auto, gram, qr"),
     (refused(single(), workers=0), "workers is 0"),
     (refused(single(), memory_limit=-1), "memory_limit is -1"),
+    (refused(one_block(10**9, (5, 5), 0, gram=np.eye(2))), "truths .* 16,000,000,000 bytes, beyond memory_limit=.*without training errors"),
     (refused(single(), memory_limit=100), "one trial takes about [0-9,]+ bytes.*memory_limit=100; raise .*at least"),
     (refused(single(), seed=-1), "seed is -1"),
 ])

@@ -191,7 +191,7 @@ def test_a_limit_is_the_intercept_of_weighted_least_squares():
     prepared, levels = comparisons(claim), Levels.of(settings, 1)
     samples = judge.draw_samples(prepared, levels, settings, simulate)
     (one,) = judge.decide(prepared, samples, levels, settings)
-    sizes, points = 1 / np.array(claim.along["p"]), samples[0].points
+    sizes, points = 1 / np.array(claim.kind.along["p"]), samples[0].points
     gaps = [point.estimate.mean - claim.value(0, size) for point, size in zip(points, claim.sizes)]
     spread = np.array([point.stderr for point in points])
     found, covariance = np.polyfit(sizes, gaps, 2, w=1 / spread, cov="unscaled")

@@ -6,19 +6,7 @@ from fractions import Fraction as F
 import pytest
 import sympy
 from exact_values import formula_value, in_domain
-from formula_points import (
-    FEWER_SAMPLES,
-    P2,
-    cases,
-    forgetting_in_p2,
-    has_value,
-    in_floats,
-    law_of,
-    minimum_case,
-    probes,
-    published_form,
-    value,
-)  # fmt: skip
+from formula_points import FEWER_SAMPLES, P2, cases, forgetting_in_p2, has_value, in_floats, law_of, minimum_case, probes, published_form, value
 from scaffold import python
 from test_formula_values import EXACT, TWO_TASKS
 

@@ -5,13 +5,7 @@ is not, or an explanation without its survivor, fails the test.
 """
 
 import pytest
-from law_battery import (
-    LAW_CHECKS,
-    check_integrals_in_floats,
-    check_integrals_in_fractions,
-    check_number_systems,
-    check_truths,
-)  # fmt: skip
+from law_battery import LAW_CHECKS, check_integrals_in_floats, check_integrals_in_fractions, check_number_systems, check_truths
 from moment_battery import MOMENT_CHECKS
 from quantity_battery import QUANTITY_CHECKS
 from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, check_nested_memory
@@ -84,6 +78,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("StepGeometry.moments", "True", "False", 1): "left out where steps are the least ones, which have no pairs",
         ("Recursion.train", "len(task.train) > 1", "len(task.train) >= 1", 1): "of one block a d + b alone counts",
         ("Recursion.train", "1", "0", 1): "as above",
+        **{("Recursion.train", "0", other, 2): "multiplied by an a of zero" for other in ("1", "-1")},
         ("Recursion.products", "0", "-1", 1): "an axis of length one",
         ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
             "with m = 1 the general step gives the same number; said outright for floats, where the line below counts"

@@ -62,14 +62,15 @@ FIRST_TASK = Entry(
     domain=_FINITE,
     parameters=MEANING,
     quantity="training_error[1,0]",
-    source="derived for driftlaw; without noise, the forgetting that Evron et al., arXiv 2205.09588, define, averaged over Gaussian data",
+    source="derived for driftlaw; without noise, as we understand it (the text was not at hand), the forgetting of Evron et al., arXiv 2205.09588, "
+    "averaged over Gaussian data",
     uses=("training", "projection_mean", "projection_spread", "inverse_wishart_mean", "wishart_traces"),
     **_COMMON,
 )
 
 REALIZABLE = Entry(
     name="evron_two_tasks",
-    statement="Forgetting as Evron et al. define it, the mean squared residual of all tasks so far, of two tasks with one truth and no noise.",
+    statement="Forgetting as we understand Evron et al. to define it, the mean squared residual of all tasks so far, of two tasks with one truth and no noise.",
     expression=n_1 * n_2 * (p - n_1) * (p - n_2) * w_11 / (2 * p * (p - 1) * (p + 2)),
     domain=(
         *(Condition(n <= p, f"task {task} is overparameterized; beyond, nothing is forgotten") for task, n in ((1, n_1), (2, n_2))),
@@ -77,8 +78,8 @@ REALIZABLE = Entry(
     ),
     parameters={name: MEANING[name] for name in ("p", "n_1", "n_2", "w_11")},
     quantity="training_forgetting",
-    source="definition after Evron, Moroshko, Ward, Srebro, Soudry, arXiv 2205.09588 (the text was not at hand); expectation over Gaussian data "
-    "derived for driftlaw",
+    source="definition after Evron, Moroshko, Ward, Srebro, Soudry, arXiv 2205.09588, as we understand it: beyond the abstract the text was not at "
+    "hand; expectation over Gaussian data derived for driftlaw",
     uses=("training", "projection_mean", "projection_spread"),
     **_COMMON,
 )

@@ -199,6 +199,22 @@ def check_blank_is_forgotten(world) -> None:
     require(world.expected_errors(exact, outside="nan").errors[1].tolist() == [2, 0], "n = d without noise")
 
 
+def check_a_blank_stays_in_its_block(world) -> None:
+    """Task 0 leaves a blank in block a, or not: b does not feel it, for want of samples, of a step, or of what spreads."""
+    gram = {block: [[3.0, 1.0, 0.5], [1.0, 2.0, 0.0], [0.5, 0.0, 1.0]] for block in "ab"}
+
+    def task(samples, name, train, **settings):
+        return Task(samples, 0.5, dict.fromkeys("ab" if name != "w" else train, name), tuple(train), **settings)
+
+    for middle in (task(0, "v", "ab"), task(0, "v", "b"), task(3, "v", "ab", scale=0), task(12, "v", "ab", scale={"a": 1, "b": 0.5})):
+        sequences = (TaskSequence({"a": 5, "b": 4}, [task(n, "u", "a"), middle, task(2, "w", "b")], gram) for n in (5, 1))
+        blank, known = (world.expected_errors(seq, outside="nan") for seq in sequences)
+        require(np.isnan(blank.errors[0, 0]) and close(blank.errors[:, 2], known.errors[:, 2]))
+        require(close(blank.training_errors[:, 2], known.training_errors[:, 2]))
+        require(middle.samples == 12 or blank.step_sizes[1] == blank.update_magnitude[1] == 0)
+        require(middle.samples > 0 or not blank.training_errors[:, 1].any())
+
+
 @cache
 def of_noise(shared: int, specific: int, *samples: int) -> F:
     """The deviation that task 0's label noise alone makes, if its shared parameters are frozen."""
@@ -343,5 +359,5 @@ def check_other_conditions(world) -> None:
 
 LAW_CHECKS = (
     check_projections, check_integrals_in_fractions, check_integrals_in_floats, check_thresholds, check_grids,
-    check_blank_is_forgotten, check_truths, check_definitions, check_weights, check_number_systems, check_borders_of_number_systems, check_symbols, check_symbolic_thresholds, check_regimes, check_other_conditions,
+    check_blank_is_forgotten, check_a_blank_stays_in_its_block, check_truths, check_definitions, check_weights, check_number_systems, check_borders_of_number_systems, check_symbols, check_symbolic_thresholds, check_regimes, check_other_conditions,
 )  # fmt: skip

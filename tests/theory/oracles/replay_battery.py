@@ -214,6 +214,9 @@ def check_conditions_on_stored_samples(world) -> None:
     require((n_1 >= 2) in _conditions(world, 12, (n_1, 3), ({}, {0: 2})), "a number out of a symbol")
     maybe = sympy.Symbol("m", nonnegative=True, integer=True)
     require((maybe <= 3) in _conditions(world, 12, (3, 2), ({}, {0: maybe})), "a count that may be zero")
+    words, over = "stored samples that the previous estimate still fits", "overparameterized"
+    refused(NoClosedForm, words, _conditions, world, p, (n_1, 3), ({}, {0: m}), regime=("underparameterized", over))  # least squares fits none
+    refused(NoClosedForm, words, _conditions, world, p, (9, 3, 3), ({}, {0: 2}, {0: m + 5}), tasks=3)
 
 
 def check_conditions_on_dimensions(world) -> None:
@@ -272,6 +275,8 @@ def check_borders(world) -> None:
         require(np.isnan(blank.errors[1]).all() and np.isnan(blank.step_sizes[1]) and np.isfinite(blank.errors[0]).all(), "blank at the threshold")
     past = law(5, (5, 9, 1, 1), ({}, {}, {}, {2: 1}), noises=small, gram=alone, outside="nan")
     require(np.isfinite(past.errors[1:]).all() and np.isnan(past.errors[0]).all(), "a blank is forgotten with the past")
+    idle = law(5, (5, 0, 1, 1), ({}, {}, {}, {2: 1}), noises=small, gram=alone, outside="nan")
+    require(np.isnan(idle.errors[:2]).all() and idle._step_sizes[1] == 0, "no samples, no step")
     for own, other in ((np.array([5, 10]), 8), (8, np.array([0, 4]))):
         grid = remembering(40, (own, other), ({}, {0: 3}), noises=(0.1, 0.1), gram=alone)
         for index in (0, 1):

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import sympy
-from law_battery import HALF, THIRD, close, floating, refused, require
+from law_battery import HALF, THIRD, check_a_blank_stays_in_its_block, close, floating, refused, require
 from training_route import TrainingRoute
 
 from theory.conditions import Ridge
@@ -79,5 +79,5 @@ def check_training_that_has_no_law(world) -> None:
 
 
 TRAINING_CHECKS = (
-    check_training_in_fractions, check_training_in_floats, check_training_on_grids, check_training_of_symbols, check_training_that_has_no_law,
+    check_training_in_fractions, check_training_in_floats, check_a_blank_stays_in_its_block, check_training_on_grids, check_training_of_symbols, check_training_that_has_no_law,
 )  # fmt: skip
