@@ -349,11 +349,12 @@ class Sides:
     def _right(self, settings: Mapping[str, Any], count: int) -> Any:
         """Return the formula's values, NaN where it divides by zero or is outside its domain; arrays are halved there."""
         try:
-            return self.formula(settings)
+            value = self.formula(settings)
         except (ArithmeticError, DomainError):
             if count > 1:
                 raise
             return np.nan
+        return np.nan if getattr(value, "is_finite", None) is False else value  # SymPy's infinities are no floats
 
     def _comparison(self, setting: Mapping[str, Any], **changes: Any) -> Comparison:
         return comparisons(replace(self.claim, cases=(dict(setting),), **changes))[0]

@@ -163,10 +163,11 @@ def test_large_dimensions_are_sampled_by_the_reduced_sampler():
     assert found.report.verdict == "disagree" and found.report.verdicts[0].kind.method == "reduced"
 
 
-def test_where_a_formula_divides_by_zero_it_makes_no_statement():
-    formula = lambda p, n, sigma: 1 - n / p + n * sigma**2 / (p - n - 1) + (0 if n < 9 else 1 / (n - n))  # noqa: E731
-    found = refute({**CLAIM, "formula": formula}, ROOM, constraint=inside, settings=200)
-    assert found.counterexample is None and found.outside == found.as_dict()["outside"] > 0 and f"at {found.outside} more the right side has no" in found.text
+@pytest.mark.parametrize("build", [one, lambda p, n, sigma: one(p, n, sigma if n > 0 else 0)], ids=["at once", "singly"])
+def test_where_a_formula_divides_by_zero_it_makes_no_statement(build):
+    for formula in (RIGHT + 1 / (n - 9) ** 2, lambda p, n, sigma: 1 - n / p + n * sigma**2 / (p - n - 1) + 1 / (n - 9) ** 2):
+        found = refute({**CLAIM, "build": build, "formula": formula, "relation": "<="}, ROOM, constraint=inside, settings=500)
+        assert found.counterexample is None and f"at {found.as_dict()['outside']} more the right side has no finite value" in found.text
 
 
 @pytest.mark.parametrize("how", [AT_ONCE, SIMULATED])
