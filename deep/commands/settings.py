@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import deep
 from deep.commands.options import DataOptions, stream_names
 from deep.runs.execute import DataSource
-from deep.training.options import OPTIMISERS, LoopOptions
+from deep.training.options import LoopOptions
 from theory.commands import choices
 from theory.errors import InputError
 
@@ -31,7 +31,7 @@ def strategy_names() -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DataOptions):
+class Settings(LoopOptions, DataOptions):
     """What is trained, once for every order and seed, and where the data are."""
 
     stream: Annotated[str, stream_names()] = "split-digits"
@@ -48,25 +48,6 @@ class Settings(DataOptions):
     normalisation: Annotated[str | None, choices("Normalisation layers, by default the network's own. Names", NORMALISATIONS)] = None
     scenario: str = "task"
     """task, domain or class: what is known at evaluation."""
-    epochs: int = LoopOptions.epochs
-    """Passes over every task's training data."""
-    iterations: int | None = None
-    """Steps a task, in the place of epochs."""
-    batch_size: int = LoopOptions.batch_size
-    """Examples a step."""
-    optimiser: Annotated[str, choices("How steps are taken", OPTIMISERS)] = LoopOptions.optimiser
-    learning_rate: float = LoopOptions.learning_rate
-    """Step size of the optimiser."""
-    momentum: float = LoopOptions.momentum
-    """Of sgd."""
-    weight_decay: float = LoopOptions.weight_decay
-    """Times the parameters, added to their gradient."""
-    keep_moments: bool = LoopOptions.keep_moments
-    """Let the optimiser's moments go on from task to task."""
-    precision: str = LoopOptions.precision
-    """float32, float64, or bfloat16 for products alone."""
-    execution: str = LoopOptions.execution
-    """eager, or captured: a step is recorded on the GPU and replayed, faster for small networks."""
     scaling: str = "standardised"
     """Of pixels: standardised, unit (shares of 255) or none."""
     probe_examples: int = 1000
@@ -75,6 +56,9 @@ class Settings(DataOptions):
     """cpu or cuda."""
     evaluate_on: str = "validation"
     """validation or test: the part that accuracies are measured on."""
+
+    def __post_init__(self) -> None:
+        """Leave the checks to the configurations."""
 
     @property
     def source(self) -> DataSource:

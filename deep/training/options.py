@@ -23,18 +23,20 @@ class LoopOptions:
     batch_size : int
         Examples a step; the last batch of an epoch may be smaller and is trained on too.
     optimiser : {"sgd", "adam"}
+        How steps are taken: sgd or adam.
     learning_rate : float
+        Step size of the optimiser.
     momentum : float
-        Of SGD.
+        Of sgd.
     weight_decay : float
         Times the parameters, added to their gradient.
     keep_moments : bool
         Let the optimiser's moments go on from task to task instead of starting each task at zero.
     precision : {"float32", "float64", "bfloat16"}
-        Of weights and arithmetic; "bfloat16" keeps weights and updates in float32 and computes products in bfloat16.
+        Of weights and arithmetic: float32, float64, or bfloat16, which keeps weights and updates in float32 and computes products alone in bfloat16.
     execution : {"eager", "captured"}
-        "captured" records a step on the GPU once a task and replays it, which saves small networks the time that Python
-        takes between kernels; the last, smaller batch stays eager. For strategies that take no part in steps.
+        eager, or captured: a step is recorded on the GPU once a task and replayed, which saves small networks the time that Python takes
+        between kernels; the last, smaller batch stays eager. For strategies whose hooks of a step keep to the device, if there are any.
     """
 
     epochs: int = 10
