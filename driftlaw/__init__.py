@@ -71,6 +71,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
         same as same,
         trainable_fraction as trainable_fraction,
     )
+    from theory.conditions import EWC as EWC, SI as SI, HeadDistillation as HeadDistillation
     from theory.formulas import FORMULAS as FORMULAS
     from theory.own import load as load
 
@@ -113,6 +114,9 @@ _HOME = {
     "MinNorm": "theory",
     "Ridge": "theory",
     "Distillation": "theory",
+    "HeadDistillation": "theory.conditions",
+    "EWC": "theory.conditions",
+    "SI": "theory.conditions",
     "Flow": "theory",
     "GradientDescent": "theory",
     "DriftlawError": "theory",

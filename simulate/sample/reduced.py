@@ -31,7 +31,7 @@ these coordinates as the direct sampler solves it. Directions of stored samples 
 import numpy as np
 
 from simulate.sample.factors import chi, lower_factor
-from simulate.sample.plan import TaskPlan
+from simulate.sample.plan import TaskPlan, with_teachers
 from simulate.sample.reduced_plan import ReducedPlan
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import NEAR_THRESHOLD, filtered_step, least_step
@@ -177,7 +177,7 @@ class ReducedLearner:
             for b in task.trained
         ]
         if isinstance(task.rule, MinNorm):
-            return least_step(stacked, residual, task.weights, task.route)
+            return least_step(*with_teachers(task, stacked, residual), task.weights, task.route)
         steps, largest = filtered_step(stacked, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
         self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
         return steps
