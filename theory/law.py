@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from theory.algebra import algebra_of
+from theory.conditions import StandardNormal
+from theory.covariance import coloured_law, is_coloured
 from theory.errors import InputError
 from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
@@ -84,6 +86,10 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     regimes = regimes_of(regime, len(seq))
     require_inner_products(seq)
     seq = resolved(seq)
+    if seq.risk != "euclidean" and {seq.features_of(t) for t in range(len(seq))} == {StandardNormal()}:
+        seq = replace(seq, risk="euclidean")  # the same
+    if is_coloured(seq):
+        return coloured_law(seq)
     memory = any(task.memory for task in seq.tasks)
     require_usual(seq, rules=not memory)
     if memory:

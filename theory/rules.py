@@ -7,7 +7,7 @@ import numpy as np
 
 from theory.conditions import CONSOLIDATING, EWC, Distillation, HeadDistillation, MinNorm
 from theory.problem import Task, TaskSequence
-from theory.values import is_grid, is_symbolic, plain_array
+from theory.values import is_symbolic, plain_array
 
 
 def resolved(seq: TaskSequence) -> TaskSequence:
@@ -27,21 +27,20 @@ def resolved(seq: TaskSequence) -> TaskSequence:
 
 def _with_one_head(seq: TaskSequence, t: int, task: Task, rule: HeadDistillation) -> Any:
     teachers = seq.teachers(t)
-    if not teachers or (not is_grid(rule.strength) and rule.strength == 0):
+    if not teachers or rule.strength == 0:
         return MinNorm()
     return distillation(seq, t, rule) if set(teachers) == {task.train} else rule
 
 
 def distillation(seq: TaskSequence, t: int, rule: Any) -> Distillation:
     """What the shared parameters of task ``t`` are distilled by."""
-    tasks = sum(seq.teachers(t).values())
-    return Distillation(plain_array(rule.strength) * tasks if is_grid(rule.strength) else rule.strength * tasks)
+    return Distillation(plain_array(rule.strength) * sum(seq.teachers(t).values()))
 
 
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:
     """Whether a rule holds on to what task ``s`` has learned."""
     if seq.rule_of(s) != rule:
         return False
-    gap = plain_array(seq.trained_dimension(s)) - plain_array(seq.tasks[s].samples)
-    fitted = [entry.is_nonnegative is True if is_symbolic(entry) else entry >= 0 for entry in np.ravel(gap)]
-    return not (isinstance(rule, EWC) and rule.fisher == "empirical" and all(fitted))
+    n, d = seq.tasks[s].samples, seq.trained_dimension(s)
+    fitted = not (is_symbolic(n) or is_symbolic(d)) and np.all(plain_array(n) <= plain_array(d))
+    return not (isinstance(rule, EWC) and rule.fisher == "empirical" and fitted)

@@ -15,6 +15,7 @@ from typing import Any
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
+from scipy.optimize import brentq, minimize_scalar
 
 from theory.conditions import Ridge
 from theory.constructors import one_block
@@ -254,6 +255,21 @@ def _fisher(n: int, d: int) -> F:
     return F(n, d) * (F(d, n) - F(d * (d + 2), n * (n + 2)))
 
 
+def _order(formula: Formula, case: Case) -> float:
+    """Where the laws of the best ridge step and the best partial step towards part of a truth are equally far from that part."""
+    s, measured = case["alignment"], Task(0, 0.0, {"a": "z"}, ("a",))
+
+    def missed(noise: float, **step: Any) -> float:
+        task = Task(case["n_1"], noise**0.5, {"a": "w"}, ("a",), **step)
+        return float(expected_errors(TaskSequence({"a": case["p"]}, [task, measured], {"a": [[1.0, s], [s, s * s]]})).errors[0, 1])
+
+    def lead(noise: float) -> float:
+        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(0, 3))
+        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bounds=(0, 1), method="bounded").fun
+
+    return brentq(lead, 1e-3, 10, xtol=1e-12)
+
+
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(STREAMS, _stream),
@@ -264,6 +280,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(("p2_star", "forgetting_at_p2_star"), _minimum),
     "initialized_deviation_variance": _variance,
     "ridge_forgetting_threshold": _ridge_threshold,
+    "order_of_ewc_and_lwf": _order,
     "empirical_fisher": lambda formula, case: _fisher(case["n_1"], case["p"]) * case["sigma_1"] ** 2,
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
     "gem_many_samples": _crowded,
@@ -284,7 +301,7 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
     own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
     if formula.rules and formula.rules != (Ridge,):
-        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5}]
+        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "alignment": 0.4}]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)

@@ -10,9 +10,9 @@ from law_battery import HALF, close, refused, require
 
 from theory.conditions import EWC, SI, Distillation, HeadDistillation, MinNorm
 from theory.constructors import one_block
-from theory.errors import DomainError, NoClosedForm
+from theory.errors import DomainError, InputError, NoClosedForm
 from theory.law import expected_errors
-from theory.problem import Task, TaskSequence
+from theory.problem import Isotropic, Task, TaskSequence
 from theory.projections import moments_beside_heads
 
 SIZES = ((8, 3, 1), (10, 5, 2), (16, 9, 4))  # d, n, own
@@ -73,22 +73,28 @@ def check_heads(world) -> None:
         kept = replace(seq, tasks=[replace(seq.tasks[0], rule=MinNorm()), replace(seq.tasks[1], rule=MinNorm(), train=("h1", "k1"))])
         made, right = (world.expected_errors(one) for one in (seq, kept))
         require(all((getattr(made, part) == getattr(right, part)).all() for part in ("errors", "step_sizes", "update_magnitude", "effective_noise")), "frozen")
+    plain = headed(8, 0)
+    require((world.expected_errors(plain).errors == expected_errors(plain.under(rule=MinNorm())).errors).all(), "no strength")
     seq = headed((5, 1, 8), 1, tasks=3)
     require(world.expected_errors(seq).errors[2, 2] == world.expected_errors(by_hand(seq, F(2))).errors[2, 2], "two teachers")
     for n in (7, 11):
         world.expected_errors(headed(n, 1))
     for n, kind in ((4, DomainError), (6, DomainError), (12, NoClosedForm), (20, NoClosedForm)):
         refused(kind, "task 1", world.expected_errors, headed(n, 1))
-    for n, strength in ((np.array([3, 8]), 1), (8, np.array([0.0, 1.0])), (np.array([8, 12]), 1.0)):
+    for n, strength in ((np.array([3, 8]), 1), (8, np.array([0.0, 2.0])), (np.array([8, 12]), 1.0)):
         refused(NoClosedForm, "no exact law is known for task 1", world.expected_errors, headed(n, strength))
-    tasks = [Task(2, 0, {name: name for name in blocks}, blocks) for blocks in (("a",), ("b",), ("a", "b", "c"))]
-    for n in (3, 9):
-        apart = TaskSequence({"a": 4, "b": 9, "c": 6}, [*tasks[:2], replace(tasks[2], samples=n)], {x: np.ones((3, 3)) for x in "abc"}, rule=HeadDistillation(1))
-        refused(NoClosedForm, "share the same blocks", world.expected_errors, apart)
+    for n in (3, 17):
+        refused(NoClosedForm, "share the same blocks", world.expected_errors, two_teachers(n))
     n, s = sympy.symbols("n s", positive=True, integer=True)
     law = world.expected_errors(headed(n, s, shared=(40, 90)), regime=("overparameterized", "underparameterized"))
     require(law.conditions == (5 - n < -1, 130 - n > 1) and law.errors[1, 1].subs({n: 20, s: 2}) == world.expected_errors(headed(20, 2, shared=(40, 90))).errors[1, 1])
     require(world.expected_errors(headed(n, s)).conditions == (5 - n > 1,), "few samples")
+
+
+def two_teachers(n: int) -> TaskSequence:
+    tasks = [Task(2, HALF, {name: name for name in blocks}, blocks) for blocks in (("a",), ("b",), ("a", "b", "c"))]
+    seq = TaskSequence({"a": 20, "b": 9, "c": 6}, tasks, {x: np.ones((3, 3)) for x in "abc"}, rule=HeadDistillation(1))
+    return replace(seq, tasks=[*seq.tasks[:2], replace(seq.tasks[2], samples=n)])
 
 
 def by_hand(seq: TaskSequence, strength: F) -> TaskSequence:
@@ -117,6 +123,14 @@ def check_resolved(world) -> None:
         else:
             held = replace(plain, tasks=[replace(task, noise=0.5) for task in plain.tasks]).under(rule=rule)
             refused(NoClosedForm, "no exact law is known for", world.expected_errors, held)
+    n = sympy.Symbol("n", positive=True, integer=True)
+    for samples in (np.array([4, 9]), np.array([9, 4])):
+        refused(NoClosedForm, "law", world.expected_errors, one_block(6, (samples, 4), HALF, vectors[:2]).under(rule=EWC(2.0)))
+    for seq in (one_block(6, (n, 4), HALF, vectors[:2]), one_block(n, (4, 3), HALF, [Isotropic(1, "w")] * 2)):
+        refused(InputError, "mixes the symbol n", world.expected_errors, seq.under(rule=EWC(2.0)))
+    for n, left in ((4, 7.0), (5, 7.0), (6, 1.0)):
+        require(world.moment_orders(headed(n, 1.0)).errors[1, 0] == left, f"{n} samples for five of its own")
+    require(world.moment_orders(two_teachers(17)).errors[2, 2] == 0.5 and world.moment_orders(two_teachers(3)).errors[2, 2] == 2.0)
     orders = world.moment_orders(headed((5, 8, 3), 1.0, tasks=3))
     require(orders.errors[:, 0].tolist() == [7.0, 2.0, 2.0] and orders.errors[2, 2] == 1.5 and orders.step_sizes.tolist() == [7.0, 2.0, 1.5], f"{orders}")
     require(world.moment_orders(headed(10, 1.0)).step_sizes[1] == 2.0 and world.moment_orders(headed(20, 1.0)).step_sizes[1] == 4.0)
