@@ -89,6 +89,6 @@ _HEADS = {
 }  # fmt: skip
 _ONE = {"p": 40, "n_1": 20, "n_2": 15, "sigma_1": 0.3, "sigma_2": 0.5, "w_11": 1.0, "d_w": 0.6, "c_w": -0.4, "strength": 20.0}
 FAMILIES = (
-    Family("distilled_heads_forgetting", DISTILLED, (_HEADS, {**_HEADS, "n_1": 110, "n_2": 25, "strength": 2.0}), "task 1 with fewer and with more samples"),
+    Family("distilled_heads_forgetting", DISTILLED, (_HEADS, {**_HEADS, "n_1": 10, "n_2": 25, "strength": 2.0}), "a small head, at two strengths"),
     Family("empirical_ewc_forgetting", EWC_FORGETS, (_ONE, {**_ONE, "n_2": 60, "strength": 1.0}), "a strong penalty that is none"),
 )

@@ -63,7 +63,7 @@ class boundary(_OfEigenvalues):
             least: Any = minimize_scalar(ridge, bounds=(start - 1, start + 1), method="bounded", options={"xatol": 1e-7})
             return float(-((plain.m * s) ** 2) / (plain.m + noise * plain.k) - least.fun)
 
-        return float(cast(float, brentq(lead, 1e-9, 1e4, xtol=1e-12)))
+        return float(cast(float, brentq(lead, 1e-9 * (1 - s), 1e4, xtol=1e-12)))
 
 
 p, n_1, n_2 = sympy.symbols("p n_1 n_2", positive=True, integer=True)
@@ -165,22 +165,20 @@ LEAST_ERROR = Entry(
     **_COMMON,
 )
 
-alignment = sympy.Symbol("alignment", positive=True)
+alignment = sympy.Symbol("s", real=True)
+error, distance = sympy.symbols("e d_w", nonnegative=True)
 BOUNDARY = Entry(
     name="order_of_ewc_and_lwf",
-    statement="Noise f over the squared distance B that a step has to go, above which the best ridge step (EWC) beats the best partial step (LwF), each "
-    "tuned. At alignment 1, where truths agree, EWC is never behind; at f = 0 LwF never is; there no regime changes the order.",
-    expression=cast(Any, boundary)(n_1, p, alignment),
+    statement="Noise f over the squared distance e + d_w that task 2's step has to go, above which the best ridge step (EWC) leaves less generalization "
+    "error than the best partial step (LwF). Where truths agree EWC is never behind; at f = 0 LwF never is; there no regime changes the order.",
+    expression=cast(Any, boundary)(n_2, p, alignment),
+    intermediates=((alignment, (error + distance / 2) / (error + distance)),),
     parameters={
-        "p": "trained parameters, which divide the errors of frozen ones into f", "n_1": "samples of the step",
-        "alignment": "what the criterion gains along the distance, over its square: (E e + |y|^2/2)/(E e + |y|^2) for the second task's generalization, "
-        "e the first one's error and y the change of truth, where these are orthogonal",
+        "p": "trained parameters; the errors of others are a part of f", "n_2": "samples of task 2", "e": "error on task 1 before the step, whose "
+        "expected direction is orthogonal to the change of truth", "d_w": "|w_2 - w_1|^2, squared distance of the truths",
     },
-    domain=(
-        Condition(sympy.Abs(n_1 - p) > 1, "partial steps have a mean"), Condition(alignment <= sympy.Rational(99, 100), "at 1 EWC is never behind"),
-        Condition(alignment >= sympy.Rational(1, 100), "there is something to gain"),
-    ),
-    **{**_COMMON, "rules": (Ridge, Distillation), "uses": (*_COMMON["uses"][1:], "projection_mean", "inverse_wishart_mean")},
+    domain=(Condition(sympy.Abs(n_2 - p) > 1, "partial steps have a mean"), Condition(distance > 0, "where truths agree EWC is never behind")),
+    **{**_COMMON, "rules": (Ridge, Distillation), "uses": (*_COMMON["uses"], "projection_mean", "inverse_wishart_mean")},
 )  # fmt: skip
 
 FORMULAS = (ERROR, FORGETTING, THRESHOLD, BEST_PENALTY, LEAST_ERROR, BOUNDARY)

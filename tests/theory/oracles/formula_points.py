@@ -257,10 +257,10 @@ def _fisher(n: int, d: int) -> F:
 
 def _order(formula: Formula, case: Case) -> float:
     """Where the laws of the best ridge step and the best partial step towards part of a truth are equally far from that part."""
-    s, measured = case["alignment"], Task(0, 0.0, {"a": "z"}, ("a",))
+    s, measured = (case["e"] + case["d_w"] / 2) / (case["e"] + case["d_w"]), Task(0, 0.0, {"a": "z"}, ("a",))
 
     def missed(noise: float, **step: Any) -> float:
-        task = Task(case["n_1"], noise**0.5, {"a": "w"}, ("a",), **step)
+        task = Task(case["n_2"], noise**0.5, {"a": "w"}, ("a",), **step)
         return float(expected_errors(TaskSequence({"a": case["p"]}, [task, measured], {"a": [[1.0, s], [s, s * s]]})).errors[0, 1])
 
     def lead(noise: float) -> float:
@@ -301,7 +301,7 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
     own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
     if formula.rules and formula.rules != (Ridge,):
-        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "alignment": 0.4}]
+        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": 0.9}]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)
