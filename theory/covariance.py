@@ -90,7 +90,7 @@ def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:
 
 def _vector(t: int, block: str, truth: Any) -> np.ndarray:
     if not isinstance(truth, FrozenArray):
-        raise NoClosedForm(f"the law of features with a covariance needs truths as vectors, and that of block {block!r} in task {t} is {truth!r}; give it, or simulate")
+        raise NoClosedForm(f"the law of features with a covariance needs truths as vectors, not {truth!r} of block {block!r} in task {t}; or simulate")
     return truth.values.astype(float)
 
 
@@ -115,8 +115,6 @@ def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, exact: bool) -> tup
         )
     penalty = float(rule.lam) if isinstance(rule, Ridge) else 0.0
 
-    def excess(root: float) -> float:
-        return task.samples - penalty / np.exp(root) - float(np.sum(variances / (variances + np.exp(root))))
-
     bounds = np.log([variances.min(), variances.max() * len(variances) + penalty]) + (-40, 40)
-    return float(np.exp(cast(float, brentq(excess, *bounds, xtol=1e-14)))), 0, True
+    root = brentq(lambda x: task.samples - penalty / np.exp(x) - np.sum(variances / (variances + np.exp(x))), *bounds, xtol=1e-14)
+    return float(np.exp(cast(float, root))), 0, True

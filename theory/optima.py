@@ -114,7 +114,8 @@ def best_step(criterion: str, seq: TaskSequence) -> Optimum:
     levels = [expected_errors(_with(seq, last, scale=scale)) for scale in (-1, 0, 1)]
     backward, nothing, forward = (float(_criterion(criterion)(law)) for law in levels)
     if not np.isclose(forward + backward - 2 * nothing, 2 * levels[2].step_sizes[last], rtol=1e-6):
-        raise InputError(f"{criterion} counts only some of the blocks {list(seq.tasks[last].train)}, which the last task trains: there no step of one filter is best")
+        trained = list(seq.tasks[last].train)
+        raise InputError(f"{criterion} counts only some of the blocks {trained}, which the last task trains: no step of one filter is best there")
     found = best_scale(criterion, seq)
     return Optimum((float(found.choice), penalty), float(found.value))
 

@@ -34,7 +34,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from theory.conditions import EWC, SI, Flow, GradientDescent, Ridge, Rule, by_condition
+from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition
 from theory.errors import NoClosedForm
 from theory.projections import StepMoments
 from theory.values import plain_array
@@ -49,17 +49,9 @@ NODES, PHASE, LEVELS = 64, 36, 7  # of a panel: its nodes, the phase of what the
 def filter_values(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute the filter h at positive eigenvalues of A'A, any shape; a rule of one's own registers its filter here, if it is smooth."""
     raise NoClosedForm(
-        f"no exact law is known for {rule!r}: laws are those of the least step, Ridge, Distillation, Flow and GradientDescent; "
-        "simulate the experiment, or register the rule's filter with theory.spectral.filter_values.register"
-    )
-
-
-@filter_values.register(EWC)
-@filter_values.register(SI)
-def _(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
-    raise NoClosedForm(
-        f"no exact law is known for {rule!r} once a task holds on to something: take Ridge for importance that is the same for all coordinates "
-        "(theory.constructors.ewc_rules has that of the population's Fisher information), or simulate the experiment"
+        f"no exact law is known for {rule!r}: laws are those of the least step, Ridge (which is EWC with the population's Fisher information, "
+        "theory.constructors.ewc_rules), Distillation, Flow and GradientDescent; simulate the experiment, or register the rule's filter with "
+        "theory.spectral.filter_values.register"
     )
 
 

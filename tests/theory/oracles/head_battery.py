@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from law_battery import HALF, close, refused, require
 
-from theory.conditions import EWC, SI, Distillation, HeadDistillation, MinNorm
+from theory.conditions import EWC, SI, Distillation, Gaussian, HeadDistillation, MinNorm, Rademacher
 from theory.constructors import one_block
 from theory.errors import DomainError, InputError, NoClosedForm
 from theory.law import expected_errors
@@ -87,7 +87,8 @@ def check_heads(world) -> None:
         refused(NoClosedForm, "share the same blocks", world.expected_errors, two_teachers(n))
     n, s = sympy.symbols("n s", positive=True, integer=True)
     law = world.expected_errors(headed(n, s, shared=(40, 90)), regime=("overparameterized", "underparameterized"))
-    require(law.conditions == (5 - n < -1, 130 - n > 1) and law.errors[1, 1].subs({n: 20, s: 2}) == world.expected_errors(headed(20, 2, shared=(40, 90))).errors[1, 1])
+    there = world.expected_errors(headed(20, 2, shared=(40, 90))).errors[1, 1]
+    require(law.conditions == (5 - n < -1, 130 - n > 1) and law.errors[1, 1].subs({n: 20, s: 2}) == there)
     require(world.expected_errors(headed(n, s)).conditions == (5 - n > 1,), "few samples")
 
 
@@ -115,7 +116,8 @@ def check_resolved(world) -> None:
     require((world.expected_errors(quiet.under(rule=HeadDistillation(0))).errors == expected_errors(quiet).errors).all(), "no strength")
     for samples, rule, known in (
         ((4, 4, 3), EWC(2.0), True), ((6, 4, 3), EWC(2.0), True), ((9, 4, 3), EWC(2.0), False), ((4, 9, 3), EWC(2.0), False), ((4, 4, 9), EWC(2.0), True),
-        ((4, 4, 3), EWC(2.0, "sample"), False), ((9, 9, 3), EWC(0.0), True), ((4, 4, 3), SI(1.0), False), ((9,), SI(1.0), True), ((9, 4), (MinNorm(), SI(1.0)), True),
+        ((4, 4, 3), EWC(2.0, "sample"), False), ((9, 9, 3), EWC(0.0), True), ((4, 4, 3), SI(1.0), False), ((9,), SI(1.0), True),
+        ((9, 4), (MinNorm(), SI(1.0)), True),
     ):  # fmt: skip
         plain = one_block(6, samples, 0 if 6 in samples else HALF, vectors[: len(samples)])
         if known:
@@ -137,4 +139,14 @@ def check_resolved(world) -> None:
     require(world.moment_orders(one_block(6, (9, 4), HALF, vectors[:2]).under(rule=SI(1.0))).errors[1, 1] == 1.5)
 
 
-HEAD_CHECKS = (check_heads, check_resolved, check_moments_beside_heads)
+def check_colours(world) -> None:
+    """Errors of predictions are the usual ones under standard normal features; features of twice the size halve the noise."""
+    seq = one_block(2, (5, 5), HALF, [[1, 0], [0, 2]])
+    require((world.expected_errors(seq.under(risk="features")).errors == expected_errors(seq).errors).all())
+    refused(NoClosedForm, "no exact law is known for Rademacher", world.expected_errors, seq.under(Rademacher(), risk="features"))
+    many = one_block(2, (5, 7), HALF, [[1, 0], [0, 2]])
+    made, right = world.expected_errors(many.under(Gaussian([4, 4]))), expected_errors(one_block(2, (5, 7), HALF / 2, [[1, 0], [0, 2]]))
+    require(close(made.errors, right.errors) and close(world.expected_errors(many.under(Gaussian([4, 4]), risk="features")).errors[0, 0], 4 * right.errors[0, 0]))
+
+
+HEAD_CHECKS = (check_heads, check_resolved, check_colours, check_moments_beside_heads)
