@@ -71,6 +71,7 @@ if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: na
         same as same,
         trainable_fraction as trainable_fraction,
     )
+    from theory.conditions import EWC as EWC, SI as SI, HeadDistillation as HeadDistillation
     from theory.formulas import FORMULAS as FORMULAS
     from theory.own import load as load
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import Ridge
+from theory.conditions import HeadDistillation, Ridge
 from theory.errors import InputError
 from theory.problem import Isotropic, TaskSequence
 from theory.spectral import first_order_root
@@ -182,6 +182,7 @@ def _field(seq: TaskSequence):
     for t, task in enumerate(seq.tasks):
         if isinstance(rule := seq.rule_of(t), Ridge):
             coefficients += [rule.lam, first_order_root(rule, task.samples, seq.trained_dimension(t))]
+        coefficients += [rule.strength] if isinstance(rule, HeadDistillation) else []
     expressions = [sympify(value) for value in coefficients]
     if all(expression.is_Rational for expression in expressions):
         return Fraction

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.checks import is_real, positive, whole
+from theory.checks import between, is_real, known, positive, whole
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number
 
@@ -254,6 +254,121 @@ class Distillation(Rule):
 
 
 @dataclass(frozen=True)
+class HeadDistillation(Rule):
+    """Learning without forgetting, with a head for each task: labels, and the previous outputs of every earlier task on the same inputs.
+
+    Minimises ``|y - A theta|^2 + strength sum_s |previous output of task s - its output|^2`` from the previous estimate, where s runs over the
+    earlier tasks, whose outputs move with those blocks of theirs that are trained now.
+
+    Parameters
+    ----------
+    strength : number, symbol or grid
+        At least 0; 0 is the least step.
+
+    Notes
+    -----
+    With d parameters of one's own, all others shared: n <= d samples move the own ones alone, whatever the strength above 0, which is frozen
+    training. With more, the own ones are fitted by least squares, and the shared ones take the share 1 / (1 + tasks strength) of what that
+    leaves. There is a law up to n of the shared parameters less two; beyond, a sampler. Blocks that every earlier task used alone make
+    `Distillation`, of the strength times the number of earlier tasks.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_head_per_task(40, (10, 10), (20, 25), noise=0, gram={"shared": [[1, 0], [0, 1]], "head": (1, 1)})
+    >>> for strength in (0, 1, 4):
+    ...     print(round(float(dl.expected_errors(seq.under(rule=dl.HeadDistillation(strength))).forgetting()), 4))
+    0.75
+    0.1947
+    0.0184
+    """
+
+    strength: Any
+
+    __post_init__ = Distillation.__post_init__
+
+
+@dataclass(frozen=True)
+class EWC(Rule):
+    """Online elastic weight consolidation with a diagonal Fisher information that is estimated from the samples.
+
+    Adds the penalty ``strength / 2 sum_j F_j step_j^2`` to half the mean squared residual. F is ``decay`` times what it was, plus the last
+    task's, by which it was trained under the same rule; in the first task it is 0.
+
+    Parameters
+    ----------
+    strength : float
+        At least 0.
+    fisher : {"empirical", "sample"}
+        ``mean_i r_i^2 x_ij^2``, from the residuals r that training leaves, or ``mean_i x_ij^2``. With the population's, which is 1 here, the
+        rule is ridge regression: `theory.constructors.ewc_rules`.
+    decay : float
+        Between 0 and 1.
+
+    Notes
+    -----
+    The empirical one vanishes where training interpolates, and then the steps are least ones at any strength. Else there is no law. It
+    looks at single coordinates, so truths are vectors or `Isotropic`.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5, 5), noise=0, truth=[[1] + [0] * 19, [0, 1] + [0] * 18])
+    >>> dl.expected_errors(seq.under(rule=dl.EWC(3.0))).forgetting()
+    Fraction(5, 16)
+    >>> print(dl.simulate(seq.under(rule=dl.EWC(3.0, fisher="sample")), trials=1000).forgetting())
+    0.1695 +- 0.0059 (1,000 trials)
+    """
+
+    strength: float
+    fisher: str = "empirical"
+    decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        _at_least_zero(self, "strength of consolidation")
+        object.__setattr__(self, "decay", between(self.decay, "the decay of the Fisher information", 0, 1))
+        known(self.fisher, ("empirical", "sample"), "Fisher information", "fisher={!r}")
+
+
+@dataclass(frozen=True)
+class SI(Rule):
+    """Synaptic intelligence: what each coordinate did for the loss on its path is its importance.
+
+    The penalty is that of `EWC` with ``2 omega_j / (step_j^2 + damping)`` for F_j, summed over the earlier tasks. omega_j is the integral of
+    the loss' slope along coordinate j, over gradient flow on loss and penalty.
+
+    Parameters
+    ----------
+    strength : float
+        At least 0.
+    damping : float
+        Above 0, beside squared steps of single coordinates.
+
+    Notes
+    -----
+    Where all eigenvalues of A'A agree, F is the same for all coordinates as the damping goes to 0 (one sample; many more samples than
+    parameters, where F is 1 after one task). So two tasks are those of EWC. Else there is no law. Truths are vectors or `Isotropic`.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (30, 30), noise=0.3, truth=[[1] + [0] * 19, [0, 1] + [0] * 18])
+    >>> print(dl.simulate(seq.under(rule=dl.SI(1.0)), trials=1000).forgetting())
+    0.4193 +- 0.0081 (1,000 trials)
+    """
+
+    strength: float
+    damping: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _at_least_zero(self, "strength of synaptic intelligence")
+        object.__setattr__(self, "damping", positive(self.damping, "the damping", "such as 1e-6"))
+
+
+CONSOLIDATING = (EWC, SI)  # rules with a penalty on single coordinates that earlier tasks decide
+
+
+@dataclass(frozen=True)
 class GradientDescent(Rule):
     """Plain gradient descent on all rows, on the loss ``|A theta - y|^2 / (2 rows)``, stopped after ``steps`` steps.
 
@@ -333,6 +448,12 @@ def _above_zero(value: Any, what: str, hint: str) -> Any:
     if below(value, 0) or (not is_symbolic(value) and np.any(np.asarray(value) == 0)):
         raise InputError(f"{what} is {value!r}; give finite numbers above 0 ({hint})")
     return value
+
+
+def _at_least_zero(rule: Any, what: str) -> None:
+    if not is_real(rule.strength) or not 0 <= rule.strength < math.inf:
+        raise InputError(f"the {what} is {rule.strength!r}; give a finite number of at least 0")
+    object.__setattr__(rule, "strength", float(rule.strength))
 
 
 def as_features(features: Any) -> FeatureLaw:

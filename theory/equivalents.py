@@ -17,10 +17,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from theory.algebra import FloatAlgebra, algebra_of
+from theory.covariance import coloured_law, is_coloured
 from theory.errors import InputError, NoClosedForm
 from theory.optima import Optimum, _criterion
 from theory.problem import Task, TaskSequence
 from theory.recursion import OVER, Law, Recursion, require_usual
+from theory.rules import resolved
 
 
 def approximate_errors(seq: TaskSequence) -> Law:
@@ -38,7 +40,9 @@ def approximate_errors(seq: TaskSequence) -> Law:
     DomainError
         At an interpolation threshold of a step with equal weights.
     """
-    seq = seq.undistilled()
+    seq = resolved(seq)
+    if is_coloured(seq):
+        return coloured_law(seq, exact=False)
     require_usual(seq, rules=False)
     if any(task.memory for task in seq.tasks):
         raise NoClosedForm("there is no deterministic equivalent here for memory; use expected_errors or simulate it")

@@ -11,11 +11,14 @@ from functools import partial
 from typing import Any
 
 from theory.algebra import algebra_of
+from theory.conditions import StandardNormal
+from theory.covariance import coloured_law, is_coloured
 from theory.errors import InputError
 from theory.inner_products import require_inner_products
 from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
+from theory.rules import resolved
 from theory.training import training_errors
 
 # What formulas and claims rest on, by the names in their ``uses``: three laws, and the facts on random matrices that these are fed with.
@@ -82,7 +85,11 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         raise InputError(f"outside is {outside!r}; choose 'raise' or 'nan'")
     regimes = regimes_of(regime, len(seq))
     require_inner_products(seq)
-    seq = seq.undistilled()
+    seq = resolved(seq)
+    if seq.risk != "euclidean" and {seq.features_of(t) for t in range(len(seq))} == {StandardNormal()}:
+        seq = replace(seq, risk="euclidean")  # the same
+    if is_coloured(seq):
+        return coloured_law(seq)
     memory = any(task.memory for task in seq.tasks)
     require_usual(seq, rules=not memory)
     if memory:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import Flow, GradientDescent, MinNorm, Ridge, StudentT
+from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
+from theory.rules import resolved
 from theory.values import is_symbolic
 
 LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
@@ -69,7 +70,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
-    seq, tasks = seq.undistilled(), len(seq)
+    seq, tasks = resolved(seq), len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
     blocks = _Blocks(seq)
     for t, task in enumerate(seq.tasks):
@@ -110,6 +111,16 @@ def is_damped(seq: TaskSequence, t: int) -> bool:
         penalty = sum(_rows(seq, t).values()) / rule.time
         return penalty * seq.trained_dimension(t) >= LEAST_DAMPING
     return isinstance(rule, Ridge) and rule.lam * seq.trained_dimension(t) >= LEAST_DAMPING
+
+
+def _beside_heads(seq: TaskSequence, t: int) -> tuple[int, frozenset[str], tuple[str, ...]]:
+    """Return the slack of own and shared features, no blocks that erase the past, and the blocks that move."""
+    task, teachers = seq.tasks[t], seq.teachers(t)
+    own = [block for block in task.train if not any(block in shared for shared in teachers)]
+    gap, beyond = (seq.trained_dimension(t, [b for b in task.train if (b in own) != mine]) - task.samples for mine in (True, False))
+    if gap >= 0:
+        return gap, frozenset(), tuple(own)
+    return min(-gap, abs(beyond)) if len(teachers) == 1 else 0, frozenset(), tuple(task.train)
 
 
 def _rows(seq: TaskSequence, t: int) -> dict[int, int]:
@@ -153,6 +164,10 @@ class _Blocks:
         met = [(s, block) for s in rows for block in self.seq.tasks[s].truth]
         quiet = all(self.seq.tasks[s].noise == 0 for s in rows) and all(s in truth.get(block, self.right[block]) for s, block in met)
         untrained = min((self.order[block] for _, block in met if block not in truth), default=math.inf)
+        stays = quiet and all(t in self.right[block] for block in task.train)
+        if isinstance(self.seq.rule_of(t), HeadDistillation):
+            slack, determined, moved = _beside_heads(self.seq, t)
+            quiet = stays  # shared parameters are noise to one's own
         own = math.inf if is_damped(self.seq, t) else (slack + 1) / 2
         law = self.seq.features_of(t)
         if isinstance(law, StudentT) and set(task.truth) - set(task.train):
@@ -161,7 +176,6 @@ class _Blocks:
         inverse = max(1 / own, 1 / untrained) if rows.keys() == {t} else 1 / own + 1 / untrained
         noise = math.inf if quiet or not inverse else 1 / inverse
         start = min(self.order[block] for block in task.train)
-        stays = quiet and all(t in self.right[block] for block in task.train)
         for block in moved:
             erased = block in determined and task.scale_of(block) == 1 and isinstance(self.seq.rule_of(t), MinNorm)
             self.order[block] = noise if erased else min(start, noise)

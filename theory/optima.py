@@ -79,6 +79,67 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
     return Optimum(scale, nothing - slope**2 / (8 * curvature))
 
 
+def best_step(criterion: str, seq: TaskSequence) -> Optimum:
+    """Find the last step A h(A'A) r, for any filter h, at which the criterion after it is least: h(x) = scale / (x + penalty).
+
+    That is distillation and a ridge penalty together. The penalty is d f / e as in `best_penalty`; the scale is the alignment of what the step
+    goes along with what the criterion gains by it, over e.
+
+    Parameters
+    ----------
+    criterion : {"deviation", "forgetting", "generalization"}
+        After the last task; it has to count all blocks that this one trains alike.
+
+    Returns
+    -------
+    Optimum
+        ``choice`` is (scale, penalty), penalty 0 for the least step.
+
+    Notes
+    -----
+    The criterion is a constant plus E sum over the eigenvalues x of A'A of -2 s q + q^2 + (d f / e) x h^2, q = x h, times e / d. Its least value is
+    that of each term.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> from theory.optima import best_step
+    >>> seq = dl.one_block(30, (20, 25), noise=0.5, gram=[[1, 0.8], [0.8, 1]])
+    >>> [round(float(value), 4) for value in (*best_step("generalization", seq).choice, best_step("generalization", seq).value)]
+    [0.8558, 6.4904, 0.5529]
+    """
+    seq, last = _floating(seq), len(seq) - 1
+    penalty = _best_penalty(seq, last)
+    seq = _with(seq, last, rule=Ridge(penalty) if penalty else MinNorm())
+    levels = [expected_errors(_with(seq, last, scale=scale)) for scale in (-1, 0, 1)]
+    backward, nothing, forward = (float(_criterion(criterion)(law)) for law in levels)
+    if not np.isclose(forward + backward - 2 * nothing, 2 * levels[2].step_sizes[last], rtol=1e-6):
+        trained = list(seq.tasks[last].train)
+        raise InputError(f"{criterion} counts only some of the blocks {trained}, which the last task trains: no step of one filter is best there")
+    found = best_scale(criterion, seq)
+    return Optimum((float(found.choice), penalty), float(found.value))
+
+
+def best_penalties(seq: TaskSequence) -> Optimum:
+    """Find the ridge penalty of each task that is best for its own error, given those before.
+
+    Where all tasks have one truth, no other penalties leave a smaller error after the last: a step's error grows with the error before.
+
+    Examples
+    --------
+    >>> import driftlaw as dl
+    >>> from theory.optima import best_penalties
+    >>> found = best_penalties(dl.one_block(20, (10, 10, 10), noise=0.5, gram=[[1] * 3] * 3))
+    >>> [round(penalty, 2) for penalty in found.choice], round(found.value, 4)
+    ([5.0, 7.76, 11.32], 0.3194)
+    """
+    seq, chosen = seq.under(rule=Ridge(1.0)), []
+    for t in range(len(seq)):
+        chosen.append(_best_penalty(_floating(seq), t))
+        seq = _with(seq, t, rule=Ridge(chosen[t]) if chosen[t] else MinNorm())
+    return Optimum(tuple(chosen), float(expected_errors(_floating(seq)).errors[-1, -1]))
+
+
 def best_penalty(seq: TaskSequence) -> Optimum:
     """Find the ridge penalty of the last task at which its own error is least: d f / e, for any number of samples.
 
@@ -99,14 +160,21 @@ def best_penalty(seq: TaskSequence) -> Optimum:
     (12.59, 0.2917)
     """
     seq, last = _floating(seq), len(seq) - 1
-    still = expected_errors(replace(seq, tasks=(*seq.tasks[:last], replace(seq.tasks[last], scale=0, rule=Ridge(1.0)))))
-    frozen = still.effective_noise[last] - seq.tasks[last].noise ** 2
-    distance = still.errors[last, last] - frozen
+    penalty = _best_penalty(seq, last)
+    seq = _with(seq, last, rule=Ridge(penalty) if penalty else MinNorm())
+    return Optimum(penalty, float(expected_errors(seq).errors[last, last]))
+
+
+def _best_penalty(seq: TaskSequence, t: int) -> float:
+    still = expected_errors(_with(seq, t, scale=0, rule=Ridge(1.0)))
+    distance = still.errors[t, t] - (still.effective_noise[t] - seq.tasks[t].noise ** 2)
     if not distance > 0:
-        raise InputError("the last task starts at its truth, so that no step is best; take one that has something to learn")
-    penalty = float(seq.trained_dimension(last) * still.effective_noise[last] / distance)
-    task = replace(seq.tasks[last], rule=Ridge(penalty) if penalty else MinNorm())
-    return Optimum(penalty, float(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))).errors[last, last]))
+        raise InputError(f"task {t} starts at its truth, so that no step is best; take one that has something to learn")
+    return float(seq.trained_dimension(t) * still.effective_noise[t] / distance)
+
+
+def _with(seq: TaskSequence, t: int, **changes: Any) -> TaskSequence:
+    return replace(seq, tasks=[replace(task, **changes) if s == t else task for s, task in enumerate(seq.tasks)])
 
 
 def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float, float] = (1e-3, 1e6), points: int = 181) -> Optimum:

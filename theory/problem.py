@@ -6,6 +6,7 @@ This module knows no formula and no sampler. `theory.law` computes exact expecta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import Distillation, FeatureLaw, MinNorm, Rule, StandardNormal, as_features, as_rule
+from theory.conditions import CONSOLIDATING, Distillation, FeatureLaw, HeadDistillation, MinNorm, Rule, StandardNormal, as_features, as_rule
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number, plain_array, whole_number
 
@@ -273,9 +274,14 @@ class TaskSequence:
         tasks = tuple(replace(task, **dict.fromkeys(chosen), **one) for task, one in zip(self.tasks, own, strict=True))
         return replace(self, tasks=tasks, **chosen, risk=self.risk if risk is None else risk)
 
-    def trained_dimension(self, t: int) -> Any:
-        """Total dimension of the blocks that task ``t`` trains."""
-        dimensions = [self.blocks[block] for block in self.tasks[t].train]
+    def teachers(self, t: int) -> dict[tuple[str, ...], int]:
+        """Trained blocks that outputs of earlier tasks move with, and of how many tasks."""
+        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for earlier in self.tasks[:t])
+        return dict(Counter(blocks for blocks in shared if blocks))
+
+    def trained_dimension(self, t: int, without: Sequence[str] = ()) -> Any:
+        """Total dimension of the blocks that task ``t`` trains, but for some."""
+        dimensions = [self.blocks[block] for block in self.tasks[t].train if block not in without]
         if any(is_grid(d) for d in dimensions):
             return FrozenArray(sum(plain_array(d) for d in dimensions))
         return sum(dimensions)
@@ -485,11 +491,16 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
         if isinstance(truth, FrozenArray) and (is_grid(dimension) or len(truth) != dimension):
             raise InputError(f"task {t}: the truth of block {block!r} has {len(truth)} entries, the block has dimension {dimension!r}; make them equal")
     again = [b for b in task.train if task.starts_from_zero(b) and any(b in earlier.train for earlier in seq.tasks[:t])]
-    if again and isinstance(seq.rule_of(t), Distillation):
+    rule: Any = seq.rule_of(t)
+    if again and isinstance(rule, (Distillation, HeadDistillation, *CONSOLIDATING)):
         raise InputError(
-            f"task {t} is trained by {seq.rule_of(t)}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
+            f"task {t} is trained by {rule}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
             "starts from zero; start it from the previous estimate, or take another rule"
         )
+    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (task.memory or not task.takes_full_step or not task.equally_weighted):
+        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights and memory out")
+    if isinstance(rule, CONSOLIDATING) and (named := [block for block in task.train if block in seq.gram]):
+        raise InputError(f"task {t} is trained by {rule}, which looks at single coordinates, and gram gives block {named[0]!r} none; give vectors or Isotropic")
     for earlier, count in (task.memory or {}).items():
         if earlier >= t:
             raise InputError(f"task {t} has memory of task {earlier}; memory holds earlier tasks only (tasks count from 0)")

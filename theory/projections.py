@@ -60,6 +60,21 @@ def exact_step_moments(n: Any, d: Any, overparameterized: bool, pole: bool) -> S
     return StepMoments(0, 1, 1, None if pole else d / (n - d - 1), pole)
 
 
+def moments_beside_heads(n: Any, d: Any, own: Any) -> StepMoments:
+    """Compute the moments of the step B v + noise of d shared parameters that fit what ``own`` others leave, own + 1 < n < d - 1.
+
+    With X in R^{d x n} and the projection R of rank n - own, which is independent of X, B = X (X'X)^{-1} R X'. Over R, E[R M R] as above. Over X,
+    E |X'v|^2 X (X'X)^{-2} X' has the trace of E tr S tr S^{-1} / d, S = X'X, and along v, with the row x of X on v and Y the others,
+    |x|^2 x'S^{-2}x = t^2 (1 + |g|^2): t = x'S^{-1}x is Beta(n/2, (d-n)/2), and g the noise step on n - 1 of d - 1 dimensions.
+    """
+    left, k = n - own, n / (d - n - 1)
+    spread, kept = second_moment(left, n)
+    along = n * (n + 2) * (d - 2) / (d * (d + 2) * (d - n - 1))
+    beside = (trace_product(k, n, d) / d - along) / (d - 1)
+    a, b = second_moment(n, d)
+    return StepMoments(spread * beside + kept * a, spread * (along - beside) + kept * b, left / d, left / n * k, False)
+
+
 def float_step_moments(n: np.ndarray, d: np.ndarray) -> StepMoments:
     """Compute the moments for float64 arrays that broadcast against each other; n = 0 is no step."""
     n, d = np.broadcast_arrays(np.asarray(n, dtype=float), np.asarray(d, dtype=float))

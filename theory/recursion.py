@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from theory.algebra import ExactAlgebra, FloatAlgebra
-from theory.conditions import MinNorm, Rule
+from theory.conditions import HeadDistillation, MinNorm, Rule
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import Task, TaskSequence
-from theory.projections import StepMoments, exact_step_moments, float_step_moments
+from theory.projections import StepMoments, exact_step_moments, float_step_moments, moments_beside_heads
 from theory.quantities import Quantity, Readings, parse_quantity
+from theory.rules import distillation
 from theory.spectral import first_order, step_moments
-from theory.values import is_symbolic
+from theory.values import is_grid, is_symbolic
 
 OVER, UNDER = "overparameterized", "underparameterized"
 
@@ -251,27 +252,62 @@ class Recursion:
         before = self.reset(t, task)
         error = {block: self.distances(block)[..., t] for block in task.truth}
         noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])
-        geometry = StepGeometry(t, task.samples, self.seq.trained_dimension(t), self.algebra, self.outside, self.regimes[t], self.seq.rule_of(t))
+        step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
+        for blocks, geometry, moments, variance in self._parts(t, task, error, noise):
+            noise_part = geometry.noise_part(moments, variance)
+            total = np.where(moments.a == 0, 0, sum(error[block] for block in blocks))  # nothing is left of a blank times 0
+            for block in blocks:
+                share = self.algebra.lift(self.seq.blocks[block]) / geometry.d
+                step = total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b + noise_part * share
+                scale = self.algebra.lift(task.scale_of(block))
+                taken = np.where(moments.m * scale == 0, 0, step * scale**2)
+                step_total, update_total = step_total + taken, update_total + taken
+                if task.starts_from_zero(block):
+                    product, square = before[block]
+                    update_total = update_total - product * (moments.m * scale * 2) + square
+                self._move(block, t, moments, scale, taken, geometry, noise_part * share)
+        return step_total, update_total, variance
+
+    def _parts(self, t: int, task: Task, error: dict[str, Any], noise: Any) -> list[tuple[Any, StepGeometry, StepMoments, Any]]:
+        """Blocks that step together, with what their step is made of and what acts as its noise; the last one's is that of the task."""
+        rule = self.seq.rule_of(t)
+        if isinstance(rule, HeadDistillation):
+            return self._beside_heads(t, task, rule, error, noise)
+        geometry = self._geometry(t, self.seq.trained_dimension(t), self.regimes[t], rule)
         _refuse_weights(t, task, geometry)
-        if geometry.condition is not None:
-            self.conditions.append(geometry.condition)
         moments = geometry.moments(pairs=len(task.train) > 1)
         self.root = min(self.root, geometry.root)
-        noise_part = geometry.noise_part(moments, noise)
-        total = sum(error[block] for block in task.train)
-        total = np.where(moments.a == 0, 0, total)  # nothing is left of a blank times 0
-        step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
-        for block in task.train:
-            share = self.algebra.lift(self.seq.blocks[block]) / geometry.d
-            step = total * (moments.a * self.algebra.lift(self.seq.blocks[block])) + error[block] * moments.b + noise_part * share
-            scale = self.algebra.lift(task.scale_of(block))
-            taken = np.where(moments.m * scale == 0, 0, step * scale**2)
-            step_total, update_total = step_total + taken, update_total + taken
-            if task.starts_from_zero(block):
-                product, square = before[block]
-                update_total = update_total - product * (moments.m * scale * 2) + square
-            self._move(block, t, moments, scale, taken, geometry, noise_part * share)
-        return step_total, update_total, noise
+        return [(task.train, geometry, moments, noise)]
+
+    def _geometry(self, t: int, dimension: Any, regime: str, rule: Rule = MinNorm()) -> StepGeometry:
+        geometry = StepGeometry(t, self.seq.tasks[t].samples, dimension, self.algebra, self.outside, regime, rule)
+        if geometry.condition is not None:
+            self.conditions.append(geometry.condition)
+        return geometry
+
+    def _beside_heads(self, t: int, task: Task, rule: Any, error: dict[str, Any], noise: Any) -> list[tuple[Any, StepGeometry, StepMoments, Any]]:
+        """Own blocks take the least step by themselves; shared ones the share s of what that leaves, nothing if it fits."""
+        teachers = self.seq.teachers(t)
+        shared = next(iter(teachers))
+        own = [block for block in task.train if block not in shared]
+        head = self._geometry(t, self.seq.trained_dimension(t, shared), self.regimes[t])
+        missed = noise + sum(error[block] for block in shared)
+        parts = [(own, head, head.moments(), missed)]
+        if len(teachers) == 1 and np.all(head.over):
+            return parts
+        geometry = self._geometry(t, self.seq.trained_dimension(t, own), OVER)
+        gap = geometry.dimension - geometry.rows if self.algebra.exact else np.min(geometry.d - geometry.n)
+        zero = is_grid(rule.strength) and np.any(rule.strength.values == 0)
+        if len(teachers) > 1 or zero or np.any(head.over) or not (is_symbolic(gap) or gap > 1):
+            raise NoClosedForm(
+                f"no exact law is known for task {t} under {rule!r}: n = {task.samples!r} samples, own = {self.seq.trained_dimension(t, shared)!r} "
+                f"parameters of its own and shared = {self.seq.trained_dimension(t, own)!r} ones have one for n < own and for own + 1 < n < shared - 1, "
+                "all points of a grid on one side, at strengths above 0 and where all earlier tasks share the same blocks; simulate it, or take another grid"
+            )
+        moments = moments_beside_heads(geometry.n, geometry.d, head.d)
+        share = self.algebra.lift(distillation(self.seq, t, rule).share)
+        scaled = StepMoments(moments.a * share**2, moments.b * share**2, moments.m * share, moments.k * share**2, False)
+        return [*parts, (shared, geometry, scaled, noise)]
 
     def _move(self, block: str, t: int, moments: StepMoments, scale: Any, taken: Any, geometry: StepGeometry, noise_share: Any) -> None:
         self.shift(block, t, moments.m * scale, taken)

@@ -8,11 +8,11 @@ import numpy as np
 from simulate.sample.arrays.base import Backend
 from simulate.sample.arrays.with_numpy import NUMPY
 from simulate.sample.features import coloured, draw
-from simulate.sample.plan import Plan, TaskPlan
+from simulate.sample.plan import Plan, TaskPlan, with_teachers
 from simulate.sample.solvers import step_filter
-from simulate.sample.steps import filtered_step, least_step, namespace, predictions
+from simulate.sample.steps import filtered_step, least_step, namespace, penalised_step, predictions
 from simulate.sample.streams import Streams
-from theory.conditions import MinNorm, Rule
+from theory.conditions import CONSOLIDATING, SI, MinNorm, Rule
 
 
 class Learner:
@@ -35,6 +35,8 @@ class Learner:
         Current estimate of every block.
     curvatures : dict of Rule to float
         Largest eigenvalue of A'A / rows among all steps of every rule but the least step.
+    importance : dict of (Rule, block) to array, shape (trials, d_b)
+        What coordinates matter to the tasks that were learned by `EWC` or `SI`.
     """
 
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
@@ -43,6 +45,7 @@ class Learner:
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvatures: dict[Rule, float] = {}
+        self.importance: dict[tuple[Rule, int], Any] = {}
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
         self._data: list[tuple[dict[int, Any], Any]] = []
 
@@ -114,9 +117,25 @@ class Learner:
     def _solve(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
         """Full steps of the trained blocks by the task's training rule."""
         if isinstance(task.rule, MinNorm):
-            return least_step(features, residual, task.weights, task.route)
+            return least_step(*with_teachers(task, features, residual), task.weights, task.route)
+        if isinstance(task.rule, CONSOLIDATING):
+            return self._consolidated(task, features, residual)
         steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
         self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
+        return steps
+
+    def _consolidated(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
+        """Steps under a penalty on what mattered to earlier tasks; adds what matters to this one."""
+        rule: Any = task.rule
+        held = [self.importance.get((rule, block), np.zeros_like(x[:, 0])) for block, x in zip(task.trained, features, strict=True)]
+        steps, done = penalised_step(features, residual, [rule.strength * task.samples * one for one in held])
+        if isinstance(rule, SI):
+            held = [one + 2 * path / (step**2 + rule.damping) for one, path, step in zip(held, done, steps, strict=True)]
+        else:
+            left = residual - sum(predictions(x, step) for x, step in zip(features, steps, strict=True))
+            weights = left**2 if rule.fisher == "empirical" else np.ones_like(left)
+            held = [rule.decay * one + predictions((x**2).swapaxes(1, 2), weights) / task.samples for one, x in zip(held, features, strict=True)]
+        self.importance.update({(rule, block): one for block, one in zip(task.trained, held, strict=True)})
         return steps
 
     def _stack(self, block: int, samples: list[tuple[dict[int, Any], Any]]) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulate.sample.plan import make_tasks
 from simulate.sample.reduced_plan import make_reduced_plan
-from theory.conditions import StandardNormal
+from theory.conditions import CONSOLIDATING, StandardNormal
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -21,14 +21,15 @@ def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False)
     """
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-    others = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
+    others: list[Any] = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
+    others += [rule for rule in map(seq.rule_of, range(len(seq))) if isinstance(rule, CONSOLIDATING)]
     possible = not others and not training_errors
     if method == "reduced" and training_errors:
         raise InputError("the reduced sampler draws no whole samples, so that training errors are unknown; use method='direct'")
     if method == "reduced" and not possible:
         raise InputError(
-            f"the reduced sampler needs standard normal features, which look the same in every basis, not {others[0]!r}; "
-            "use method='direct' or features=StandardNormal()"
+            f"the reduced sampler needs standard normal features and rules that look the same in every basis, not {others[0]!r}; "
+            "use method='direct', or features=StandardNormal() and another rule"
         )
     if method != "auto":
         return method

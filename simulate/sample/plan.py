@@ -10,7 +10,7 @@ import numpy as np
 from simulate.sample.features import roots, spare_arrays
 from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route
 from simulate.sample.truths import BlockTruths, as_float, as_int, block_truths
-from theory.conditions import FeatureLaw, MinNorm, Rademacher, Rule
+from theory.conditions import CONSOLIDATING, FeatureLaw, HeadDistillation, MinNorm, Rademacher, Rule
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -44,6 +44,8 @@ class TaskPlan:
         Of the features.
     roots : tuple of ndarray or None
         Square roots of the covariances of all blocks; None for the identity.
+    teachers : tuple of (weight, places)
+        Outputs of earlier tasks that are to stay: the root of their weight, and which of the trained blocks they move with.
     """
 
     samples: int
@@ -59,6 +61,7 @@ class TaskPlan:
     rule: Rule
     law: FeatureLaw
     roots: tuple[np.ndarray | None, ...]
+    teachers: tuple[tuple[float, tuple[int, ...]], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -111,13 +114,15 @@ class Plan:
 
     def _task_floats(self, task: TaskPlan) -> int:
         """Features, the stacked problem if there is memory, and the solver's own arrays."""
-        rows, width = task.rows, self._width(task.trained)
+        rows, width = task.rows * (1 + len(task.teachers)), self._width(task.trained)
         small = min(rows, width)
         if isinstance(task.rule, MinNorm):
             solver = {"gram": 2 * small * small, "qr": 3 * rows * width + 2 * small * small, "svd": 4 * rows * width + small * small}
+        elif isinstance(task.rule, CONSOLIDATING):
+            solver = {task.route: 4 * (rows + width) * width + 8 * width * width}
         else:
             solver = {"gram": rows * width + 2 * small * small}
-        stacked = rows * width if task.memory else 0
+        stacked = rows * width if task.memory or task.teachers else 0
         solving = stacked + solver.get(task.route, 2 * rows * width + small * small + 4 * small)
         drawing = task.samples * max(self.dimensions[block] for block in task.used) * spare_arrays(task.law)
         return task.samples * self._width(task.used) + max(solving, drawing) + 6 * (rows + task.samples) + 3 * width
@@ -176,6 +181,11 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
     colours = roots(law, dict(zip(names, dimensions, strict=True)))
     trained = [name for name in names if name in task.train]
     samples = as_int(task.samples, f"samples of task {t}")
+    teachers: tuple[tuple[float, tuple[int, ...]], ...] = ()
+    if isinstance(rule, HeadDistillation):
+        found = seq.teachers(t).items() if rule.strength else ()
+        teachers = tuple((float(count * rule.strength) ** 0.5, tuple(map(trained.index, blocks))) for blocks, count in found)
+        rule = MinNorm()
     memory = _counts(seq, t)
     touching = {s: frozenset(i for i, name in enumerate(trained) if name in seq.tasks[s].truth) for s in memory}
     memory = {s: count for s, count in memory.items() if count and touching[s]}
@@ -196,11 +206,21 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
         weights=weights,
         memory=tuple(memory.items()),
         kept=max((_counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
-        route=_route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
+        route="svd" if teachers else _route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
         rule=rule,
         law=law,
         roots=colours,
+        teachers=teachers,
     )
+
+
+def with_teachers(task: TaskPlan, features: list[Any], residual: Any) -> tuple[list[Any], Any]:
+    """Return the rows of a step and their residual with those of earlier tasks' outputs, which are to stay."""
+    if task.teachers:
+        weights = [[root if place in places else 0.0 for root, places in task.teachers] for place in range(len(features))]
+        features = [np.concatenate([x, *(weight * x for weight in own)], axis=1) for x, own in zip(features, weights, strict=True)]
+        residual = np.concatenate([residual, *(np.zeros_like(residual) for _ in task.teachers)], axis=1)
+    return features, residual
 
 
 def _route(rule: Any, law: FeatureLaw, groups: list[tuple[int, frozenset[int]]], blocks: list[tuple[int, np.ndarray | None]], weights: Sequence[float]) -> str:

@@ -26,12 +26,16 @@ room for the next step.
 Stored samples, unequal step weights and other training rules than the least step need all samples: their features outside
 are drawn block by block as triangular factors, n x min(n, D_b), at a cost in n but not in d, and the task is solved in
 these coordinates as the direct sampler solves it. Directions of stored samples stay in the basis.
+
+Why ridge steps grow with n: with q samples turned to the K directions and the residual, and M = G'G of the features outside, a step needs the
+corner of (M + lambda)^{-1} that belongs to these q. Without a penalty the inverse of that corner is again a Wishart matrix, of size q, whatever
+the others are. With one it is M_11 + lambda - M_12 (M_22 + lambda)^{-1} M_21, in which all n - q eigenvalues of M_22 count.
 """
 
 import numpy as np
 
 from simulate.sample.factors import chi, lower_factor
-from simulate.sample.plan import TaskPlan
+from simulate.sample.plan import TaskPlan, with_teachers
 from simulate.sample.reduced_plan import ReducedPlan
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import NEAR_THRESHOLD, filtered_step, least_step
@@ -168,7 +172,7 @@ class ReducedLearner:
             for b in task.trained
         ]
         if isinstance(task.rule, MinNorm):
-            return least_step(stacked, residual, task.weights, task.route)
+            return least_step(*with_teachers(task, stacked, residual), task.weights, task.route)
         steps, largest = filtered_step(stacked, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
         self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
         return steps

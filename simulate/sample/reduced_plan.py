@@ -64,7 +64,7 @@ class ReducedPlan:
         """Whether a task needs no sample as such, so that its cost does not depend on their number."""
         trained = sum(self.dimensions[block] for block in task.trained)
         even = task.samples >= trained or len(set(task.weights)) == 1
-        return isinstance(task.rule, MinNorm) and not task.memory and not task.kept and even
+        return isinstance(task.rule, MinNorm) and not task.memory and not task.kept and not task.teachers and even
 
     @property
     def bytes_per_trial(self) -> int:

@@ -143,6 +143,29 @@ def filtered_step(
     return _by_block(solution, features, roots), float(eigenvalues.max())
 
 
+def penalised_step(features: Sequence[np.ndarray], residual: np.ndarray, penalties: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the step of every trained block under a penalty on every coordinate, and what each coordinate did for the loss on its path.
+
+    Minimises ``|A step - r|^2 + sum_j D_j step_j^2``, by gradient flow from 0; D_j, shape (trials, d_b), may be 0. The path does for the mean
+    of squares over two the integral of -slope_j d step_j, which adds up to the loss that training takes away.
+
+    Notes
+    -----
+    With ``A'A + D = sum_k l_k v_k v_k'`` and b = A'r, the flow runs at ``sum_k exp(-l_k t) (v_k.b) v_k``. Integrated, its square in coordinate j is
+    ``sum_kl v_kj v_lj (v_k.b)(v_l.b) / (l_k + l_l)``; the slope of the loss is that of the sum less the penalty's, D_j step_j.
+    """
+    stacked, given = np.concatenate(features, axis=-1), np.concatenate(penalties, axis=-1)
+    rows, size = stacked.shape[1:]
+    u, s, v = np.linalg.svd(np.concatenate([stacked, np.sqrt(given)[..., None] * np.eye(size)], axis=1), full_matrices=False)
+    seen = s > 10 * (rows + size) * np.finfo(float).eps * s[:, :1]
+    fitted = np.where(seen, (residual[:, None] @ u[:, :rows])[:, 0], 0.0)
+    pull, both = s * fitted, s[:, :, None] ** 2 + s[:, None] ** 2
+    turned, step = v.swapaxes(1, 2), (np.where(seen, fitted / np.where(seen, s, 1.0), 0.0)[:, None] @ v)[:, 0]
+    speeds = np.divide(pull[:, :, None] * pull[:, None], both, out=np.zeros_like(both), where=both > 0)
+    done = ((turned @ speeds * turned).sum(-1) + given * step**2 / 2) / rows
+    return [step[:, span] for span in _spans(features)], [done[:, span] for span in _spans(features)]
+
+
 def _weighted(features: Sequence[Any], weights: Sequence[float]) -> tuple[Any, list[float]]:
     """All features side by side in the coordinates in which the step is the least Euclidean one, and what leads back."""
     roots = [1.0 / math.sqrt(weight) for weight in weights]

@@ -83,7 +83,7 @@ class Sweep:
         if self.processes and self.scheduler:
             raise InputError("--processes stands beside --scheduler, whose workers do the work; leave one of them out")
         return sweep(
-            wanted.build, wanted.cases, wanted.quantities, features=wanted.features, solver=wanted.solver,
+            wanted.build, wanted.cases, wanted.quantities, features=wanted.features, solver=wanted.solver, risk=wanted.risk,
             trials=self.trials, precision=self.precision, max_trials=self.max_trials, method=self.method, backend=self.backend,
             device=self.device, dtype=self.dtype, seed=self.seed, store=store, workers=self.workers,
             kind="processes" if self.processes else "threads", scheduler=self.scheduler, memory_limit=self.memory_limit,

@@ -47,6 +47,7 @@ def sweep(
     *,
     features: Any = None,
     solver: Any = None,
+    risk: str | None = None,
     trials: int | None = None,
     precision: float | None = None,
     max_trials: int = 2**20,
@@ -72,7 +73,7 @@ def sweep(
         Values of all parameters, such as `simulate.grid` makes.
     quantities : str, Quantity or sequence of them
         The quantities, by name as `theory.parse_quantity` reads them, or as values.
-    features, solver
+    features, solver, risk
         In place of what the experiments say, as in `simulate.check`.
     trials : int, optional
         Of every point; 4,096 by default. Points draw independently of one another.
@@ -126,7 +127,7 @@ def sweep(
     """
     goal = _first_goal(trials, precision, max_trials)
     sampling = _sampling(method, backend, device, dtype, seed)
-    points = make_points(build, cases, quantities, sampling, features, solver)
+    points = make_points(build, cases, quantities, sampling, features, solver, risk)
     store = store if store is None or isinstance(store, RunStore) else RunStore(store)
     workplace = _Workplace(workers, kind, scheduler, memory_limit)
     run = _Sweep(points, store, precision, max_trials, workplace, sampler_stamp(backend))

@@ -56,11 +56,11 @@ class SweepPoint:
 
 
 def make_points(
-    build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, features: Any = None, solver: Any = None
+    build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, *conditions: Any
 ) -> list[SweepPoint]:
     """Build the experiments of all cases; ``sampling.method`` may be "auto", which every experiment settles by itself.
 
-    ``features`` and ``solver`` take the place of what the experiments say, as in `simulate.check`.
+    ``conditions``, which are features, rule and risk, take the place of what the experiments say, as in `simulate.check`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def make_points(
 
     points = []
     for index, (case, label) in enumerate(zip(cases, labels, strict=True)):
-        seq = build_case(lambda case: under(build(**reads.pick(case)), features, solver), index, case)
+        seq = build_case(lambda case: under(build(**reads.pick(case)), *conditions), index, case)
         points.append(call_case("the sweep", lambda case: _point(case, label, seq, quantities, sampling), index, case))
     return points
 

@@ -126,6 +126,7 @@ def conjecture(
     exact: bool | None = None,
     features: Any = None,
     solver: Any = None,
+    risk: str | None = None,
     label: str = "",
     relation: str = "==",
     against: Callable | None = None,
@@ -171,13 +172,13 @@ def conjecture(
     if against and method == "reduced":
         raise InputError("method is 'reduced', whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
     readers = {"build": read_keywords(build, "build")}
-    builder, other, default_name = _conditioned(build, readers["build"], features, solver), None, ""
+    builder, other, default_name = _conditioned(build, readers["build"], features, solver, risk), None, ""
     rules, own = (formula.rules, _conditioned(build, readers["build"])) if isinstance(formula, Formula) else ((), None)
     if against is None:
         value, readers["the formula"], default_name = _readable(formula)
     else:
         value, readers["against"] = lambda case: 0, read_keywords(against, "against")
-        other = _conditioned(against, readers["against"], features, solver)
+        other = _conditioned(against, readers["against"], features, solver, risk)
         default_name = f"{_called(build, 'build')} {relation} {_called(against)}"
     cases = [cases] if isinstance(cases, Mapping) else list(cases)
     sizes, powers = _limit(along, rate, readers, cases) if along is not None else (None, ())
@@ -192,9 +193,9 @@ def _called(builder: Callable, otherwise: str = "the other") -> str:
     return otherwise if name == "<lambda>" else name
 
 
-def _conditioned(build: Callable, reads: Keywords, features: Any = None, solver: Any = None) -> Callable[[dict[str, Any]], TaskSequence]:
+def _conditioned(build: Callable, reads: Keywords, *conditions: Any) -> Callable[[dict[str, Any]], TaskSequence]:
     """Let a builder pick what it reads from a case, and put the conditions of the statement in place of the experiment's."""
-    return functools.wraps(build)(lambda case: under(build(**reads.pick(case)), features, solver))
+    return functools.wraps(build)(lambda case: under(build(**reads.pick(case)), *conditions))
 
 
 def _limit(along: Any, rate: Any, readers: Mapping[str, Keywords], cases: list[Any]) -> tuple[dict[str, tuple[Any, ...]], tuple[float, ...]]:

@@ -52,6 +52,7 @@ def check(
     exact: bool | None = None,
     features: Any = None,
     solver: Any = None,
+    risk: str | None = None,
     workers: int | None = None,
     progress: bool = False,
     name: str | None = None,
@@ -98,6 +99,8 @@ def check(
         functions that map a case's `TaskSequence` to them. A `theory.Formula` says nothing of others than standard normal features and least
         steps: there the verdict is "outside assumptions", with the relative difference of simulation and formula. An
         expression or a function is judged as always.
+    risk : {"euclidean", "features"}, optional
+        Norm of the errors in place of what the experiments say (`theory.TaskSequence`).
     workers : int, optional
         Threads of the sampler; they do not change the result.
     progress : bool
@@ -192,7 +195,7 @@ def check(
     """
     settings = Settings(delta, false_alarm, power, seed, pilot_trials, max_trials, min_trials)
     kind = {"relation": relation, "against": against, "along": along, "rate": rate, "pathwise": pathwise, "method": method}
-    chosen = {"name": name, "expected": expected, "exact": exact, "features": features, "solver": solver, **kind}
+    chosen = {"name": name, "expected": expected, "exact": exact, "features": features, "solver": solver, "risk": risk, **kind}
     claim = conjecture(formula, quantity if target is None else target, build, cases, **chosen)
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 

@@ -15,7 +15,7 @@ from theory.errors import InputError
 from theory.formula import Formula
 from theory.own import load
 
-CONDITIONS = ("features", "solver")
+CONDITIONS = ("features", "solver", "risk")
 SYNONYMS = {"tolerance": "delta", "tol": "delta", "trials": "max_trials", "constraints": "constraint"}
 FORMERLY = {"target": "quantity", "targets": "quantities"}  # files that were written with these names are read on
 
@@ -56,6 +56,7 @@ class SweepFile:
     quantities: Any
     features: Any = None
     solver: Any = None
+    risk: Any = None
 
 
 def load_sweep(path: Path) -> SweepFile:

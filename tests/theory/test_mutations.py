@@ -5,6 +5,7 @@ is not, or an explanation without its survivor, fails the test.
 """
 
 import pytest
+from head_battery import HEAD_CHECKS
 from law_battery import LAW_CHECKS, check_integrals_in_floats, check_integrals_in_fractions, check_number_systems, check_truths
 from moment_battery import MOMENT_CHECKS
 from quantity_battery import QUANTITY_CHECKS
@@ -15,18 +16,19 @@ from training_battery import TRAINING_CHECKS
 
 # Checks in the order in which they are tried: those that kill most first.
 CHECKS = {
-    "theory.projections": (*LAW_CHECKS, *TRAINING_CHECKS),
+    "theory.projections": (*LAW_CHECKS, *TRAINING_CHECKS, *HEAD_CHECKS),
+    "theory.rules": HEAD_CHECKS,
     "theory.spectral": SPECTRAL_CHECKS,
     "theory.algebra": (
         check_integrals_in_fractions, check_truths, check_number_systems, check_integrals_in_floats, *LAW_CHECKS, check_conditions_on_stored_samples,
-        check_orders,
+        check_orders, *HEAD_CHECKS,
     ),
-    "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, *LAW_OF_RULES),
+    "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, *LAW_OF_RULES, *HEAD_CHECKS),
     "theory.training": TRAINING_CHECKS,
     "theory.replay": REPLAY_CHECKS,
-    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, check_distillation),
+    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, check_distillation, *HEAD_CHECKS),
     "theory.quantities": QUANTITY_CHECKS,
-    "theory.moments": MOMENT_CHECKS,
+    "theory.moments": (*MOMENT_CHECKS, *HEAD_CHECKS),
 }
 
 SAME = "chooses among equal representations of the same number"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from theory import MinNorm, Ridge, expected_errors, frozen, initialized, one_block, trainable_fraction
+from theory import Flow, GradientDescent, InputError, MinNorm, Ridge, expected_errors, frozen, initialized, one_block, one_head_per_task, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
-from theory.optima import best_constant_penalty, best_penalty, best_scale, best_schedule, best_trainable_fraction
+from theory.optima import best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
 
 GRAM = {"shared": np.array([[1.0, 0.8, 0.9], [0.8, 1.2, 0.7], [0.9, 0.7, 1.1]]), "specific": np.diag([1.0, 0.5, 2.0])}
 SETTING = {"blocks": {"shared": 12, "specific": 20}, "samples": (16, 9, 10), "noise": 0.4}
@@ -101,6 +101,29 @@ def test_the_constant_penalty_is_that_of_a_table():
         assert optimum.choice == pytest.approx(penalty, rel=5e-3) and optimum.value == pytest.approx(value, abs=5e-4)
         others = expected_errors(seq.under(rule=Ridge(optimum.choice * np.array([0.97, 1.03])))).generalization()
         assert others.min() > optimum.value <= min(optimum.values)
+
+
+@pytest.mark.parametrize("criterion", ["deviation", "forgetting", "generalization"])
+def test_no_other_filter_is_better(criterion):
+    """Other penalties, and other kinds of steps, each at its own best scale, which the best step has by itself; blocks count alike."""
+    seq = initialized(**SETTING, gram=GRAM).under(rule=(Ridge(2.0), MinNorm(), MinNorm()))
+    optimum = best_step(criterion, seq)
+    scale, penalty = optimum.choice
+    rules = (Ridge(0.97 * penalty), Ridge(1.03 * penalty), MinNorm(), Flow(1.0), Flow(3.0), GradientDescent(20, 0.05))
+    others = [best_scale(criterion, seq.under(rule=(Ridge(2.0), MinNorm(), rule))).value for rule in rules]
+    assert min(others) > optimum.value and penalty == best_penalty(seq).choice and 0 < scale < 1
+    heads = one_head_per_task(12, (4, 6), (9, 9), 0.3, gram={"shared": np.eye(2), "head": (1, 1)})
+    with pytest.raises(InputError, match="counts only some of the blocks"):
+        best_step(criterion, heads)
+
+
+def test_no_other_schedule_of_penalties_is_better_where_truths_agree():
+    seq = one_block(20, (10, 25, 20), (0.5, 0.3, 0.4), gram=np.ones((3, 3)))
+    optimum = best_penalties(seq)
+    for t, factor in itertools.product(range(3), (0.5, 0.97, 1.03, 2.0)):
+        rules = [Ridge(penalty * (factor if s == t else 1)) for s, penalty in enumerate(optimum.choice)]
+        assert expected_errors(seq.under(rule=rules)).errors[2, 2] > optimum.value
+    assert best_penalties(one_block(9, (4,), 0.0, gram=[[1]])).choice == (0.0,)
 
 
 USUAL = initialized(**SETTING, gram=GRAM)

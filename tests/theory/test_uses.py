@@ -7,7 +7,7 @@ import pytest
 from exact_values import formula_value
 from formula_points import cases, law_of, value
 
-from theory import claims, recursion, regions, replay, training
+from theory import claims, projections, recursion, regions, replay, training
 from theory.claims import CLAIMS
 from theory.formulas import FAMILIES, FORMULAS, MODULES
 from theory.law import BASIS, expected_errors
@@ -49,7 +49,7 @@ BREAKS = {
     "recursion": [lambda patch: wrapped(patch, recursion.Recursion, "distances", lambda right, *_: 2 * right)],
     "replay": [lambda patch: wrapped(patch, REPLAY, "_inside", lambda right, *_: 2 * right)],
     "training": [lambda patch: wrapped(patch, training._Joint, "residual", lambda right, *_: 2 * right)],
-    "wishart_traces": [lambda patch: wrapped(patch, training, "trace_product", lambda right, *_: 2 * right)],
+    "wishart_traces": [lambda patch: [wrapped(patch, home, "trace_product", lambda right, *_: 2 * right) for home in (training, projections)]],
     "projection_mean": [
         moments(lambda step, d: {"m": step.m + d * step.a, "b": step.b + d * step.a}),
         lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_rows),

@@ -4,17 +4,20 @@ Two functions of the eigenvalues x of A'A carry everything: S = E sum x / (x + l
 (`theory.spectral`). There is no pole at n = p.
 """
 
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import sympy
+from scipy.optimize import brentq, minimize_scalar
 
-from theory.conditions import Ridge
+from theory.conditions import Distillation, Ridge
 from theory.constructors import one_block
 from theory.formula import Condition, Family
 from theory.ledger import notation as s
 from theory.ledger.notation import Entry
 from theory.ledger.two_tasks import OURS
 from theory.problem import TaskSequence
+from theory.projections import float_step_moments
 from theory.spectral import step_moments
 
 
@@ -42,6 +45,25 @@ class k(_OfEigenvalues):
     @staticmethod
     def _imp_(n: float, d: float, lam: float) -> float:
         return float(step_moments(Ridge(lam), n, d, pairs=False)[0].k)
+
+
+class boundary(_OfEigenvalues):
+    """Noise over the squared distance to go at which the best ridge step and the best partial step gain the same, for the alignment s."""
+
+    @staticmethod
+    def _imp_(n: float, d: float, s: float) -> float:
+        plain = float_step_moments(np.asarray(n), np.asarray(d))
+
+        def lead(noise: float) -> float:
+            def ridge(root: float) -> float:
+                made = step_moments(Ridge(float(np.exp(root))), n, d, pairs=False)[0]
+                return float(made.b - 2 * s * made.m + noise * made.k)
+
+            start = min(np.linspace(-12, 18, 31), key=ridge)
+            least: Any = minimize_scalar(ridge, bounds=(start - 1, start + 1), method="bounded", options={"xatol": 1e-7})
+            return float(-((plain.m * s) ** 2) / (plain.m + noise * plain.k) - least.fun)
+
+        return float(cast(float, brentq(lead, 1e-9 * (1 - s), 1e4, xtol=1e-12)))
 
 
 p, n_1, n_2 = sympy.symbols("p n_1 n_2", positive=True, integer=True)
@@ -143,7 +165,23 @@ LEAST_ERROR = Entry(
     **_COMMON,
 )
 
-FORMULAS = (ERROR, FORGETTING, THRESHOLD, BEST_PENALTY, LEAST_ERROR)
+alignment = sympy.Symbol("s", real=True)
+error, distance = sympy.symbols("e d_w", nonnegative=True)
+BOUNDARY = Entry(
+    name="order_of_ewc_and_lwf",
+    statement="Noise f over the squared distance e + d_w that task 2's step has to go, above which the best ridge step (EWC) leaves less generalization "
+    "error than the best partial step (LwF). Where truths agree EWC is never behind; at f = 0 LwF never is; there no regime changes the order.",
+    expression=cast(Any, boundary)(n_2, p, alignment),
+    intermediates=((alignment, (error + distance / 2) / (error + distance)),),
+    parameters={
+        "p": "trained parameters; the errors of others are a part of f", "n_2": "samples of task 2", "e": "error on task 1 before the step, whose "
+        "expected direction is orthogonal to the change of truth", "d_w": "|w_2 - w_1|^2, squared distance of the truths",
+    },
+    domain=(Condition(sympy.Abs(n_2 - p) > 1, "partial steps have a mean"), Condition(distance > 0, "where truths agree EWC is never behind")),
+    **{**_COMMON, "rules": (Ridge, Distillation), "uses": (*_COMMON["uses"], "projection_mean", "inverse_wishart_mean")},
+)  # fmt: skip
+
+FORMULAS = (ERROR, FORGETTING, THRESHOLD, BEST_PENALTY, LEAST_ERROR, BOUNDARY)
 
 _FIRST_TASK = {"p": 30, "n_1": 20, "sigma_1": 0.3, "lambda_1": 2.0, "w_11": 1.0}
 _BASE = {**_FIRST_TASK, "n_2": 30, "sigma_2": 0.4, "lambda_2": 5.0, "c_w": -0.3}

@@ -15,7 +15,9 @@ from typing import Any
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
+from scipy.optimize import brentq, minimize_scalar
 
+from theory.conditions import Ridge
 from theory.constructors import one_block
 from theory.errors import DriftlawError
 from theory.formula import Formula
@@ -248,6 +250,26 @@ def _crowded(formula: Formula, case: Case) -> F:
     return phi + kept[0] * d_w + fitted + free[1] * (case["sigma_2"] ** 2 + phi + fitted + (1 - kept[0]) * d_w)
 
 
+def _fisher(n: int, d: int) -> F:
+    """n (E B - E B^2) / d for B Beta(d/2, (n - d)/2)."""
+    return F(n, d) * (F(d, n) - F(d * (d + 2), n * (n + 2)))
+
+
+def _order(formula: Formula, case: Case) -> float:
+    """Where the laws of the best ridge step and the best partial step towards part of a truth are equally far from that part."""
+    s, measured = (case["e"] + case["d_w"] / 2) / (case["e"] + case["d_w"]), Task(0, 0.0, {"a": "z"}, ("a",))
+
+    def missed(noise: float, **step: Any) -> float:
+        task = Task(case["n_2"], noise**0.5, {"a": "w"}, ("a",), **step)
+        return float(expected_errors(TaskSequence({"a": case["p"]}, [task, measured], {"a": [[1.0, s], [s, s * s]]})).errors[0, 1])
+
+    def lead(noise: float) -> float:
+        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(0, 3))
+        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bounds=(0, 1), method="bounded").fun
+
+    return brentq(lead, 1e-3, 10, xtol=1e-12)
+
+
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
 VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(STREAMS, _stream),
@@ -258,6 +280,8 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     **dict.fromkeys(("p2_star", "forgetting_at_p2_star"), _minimum),
     "initialized_deviation_variance": _variance,
     "ridge_forgetting_threshold": _ridge_threshold,
+    "order_of_ewc_and_lwf": _order,
+    "empirical_fisher": lambda formula, case: _fisher(case["n_1"], case["p"]) * case["sigma_1"] ** 2,
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
     "gem_many_samples": _crowded,
 }
@@ -275,6 +299,9 @@ CLASSES = tuple((first, second) for first in ("below", "above") for second in ("
 
 def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
+    own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
+    if formula.rules and formula.rules != (Ridge,):
+        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": 0.9}]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)

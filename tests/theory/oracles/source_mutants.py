@@ -18,8 +18,8 @@ from unittest import mock
 import numpy as np
 
 MODULES = (  # each uses earlier ones
-    "theory.quantities", "theory.projections", "theory.spectral", "theory.algebra", "theory.recursion", "theory.training", "theory.replay", "theory.law",
-    "theory.moments",
+    "theory.quantities", "theory.projections", "theory.spectral", "theory.algebra", "theory.rules", "theory.recursion", "theory.training", "theory.replay",
+    "theory.law", "theory.moments",
 )  # fmt: skip
 AFFECTED = {name: MODULES[place:] for place, name in enumerate(MODULES)}
 

@@ -1,0 +1,120 @@
+"""The law of features with a covariance for each task, by means and second moments of whole vectors.
+
+A step is P (w - theta) plus noise. With covariances Sigma of the trained blocks side by side, n samples and the penalty lambda, let kappa be
+the root of n - lambda / kappa = tr Sigma (Sigma + kappa)^{-1}, R = (Sigma + kappa)^{-1} and df2 = tr (Sigma R)^2. Then, up to an error of order
+1 / dimension,
+
+    E P ~ Sigma R,   E P M P' ~ Sigma R M R Sigma + kappa^2 tr(M Sigma R^2) C,   E noise noise' ~ f C,   C = Sigma R^2 / (n - df2),
+
+where f is the label noise plus the Sigma-risk of what is not trained. (C is the derivative of kappa R by lambda, since A (A'A + lambda)^{-2} A'
+is that of lambda (A A' + lambda)^{-1} ~ kappa R.) For least steps of n >= d + 2 samples, kappa = 0, it is exact with n - df2 - 1 in place of
+n - df2, which makes C the mean of (A A')^{-1}. Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+
+from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal
+from theory.errors import DomainError, NoClosedForm
+from theory.problem import TaskSequence
+from theory.recursion import Law
+from theory.values import FrozenArray
+
+
+def is_coloured(seq: TaskSequence) -> bool:
+    """Whether features are Gaussian, and not all standard normal."""
+    laws = [seq.features_of(t) for t in range(len(seq))]
+    return any(isinstance(law, Gaussian) for law in laws) and all(isinstance(law, (Gaussian, StandardNormal)) for law in laws)
+
+
+def coloured_law(seq: TaskSequence, exact: bool = True) -> Law:
+    """Compute expected errors in either risk, step sizes and updates for covariances that differ from task to task.
+
+    Parameters
+    ----------
+    seq : TaskSequence
+        A single experiment without memory, of vectors as truths, trained by least or ridge steps of equal weights.
+    exact : bool
+        Whether to refuse what has a deterministic equivalent alone: steps of n < d samples, and ridge steps.
+
+    Raises
+    ------
+    NoClosedForm
+        If there is no law, or it is not exact.
+    DomainError
+        For a least step of |n - d| <= 1, whose expectation is infinite.
+    """
+    truths = [{block: _vector(t, block, truth) for block, truth in task.truth.items()} for t, task in enumerate(seq.tasks)]
+    colours = [_covariances(seq, t) for t in range(len(seq))]
+    norms = colours if seq.risk == "features" else [{block: np.eye(len(sigma)) for block, sigma in one.items()} for one in colours]
+    mean = {block: np.zeros(d) for block, d in seq.blocks.items()}
+    square = {block: np.zeros((d, d)) for block, d in seq.blocks.items()}
+    shape, rough = (len(seq),) * 2, False
+    errors, steps, updates, noises = np.zeros(shape), *np.zeros((3, len(seq)))
+
+    def around(block: str, w: np.ndarray) -> np.ndarray:
+        return square[block] - np.outer(mean[block], w) - np.outer(w, mean[block]) + np.outer(w, w)
+
+    for t, task in enumerate(seq.tasks):
+        held = {block: (mean[block], square[block]) for block in task.train}
+        for block in filter(task.starts_from_zero, task.train):
+            mean[block], square[block] = 0 * mean[block], 0 * square[block]
+        apart = {block: around(block, w) for block, w in truths[t].items()}
+        f = noises[t] = float(task.noise) ** 2 + sum(np.sum(colours[t][b] * apart[b]) for b in task.truth if b not in task.train)
+        kappa, lost, approximate = _kappa(seq, t, np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train]), exact)
+        rough |= approximate
+        inverse = {b: np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
+        slack = task.samples - sum(np.sum((colours[t][b] @ r) * (colours[t][b] @ r).T) for b, r in inverse.items()) - lost
+        spread = f + kappa**2 * sum(np.sum(apart[b] * (colours[t][b] @ r @ r)) for b, r in inverse.items())
+        for block, r in inverse.items():
+            w, scale, pull = truths[t][block], float(task.scale_of(block)), colours[t][block] @ r
+            taken = scale**2 * (pull @ apart[block] @ pull + spread / slack * pull @ r)
+            along = scale * pull @ (np.outer(w, mean[block]) - square[block])
+            mean[block], square[block] = mean[block] + scale * pull @ (w - mean[block]), square[block] + along + along.T + taken
+            steps[t] += np.trace(taken)
+            updates[t] += 0 if task.starts_from_zero(block) else np.trace(taken)
+        for block in filter(task.starts_from_zero, task.train):
+            before, length = held[block]
+            updates[t] += np.trace(square[block]) - 2 * before @ mean[block] + np.trace(length)
+        for i, one in enumerate(truths):
+            errors[t, i] = sum(np.sum(norms[i][block] * around(block, w)) for block, w in one.items())
+    return Law(errors, steps, noises, (), updates, status="first order" if rough else "exact")
+
+
+def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:
+    law = seq.features_of(t)
+    given = law.of_blocks(cast(Any, seq.blocks)) if isinstance(law, Gaussian) else {}
+    return {block: np.diag(value) if np.ndim(value := given.get(block, np.ones(int(d)))) == 1 else value for block, d in seq.blocks.items()}
+
+
+def _vector(t: int, block: str, truth: Any) -> np.ndarray:
+    if not isinstance(truth, FrozenArray):
+        raise NoClosedForm(f"the law of features with a covariance needs truths as vectors, not {truth!r} of block {block!r} in task {t}; or simulate")
+    return truth.values.astype(float)
+
+
+def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, exact: bool) -> tuple[float, int, bool]:
+    """Return kappa, what the slack loses, and whether all is approximate."""
+    from scipy.optimize import brentq
+
+    task, rule, gap = seq.tasks[t], seq.rule_of(t), seq.tasks[t].samples - len(variances)
+    if task.memory or not task.equally_weighted or not isinstance(rule, (MinNorm, Ridge)) or variances.min() <= 0:
+        raise NoClosedForm(
+            f"no law is known for task {t}, whose features have a covariance, with memory, unequal weights, {rule!r} or variances of zero; its rules "
+            "are the least step and Ridge, of positive variances: simulate it, or take these"
+        )
+    if not task.samples or (isinstance(rule, MinNorm) and gap >= 2):
+        return 0.0, 1, False
+    if isinstance(rule, MinNorm) and gap >= -1:
+        raise DomainError(f"task {t}: the expected error is infinite unless |n - d| >= 2; here n - d = {gap}. Move n or d away from the threshold")
+    if exact:
+        raise NoClosedForm(
+            f"no exact law is known for task {t}: features with a covariance have one for least steps of n >= d + 2 samples, and here n = {task.samples}, "
+            f"d = {len(variances)}, {rule!r}; take theory.equivalents.approximate_errors, or simulate it"
+        )
+    penalty = float(rule.lam) if isinstance(rule, Ridge) else 0.0
+
+    bounds = np.log([variances.min(), variances.max() * len(variances) + penalty]) + (-40, 40)
+    root = brentq(lambda x: task.samples - penalty / np.exp(x) - np.sum(variances / (variances + np.exp(x))), *bounds, xtol=1e-14)
+    return float(np.exp(cast(float, root))), 0, True
