@@ -1,6 +1,6 @@
 """The exact law of an experiment: which route computes it, and what has none.
 
-`theory.recursion` goes from task to task; `theory.replay` covers stored samples. Both give a `Law`.
+`theory.recursion` goes from task to task; `theory.replay` covers stored samples, `theory.visits` data that are used again. All give a `Law`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from theory.problem import TaskSequence
 from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 from theory.training import training_errors
+from theory.visits import visits_law
 
 # What formulas and claims rest on, by the names in their ``uses``: three laws, and the facts on random matrices that these are fed with.
 BASIS = {
@@ -53,8 +54,8 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     InputError
         If a matrix of inner products is none; symbols and grids are not looked at.
     NoClosedForm
-        For unequal weights on an overparameterized step, for memory outside the laws of `theory.replay`, for feature laws and risks that
-        have no law, and for rules that have none, or none in fractions and symbols.
+        For unequal weights on an overparameterized step, for memory outside the laws of `theory.replay`, for visits outside that of
+        `theory.visits`, for feature laws and risks that have no law, and for rules that have none, or none in fractions and symbols.
 
     Notes
     -----
@@ -83,6 +84,9 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     regimes = regimes_of(regime, len(seq))
     require_inner_products(seq)
     seq = seq.undistilled()
+    if any(task.again for task in seq.tasks):
+        require_usual(replace(seq, tasks=[replace(task, again=()) for task in seq.tasks]), rules=False)
+        return visits_law(seq, algebra_of(seq), outside, regimes)
     memory = any(task.memory for task in seq.tasks)
     require_usual(seq, rules=not memory)
     if memory:

@@ -11,7 +11,7 @@ from simulate.sample.features import coloured, draw
 from simulate.sample.plan import Plan, TaskPlan
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import filtered_step, least_step, namespace, predictions
-from simulate.sample.streams import Streams
+from simulate.sample.streams import ORDER, Streams
 from theory.conditions import MinNorm, Rule
 
 
@@ -40,6 +40,10 @@ class Learner:
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
         self._plan, self._streams, self._trials, self._backend = plan, streams, trials, backend
         self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
+        self._picked: dict[int, np.ndarray] = {}
+        for t, task in enumerate(plan.tasks):
+            if len(task.again) > 1:
+                self._pick(t, task)
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvatures: dict[Rule, float] = {}
@@ -84,8 +88,23 @@ class Learner:
             self.theta[block] = moved
         return length, change
 
+    def _pick(self, t: int, task: TaskPlan) -> None:
+        """Draw which task is visited in every trial, and give the visit its truths."""
+        self._picked[t] = (len(task.again) * self._streams.generator(t, ORDER).random(self._trials)).astype(int)
+        for block, truths in enumerate(self._plan.truths):
+            if t in truths.users:
+                rows = np.array([truths.users.index(s) for s in task.again])[self._picked[t]]
+                self._truths[block] = np.array(np.broadcast_to(self._truths[block], (self._trials, *self._truths[block].shape[1:])))
+                self._truths[block][:, truths.users.index(t)] = self._truths[block][np.arange(self._trials), rows]
+
     def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
-        """Fresh features (trials, samples, d_b) of every used block, and labels (trials, samples)."""
+        """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
+        if task.again:
+            picked, trials = self._picked.get(t, 0), np.arange(self._trials)
+            (features, labels), stored = self._stored[task.again[0]], [self._stored[s] for s in task.again]
+            if len(stored) == 1:
+                return features, labels
+            return {b: np.stack([x[b] for x, _ in stored])[picked, trials] for b in features}, np.stack([y for _, y in stored])[picked, trials]
         labels = task.noise * self._streams.noise(t).standard_normal((self._trials, task.samples))
         features = {}
         for block in task.used:

@@ -22,12 +22,13 @@ def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False)
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
     others = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
+    others += [f"the data of task {s} again" for task in seq.tasks for s in task.again]
     possible = not others and not training_errors
     if method == "reduced" and training_errors:
         raise InputError("the reduced sampler draws no whole samples, so that training errors are unknown; use method='direct'")
     if method == "reduced" and not possible:
         raise InputError(
-            f"the reduced sampler needs standard normal features, which look the same in every basis, not {others[0]!r}; "
+            f"the reduced sampler needs standard normal features, drawn afresh, which look the same in every basis, not {others[0]!s}; "
             "use method='direct' or features=StandardNormal()"
         )
     if method != "auto":
