@@ -40,10 +40,7 @@ class Learner:
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
         self._plan, self._streams, self._trials, self._backend = plan, streams, trials, backend
         self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
-        self._picked: dict[int, np.ndarray] = {}
-        for t, task in enumerate(plan.tasks):
-            if len(task.again) > 1:
-                self._pick(t, task)
+        self._picked = {t: self._pick(t, task) for t, task in enumerate(plan.tasks) if len(task.again) > 1}
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvatures: dict[Rule, float] = {}
@@ -88,23 +85,24 @@ class Learner:
             self.theta[block] = moved
         return length, change
 
-    def _pick(self, t: int, task: TaskPlan) -> None:
-        """Draw which task is visited in every trial, and give the visit its truths."""
-        self._picked[t] = (len(task.again) * self._streams.generator(t, ORDER).random(self._trials)).astype(int)
-        for block, truths in enumerate(self._plan.truths):
-            if t in truths.users:
-                rows = np.array([truths.users.index(s) for s in task.again])[self._picked[t]]
-                self._truths[block] = np.array(np.broadcast_to(self._truths[block], (self._trials, *self._truths[block].shape[1:])))
-                self._truths[block][:, truths.users.index(t)] = self._truths[block][np.arange(self._trials), rows]
+    def _pick(self, t: int, task: TaskPlan) -> np.ndarray:
+        """Draw which of its tasks is visited in every trial, shape (trials,), and give the visit its truths."""
+        picked = (len(task.again) * self._streams.generator(t, ORDER).random(self._trials)).astype(int)
+        for block in task.used:
+            users, trials = self._plan.truths[block].users, np.arange(self._trials)
+            rows = np.array([users.index(s) for s in task.again])[picked]
+            self._truths[block] = np.repeat(self._truths[block], self._trials // len(self._truths[block]), axis=0)  # they may be the same in all trials
+            self._truths[block][:, users.index(t)] = self._truths[block][trials, rows]
+        return picked
 
     def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
         """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
         if task.again:
-            picked, trials = self._picked.get(t, 0), np.arange(self._trials)
-            (features, labels), stored = self._stored[task.again[0]], [self._stored[s] for s in task.again]
-            if len(stored) == 1:
-                return features, labels
-            return {b: np.stack([x[b] for x, _ in stored])[picked, trials] for b in features}, np.stack([y for _, y in stored])[picked, trials]
+            if len(task.again) == 1:
+                return self._stored[task.again[0]]
+            features, labels = zip(*(self._stored[s] for s in task.again), strict=True)
+            place = self._picked[t], np.arange(self._trials)
+            return {block: np.stack([x[block] for x in features])[place] for block in features[0]}, np.stack(labels)[place]
         labels = task.noise * self._streams.noise(t).standard_normal((self._trials, task.samples))
         features = {}
         for block in task.used:
