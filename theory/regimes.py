@@ -58,7 +58,7 @@ def subspace(trained: Any, p: int, samples: Sequence[int], noise: Any, gram: Any
     >>> import driftlaw as dl
     >>> from theory.regimes import subspace
     >>> dl.expected_errors(subspace(40, 120, (20, 20), 0, [[1, 1], [1, 1]])).forgetting()
-    Fraction(5, 19)
+    Fraction(61, 228)
     """
     trained = np.asarray(trained) if np.ndim(trained) else trained
     shares = {"trained": trained, "still": p - trained}
