@@ -1,6 +1,6 @@
 """The exact law of an experiment: which route computes it, and what has none.
 
-`theory.recursion` goes from task to task; `theory.replay` covers stored samples. Both give a `Law`.
+`theory.recursion` goes from task to task; `theory.replay` covers stored samples, `theory.visits` data that are used again. All give a `Law`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from theory.recursion import OVER, UNDER, Law, Recursion, require_usual
 from theory.replay import replay_law
 from theory.rules import resolved
 from theory.training import training_errors
+from theory.visits import visits_law
 
 # What formulas and claims rest on, by the names in their ``uses``: three laws, and the facts on random matrices that these are fed with.
 BASIS = {
@@ -56,8 +57,8 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     InputError
         If a matrix of inner products is none; symbols and grids are not looked at.
     NoClosedForm
-        For unequal weights on an overparameterized step, for memory outside the laws of `theory.replay`, for feature laws and risks that
-        have no law, and for rules that have none, or none in fractions and symbols.
+        For unequal weights on an overparameterized step, for memory outside the laws of `theory.replay`, for visits outside that of
+        `theory.visits`, for feature laws and risks that have no law, and for rules that have none, or none in fractions and symbols.
 
     Notes
     -----
@@ -88,6 +89,9 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
     seq = resolved(seq)
     if seq.risk != "euclidean" and {seq.features_of(t) for t in range(len(seq))} == {StandardNormal()}:
         seq = replace(seq, risk="euclidean")  # the same
+    if any(task.again for task in seq.tasks):
+        require_usual(replace(seq, tasks=[replace(task, again=()) for task in seq.tasks]), rules=False)
+        return visits_law(seq, algebra_of(seq), outside, regimes)
     if is_coloured(seq):
         return coloured_law(seq)
     memory = any(task.memory for task in seq.tasks)

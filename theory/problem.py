@@ -82,6 +82,9 @@ class Task:
         How this task is trained; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
+    again : tuple of int
+        Earlier task, or tasks of which one is drawn in every trial, whose samples and labels this one is trained on once more
+        (`TaskSequence.under` with ``visits``).
 
     Examples
     --------
@@ -103,6 +106,7 @@ class Task:
     memory: Mapping[int, Any] | None = None
     rule: Rule | None = None
     features: FeatureLaw | None = None
+    again: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         noise = number(self.noise, "noise")
@@ -256,13 +260,27 @@ class TaskSequence:
         rules = (self.rule_of(t) for t in range(len(self)))
         found = [law for law in laws if law != StandardNormal()]
         found += [rule for rule in rules if not isinstance(rule, MinNorm)]
-        return tuple(dict.fromkeys(found)) + ((f"risk={self.risk!r}",) if self.risk != RISKS[0] else ())
+        again = (f"the data of task {s} again" for task in self.tasks for s in task.again)
+        return tuple(dict.fromkeys((*found, *again))) + ((f"risk={self.risk!r}",) if self.risk != RISKS[0] else ())
 
-    def under(self, features: Any = None, rule: Any = None, risk: str | None = None) -> TaskSequence:
-        """Return the experiment with other features, another rule or another risk for all of its tasks.
+    def under(self, features: Any = None, rule: Any = None, risk: str | None = None, visits: Any = None) -> TaskSequence:
+        """Return the experiment with other features, another rule or another risk for all of its tasks, or with other visits.
 
         None leaves what is there; anything else takes the place of what single tasks say, too. A sequence of rules has one for each task.
+        ``visits`` are the tasks in the order of training, (0, 1, 0, 1) for two passes over two tasks; later visits use the data of the first
+        one again. A tuple among them is a task that is drawn in every trial: (0, 1, (0, 1), (0, 1)). Each visit is a task of the result.
+
+        Examples
+        --------
+        Two tasks in turn with one truth: the third visit learns from data that were used already.
+
+        >>> import driftlaw as dl
+        >>> seq = dl.one_block(20, (5, 5), noise=0, gram=[[1, 1], [1, 1]])
+        >>> [round(float(error), 4) for error in dl.expected_errors(seq.under(visits=(0, 1, 0))).errors[:, 0]]
+        [0.75, 0.5625, 0.5289]
         """
+        if visits is not None:
+            return _visited(self, visits).under(features, rule, risk)
         each = rule if isinstance(rule, (list, tuple)) else None
         if each is not None and len(each) != len(self):
             raise InputError(f"there are {len(each)} rules for {len(self)} tasks; give one for each, or one for all")
@@ -357,6 +375,26 @@ class TaskSequence:
             if isinstance(rule := self.rule_of(t), Distillation):
                 tasks[t] = replace(task, rule=MinNorm(), scale={block: part(task.scale_of(block), rule.share) for block in task.train})
         return self if tasks == list(self.tasks) else replace(self, tasks=tasks)
+
+
+def _visited(seq: TaskSequence, visits: Any) -> TaskSequence:
+    """The experiment with a task for every visit."""
+    chosen: list[Any] = [one if isinstance(one, tuple) else (one,) for one in visits] if isinstance(visits, Iterable) else []
+    known = all(isinstance(s, (int, np.integer)) and s in range(len(seq)) for one in chosen for s in one)
+    if not all(chosen) or not chosen or not known:
+        raise InputError(f"visits is {visits!r}; give tasks from 0 to {len(seq) - 1} in the order of training, such as (0, 1, 0, 1)")
+    if any(task.memory or task.again for task in seq.tasks):
+        raise InputError("the experiment has memory, or visits already; give visits to one with neither")
+    first, tasks = {}, []
+    for t, one in enumerate(chosen):
+        task = seq.tasks[one[0]]
+        if len(one) > 1 and any(s not in first or replace(seq.tasks[s], truth=task.truth) != task for s in one):
+            raise InputError(f"visit {t} is one of the tasks {one}; each has to be visited once before, and they may differ in truths only")
+        truth = {b: replace(w, name=w.name or f"visited task {one[0]}") if isinstance(w, Isotropic) else w for b, w in task.truth.items()}
+        tasks.append(replace(task, truth=truth, again=tuple(first[s] for s in one if s in first)))
+        first.setdefault(one[0], t)
+    order = [one[0] for one in chosen]
+    return replace(seq, tasks=tasks, gram={block: matrix.values[..., order, :][..., order] for block, matrix in seq.gram.items()})
 
 
 def _name(block: Any) -> str:
@@ -501,6 +539,8 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
         raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights and memory out")
     if isinstance(rule, CONSOLIDATING) and (named := [block for block in task.train if block in seq.gram]):
         raise InputError(f"task {t} is trained by {rule}, which looks at single coordinates, and gram gives block {named[0]!r} none; give vectors or Isotropic")
+    if any(s >= t or seq.tasks[s].again or seq.tasks[s].samples != task.samples for s in task.again):
+        raise InputError(f"task {t} cannot use the data of {task.again} again; give visits to an experiment instead (TaskSequence.under)")
     for earlier, count in (task.memory or {}).items():
         if earlier >= t:
             raise InputError(f"task {t} has memory of task {earlier}; memory holds earlier tasks only (tasks count from 0)")

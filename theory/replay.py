@@ -64,7 +64,7 @@ def _require_one_block(seq: TaskSequence, t: int) -> None:
         reason = f"starts some blocks from zero and others not ({task.start})"
     else:
         return
-    raise NoClosedForm(f"task {t} {reason}; with memory the law exists only when every task trains the same blocks alike. Simulate it instead")
+    raise NoClosedForm(f"task {t} {reason}; with memory, or data that are used again, the law exists only when every task trains the same blocks alike. Simulate it instead")
 
 
 class _Replay:

@@ -11,7 +11,7 @@ from simulate.sample.features import coloured, draw
 from simulate.sample.plan import Plan, TaskPlan, with_teachers
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import filtered_step, least_step, namespace, penalised_step, predictions
-from simulate.sample.streams import Streams
+from simulate.sample.streams import ORDER, Streams
 from theory.conditions import CONSOLIDATING, SI, MinNorm, Rule
 
 
@@ -42,6 +42,7 @@ class Learner:
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
         self._plan, self._streams, self._trials, self._backend = plan, streams, trials, backend
         self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
+        self._picked = {t: self._pick(t, task) for t, task in enumerate(plan.tasks) if len(task.again) > 1}
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
         self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
         self.curvatures: dict[Rule, float] = {}
@@ -87,8 +88,24 @@ class Learner:
             self.theta[block] = moved
         return length, change
 
+    def _pick(self, t: int, task: TaskPlan) -> np.ndarray:
+        """Draw which of its tasks is visited in every trial, shape (trials,), and give the visit its truths."""
+        picked = (len(task.again) * self._streams.generator(t, ORDER).random(self._trials)).astype(int)
+        for block in task.used:
+            users, trials = self._plan.truths[block].users, np.arange(self._trials)
+            rows = np.array([users.index(s) for s in task.again])[picked]
+            self._truths[block] = np.repeat(self._truths[block], self._trials // len(self._truths[block]), axis=0)  # they may be the same in all trials
+            self._truths[block][:, users.index(t)] = self._truths[block][trials, rows]
+        return picked
+
     def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
-        """Fresh features (trials, samples, d_b) of every used block, and labels (trials, samples)."""
+        """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
+        if task.again:
+            if len(task.again) == 1:
+                return self._stored[task.again[0]]
+            features, labels = zip(*(self._stored[s] for s in task.again), strict=True)
+            place = self._picked[t], np.arange(self._trials)
+            return {block: np.stack([x[block] for x in features])[place] for block in features[0]}, np.stack(labels)[place]
         labels = task.noise * self._streams.noise(t).standard_normal((self._trials, task.samples))
         features = {}
         for block in task.used:

@@ -23,12 +23,13 @@ def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False)
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
     others: list[Any] = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
     others += [rule for rule in map(seq.rule_of, range(len(seq))) if isinstance(rule, CONSOLIDATING)]
+    others += [f"the data of task {s} again" for task in seq.tasks for s in task.again]
     possible = not others and not training_errors
     if method == "reduced" and training_errors:
         raise InputError("the reduced sampler draws no whole samples, so that training errors are unknown; use method='direct'")
     if method == "reduced" and not possible:
         raise InputError(
-            f"the reduced sampler needs standard normal features and rules that look the same in every basis, not {others[0]!r}; "
+            f"the reduced sampler needs standard normal features, drawn afresh, and rules that look the same in every basis, not {others[0]!s}; "
             "use method='direct', or features=StandardNormal() and another rule"
         )
     if method != "auto":

@@ -35,7 +35,9 @@ class TaskPlan:
     memory : tuple of (task, count)
         Stored samples that touch a trained block; others cannot change the step.
     kept : int
-        Samples of this task that later tasks have in memory.
+        Samples of this task that later tasks have in memory or use again.
+    again : tuple of int
+        Task whose data are used again, or tasks of which one is drawn.
     route : str
         "gram", "qr" or "svd" (see `simulate.sample.steps`).
     rule : Rule
@@ -57,6 +59,7 @@ class TaskPlan:
     weights: tuple[float, ...]
     memory: tuple[tuple[int, int], ...]
     kept: int
+    again: tuple[int, ...]
     route: str
     rule: Rule
     law: FeatureLaw
@@ -205,7 +208,8 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
         scales=tuple(as_float(task.scale_of(name), f"the scale of block {name!r} in task {t}") for name in trained),
         weights=weights,
         memory=tuple(memory.items()),
-        kept=max((_counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
+        kept=max((samples if t in seq.tasks[later].again else _counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
+        again=task.again,
         route="svd" if teachers else _route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
         rule=rule,
         law=law,

@@ -29,6 +29,7 @@ def simulate(
     features: FeatureLaw | None = None,
     solver: str | Rule | None = None,
     risk: str | None = None,
+    visits: Any = None,
     backend: str = "numpy",
     device: Any = "cpu",
     dtype: str = "float64",
@@ -62,6 +63,8 @@ def simulate(
         them are paired. Of the names of the least step, "auto" takes normal equations ("gram") unless the number of
         rows is within 8 of the number of trained parameters or weights or variances differ by more than 1e6, else
         QR. Problems that may be rank-deficient take the pseudo-inverse whatever is named.
+    visits : sequence of int and of tuples of int, optional
+        Tasks in the order of training, (0, 1, 0, 1) for the same data twice; of a tuple one is drawn in every trial (`theory.TaskSequence.under`).
     backend : {"numpy", "torch"}
         Library that the direct sampler computes with (`simulate.sample.arrays`); torch needs the extra ``torch``.
     device : str or torch.device
@@ -109,7 +112,7 @@ def simulate(
     0.1264 +- 0.0036 (4,000 trials)
     """
     check_options(trials, memory_limit, workers)
-    seed, seq = canonical_seed(seed), require_sequence(seq).under(features, solver, risk)
+    seed, seq = canonical_seed(seed), require_sequence(seq).under(features, solver, risk, visits)
     library = choose_backend(backend, device, dtype)
     check_backend(library, method, seq)
     method = choose_method(method, seq, training_errors) if library == NUMPY or method != "auto" else "direct"

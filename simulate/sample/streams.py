@@ -21,6 +21,7 @@ FEATURES, NOISE, DIRECTION, MIXING = range(4)
 # features inside a basis, triangular factors inside and outside of it, shares of a length, label noise, random truths.
 INSIDE, INSIDE_BELOW, INSIDE_DIAGONAL, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, SHARES, ROW_NOISE = range(4, 11)
 TRUTH_INSIDE, TRUTH_BELOW, TRUTH_DIAGONAL = range(11, 14)
+ORDER = 14  # of visits that are drawn
 
 
 def canonical_seed(seed: Any) -> int | tuple[int, ...]:

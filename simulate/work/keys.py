@@ -88,6 +88,7 @@ def draw_key(seq: TaskSequence) -> dict[str, Any]:
             "truth": [[block, _truth(task.truth[block])] for block in seq.used(t)],
             "train": [[b, _plain(task.scale_of(b)), _plain(task.weight_of(b)), task.starts_from_zero(b)] for b in task.train],
             "memory": sorted((task.memory or {}).items()),
+            **({"again": list(task.again)} if task.again else {}),
         }
         for t, task in enumerate(seq.tasks)
     ]

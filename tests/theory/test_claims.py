@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import sympy
 
-from theory import InputError, claims, constructors, equivalents, expected_errors
+from theory import InputError, claims, constructors, equivalents, expected_errors, regimes
 from theory.claims import CLAIMS, graded, judge, random_settings
 from theory.formulas import FORMULAS, SLOTS, find
 from theory.ledger import extremum, replay
+from theory.ledger.regimes import CLAIMS as MEASURED
 from theory.ledger.replay import CONSTRAINTS_FORGETTING, constrained, m
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
@@ -79,6 +80,28 @@ def test_one_optimisation_runs_from_initialized_to_frozen():
     assert effect["deviation at the best lambda (approximate)"] < min(ends)
 
 
+def test_methods_in_regimes_have_the_errors_of_the_derivation():
+    """The table of the project's derivation, p = 120, n = 20, five tasks; its spectral numbers were sampled, and its strengths are rounded."""
+    found = {d: [regimes.tuned(method, d, 0.5, 0.0).value for method in ("plain", "LwF", "EWC")] for d in (6, 14, 36, 100, 120)}
+    table = {6: (1.429, 1.069, 1.051), 14: (3.450, 1.484, 1.193), 36: (2.592, 1.327, 1.215), 100: (1.030, 0.842, 0.844), 120: (0.880, 0.779, 0.784)}
+    assert all(found[d] == pytest.approx(row, abs=0.001) for d, row in table.items())
+    assert [regimes.tuned("GEM", 120, cosine, 0.0).value for cosine in (0.9, 1.0)] == pytest.approx([0.4775, 0.1667], abs=0.002)  # of six numbers of stored samples
+    assert all(not min(regimes.tuned(method, d, 1.0, 0.3).values) > regimes.tuned("plain", d, 1.0, 0.3).value for method in regimes.METHODS for d in regimes.REGIMES)
+
+
+def test_one_truth_and_no_noise_forget_minus_their_update():
+    """Pathwise: the step is orthogonal to what is left of the way."""
+    law = expected_errors(regimes.subspace(30, 30, (10, 8, 12), 0, [[1] * 3] * 3))
+    assert all(law.errors[t, t - 1] - law.errors[t - 1, t - 1] == -law.update_magnitude[t] for t in (1, 2))
+
+
+def test_where_a_claim_on_regimes_holds_and_fails():
+    shares = {name: list(getattr(regimes, name)()[0].values()) for name, *_ in MEASURED}
+    assert 0 < shares["ranking_over_regimes"][0] < 1 and shares["winners_by_depth"][0] == 0 and shares["head_only_ranking"] == [0]
+    assert shares["update_norm_over_regimes"] == [1, 0, 1] and shares["correlation_over_regimes"] == [1, 0] and shares["forgetting_over_dimension"] == [1, 0]
+    assert all(0 < share < 1 for share in shares["shared_space_adapts"])
+
+
 def test_verdicts_follow_from_what_is_computed(monkeypatch):
     """Another law gives other verdicts: planted in what each judge computes from."""
     assert [graded(share) for share in (0.0, 0.5, 1.0)] == ["fails", "holds in part", "holds"]
@@ -97,6 +120,12 @@ def test_verdicts_follow_from_what_is_computed(monkeypatch):
     guarded = replay.guarded
     monkeypatch.setattr(replay, "guarded", lambda **case: guarded(**{**case, "m": 0}))
     assert judge("gem_keeps_the_threshold").verdict == "holds" != found["gem_keeps_the_threshold"]
+    monkeypatch.setattr(regimes, "one_head_per_task", lambda *arguments, train_shared, **rest: original(*arguments, train_shared=True, **rest))
+    assert judge("head_only_ranking").verdict == "holds" != found["head_only_ranking"]
+    monkeypatch.setattr(regimes, "expected_errors", lambda seq, **options: expected_errors(seq.under(rule="min_norm"), **options))
+    regimes.tuned.cache_clear()
+    assert judge("winners_by_depth").verdict == "fails" != found["winners_by_depth"]
+    regimes.tuned.cache_clear()
     monkeypatch.setattr(extremum, "P2_STAR", replace(extremum.P2_STAR, expression=2 * extremum.P2_STAR.expression))
     assert judge("extremum_in_p2").verdict == "fails" != found["extremum_in_p2"]
 

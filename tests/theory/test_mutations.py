@@ -13,6 +13,7 @@ from replay_battery import REPLAY_CHECKS, check_conditions_on_stored_samples, ch
 from source_mutants import MODULES, World, mutants
 from spectral_battery import LAW_OF_RULES, QUICK_CHECKS, SPECTRAL_CHECKS, check_distillation, check_orders
 from training_battery import TRAINING_CHECKS
+from visits_battery import VISITS_CHECKS, check_what_has_no_law as check_visits_without_law
 
 # Checks in the order in which they are tried: those that kill most first.
 CHECKS = {
@@ -26,7 +27,8 @@ CHECKS = {
     "theory.recursion": (*LAW_CHECKS[:5], check_nested_memory, *LAW_CHECKS[5:], *MOMENT_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, *LAW_OF_RULES, *HEAD_CHECKS),
     "theory.training": TRAINING_CHECKS,
     "theory.replay": REPLAY_CHECKS,
-    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, check_distillation, *HEAD_CHECKS),
+    "theory.visits": VISITS_CHECKS,
+    "theory.law": (*LAW_CHECKS, *REPLAY_CHECKS, *TRAINING_CHECKS, check_distillation, check_visits_without_law, *HEAD_CHECKS),
     "theory.quantities": QUANTITY_CHECKS,
     "theory.moments": (*MOMENT_CHECKS, *HEAD_CHECKS),
 }
@@ -110,6 +112,14 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_Replay._require_fitted", "available - count", "available + count", 1): "both are symbolic or neither",
         ("_Replay._fit_with_memory", "not restart and set(stored) <= self.unseen", "set(stored) <= self.unseen", 1): "a start from zero keeps nothing anyway",
         ("_Replay._require_fitted", "np.any", "np.all", 1): "a grid of samples below what is stored is refused by TaskSequence",
+    },
+    "theory.visits": {
+        ("visits_law", "0", "-1", 1): "of one task the first is the last",
+        ("visits_law", "0", "-1", 2): "a task starts all blocks from zero or none",
+        **{("visits_law", "True", "False", place): "both are as long" for place in (1, 2, 3)},
+        ("_moment", "True", "False", 1): "as above",
+        ("visits_law", "1", "2", 2): "without samples there is no noise",
+        ("visits_law.trace", "0", "-1", 1): "a word of one letter",
     },
     "theory.moments": {},
 }

@@ -7,7 +7,7 @@ import pytest
 from exact_values import formula_value
 from formula_points import cases, law_of, value
 
-from theory import claims, projections, recursion, regions, replay, training
+from theory import claims, projections, recursion, regimes, regions, replay, training
 from theory.claims import CLAIMS
 from theory.formulas import FAMILIES, FORMULAS, MODULES
 from theory.law import BASIS, expected_errors
@@ -85,11 +85,11 @@ def fails(compute, right):
 @pytest.fixture
 def patch(monkeypatch):
     """Undone at the end, when nothing that was computed meanwhile is kept."""
-    for name, count in (("HEADS", 40), ("STREAMS", 40)):
-        monkeypatch.setattr(claims, name, count)
+    for home, name, fewer in ((claims, "HEADS", 40), (claims, "STREAMS", 40), (regimes, "STREAMS", regimes.STREAMS[4:5]), (regimes, "SETTINGS", 20)):
+        monkeypatch.setattr(home, name, fewer)
     yield monkeypatch
     monkeypatch.undo()
-    for kept in (law_of, regions._ledger_function):
+    for kept in (law_of, regions._ledger_function, regimes.tuned):
         kept.cache_clear()
 
 
@@ -104,6 +104,7 @@ right_verdicts = cache(of_claims)
 def test_a_broken_law_or_fact_fails_exactly_what_names_it(name, patch):
     values, verdicts = right_values(), right_verdicts()
     law_of.cache_clear()
+    regimes.tuned.cache_clear()
     for apply in BREAKS[name]:
         apply(patch)
     failed = {formula.name for formula, case, right in values if fails(lambda: value(formula, case), right)}

@@ -24,6 +24,7 @@ from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
 from theory.ledger import notation as s
+from theory.ledger.regimes import two_regimes
 from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.training import two_steps
 from theory.ledger.two_tasks import two_tasks
@@ -120,6 +121,15 @@ def step_case(formula: Formula, rng: random.Random, first: str, second: str) -> 
     counts = [rng.randint(1, p - 2) if side == "below" else rng.randint(p + 2, 3 * p) for side in (first, second)]
     values = {"sigma_1": rng.choice(NOISES), "sigma_2": rng.choice(NOISES), "w_11": w_11, "d_w": d_w, "c_w": c_w}
     return {"p": p, "n_1": counts[0], "n_2": counts[1]} | {name: value * (name in formula.parameters) for name, value in values.items()}
+
+
+def regime_case(rng: random.Random, side: str) -> Case:
+    """A trained part of the parameters with fewer samples than it has dimensions, or with more."""
+    w_11, d_w, c_w = _difference(rng)
+    p = rng.randint(4, 60)
+    d = rng.randint(3, p)
+    n = rng.randint(1, d - 2) if side == "below" else rng.randint(d + 2, 3 * d)
+    return {"p": p, "d": d, "n": n, "sigma": rng.choice(NOISES), "w_11": w_11, "d_w": d_w, "c_w": c_w}
 
 
 def minimum_case(rng: random.Random) -> Case:
@@ -317,6 +327,8 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     if formula.build is two_steps:
         drawn = [step_case(formula, rng, first, second) for first, second in SIDES for _ in range(2 * each)]
         return [case for case in drawn if has_value(formula, case)]
+    if formula.build is two_regimes:
+        return [regime_case(rng, side) for side in ("below", "above") for _ in range(2 * each)]
     if formula.name in ("p2_star", "forgetting_at_p2_star"):
         return [minimum_case(rng) for _ in range(max(each // 4, 6))]
     found = []
@@ -395,6 +407,9 @@ def probes(formula: Formula, seed: int = 0, shifts: tuple[int, ...] = tuple(rang
             case = constraint_case(rng)
             found += [{**case, "p": border - shift} for border in (case["n_1"], case["m"] + case["n_2"]) for shift in shifts if border > shift]
             found += [{**case, "m": case["n_1"] + shift, "p": 90} for shift in (0, 1, 2)]
+    elif formula.build is two_regimes:
+        case = {**regime_case(rng, "below"), "p": 30}
+        found += [{**case, "d": 12, "n": 12 + shift} for shift in shifts] + [{**case, "n": 5, "d": 30 + shift} for shift in shifts]
     elif formula.build is two_steps:
         for first, second in SIDES:
             case = step_case(formula, rng, first, second)

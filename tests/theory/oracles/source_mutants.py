@@ -19,7 +19,7 @@ import numpy as np
 
 MODULES = (  # each uses earlier ones
     "theory.quantities", "theory.projections", "theory.spectral", "theory.algebra", "theory.rules", "theory.recursion", "theory.training", "theory.replay",
-    "theory.law", "theory.moments",
+    "theory.visits", "theory.law", "theory.moments",
 )  # fmt: skip
 AFFECTED = {name: MODULES[place:] for place, name in enumerate(MODULES)}
 
@@ -163,6 +163,7 @@ class World:
                 moment_orders=sys.modules["theory.moments"].moment_orders,
                 projections=sys.modules["theory.projections"],
                 spectral=sys.modules["theory.spectral"],
+                visits=sys.modules["theory.visits"],
                 quantities=sys.modules["theory.quantities"],
             )
 
