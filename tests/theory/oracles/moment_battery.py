@@ -32,6 +32,7 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
     )
     partial = one_block(10, (8, 20), 0.5, gram=np.eye(2))
     pole = replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], samples=10, scale=0)])
+    stored = TaskSequence({"a": 10}, [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})], {"a": np.eye(2)})
     all_stored = TaskSequence(
         {"a": 6},
         [Task(8, 0.5, {"a": "u"}, ("a",)), Task(5, 0.5, {"a": "v"}, ("a",), memory={0: 8}), Task(9, 0.5, {"a": "w"}, ("a",), memory={0: 8, 1: 5})],
@@ -62,6 +63,7 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         (frozen({"shared": 40, "specific": 60}, (30, 57), 0.0, gram=EYE), [[INF] * 2, [2.0] * 2], [INF, 2.0], [INF, 2.0]),
         (frozen({"shared": 4, "specific": 6}, (12, 5), 0.0, gram=known), [[INF] * 2, [INF] * 2], [INF, INF], [INF, INF]),
         (several, [[1.5, INF, 1.5, 1.5], *[[1.5] * 4] * 2, [4.5] * 4], [1.5, 1.5, 1.5, 4.5], [1.5, 1.5, 1.5, 1.5]),
+        (stored, [[INF] * 2, [2.5] * 2], [INF, 2.5], [INF, 2.5]),
         (all_stored, [[1.5] * 3, [4.0] * 3, [8.5] * 3], [1.5, 1.5, 4.0], [1.5, 1.5, 4.0]),
         (pole, [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, INF]),
         (weighted, [[INF]], [INF], [INF]),
