@@ -180,12 +180,6 @@ def test_estimates_are_those_of_the_simulation_and_points_have_draws_of_their_ow
     assert len({result["frozen", "deviation"].mean for result in (first, second, elsewhere)}) == 3
 
 
-def test_stored_points_are_read_back(tmp_path, monkeypatch):
-    first = Sampler("x", 50, RunStore(tmp_path)).run([POINT])
-    monkeypatch.setattr(sampling, "simulate", None)
-    assert Sampler("x", 50, RunStore(tmp_path)).run([POINT]) == first
-
-
 def test_a_caption_is_filled_with_facts_names_and_sentences(tmp_path):
     table, names = SMALL.table(Sampler("x", 50, RunStore(tmp_path))), {"SAMPLES": 8, "EXPERIMENT": {"n_2": 8}}
     words = "A title.\n\nWith {SAMPLES} and\n$x_{{{share:.1f}}}$, 95 % of {simulation} {experiment}"

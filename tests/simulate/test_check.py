@@ -15,7 +15,7 @@ from scaffold import refusals
 from scipy.stats import binom
 
 from simulate import GradientDescent, Ridge, check
-from simulate.evidence import Estimate, holm, two_sided_p
+from simulate.evidence import Estimate, two_sided_p
 from simulate.sample.solvers import step_filter
 from simulate.simulation import Simulation
 from simulate.verdicts.comparison import comparisons
@@ -323,47 +323,6 @@ def quiet(cases):
     return [{"p": 30 + k, "n": 8, "s": 0.0} for k in range(cases)]
 
 
-def test_z_scores_are_calibrated(stood_in):
-    """2,000 z-scores of skewed draws: tail rates within binomial limits at a false-alarm rate of 1e-6 each.
-
-    Standard errors 15 % too small (20 % too large) move the count beyond 1.96 from 100 to 191 (37); limits 48 away
-    from 100 catch either with probability above .99.
-    """
-    stood_in(draw=lambda generator, trials: (generator.gamma(4.0, size=trials) - 4) / 2)
-    reports = [judge(1, quiet(500), seed=seed, max_trials=LEAST_TRIALS) for seed in range(4)]
-    z = np.abs([one.z for report in reports for one in report.verdicts])
-    assert len(z) == 2000
-    assert abs(np.sum(z > 1.96) - 100) <= 48
-    assert np.sum(z > 2.58) <= 42 and np.sum(z > 3.29) <= 13
-    assert not any(report.count("disagree") for report in reports)
-    tails = sum((report.tail_rates for report in reports), TailRates())
-    assert tails.batches == 2000 * LEAST_TRIALS // BATCH
-    for row in tails.rows():  # skewness leaves the batches' rates a little above nominal
-        assert 0.9 * row["nominal"] < row["rate"] < 2.5 * row["nominal"]
-
-
-@pytest.mark.parametrize(("difference", "least"), [(0.02, 0.95), (-0.02, 0.95), (0.005, 0.0)])
-def test_a_difference_of_delta_is_detected(stood_in, difference, least):
-    """100 runs of three cases: at least 95 % detected, less 4.9 binomial deviations (false-alarm rate 1e-6).
-
-    A plan for z_alpha alone detects half and is caught with certainty. A quarter of delta is mostly missed, so the
-    trials are no more than delta asks for.
-    """
-    verdicts = [one for seed in range(100) for one in judge(1 + difference, quiet(3), seed=seed).verdicts]
-    detected = np.mean([one.verdict == "disagree" for one in verdicts])
-    if least:
-        assert detected > least - 4.9 * math.sqrt(least * (1 - least) / len(verdicts))
-        assert sum(one.verdict == "agree" for one in verdicts) == 0
-    else:
-        assert detected < 0.5
-
-
-def test_right_formulas_agree_in_all_cases_together(stood_in):
-    """100 runs of 20 cases: all agree in at least 95 %, less 4.9 deviations (1e-6); a plan for z_power agrees in about a quarter."""
-    agreed = [judge(1, quiet(20), seed=seed).verdict == "agree" for seed in range(100)]
-    assert np.mean(agreed) > 0.95 - 4.9 * math.sqrt(0.95 * 0.05 / 100)
-
-
 def test_trials_are_neither_short_nor_wasted(stood_in):
     """The plan is (sd (z_alpha + z_agree) / delta)^2 trials, with a margin for the pilot's variance below one half."""
     verdicts = judge(1, quiet(50)).verdicts
@@ -468,20 +427,6 @@ def test_rounding_shows_digits_that_mean_something():
     assert round_to(0.0996, 1.25) == ["1.250"] and round_to(123.0, 45678.0, 123.0) == ["45680", "120"]
     assert round_to(0.0, 1.5) == ["1.5"] and round_to(1e-13, 1.5) == ["1.5"]
     assert (round_up(0.00862), round_up(0.0100001), round_up(12.1), round_up(0.0)) == ("0.0087", "0.011", "13", "0")
-
-
-def test_several_conjectures_share_one_error_rate(stood_in):
-    claims = [conjecture(value, "error[0,0]", one_task, quiet(2), name=f"claim {value}") for value in (1, 1.1)]
-    reports = check_module.check_all(claims, Settings())
-    assert [report.verdict for report in reports] == ["agree", "disagree"]
-    assert [one.mean for one in reports[0].verdicts] == [one.mean for one in reports[1].verdicts]  # one experiment, one sample
-    trials = sum(one.trials for one in reports[0].verdicts)
-    assert [report.tail_rates.batches for report in reports] == [trials // BATCH, 0]  # counted once
-    levels = Levels.of(Settings(), 4)
-    assert {one.standard_errors for report in reports for one in report.verdicts} == {levels.z_alpha + levels.z_power}
-    verdicts = [one for report in reports for one in report.verdicts]
-    np.testing.assert_allclose([one.p_holm for one in verdicts], holm([two_sided_p(one.z) for one in verdicts]))
-    assert any(one.p_holm > 1.01 * two_sided_p(one.z) for one in reports[0].verdicts)
 
 
 def test_levels_count_what_is_judged(stood_in):

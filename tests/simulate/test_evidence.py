@@ -58,12 +58,6 @@ def test_merge_is_the_pooled_estimate():
     assert (merged.count, merged.draws) == (50, {(1, 0, 12), (1, 13, 49)})
 
 
-def test_merge_is_associative_on_single_numbers():
-    parts = [Estimate.from_samples(np.random.default_rng(k).normal(k, size=10 + k), {(k, 0, 9 + k)}) for k in range(3)]
-    left, right = parts[0].merge(parts[1]).merge(parts[2]), parts[0].merge(parts[1].merge(parts[2]))
-    assert isinstance(left.mean, float) and left.mean == pytest.approx(right.mean) and left.stderr == pytest.approx(right.stderr)
-
-
 def test_merge_takes_neighbours_and_other_seeds():
     left, right = {(5, 10, 99)}, {(5, 100, 120), ((5, 1), 10, 99)}
     assert merge_draws(frozenset(left), frozenset(right)) == left | right

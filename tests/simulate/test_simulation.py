@@ -20,20 +20,11 @@ def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
 ONE_TASK = simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 4)
 
 
-# Every quantity written out for T = 3 from errors e, step sizes s and update magnitudes u of one trial.
+# What a name reads of errors e, step sizes s and update magnitudes u of one trial, for T = 3; `quantity_battery` writes out every quantity.
 WRITTEN_OUT = {
-    "deviation": lambda e, s, u: e[2, 1],
-    "deviation[1]": lambda e, s, u: e[1, 0],
-    "deviation[-2]": lambda e, s, u: e[1, 0],
     "forgetting": lambda e, s, u: ((e[2, 0] - e[0, 0]) + (e[2, 1] - e[1, 1])) / 2,
-    "forgetting[1]": lambda e, s, u: e[1, 0] - e[0, 0],
-    "generalization": lambda e, s, u: (e[2, 0] + e[2, 1] + e[2, 2]) / 3,
-    "generalization[1]": lambda e, s, u: (e[1, 0] + e[1, 1]) / 2,
-    "generalization[0]": lambda e, s, u: e[0, 0],
-    "error[0,2]": lambda e, s, u: e[0, 2],
     " error[ -1 , 0 ] ": lambda e, s, u: e[2, 0],
     "step_size": lambda e, s, u: s[2],
-    "step_size[0]": lambda e, s, u: s[0],
     "update_magnitude[1]": lambda e, s, u: u[1],
 }
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
 from scaffold import ROOT, outcome, refusals
 from scipy.stats import chi2
+from test_check import CASES, RIGHT as EXACT, TWO_TASKS, n, p, s
 
 from simulate import Rademacher, check, simulate
 from simulate.__main__ import main
@@ -23,11 +23,6 @@ from theory.formulas import FORMULAS
 from theory.limits import proportional_limit
 
 judge = importlib.import_module("simulate.verdicts.judge")
-p, n, s = sympy.symbols("p n s")
-EXACT = 1 - n / p + n * s**2 / (p - n - 1)
-TWO_TASKS = {"p": 20, "p_1": 30, "p_2": 30, "n_1": 15, "n_2": 10, "sigma_1": 0.3, "sigma_2": 0.5, "u_11": 1.0, "q_11": 0.0}
-TWO_TASKS |= dict.fromkeys(("d_u", "c_u", "d_q"), 0.0)
-CASES = [{"p": 30, "n": 8, "s": 0.4}, {"p": 24, "n": 14, "s": 0.5}]
 ERROR = "error[0,0]"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from simulate import simulate
 from theory import InputError, NoClosedForm, Task, TaskSequence, expected_errors, frozen, initialized
-from theory.equivalents import Spectrum, approximate_errors, best_weight
+from theory.equivalents import Spectrum, approximate_errors
 
 TRUTHS = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[1.0, 0.5], [0.5, 1.0]])}
 
@@ -55,14 +55,6 @@ def test_simulation_stays_within_the_stated_distance(weight, settings):
     law, sample = approximate_errors(seq), simulate(seq, 1500, seed=3)
     for theory, estimate in ((law.errors, sample.errors), (law.step_sizes, sample.step_sizes), (law.update_magnitude, sample.update_magnitude)):
         assert np.all(np.abs(estimate.mean - theory) <= 5 * estimate.stderr + 0.005 * np.abs(theory))
-
-
-def test_the_best_weight_beats_both_ends_where_it_lies_between_them():
-    truths = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[4.0, 4.0], [4.0, 4.0]])}
-    seq = initialized({"shared": 30, "specific": 40}, (35, 15), (0.3, 0.5), gram=truths)
-    best = best_weight("deviation", seq)
-    ends = expected_errors(seq).deviation(), expected_errors(frozen({"shared": 30, "specific": 40}, (35, 15), (0.3, 0.5), gram=truths)).deviation()
-    assert 1 < best.choice < 100 and best.value < 0.99 * min(ends)
 
 
 def test_bad_input_is_named():

@@ -1,4 +1,4 @@
-"""One law in floats, fractions, symbols and grids; the interpolation threshold |n - d| <= 1; sizes.
+"""One law in floats, fractions, symbols and grids; sizes.
 
 Regimes, conditions, thresholds, what is refused, and truths as names, vectors and directions are checks of
 `law_battery`, which test_mutations.py runs on the code and on its mutants.
@@ -8,13 +8,12 @@ from dataclasses import replace
 from fractions import Fraction as F
 
 import numpy as np
-import pytest
 import sympy
 from hypothesis import assume, given, settings, strategies as st
 from law_battery import PARTS, close, floating
 from strategies import noises, sequences
 
-from theory import DomainError, TaskSequence, expanding, expected_errors, frozen, one_block
+from theory import TaskSequence, expanding, expected_errors, one_block
 from theory.formulas import FORMULAS
 
 # ---------------------------------------------------------------- floats and grids
@@ -82,38 +81,7 @@ def test_symbols_substituted_equal_fractions(seq, data):
         assert [entry.subs(values) for entry in getattr(law, part).ravel()] == getattr(exact, part).ravel().tolist()
 
 
-# ---------------------------------------------------------------- the interpolation threshold
-
-
-@pytest.mark.parametrize("kind", [F, float])
-def test_a_frozen_error_is_noise_at_the_threshold(kind):
-    """Task 1 has no label noise but a frozen block that is off; after an exact fit of that block it is silent."""
-    blocks, gram = {"shared": 4, "specific": 3}, {"shared": [[1, 1], [1, 1]], "specific": [[1, 0], [0, 1]]}
-    with pytest.raises(DomainError, match="task 1: .* n = 3 samples meet d = 3"):
-        expected_errors(frozen(blocks, (2, 3), kind(0), gram=gram))
-    law = expected_errors(frozen(blocks, (7, 3), kind(0), gram=gram))
-    assert law.errors[1, 1] == 0 and law.errors[1, 0] == 2
-    with pytest.raises(DomainError, match="task 1"):
-        expected_errors(frozen(blocks, (7, 3), kind(0), gram={**gram, "shared": [[1, 0], [0, 1]]}))
-
-
-def test_a_frozen_block_keeps_a_blank():
-    kept = frozen({"shared": 2, "specific": 3}, (5, 9), 0.5, gram={"shared": np.eye(2), "specific": np.eye(2)})
-    assert np.isnan(expected_errors(kept, outside="nan").errors).all()
-
-
 # ---------------------------------------------------------------- sizes
-
-
-def test_eight_tasks_with_symbolic_truths_and_noise():
-    tasks = 8
-    truths = {b: sympy.Matrix(tasks, tasks, lambda i, j, b=b: sympy.Symbol(f"{b}_{min(i, j)}{max(i, j)}")) for b in ("shared", "specific")}
-    noise = tuple(sympy.symbols(f"sigma:{tasks}", nonnegative=True))
-    law = expected_errors(frozen({"shared": 40, "specific": 60}, (20,) * tasks, noise, gram=truths))
-    numeric = expected_errors(frozen({"shared": 40, "specific": 60}, (20,) * tasks, 0, gram={b: np.eye(tasks, dtype=int) for b in truths}))
-    ones = {truths[b][i, j]: int(i == j) for b in truths for i in range(tasks) for j in range(i, tasks)}
-    value = law.forgetting().xreplace({**{k: sympy.Integer(v) for k, v in ones.items()}, **dict.fromkeys(noise, sympy.Integer(0))})
-    assert value == numeric.forgetting()
 
 
 def test_two_hundred_tasks():

@@ -83,16 +83,6 @@ def test_steps_of_nested_fits_obey_pythagoras(setting):
     assert law.update_magnitude.tolist() == again.update_magnitude.tolist() == [again.step_sizes[0], *(again.step_sizes[1:] - again.step_sizes[:-1])]
 
 
-def test_grids_of_noise_dimensions_and_products():
-    p, sigma = np.array([[20], [30]]), np.array([0.0, 0.5, 1.0])
-    gram = np.arange(1.0, 4.0)[:, None, None] * np.array([[2.0, 1.0], [1.0, 3.0]])
-    seq = remembering(p, (5, 4), ({}, {0: 3}), (sigma, 0.3), gram)
-    law = expected_errors(seq)
-    for index in np.ndindex(2, 3):
-        point = expected_errors(seq.at(index))
-        assert np.allclose(law.errors[index], point.errors, rtol=1e-13) and np.allclose(law.step_sizes[index], point.step_sizes, rtol=1e-13)
-
-
 # ---------------------------------------------------------------- simulation
 
 
