@@ -34,7 +34,7 @@ class LoopOptions:
         Of weights and arithmetic; "bfloat16" keeps weights and updates in float32 and computes products in bfloat16.
     execution : {"eager", "captured"}
         "captured" records a step on the GPU once a task and replays it, which saves small networks the time that Python
-        takes between kernels; the last, smaller batch stays eager. For strategies that take no part in steps.
+        takes between kernels; the last, smaller batch stays eager. For strategies whose part in steps, if any, keeps to the device.
     """
 
     epochs: int = 10
