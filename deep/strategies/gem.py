@@ -49,7 +49,7 @@ class GEM(Rehearsing):
     Notes
     -----
     Sources: arXiv 1706.08840; modular: arXiv 2410.00868. Gradients are those over what the task trains, with normalisation layers in
-    evaluation mode. The dual is a non-negative least-squares problem in v minus the strength, of the Cholesky factor.
+    evaluation mode; a memory's loss compares the classes that its task knew. The dual is a non-negative least-squares problem in v minus the strength, of the Cholesky factor.
     """
 
     name: ClassVar[str] = "gem"

@@ -130,7 +130,7 @@ class _Step:
         before = flat.parameters.detach().clone() if self._watched else None
         self._optimiser.step()
         if self._watched:
-            strategy.after_step(flat.parameters.detach() - before, task)
+            strategy.after_step(torch.sub(flat.parameters.detach(), before, out=before), task)
         return loss.detach()
 
 

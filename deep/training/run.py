@@ -97,7 +97,7 @@ def train_run(
         run = _Run(config, stream, device)
         run.resume(checkpoint_folder, stream)
         last = len(stream) if tasks is None else min(tasks, len(stream))
-        bar = tqdm(total=last * config.epochs, initial=len(run.record.results) * config.epochs, unit="epoch", disable=None if progress else True)
+        bar = tqdm(total=None if config.iterations else last * config.epochs, initial=len(run.record.results) * config.epochs, unit="epoch", disable=None if progress else True)
         with bar:
             for number in range(len(run.record.results), last):
                 try:
