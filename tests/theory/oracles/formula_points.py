@@ -12,6 +12,7 @@ from fractions import Fraction as F
 from functools import lru_cache
 from typing import Any
 
+import memory_points
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
@@ -21,7 +22,7 @@ from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
-from theory.ledger import notation as s
+from theory.ledger import memory, notation as s
 from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.training import two_steps
 from theory.ledger.two_tasks import two_tasks
@@ -260,6 +261,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "ridge_forgetting_threshold": _ridge_threshold,
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
     "gem_many_samples": _crowded,
+    **{name: lambda formula, case: memory_points.VALUES[formula.name](case) for name in memory_points.VALUES},
 }
 RATIONAL = [name for name, formula in FORMULAS.items() if not formula.rules]  # whose values are fractions
 
@@ -275,6 +277,8 @@ CLASSES = tuple((first, second) for first in ("below", "above") for second in ("
 
 def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
+    if formula in memory.FORMULAS:
+        return [*memory.CASES]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)
