@@ -64,7 +64,7 @@ BREAKS = {
     ],
     "rows_of_frames": [lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_rows_of_frames)],
     "inverse_wishart_square": [of_variance(4)],
-    "memory_gradient": [lambda patch: wrapped(patch, memory_points, "nodes", lambda found, *_: (1.01 * found[0] + 0.01, found[1]))],  # what judges its laws
+    "memory_gradient": [lambda patch: wrapped(patch, memory_points, "nodes", lambda found, *_: (found[0], found[1] * (1 + 0.01 * found[0])))],  # what judges its laws
     "spectral": [lambda patch: wrapped(patch, recursion, "step_moments", lambda right, *_: (right[0]._replace(m=0.9 * right[0].m), right[1]))],
 }
 
