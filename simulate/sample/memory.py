@@ -166,8 +166,9 @@ def measure(
             products.square + 2 * v * products.current + v**2 * products.memory, products.current + v * products.memory,
         )]  # fmt: skip
         retention, progress, square, seen = total
-        rows.append([retention < 0, seen - retention, progress, retention, square])
-        rows[-1] = [(np.mean(row), np.std(row, ddof=1) / math.sqrt(count)) for row in rows[-1]]
+        share = float(np.mean(retention < 0))
+        others = [(np.mean(row), np.std(row, ddof=1) / math.sqrt(count)) for row in (seen - retention, progress, retention, square)]
+        rows.append([(share, math.sqrt(max(share * (1 - share), 1 / count) / count)), *others])  # none in n draws is not never
     found = np.array(rows, dtype=float)
     return {name: Estimate(found[:, i, 0], found[:, i, 1], count) for i, name in enumerate(QUANTITIES)}
 
