@@ -20,6 +20,7 @@ from theory.formula import Condition, Formula
 from theory.ledger.ridge import _OfEigenvalues as _Numeric
 from theory.memory import MemoryStep, StoredStep
 
+_legendre = lru_cache(legendre.leggauss)
 _REACH = 9.0  # standard deviations beyond which a normal density counts as zero
 
 
@@ -35,7 +36,7 @@ def _roots(degrees: float) -> tuple[float, float]:
 
 def _nodes(low: Any, high: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights between arrays of ends, along a new last axis; none where the ends are the wrong way round."""
-    x, w = legendre.leggauss(count)
+    x, w = _legendre(count)
     half = np.maximum(np.asarray(high) - low, 0.0)[..., None] / 2
     return np.asarray(low)[..., None] + half * (1 + x), half * w
 
@@ -44,36 +45,18 @@ def _normal(x: np.ndarray) -> np.ndarray:
     return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
 
 
-class K(_Numeric):
-    """E 1/(H^2 + chi^2_{p-1}), H = sqrt(k C) + sqrt(1 - k) b, for the share k = delta^2/s^2."""
-
-    @staticmethod
-    def _imp_(m: float, p: float, k: float) -> float:
-        return _integral(lambda y: (1 - k + k * y ** (2 / (p - 2))) ** ((m - 1) / 2), 0, 1) / (p - 2)
+def _function(name: str, value: Any, words: str) -> Any:
+    """Return a function of symbols that has the ``value`` where its arguments are numbers."""
+    return type(name, (_Numeric,), {"_imp_": staticmethod(value), "__doc__": words, "__module__": __name__})
 
 
-class A(_Numeric):
-    """E cos^2 of the memory's gradient and gbar."""
-
-    @staticmethod
-    def _imp_(m: float, p: float, k: float) -> float:
-        return 1 - (p - 1) * K._imp_(m, p + 2, k)
-
-
-class F(_Numeric):
-    """Student's distribution function with m degrees of freedom at x."""
-
-    @staticmethod
-    def _imp_(m: float, x: float) -> float:
-        return float(stdtr(m, x))
-
-
-class R(_Numeric):
-    """Gamma((m + 1)/2) / (sqrt(pi) Gamma(m/2))."""
-
-    @staticmethod
-    def _imp_(m: float) -> float:
-        return float(np.exp(gammaln((m + 1) / 2) - gammaln(m / 2)) / np.sqrt(np.pi))
+K = _function(
+    "K", lambda m, p, k: _integral(lambda y: (1 - k + k * y ** (2 / (p - 2))) ** ((m - 1) / 2), 0, 1) / (p - 2),
+    "E 1/(H^2 + chi^2_{p-1}), H = sqrt(k C) + sqrt(1 - k) b, for the share k = delta^2/s^2.",
+)  # fmt: skip
+A = _function("A", lambda m, p, k: 1 - (p - 1) * K._imp_(m, p + 2, k), "E cos^2 of the memory's gradient and gbar.")
+F = _function("F", lambda m, x: float(stdtr(m, x)), "Student's distribution function with m degrees of freedom at x.")
+R = _function("R", lambda m: float(np.exp(gammaln((m + 1) / 2) - gammaln(m / 2)) / np.sqrt(np.pi)), "Gamma((m + 1)/2) / (sqrt(pi) Gamma(m/2)).")
 
 
 def _gated(m: float, p: float, k: float, rho: float, of: int) -> float:
@@ -84,61 +67,42 @@ def _gated(m: float, p: float, k: float, rho: float, of: int) -> float:
         if x == 0:
             return 0.0
         left = 1 - k + k * x
-        spread, c, middle = x * (1 - k) / left, left, np.sqrt(k) * x / left
+        spread, middle = x * (1 - k) / left, np.sqrt(k) * x / left
         o = np.sqrt(rho**2 * spread + (1 - rho**2) * x)
         B = rho * middle / o if o > 0 else np.sign(rho) * np.inf
-        low, high = stdtr(m, -B * np.sqrt(c * m)), c * m * stdtr(m + 2, -B * np.sqrt(c * (m + 2)))
-        edge = np.sqrt(c) * R._imp_(m) * (1 + B**2 * c) ** (-(m + 1) / 2)
+        low, high = stdtr(m, -B * np.sqrt(left * m)), left * m * stdtr(m + 2, -B * np.sqrt(left * (m + 2)))
+        edge = np.sqrt(left) * R._imp_(m) * (1 + B**2 * left) ** (-(m + 1) / 2)
         first, second = rho * middle**2 * high - middle * o * edge, rho**2 * middle**2 * high + o**2 * low - rho * middle * o * edge
         share = second if of else (1 - rho**2 * spread / o**2) * first + rho * spread / o**2 * second
-        return share * c ** ((m - 1) / 2)
+        return share * left ** ((m - 1) / 2)
 
     return _integral(integrand, 0, 1) / (p - 2)
 
 
-class L(_Numeric):
-    """What GEM takes off the retention, in units of G delta."""
-
-    @staticmethod
-    def _imp_(m: float, p: float, k: float, rho: float) -> float:
-        return _gated(m, p, k, rho, 0)
-
-
-class M(_Numeric):
-    """What GEM takes off the progress, in units of G^2."""
-
-    @staticmethod
-    def _imp_(m: float, p: float, k: float, rho: float) -> float:
-        return _gated(m, p, k, rho, 1)
+L = _function("L", lambda m, p, k, rho: _gated(m, p, k, rho, 0), "What GEM takes off the retention, in units of G delta.")
+M = _function("M", lambda m, p, k, rho: _gated(m, p, k, rho, 1), "What GEM takes off the progress, in units of G^2.")
+V = _function(
+    "V", lambda m, sigma, delta, t: _integral(lambda u: chi.pdf(u, m) * ndtr((t * m / u - delta * u) / sigma), *_roots(m)),
+    "Probability that <g, gbar> + v <g_m, gbar> is negative, for <g, gbar> = -v delta t.",
+)  # fmt: skip
 
 
-class V(_Numeric):
-    """Probability that <g, gbar> + v <g_m, gbar> is negative, for <g, gbar> = -v delta t."""
-
-    @staticmethod
-    def _imp_(m: float, sigma: float, delta: float, t: float) -> float:
-        return _integral(lambda u: chi.pdf(u, m) * ndtr((t * m / u - delta * u) / sigma), *_roots(m))
-
-
-class W(_Numeric):
+def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float) -> float:
     """Probability that GEM's step violates the constraint on the population; gamma in units of |g|."""
-
-    @staticmethod
-    def _imp_(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float) -> float:
-        s, sign, steep = np.hypot(delta, sigma), -1.0 if rho >= 0 else 1.0, np.sqrt(1 - rho**2)
-        u, weight = _nodes(*_roots(m), 120)
-        at = abs(rho) * m / (gamma * u) if gamma else np.full_like(u, np.inf) if rho else 0 * u  # |h| beyond which the strength decides
-        zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
-        middle = np.clip(zero + at / sigma, zero.clip(-_REACH, _REACH), top)
-        highest = (delta * u[-1] + _REACH * sigma) / s
-        ranges = ((zero.clip(-_REACH, _REACH), middle, _met(p, rho, highest) if rho else ndtr), (middle, top, lambda t: ndtr(abs(rho) * t / max(steep, 1e-300))))
-        total = 0.0
-        for low, high, probability in ranges:
-            b, w = _nodes(low, high, 48)
-            if np.any(w):
-                h = (b - zero[:, None]) * sigma / s
-                total += np.sum((weight * chi.pdf(u, m))[:, None] * w * _normal(b) * probability(h))
-        return float(total if rho >= 0 else 1 - total)
+    s, sign = np.hypot(delta, sigma), -1.0 if rho >= 0 else 1.0
+    u, weight = _nodes(*_roots(m), 120)
+    at = abs(rho) * m / (gamma * u) if gamma else np.full_like(u, np.inf) if rho else 0 * u  # |h| beyond which the strength decides
+    zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
+    middle = np.clip(zero + at / sigma, zero.clip(-_REACH, _REACH), top)
+    highest = (delta * u[-1] + _REACH * sigma) / s
+    ranges = ((zero.clip(-_REACH, _REACH), middle, _met(p, rho, highest) if rho else ndtr), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
+    total = 0.0
+    for low, high, probability in ranges:
+        b, w = _nodes(low, high, 48)
+        if np.any(w):
+            h = (b - zero[:, None]) * sigma / s
+            total += np.sum((weight * chi.pdf(u, m))[:, None] * w * _normal(b) * probability(h))
+    return float(total if rho >= 0 else 1 - total)
 
 
 @lru_cache(maxsize=8)
@@ -159,23 +123,21 @@ def _met(p: float, rho: float, highest: float) -> Chebyshev:
     return Chebyshev.interpolate(probability, 160, [0, highest])
 
 
-class B(_Numeric):
+def _capacity(b: float, k: float) -> float:
     """1/min_t E ((t H + N)_-)^2 with H = sqrt(k chi^2_b) + sqrt(1 - k) N': parts for each parameter above which no step is left."""
+    u, w = _nodes(*_roots(b), 120)
+    weight = w * chi.pdf(u, b)
 
-    @staticmethod
-    def _imp_(b: float, k: float) -> float:
-        def excess(t: float) -> float:
-            spread = np.sqrt(1 + t**2 * (1 - k))
+    def excess(t: float) -> float:
+        spread = np.sqrt(1 + t**2 * (1 - k))
+        x = t * np.sqrt(k) * u / spread
+        return spread**2 * float(weight @ ((1 + x**2) * ndtr(-x) - x * _normal(x)))
 
-            def at(u: float) -> float:
-                x = t * np.sqrt(k) * u / spread
-                return chi.pdf(u, b) * ((1 + x**2) * ndtr(-x) - x * _normal(np.asarray(x)))
-
-            return spread**2 * _integral(at, *_roots(b))
-
-        return 1 / float(minimize_scalar(excess, bounds=(0, 40), method="bounded", options={"xatol": 1e-9}).fun)
+    return 1 / float(minimize_scalar(excess, bounds=(0, 40), method="bounded", options={"xatol": 1e-9}).fun)
 
 
+W = _function("W", _violation, str(_violation.__doc__))
+B = _function("B", _capacity, str(_capacity.__doc__))
 m, p, J, b = sympy.symbols("m p J b", positive=True, integer=True)
 sigma, gamma, c = sympy.symbols("sigma gamma c", nonnegative=True)
 delta, G = sympy.symbols("delta G", positive=True)
