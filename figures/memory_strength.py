@@ -1,7 +1,7 @@
 r"""Memory strength protects unseen data past a threshold; on stored samples it harms at first.
 
 (a) Probability that GEM's step violates the constraint on unseen data, against its memory strength, for a memory that the
-model has not seen. Lines: exact law; stars: the threshold $\gamma^*=-\langle g,\bar g\rangle/|\bar g|^2$; $p={P}$,
+model has not seen. Lines: exact law; star: the threshold $\gamma^*=-\langle g,\bar g\rangle/|\bar g|^2$; $p={P}$,
 $\sigma={SIGMA:g}$, $|\bar g|=|g|=1$, cosine ${COS:g}$. GEM's own multiplier lies below $\gamma^*$ by the alignment {alignments}.
 (b) What the memory adds to $\langle z,\bar g\rangle$ where the model was fitted to the stored samples, against the share of the
 way from task 1's estimate to task 2's truth that it has gone: negative up to $c^*$ (star at $c^*={crossing:.2f}$ for the constant
@@ -9,61 +9,54 @@ multiplier {V:g}, later for GEM with strength 0); $p={STORED[p]}$, $n_1={N_1}$, 
 $|w_2-w_1|={STORED[D]:g}$. {simulation} The points of a curve in (a) share their draws.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from figures.kit import FROZEN, INITIALIZED, STEPS, Figure, Line, Panel, Sampler, Simulated, Table, curves
-from simulate.sample.memory import direct, measure, multiplier, stored
+from simulate.sample.memory import Products, direct, measure, stored
 from theory.formulas import FORMULAS
 from theory.memory import CONSTANT, INSIDE, MemoryStep, StoredStep
 
 P, SIGMA, COS, SIZES = 60, 0.5, -0.3, (15, 60, 240)
-STRENGTHS, SIMULATED = np.linspace(0, 0.75, 76), (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75)
+STRENGTHS, SIMULATED = np.linspace(0, 0.75, 76).round(2), (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75)
+FRESH = {"p": P, "sigma": SIGMA, "delta": 1.0, "rho": COS, "G": 1.0}
 STORED, N_1, V = {"p": 40, "m": 10, "sigma": 1.0, "D": 1.4}, 20, 0.5
-SHARES = np.linspace(0, 1, 41)
+SHARES = np.linspace(0.025, 1, 40)  # at 0 there is no gradient to project on
 KINDS = {CONSTANT: ("stored_constant_gain", "stored_memory_crossing"), INSIDE: ("stored_gem_gain", "stored_gem_crossing")}
 VIOLATION, GAIN = "violation", "gain"
 
 
-def fresh(m: int) -> dict[str, float]:
-    """Return the parameters of (a)."""
-    return {"p": P, "m": m, "sigma": SIGMA, "delta": 1.0, "rho": COS, "G": 1.0}
+def gained(step: StoredStep, count: int, rng: np.random.Generator) -> Products:
+    """Draw steps as `stored` does, without what g itself does to the old task."""
+    return stored(step, count, rng)._replace(conflict=np.zeros((count, 1)))
 
 
 def compute(table: Table, sampler: Sampler) -> None:
-    def violations(m: int) -> Any:
-        return lambda seed, trials: [list(pair) for pair in zip(*_violation(m, seed, trials), strict=True)]
+    def add(quantity: str, form: str, x_name: str, x: Sequence[float], step: Any, strengths: Sequence[float], draw: Any, case: str = "") -> None:
+        def run(seed: tuple[int, ...], trials: int) -> list[list[float]]:
+            found = measure(step, strengths, trials, seed, form, sampler=draw)["violation" if draw is direct else "retention"]
+            return [found.mean.tolist(), found.stderr.tolist()]
+
+        for place, mean, stderr in zip(x, *sampler.stored({**vars(step), "form": form}, __file__, run), strict=True):
+            table.add_point(quantity, form, x_name, place, Simulated(mean, stderr, sampler.trials, np.inf), case)
 
     for m in SIZES:
-        values = [FORMULAS["memory_violation"](**fresh(m), gamma=gamma) for gamma in STRENGTHS]
+        values = [FORMULAS["memory_violation"](**FRESH, m=m, gamma=gamma) for gamma in STRENGTHS]
         table.add_curve(VIOLATION, INSIDE, "gamma", STRENGTHS, values, "memory_violation", f"m={m}")
-        for gamma, (mean, stderr) in zip(SIMULATED, sampler.stored({"m": m}, __file__, violations(m)), strict=True):
-            table.add_point(VIOLATION, INSIDE, "gamma", gamma, Simulated(mean, stderr, sampler.trials, np.inf), f"m={m}")
-        threshold = FORMULAS["memory_threshold"](**fresh(m))
-        table.add_mark(VIOLATION, INSIDE, "gamma", threshold, FORMULAS["memory_violation"](**fresh(m), gamma=threshold), "memory_violation", f"m={m}")
+        add(VIOLATION, INSIDE, "gamma", SIMULATED, MemoryStep(P, m, SIGMA, 1.0, COS), SIMULATED, direct, f"m={m}")
+    table.add_mark(VIOLATION, INSIDE, "gamma", FORMULAS["memory_threshold"](**FRESH), 0.0, "memory_threshold")
     for form, (gain, crossing) in KINDS.items():
         table.add_curve(GAIN, form, "c", SHARES, [FORMULAS[gain](**STORED, c=share, v=V) for share in SHARES], gain)
         table.add_mark(GAIN, form, "c", FORMULAS[crossing](**STORED), 0.0, crossing)
-        for share in SHARES[::4]:
-            found = sampler.stored({"c": share, "form": form}, __file__, lambda seed, trials, share=share, form=form: _gain(share, form, seed, trials))
-            table.add_point(GAIN, form, "c", share, Simulated(*found, sampler.trials, np.inf))
-
-
-def _violation(m: int, seed: tuple[int, ...], trials: int) -> Any:
-    found = measure(MemoryStep(P, m, SIGMA, 1.0, COS), SIMULATED, trials, seed, sampler=direct)["violation"]
-    return found.mean.tolist(), found.stderr.tolist()
-
-
-def _gain(share: float, form: str, seed: tuple[int, ...], trials: int) -> list[float]:
-    step = StoredStep(STORED["p"], STORED["m"], N_1, STORED["sigma"], STORED["D"], share)
-    products = stored(step, trials, np.random.default_rng(np.random.SeedSequence(seed)))
-    values = multiplier(products, V if form == CONSTANT else 0.0, form) * products.earlier
-    return [float(values.mean()), float(values.std(ddof=1) / np.sqrt(trials))]
+        for share in SHARES[::4].tolist():
+            step = StoredStep(STORED["p"], STORED["m"], N_1, STORED["sigma"], STORED["D"], share)
+            add(GAIN, form, "c", [share], step, [V if form == CONSTANT else 0.0], gained)
 
 
 def facts(table: Table) -> dict[str, Any]:
-    alignments = ", ".join(f"{FORMULAS['memory_alignment'](**fresh(m)):.2f} ($m={m}$)" for m in SIZES)
+    alignments = ", ".join(f"{FORMULAS['memory_alignment'](**FRESH, m=m):.2f} ($m={m}$)" for m in SIZES)
     return {"alignments": alignments, "crossing": FORMULAS["stored_memory_crossing"](**STORED)}
 
 

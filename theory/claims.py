@@ -440,59 +440,49 @@ ONE_HEAD = {
     "quantity": "forgetting", "formula": 0, "build": _one_head_frozen, "space": {"p": (5, 60), "head": (5, 60), "n": (1, 50), "sigma": (0.0, 1.0)},
     "constraint": lambda head, n: n < head - 1,
 }  # fmt: skip
+def _fewer(first: str, second: str, words: str, changed: dict[str, Any], against: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Return what measures whether one law lies below another."""
+    return lambda law, at: {"holds": law(first, **changed) < law(second, **against), words: law(first, **changed) / law(second, **against)}
+
+
+def _bias(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
+    kept, alignment = law("memory_constant_retention", v=2 * law("memory_threshold")), law("memory_alignment")
+    return {"holds": law("memory_projected_retention") < 0 < kept, "share of the conflict that projecting removes": alignment, "retention at 2 gamma*": kept}
+
+
+def _halves(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
+    ratio = [law("split_memory_retention", p=f * at["p"], m=f * at["m"]) / law("memory_gem_retention", p=f * at["p"], m=f * at["m"]) for f in (1, 100)]
+    return {"holds": abs(ratio[1] - 1) < 0.01, "retention of two groups over GEM's": ratio[0], "the same in a hundred times the dimension": ratio[1]}
+
+
 MEMORY_CLAIMS: tuple[Any, ...] = (
-    (
-        "strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _unseen,
-        "a memory that theta was not fitted to: violations fall from nearly 1 at strength 0, most of them around gamma* = -<g, gbar>/|gbar|^2, for any p",
-        "memories that see no conflict, which no strength changes; stored samples that theta was fitted to, up to c* (stored_strength_protects)",
-    ),
-    (
-        "strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",),
-        lambda law, at: {"holds": law("memory_constant_gap", v=1.0) < law("memory_constant_gap"), "gap at strength 1 over that at 1/2": law("memory_constant_gap", v=1.0) / law("memory_constant_gap")},
-        "nowhere for a constant multiplier: what falls is the probability that the value on unseen data is negative", "every setting: the gap is v nu, which grows with the strength",
-    ),
-    (
-        "strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"),
-        lambda law, at: {
-            "holds": law("memory_projected_retention") < 0 < law("memory_constant_retention", v=2 * law("memory_threshold")),
-            "share of the conflict that projecting removes": law("memory_alignment"), "retention at 2 gamma*": law("memory_constant_retention", v=2 * law("memory_threshold")),
-        },
-        "fresh memories: |g_m|^2 exceeds |gbar|^2 by nu in the mean, so that projecting removes the share A of the conflict, and strength above gamma* all of it", "memories without noise as p/m tends to 0, where there is no bias",
-    ),
-    (
-        "stored_strength_protects", "Memory strength lowers forgetting on stored samples.", ("stored_constant_gain", "stored_memory_crossing"),
-        lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
-        "after the share c* = sigma^2/(D^2 + sigma^2) of the way to the new task's truth", "before c*, where a constant strength increases forgetting: theta_1 has fitted the stored noise, and leaving it lowers the error",
-    ),
-    (
-        "too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",),
-        lambda law, at: {"holds": law("memory_constant_progress", v=2.0) < law("memory_constant_progress"), "progress at strength 2 over that at 1/2": law("memory_constant_progress", v=2.0) / law("memory_constant_progress")},
-        "conflict: progress falls by |<g, gbar>| a unit of strength, and the step's noise grows with its square", "tasks that agree, where progress grows",
-    ),
-    (
-        "finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"),
-        lambda law, at: {"holds": law("split_memory_progress") < law("memory_gem_progress"), "progress of two groups over GEM's": law("split_memory_progress") / law("memory_gem_progress")},
-        "every setting, and every draw: what meets all constraints of a partition meets their sum", "nowhere",
-    ),
-    (
-        "finer_has_a_smaller_uniform_gap", "A smaller feasible set has the smaller generalization error, by its Rademacher complexity.", ("memory_square",),
-        lambda law, at: {"holds": law("memory_square") <= at["delta"] ** 2, "E <g_m - gbar, g_m>/|gbar|^2, in all and, in the mean, in each group": law("memory_square") / at["delta"] ** 2 - 1},
-        "groups so small that the memory's error g_m - gbar is itself not feasible", "groups of some size: the error is feasible, for <g_m - gbar, g_m> is positive in the mean in each, and the supremum over feasible directions stays |g_m - gbar|",
-    ),
-    (
-        "finer_has_the_better_front", "p-mGEM reaches forgetting and progress that no memory strength does.", ("split_memory_retention", "split_memory_progress", "memory_square"), _front,
-        "one step at a fixed learning rate (here 1/2, two groups, against constant strength), for the step is the shorter one", "equal lengths of the step, where no partition has the better direction unless the groups follow the tasks; and, in simulations that are not repeated here, stopping times that are tuned too",
-    ),
-    (
-        "arbitrary_partitions_lose", "An arbitrary partition of the parameters loses the benefit.", ("split_memory_retention", "memory_gem_retention"),
-        lambda law, at: {"holds": abs(law("split_memory_retention", p=100 * at["p"], m=100 * at["m"]) / law("memory_gem_retention", p=100 * at["p"], m=100 * at["m"]) - 1) < 0.01, "retention of two groups over GEM's": law("split_memory_retention") / law("memory_gem_retention")},
-        "a fixed number of groups that do not follow the tasks, in large dimensions (here p above 4,000, within 1 %)", "groups of few parameters, which are another method",
-    ),
-    (
-        "small_parts_over_constrain", "Small parts of the memory over-constrain.", ("memory_parts_capacity",),
-        lambda law, at: {"holds": law("memory_parts_capacity", b=1) < law("memory_parts_capacity", b=4), "parts for each parameter above which no step is left, one sample each": law("memory_parts_capacity", b=1)},
-        "J/p above a threshold, in the limit; it is the lower the smaller the parts, 2 (1 + delta^2/sigma^2) for two samples", "fewer parts",
-    ),
+    ("strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _unseen,
+     "a memory that theta was not fitted to: violations fall from nearly 1 at strength 0, most of them around gamma* = -<g, gbar>/|gbar|^2, for any p",
+     "memories that see no conflict, which no strength changes; stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
+    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _fewer("memory_constant_gap", "memory_constant_gap", "gap at strength 1 over that at 1/2", {"v": 1.0}, {}),
+     "nowhere for a constant multiplier: what falls is the probability that the value on unseen data is negative", "every setting: the gap is v nu, which grows with the strength"),
+    ("strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"), _bias,
+     "fresh memories: |g_m|^2 exceeds |gbar|^2 by nu in the mean, so that projecting removes the share A of the conflict; strength above gamma* removes all of it",
+     "stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
+    ("stored_strength_protects", "Memory strength lowers forgetting on stored samples.", ("stored_constant_gain", "stored_memory_crossing"),
+     lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
+     "a constant multiplier, after the share c* = sigma^2/(D^2 + sigma^2) of the way to the new task's truth",
+     "before c*, where it increases forgetting to first order in the step: theta_1 has fitted the stored noise, and leaving it lowers the error"),
+    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _fewer("memory_constant_progress", "memory_constant_progress", "progress at strength 2 over that at 1/2", {"v": 2.0}, {}),
+     "conflict: progress falls by |<g, gbar>| a unit of strength, and the step's noise grows with its square", "tasks that agree, where progress grows"),
+    ("finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"), _fewer("split_memory_progress", "memory_gem_progress", "progress of two groups over GEM's", {}, {}),
+     "every setting, and every draw: what meets all constraints of a partition meets their sum", "nowhere"),
+    ("finer_has_a_smaller_uniform_gap", "A smaller feasible set has the smaller generalization error, by its Rademacher complexity.", ("memory_square",),
+     lambda law, at: {"holds": law("memory_square") <= at["delta"] ** 2, "E <g_m - gbar, g_m>/|gbar|^2": law("memory_square") / at["delta"] ** 2 - 1},
+     "groups so small that the memory's error g_m - gbar is itself not feasible",
+     "groups of some size: <g_m - gbar, g_m> is positive in the mean, in each group too, so that the error is feasible and the supremum of the gap stays |g_m - gbar|"),
+    ("finer_has_the_better_front", "p-mGEM reaches forgetting and progress that no memory strength does.", ("split_memory_retention", "split_memory_progress", "memory_square"), _front,
+     "one step at a fixed learning rate (here 1/2, two groups, against constant strength), for the step is the shorter one",
+     "equal lengths of the step, where no partition has the better direction unless the groups follow the tasks; tuned stopping times are not judged here"),
+    ("arbitrary_partitions_lose", "An arbitrary partition of the parameters loses the benefit.", ("split_memory_retention", "memory_gem_retention"), _halves,
+     "a fixed number of groups that do not follow the tasks, in large dimensions (here p above 4,000, within 1 %)", "groups of few parameters, which are another method"),
+    ("small_parts_over_constrain", "Small parts of the memory over-constrain.", ("memory_parts_capacity",), _fewer("memory_parts_capacity", "memory_parts_capacity", "parts above which no step is left, of one sample over those of four", {"b": 1}, {"b": 4}),
+     "J/p above a threshold, in the limit; it is the lower the smaller the parts, 2 (1 + delta^2/sigma^2) for two samples", "fewer parts"),
 )  # fmt: skip
 CLAIMS: dict[str, Claim] = {
     claim.name: claim

@@ -6,13 +6,14 @@ one is g; the memory's gradient g_m = X(X'gbar - noise)/m is a mean over m store
 
 from dataclasses import dataclass
 
-from theory.checks import between, is_real, whole
+from theory.checks import between, positive, whole
 from theory.errors import InputError
 
 INSIDE, ADDED, CONSTANT, EQUALITY = FORMS = ("inside", "added", "constant", "equality")
 
 
-def _not_negative(value: object, what: str) -> float:
+def not_negative(value: object, what: str) -> float:
+    """Return a length, a deviation or a strength."""
     return between(value, what, 0.0, 1e150)
 
 
@@ -56,11 +57,10 @@ class MemoryStep:
         whole(self.groups, "groups, the number of groups of parameters,", 1)
         if self.p % self.groups or self.p // self.groups < 3:
             raise InputError(f"groups is {self.groups}, which does not divide p = {self.p} into groups of at least 3; give a divisor of p")
-        _not_negative(self.sigma, "sigma, the noise of the memory,")
+        not_negative(self.sigma, "sigma, the noise of the memory,")
         between(self.cos, "cos, the cosine of both gradients,", -1.0, 1.0)
-        for name, value in (("distance", self.distance), ("norm", self.norm)):
-            if _not_negative(value, f"{name}, the length of a gradient,") == 0:
-                raise InputError(f"{name} is 0; give a length above 0")
+        positive(self.distance, "distance, the length of gbar,", "at the truth there is nothing to protect")
+        positive(self.norm, "norm, the length of g,", "at its minimum the task makes no step")
 
     @property
     def threshold(self) -> float:
@@ -92,17 +92,8 @@ class StoredStep:
     share: float
 
     def __post_init__(self) -> None:
-        whole(self.m, "m, the number of stored samples,", 1)
-        if not self.m <= whole(self.n_1, "n_1, the samples of task 1,", 1) < whole(self.p, "p, the number of parameters,", 3) - 1:
+        if not whole(self.m, "m, the number of stored samples,", 1) <= whole(self.n_1, "n_1, the samples of task 1,", 1) < whole(self.p, "p, the number of parameters,", 3) - 1:
             raise InputError(f"m is {self.m}, n_1 {self.n_1} and p {self.p}; m <= n_1 < p - 1 is needed, so that task 1 can be fitted")
-        _not_negative(self.sigma, "sigma, the noise of task 1,")
-        _not_negative(self.distance, "distance, that of the truths,")
+        not_negative(self.sigma, "sigma, the noise of task 1,")
+        not_negative(self.distance, "distance, that of the truths,")
         between(self.share, "share, the way gone to w_2,", 0.0, 1.0)
-
-
-def strengths(values: object) -> list[float]:
-    """Return memory strengths as floats of at least 0."""
-    listed = list(values) if isinstance(values, (list, tuple)) or hasattr(values, "__array__") else [values]  # type: ignore[arg-type]
-    if not listed or any(not is_real(value) for value in listed):
-        raise InputError(f"the strengths are {values!r}; give one number or more of at least 0")
-    return [_not_negative(float(value), "a memory strength") for value in listed]

@@ -126,8 +126,6 @@ class Memory:
     """Distance of theta from the earlier task's truth, the length of its population gradient."""
     cos: float
     """Cosine of the current gradient and that gradient; negative for a conflict."""
-    norm: float = 1.0
-    """Length of the current gradient."""
     groups: int = 1
     """Groups of parameters with a constraint each (p-mGEM); they divide p."""
     strengths: tuple[float, ...] | None = None
@@ -146,7 +144,7 @@ class Memory:
         from figures.regions.memory import over_strengths
 
         started = _started(self.out)
-        step = MemoryStep(self.p, self.m, self.sigma, self.distance, self.cos, self.norm, self.groups)
+        step = MemoryStep(self.p, self.m, self.sigma, self.distance, self.cos, groups=self.groups)
         found = over_strengths(step, self.strengths, self.form, self.draws, self.seed)
         if self.out is not None:
             _draw(found.draw(), self.out)

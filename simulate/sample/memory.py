@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from simulate.evidence import Estimate
 from theory.checks import known, whole
 from theory.errors import InputError
-from theory.memory import ADDED, CONSTANT, EQUALITY, FORMS, INSIDE, MemoryStep, StoredStep, strengths
+from theory.memory import CONSTANT, EQUALITY, FORMS, INSIDE, MemoryStep, StoredStep, not_negative
 
 QUANTITIES = ("violation", "gap", "progress", "retention", "square")
 _CHUNK = 4_000_000  # numbers that the direct samplers hold at once
@@ -126,8 +126,7 @@ def stored_gain(step: StoredStep, count: int, rng: np.random.Generator) -> Produ
 
 
 def measure(
-    step: MemoryStep | StoredStep, values: Sequence[float], count: int = 100_000, seed: int = 0, form: str = INSIDE, *, sampler: Callable[..., Products] = reduced,
-    debiased: bool = False,
+    step: MemoryStep | StoredStep, values: Sequence[float], count: int = 100_000, seed: Any = 0, form: str = INSIDE, *, sampler: Callable[..., Products] = reduced, debiased: bool = False,
 ) -> dict[str, Estimate]:  # fmt: skip
     """Estimate the quantities of a step at several memory strengths, all on the same draws.
 
@@ -138,6 +137,7 @@ def measure(
         Memory strengths.
     count : int
         Draws, at least 2.
+    seed : int or sequence of int
     form, debiased
         As in `multiplier`.
     sampler : {reduced, direct, stored, stored_gain}
@@ -157,15 +157,16 @@ def measure(
     """
     products, rows = sampler(step, whole(count, "count, the number of draws,", 2), np.random.default_rng(np.random.SeedSequence(seed))), []
     known(form, FORMS, "form of memory strength")
+    if not len(values):
+        raise InputError("there is no memory strength; give one or more of at least 0")
     if debiased and products.unbiased is None:
         raise InputError(f"{sampler.__name__} draws no single samples, from which the bias is estimated; use sampler=direct")
-    for strength in strengths(values):
-        v = multiplier(products, strength, form, debiased)
-        total = [np.sum(part, axis=-1) for part in (
+    for strength in values:
+        v = multiplier(products, not_negative(strength, "a memory strength"), form, debiased)
+        retention, progress, square, seen = (np.sum(part, axis=-1) for part in (
             products.conflict + v * products.earlier, products.square + v * products.current,
             products.square + 2 * v * products.current + v**2 * products.memory, products.current + v * products.memory,
-        )]  # fmt: skip
-        retention, progress, square, seen = total
+        ))  # fmt: skip
         share = float(np.mean(retention < 0))
         others = [(np.mean(row), np.std(row, ddof=1) / math.sqrt(count)) for row in (seen - retention, progress, retention, square)]
         rows.append([(share, math.sqrt(max(share * (1 - share), 1 / count) / count)), *others])  # none in n draws is not never

@@ -30,8 +30,7 @@ def _integral(function: Any, low: float, high: float) -> float:
 
 def _roots(degrees: float) -> tuple[float, float]:
     """Where the root of a chi-squared variable is."""
-    middle = np.sqrt(degrees)
-    return max(0.0, float(middle - _REACH)), float(middle + _REACH)
+    return max(0.0, float(degrees**0.5) - _REACH), float(degrees**0.5) + _REACH
 
 
 def _nodes(low: Any, high: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,12 +63,10 @@ def _gated(m: float, p: float, k: float, rho: float, of: int) -> float:
 
     def integrand(y: float) -> float:
         x = y ** (2 / (p - 2))  # 1/(1 + 2t) of the Laplace transform in t
-        if x == 0:
-            return 0.0
         left = 1 - k + k * x
         spread, middle = x * (1 - k) / left, np.sqrt(k) * x / left
         o = np.sqrt(rho**2 * spread + (1 - rho**2) * x)
-        B = rho * middle / o if o > 0 else np.sign(rho) * np.inf
+        B = rho * middle / o
         low, high = stdtr(m, -B * np.sqrt(left * m)), left * m * stdtr(m + 2, -B * np.sqrt(left * (m + 2)))
         edge = np.sqrt(left) * R._imp_(m) * (1 + B**2 * left) ** (-(m + 1) / 2)
         first, second = rho * middle**2 * high - middle * o * edge, rho**2 * middle**2 * high + o**2 * low - rho * middle * o * edge
@@ -133,7 +130,8 @@ def _capacity(b: float, k: float) -> float:
         x = t * np.sqrt(k) * u / spread
         return spread**2 * float(weight @ ((1 + x**2) * ndtr(-x) - x * _normal(x)))
 
-    return 1 / float(minimize_scalar(excess, bounds=(0, 40), method="bounded", options={"xatol": 1e-9}).fun)
+    least: Any = minimize_scalar(excess, bounds=(0, 40), method="bounded", options={"xatol": 1e-9})
+    return 1 / float(least.fun)
 
 
 W = _function("W", _violation, str(_violation.__doc__))
