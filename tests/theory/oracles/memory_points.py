@@ -52,10 +52,9 @@ def square(case: Mapping[str, Any]) -> float:
 
 def along(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """H = h/s and its probabilities on a line, by the density given C."""
-    k = case["delta"] ** 2 / s_squared(case)
-    (u, w), top = root(case["m"]), np.sqrt(k * case["m"]) + 2 * END
-    parts = [nodes(low, high) for low, high in ((-END, 0.0), (0.0, top / 2), (top / 2, top))]
-    H, w_H = (np.concatenate(part) for part in zip(*parts, strict=True))
+    k, (u, w) = case["delta"] ** 2 / s_squared(case), root(case["m"])
+    ends = np.array([-END, 0.0, 0.5, 1.0]) * np.array([1, 1, *[np.sqrt(k * case["m"]) + 2 * END] * 2])
+    H, w_H = (part.ravel() for part in nodes(ends[:-1], ends[1:]))
     return H, w_H * np.sum(w[:, None] * norm.pdf(H, np.sqrt(k) * u[:, None], np.sqrt(1 - k)), axis=0)
 
 
@@ -181,11 +180,8 @@ def debiased(case: Mapping[str, Any]) -> float:
 
 
 VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
-    "memory_square": square,
-    "memory_agreement_variance": lambda c: agreement_moment(c, 2) - agreement_moment(c, 1) ** 2,
-    "memory_alignment": lambda c: projected({**c, "rho": 1 - 1e-15}, False, False),
-    "memory_conflict": conflict,
-    "memory_disagreement": disagreement,
+    "memory_square": square, "memory_agreement_variance": lambda c: agreement_moment(c, 2) - agreement_moment(c, 1) ** 2,
+    "memory_alignment": lambda c: projected({**c, "rho": 1 - 1e-15}, False, False), "memory_conflict": conflict, "memory_disagreement": disagreement,
     "memory_projected_retention": lambda c: c["G"] * c["delta"] * (c["rho"] - projected(c, False, False)),
     "memory_projected_progress": lambda c: c["G"] ** 2 * (1 - projected(c, False, True)),
     "memory_gem_retention": lambda c: c["G"] * c["delta"] * (c["rho"] - projected(c, True, False)),
@@ -194,19 +190,13 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "memory_constant_retention": lambda c: c["rho"] * c["G"] * c["delta"] + c["v"] * agreement_moment({**c, "m": 3, "sigma": 0.5}, 1),
     "memory_constant_progress": lambda c: c["G"] ** 2 + c["v"] * c["rho"] * c["G"] / c["delta"] * agreement_moment({**c, "m": 3, "sigma": 0.5}, 1),
     "memory_constant_square": lambda c: c["G"] ** 2 + 2 * c["v"] * c["rho"] * c["G"] / c["delta"] * agreement_moment(c, 1) + c["v"] ** 2 * square(c),
-    "memory_constant_gap": lambda c: c["v"] * (square(c) - agreement_moment(c, 1)),
-    "memory_constant_violation": constant_violation,
-    "memory_threshold": lambda c: -c["rho"] * c["G"] * c["delta"] / c["delta"] ** 2,
-    "memory_violation": violation,
-    "memory_debiased_square": debiased,
+    "memory_constant_gap": lambda c: c["v"] * (square(c) - agreement_moment(c, 1)), "memory_constant_violation": constant_violation,
+    "memory_threshold": lambda c: -c["rho"] * c["G"] * c["delta"] / c["delta"] ** 2, "memory_violation": violation, "memory_debiased_square": debiased,
     "split_memory_retention": lambda c: VALUES["memory_gem_retention"](group(c)) * np.sqrt(c["J"]),
-    "split_memory_progress": lambda c: VALUES["memory_gem_progress"](group(c)),
-    "memory_parts_capacity": capacity,
-    "stored_memory_agreement": lambda c: stored_moment(c, False),
-    "stored_memory_crossing": lambda c: crossing({**c, "m": 3}, False),
+    "split_memory_progress": lambda c: VALUES["memory_gem_progress"](group(c)), "memory_parts_capacity": capacity,
+    "stored_memory_agreement": lambda c: stored_moment(c, False), "stored_memory_crossing": lambda c: crossing({**c, "m": 3}, False),
     "stored_memory_square": lambda c: c["c"] ** 2 * square(stored(c)),
     "stored_memory_conflict": lambda c: -c["c"] * (1 - c["c"]) / c["m"] * s_squared(c, "D") * np.sum(scalars(c["m"], 1, 1)[0] ** 2 * scalars(c["m"], 1, 1)[2]),
-    "stored_constant_gain": lambda c: c["v"] * stored_moment(c, False),
-    "stored_gem_gain": lambda c: stored_moment(c, True),
+    "stored_constant_gain": lambda c: c["v"] * stored_moment(c, False), "stored_gem_gain": lambda c: stored_moment(c, True),
     "stored_gem_crossing": lambda c: crossing(c, True),
-}
+}  # fmt: skip
