@@ -13,13 +13,10 @@ from theory.formulas import FORMULAS
 from theory.memory import ADDED, CONSTANT, EQUALITY, INSIDE, MemoryStep, StoredStep
 
 STEPS = {
-    "conflict": MemoryStep(12, 6, 0.5, 1.0, -0.4),
-    "no noise": MemoryStep(9, 5, 0.0, 1.3, -0.5, 0.8),
-    "agreement": MemoryStep(8, 3, 1.5, 0.7, 0.3),
-    "one sample": MemoryStep(7, 1, 0.4, 1.0, -0.2),
-    "more samples than parameters": MemoryStep(4, 11, 0.7, 1.2, -0.8),
+    "conflict": MemoryStep(12, 6, 0.5, 1.0, -0.4), "no noise": MemoryStep(9, 5, 0.0, 1.3, -0.5, 0.8), "agreement": MemoryStep(8, 3, 1.5, 0.7, 0.3),
+    "one sample": MemoryStep(7, 1, 0.4, 1.0, -0.2), "more samples than parameters": MemoryStep(4, 11, 0.7, 1.2, -0.8),
     "groups": MemoryStep(12, 5, 0.6, 1.1, -0.3, 0.9, groups=3),
-}
+}  # fmt: skip
 STORED = [StoredStep(14, 4, 8, 0.9, 1.2, share) for share in (0.15, 0.6)] + [StoredStep(12, 7, 7, 0.4, 0.8, 0.5)]
 DRAWS, FALSE_ALARM = 20_000, 1e-6
 
@@ -57,10 +54,9 @@ def test_samples_agree_with_the_laws(name, sampler):
     """5 standard errors: false alarm 6e-7 a comparison; a mistake of 6.7 of them is seen with 95 %."""
     step = STEPS[name]
     case = {"p": step.p, "m": step.m, "sigma": step.sigma, "delta": step.distance, "rho": step.cos, "G": step.norm, "J": step.groups}
-    count = DRAWS if sampler is direct else 10 * DRAWS
 
     def compare(form, strength, **laws):
-        found = measure(step, [strength], count, 3, form, sampler=sampler)
+        found = measure(step, [strength], DRAWS if sampler is direct else 10 * DRAWS, 3, form, sampler=sampler)
         for quantity, law in laws.items():
             expected = FORMULAS[law](**case, v=strength, gamma=strength)
             assert abs(found[quantity].mean[0] - expected) < 5 * found[quantity].stderr[0] + 1e-12, (form, strength, quantity)
@@ -83,8 +79,7 @@ def test_samples_agree_with_the_laws(name, sampler):
 def test_stored_samples_agree_with_the_laws(step, sampler):
     case = {"p": step.p, "m": step.m, "sigma": step.sigma, "D": step.distance, "c": step.share}
     products = drawn(sampler, step, 5)
-    v = multiplier(products, 0.0)
-    observed = {"memory_agreement": products.earlier, "memory_square": products.memory, "memory_conflict": products.current, "gem_gain": v * products.earlier}
+    observed = {"memory_agreement": products.earlier, "memory_square": products.memory, "memory_conflict": products.current, "gem_gain": multiplier(products, 0.0) * products.earlier}
     for law, values in observed.items():
         assert abs(values.mean() - FORMULAS[f"stored_{law}"](**case)) < 5 * values.std() / np.sqrt(DRAWS), law
     assert np.all(products.current < 0)
@@ -115,28 +110,19 @@ def test_the_multiplier_solves_the_dual_problem(strength):
         assert v == pytest.approx(found if current < 0 else 0.0, rel=1e-4, abs=1e-5)
 
 
-def test_forms_that_have_the_same_name_elsewhere_differ_where_the_strength_is_the_smaller():
-    products = drawn(reduced, STEPS["conflict"])
-    inside, added = multiplier(products, 0.1), multiplier(products, 0.1, ADDED)
-    assert np.all(added[products.current < 0] > inside[products.current < 0]) and np.all(multiplier(products, 0.0) == multiplier(products, 0.0, ADDED))
-
-
 GOOD = STEPS["conflict"]
 test_refused = refusals(
     {
         "cosine": (lambda: replace(GOOD, cos=-1.2), "cos, the cosine of both gradients, is -1.2, outside"),
         "m": (lambda: replace(GOOD, m=0), "m, the number of stored samples, is 0; give a whole number"),
-        "p": (lambda: replace(GOOD, p=2), "p, the number of parameters, is 2"),
-        "no number": (lambda: replace(GOOD, sigma=float("nan")), "sigma, .* is nan"),
+        "p": (lambda: replace(GOOD, p=2), "p, the number of parameters, is 2"), "no number": (lambda: replace(GOOD, sigma=float("nan")), "sigma, .* is nan"),
         "groups": (lambda: replace(GOOD, groups=5), "groups is 5, which does not divide p = 12"),
         "distance": (lambda: replace(GOOD, distance=0), "distance, the length of gbar, is 0"),
         "strength": (lambda: measure(GOOD, [-0.1], 10), "a memory strength is -0.1"),
-        "no strength": (lambda: measure(GOOD, [], 10), "there is no memory strength"),
-        "text": (lambda: measure(GOOD, ["a"], 10), "a memory strength is 'a'"),
+        "no strength": (lambda: measure(GOOD, [], 10), "there is no memory strength"), "text": (lambda: measure(GOOD, ["a"], 10), "a memory strength is 'a'"),
         "form": (lambda: measure(GOOD, [0.1], 10, form="insode"), "did you mean 'inside'"),
         "one draw": (lambda: measure(GOOD, [0.1], 1), "count, the number of draws, is 1"),
         "debiased": (lambda: measure(GOOD, [0.1], 10, debiased=True), "use sampler=direct"),
-        "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"),
-        "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
+        "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"), "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
     }
 )
