@@ -393,8 +393,8 @@ def _front(law: Callable[..., float], at: dict[str, Any], rate: float = 0.5) -> 
     v = min((root.real for root in roots if not root.imag and root.real >= 0), default=math.nan)
     change = -2 * rate * kept + rate**2 * progress, -2 * rate * (rho * G + v * G) + rate**2 * (G + 2 * v * rho * G + v**2 * length)
     across = length - (at["m"] + 1) / at["m"] * rho**2 * G - (G + at["sigma"] ** 2) / at["m"]
-    cosines = (kept - progress * rho) / math.sqrt((progress - progress**2 / G) * G), (1 - rho**2) * math.sqrt(G / across)
-    return {"holds": change[0] < change[1], "direction of two groups over that of any constant strength, at equal progress": cosines[0] / cosines[1]}
+    squares = (kept - progress * rho) ** 2 / ((progress - progress**2 / G) * G), (1 - rho**2) ** 2 * G / across
+    return {"holds": change[0] < change[1], "squared cosine with gbar, beside g, of two groups over that of any constant strength": squares[0] / squares[1]}
 
 
 def _at_no_distance(training: str) -> Callable[..., Any]:
@@ -446,8 +446,8 @@ def _fewer(first: str, second: str, words: str, changed: dict[str, Any], against
 
 
 def _bias(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
-    kept, alignment = law("memory_constant_retention", v=2 * law("memory_threshold")), law("memory_alignment")
-    return {"holds": law("memory_projected_retention") < 0 < kept, "share of the conflict that projecting removes": alignment, "retention at 2 gamma*": kept}
+    kept, less, alignment = law("memory_constant_retention", v=2 * law("memory_threshold")), law("memory_projected_retention"), law("memory_alignment")
+    return {"holds": less < 0 < kept, "share of the conflict that projecting removes": alignment, "retention of projecting": less, "retention at 2 gamma*": kept}
 
 
 def _halves(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
