@@ -16,6 +16,7 @@ COMMANDS = {
     "derive": ("simulate", "derive a quantity of an experiment with symbols, with its proof"),
     "refute": ("figures.regions", "search a space of settings for a counterexample to a statement"),
     "compare": ("figures.regions", "see where which of two experiments has the smaller error"),
+    "memory": ("figures.regions", "see what memory strength (GEM) does to a step, by law and by sampling"),
     "verify": ("simulate", "judge the catalogue of formulas"),
     "sweep": ("simulate", "estimate quantities over many experiments, resumably"),
     "calibrate": ("simulate", "measure how often verdicts go wrong"),

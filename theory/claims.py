@@ -7,6 +7,7 @@ The claims' words are ours; the paper's text behind most of them could not be ob
 statement as given here, not that text.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,7 +24,7 @@ from theory.regions import advantage, frozen_wins
 
 PAPER = "He, Bai, Yang, arXiv 2602.20796, abstract"
 SETTINGS = 20_000
-HEADS, STREAMS, POLES = 400, 4_000, 40  # settings of claims that need the law itself, and of those on memory
+HEADS, STREAMS, POLES, MEMORIES = 400, 4_000, 40, 24  # settings of claims that need the law itself, and of those on memory
 EQUIVALENT = 0.02  # accuracy of the equivalents at these dimensions (`theory.equivalents`)
 
 
@@ -362,6 +363,41 @@ def _memory_settings(distance: float) -> list[dict[str, float]]:
     return settings
 
 
+def _of_memory(measured: Callable[..., dict[str, Any]], holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
+    """Return the judge of a claim on memory strength: ``measured`` maps laws at a setting of conflict, and the setting, to "holds" and sizes."""
+
+    def judge() -> ClaimVerdict:
+        from theory.formulas import FORMULAS
+
+        rng, found = np.random.default_rng(np.random.SeedSequence(0)), []
+        for _ in range(MEMORIES):
+            p, m, (sigma, delta) = 2 * int(rng.integers(20, 100)), int(rng.integers(5, 200)), 10.0 ** rng.uniform(-0.5, 0.3, 2)
+            at = {"p": p, "m": m, "sigma": sigma, "delta": delta, "D": delta, "G": delta, "rho": -rng.uniform(0.05, 0.9), "c": rng.uniform(0.02, 0.98), "J": 2, "v": 0.5}
+            found.append(measured(lambda name, at=at, **change: float(FORMULAS[name](**{**at, **change})), at))
+        sizes = {f"median {name}": float(np.median([one[name] for one in found])) for name in found[0] if name != "holds"}
+        share = float(np.mean([one["holds"] for one in found]))
+        return ClaimVerdict(graded(share), holds_under, fails_in, {"settings": len(found), "share in which it holds": share, **sizes})
+
+    return judge
+
+
+def _unseen(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
+    shares = [law("memory_violation", gamma=times * law("memory_threshold")) for times in (0, 1, 2)]
+    return {"holds": shares[2] < shares[0], **{f"probability of a violation at strength {name}": share for name, share in zip(("0", "gamma*", "2 gamma*"), shares, strict=True)}}
+
+
+def _front(law: Callable[..., float], at: dict[str, Any], rate: float = 0.5) -> dict[str, Any]:
+    """p-mGEM of two groups against the constant strength with the same error on the new task, and the directions of both (G = delta)."""
+    G, rho, length = at["G"] ** 2, at["rho"], law("memory_square")
+    kept, progress = law("split_memory_retention"), law("split_memory_progress")
+    roots = np.roots([rate**2 * length, 2 * rate * (rate - 1) * rho * G, (rate**2 - 2 * rate) * (G - progress)])
+    v = min((root.real for root in roots if not root.imag and root.real >= 0), default=math.nan)
+    change = -2 * rate * kept + rate**2 * progress, -2 * rate * (rho * G + v * G) + rate**2 * (G + 2 * v * rho * G + v**2 * length)
+    across = length - (at["m"] + 1) / at["m"] * rho**2 * G - (G + at["sigma"] ** 2) / at["m"]
+    squares = (kept - progress * rho) ** 2 / ((progress - progress**2 / G) * G), (1 - rho**2) ** 2 * G / across
+    return {"holds": change[0] < change[1], "squared cosine with gbar, beside g, of two groups over that of any constant strength": squares[0] / squares[1]}
+
+
 def _at_no_distance(training: str) -> Callable[..., Any]:
     """Return the builder of two equal tasks under a training."""
 
@@ -415,6 +451,50 @@ ONE_HEAD = {
     "quantity": "forgetting", "formula": 0, "build": _one_head_frozen, "space": {"p": (5, 60), "head": (5, 60), "n": (1, 50), "sigma": (0.0, 1.0)},
     "constraint": lambda head, n: n < head - 1,
 }  # fmt: skip
+def _fewer(first: str, second: str, words: str, changed: dict[str, Any], against: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Return what measures whether one law lies below another."""
+    return lambda law, at: {"holds": law(first, **changed) < law(second, **against), words: law(first, **changed) / law(second, **against)}
+
+
+def _bias(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
+    kept, less, alignment = law("memory_constant_retention", v=2 * law("memory_threshold")), law("memory_projected_retention"), law("memory_alignment")
+    return {"holds": less < 0 < kept, "share of the conflict that projecting removes": alignment, "retention of projecting": less, "retention at 2 gamma*": kept}
+
+
+def _halves(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
+    ratio = [law("split_memory_retention", p=f * at["p"], m=f * at["m"]) / law("memory_gem_retention", p=f * at["p"], m=f * at["m"]) for f in (1, 100)]
+    return {"holds": abs(ratio[1] - 1) < 0.01, "retention of two groups over GEM's": ratio[0], "the same in a hundred times the dimension": ratio[1]}
+
+
+MEMORY_CLAIMS: tuple[Any, ...] = (
+    ("strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _unseen,
+     "a memory that theta was not fitted to: violations fall from nearly 1 at strength 0, most of them around gamma* = -<g, gbar>/|gbar|^2, for any p",
+     "memories that see no conflict, which no strength changes; stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
+    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _fewer("memory_constant_gap", "memory_constant_gap", "gap at strength 1 over that at 1/2", {"v": 1.0}, {}),
+     "nowhere for a constant multiplier: what falls is the probability that the value on unseen data is negative", "every setting: the gap is v nu, which grows with the strength"),
+    ("strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"), _bias,
+     "fresh memories: |g_m|^2 exceeds |gbar|^2 by nu in the mean, so that projecting removes the share A of the conflict; strength above gamma* removes all of it",
+     "stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
+    ("stored_strength_protects", "Memory strength lowers forgetting on stored samples.", ("stored_constant_gain", "stored_memory_crossing"),
+     lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
+     "a constant multiplier, after the share c* = sigma^2/(D^2 + sigma^2) of the way to the new task's truth",
+     "before c*, where it increases forgetting to first order in the step: theta_1 has fitted the stored noise, and leaving it lowers the error"),
+    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _fewer("memory_constant_progress", "memory_constant_progress", "progress at strength 2 over that at 1/2", {"v": 2.0}, {}),
+     "conflict: progress falls by |<g, gbar>| a unit of strength, and the step's noise grows with its square", "tasks that agree, where progress grows"),
+    ("finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"), _fewer("split_memory_progress", "memory_gem_progress", "progress of two groups over GEM's", {}, {}),
+     "every setting, and every draw: what meets all constraints of a partition meets their sum", "nowhere"),
+    ("finer_has_a_smaller_uniform_gap", "A smaller feasible set has the smaller generalization error, by its Rademacher complexity.", ("memory_square",),
+     lambda law, at: {"holds": law("memory_square") <= at["delta"] ** 2, "E <g_m - gbar, g_m>/|gbar|^2": law("memory_square") / at["delta"] ** 2 - 1},
+     "groups so small that the memory's error g_m - gbar is itself not feasible",
+     "groups of some size: <g_m - gbar, g_m> is positive in the mean, in each group too, so that the error is feasible and the supremum of the gap stays |g_m - gbar|"),
+    ("finer_has_the_better_front", "p-mGEM reaches forgetting and progress that no memory strength does.", ("split_memory_retention", "split_memory_progress", "memory_square"), _front,
+     "one step at a fixed learning rate (here 1/2, two groups, against constant strength), for the step is the shorter one",
+     "equal lengths of the step, where no partition has the better direction unless the groups follow the tasks; tuned stopping times are not judged here"),
+    ("arbitrary_partitions_lose", "An arbitrary partition of the parameters loses the benefit.", ("split_memory_retention", "memory_gem_retention"), _halves,
+     "a fixed number of groups that do not follow the tasks, in large dimensions (here p above 4,000, within 1 %)", "groups of few parameters, which are another method"),
+    ("small_parts_over_constrain", "Small parts of the memory over-constrain.", ("memory_parts_capacity",), _fewer("memory_parts_capacity", "memory_parts_capacity", "parts above which no step is left, of one sample over those of four", {"b": 1}, {"b": 4}),
+     "J/p above a threshold, in the limit; it is the lower the smaller the parts, 2 (1 + delta^2/sigma^2) for two samples", "fewer parts"),
+)  # fmt: skip
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
     for claim in (
@@ -440,6 +520,10 @@ CLAIMS: dict[str, Claim] = {
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
         Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "driftlaw; our own wording, no paper is quoted", False, _gem_pole, s.STORED),
         *(Claim(name, statement, source, False, _measured(name, *words), uses) for name, statement, source, uses, *words in digest.CLAIMS),
+        *(
+            Claim(name, statement, "Memory strength and modular GEM, arXiv 2410.00868, in our words after its abstract", False, _of_memory(*judged), uses)
+            for name, statement, uses, *judged in MEMORY_CLAIMS
+        ),
     )
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from sympy.tensor.indexed import Indexed, IndexedBase
 from theory.errors import DomainError, InputError
 from theory.problem import TaskSequence
 
-STATUSES = ("exact", "published", "reconstructed", "approximate")
+STATUSES = ("exact", "published", "reconstructed", "approximate", "limit")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Formula:
     exact_when : tuple of Condition
         Beyond the domain, the conditions under which the value is the true expectation.
     source, status, assumptions
-        Where it comes from, one of "exact", "published", "reconstructed", "approximate", and what it takes for granted.
+        Where it comes from, one of "exact", "published", "reconstructed", "approximate", "limit" (of growing dimensions), and what it takes for granted.
     uses : tuple of str
         What it rests on: names of laws and facts (`theory.law.BASIS`) and of other formulas. The tests break each of ours, and see
         that exactly those fail which name it.

@@ -1,4 +1,4 @@
-"""Command line: ``driftlaw refute FILE`` and ``driftlaw compare FILE FILE --over NAME=LOW:HIGH ...``."""
+"""Command line: ``driftlaw refute FILE``, ``driftlaw compare FILE FILE --over NAME=LOW:HIGH ...`` and ``driftlaw memory``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from theory.checks import known
 from theory.commands import choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
+from theory.memory import FORMS as STRENGTHS, MemoryStep
 from theory.own import load
 from theory.quantities import FORMS
 from theory.space import Space
@@ -105,6 +106,51 @@ class Compare:
         return _finish(found, started, self.json, STANDS)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Show what memory strength does to a step of GEM: how often it violates the constraint on unseen data, and at which cost.
+
+    A fresh memory of m samples with noise sigma; theta is at a distance from the earlier task's truth, and cos is the cosine of both
+    tasks' gradients. The violation stands beside its law, everything else is simulated.
+
+    Exit status: 0; 2 for a mistake in the input.
+    """
+
+    p: int
+    """Number of parameters."""
+    m: int
+    """Stored samples."""
+    sigma: float
+    """Standard deviation of the memory's noise."""
+    distance: float
+    """Distance of theta from the earlier task's truth, the length of its population gradient."""
+    cos: float
+    """Cosine of the current gradient and that gradient; negative for a conflict."""
+    groups: int = 1
+    """Groups of parameters with a constraint each (p-mGEM); they divide p."""
+    strengths: tuple[float, ...] | None = None
+    """Memory strengths; from 0 to twice the threshold by default."""
+    form: Annotated[str, choices("How strength enters", STRENGTHS)] = STRENGTHS[0]
+    draws: int = 100_000
+    """Draws behind every simulated value."""
+    seed: int = 0
+    """Seed of all draws; equal seeds give equal results."""
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Also draw it, as .png, .svg or .pdf."""
+    json: bool = False
+    """Print one JSON object and nothing else on standard output."""
+
+    def run(self) -> int:
+        from figures.regions.memory import over_strengths
+
+        started = _started(self.out)
+        step = MemoryStep(self.p, self.m, self.sigma, self.distance, self.cos, groups=self.groups)
+        found = over_strengths(step, self.strengths, self.form, self.draws, self.seed)
+        if self.out is not None:
+            _draw(found.draw(), self.out)
+        return _finish(found, started, self.json, STANDS)
+
+
 def _searched() -> list[str]:
     from theory.claims import CLAIMS
 
@@ -164,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(arguments: Sequence[str] | None, prog: str = "python -m figures.regions") -> int:
     """Run the command that the arguments say."""
-    return parse({"refute": Refute, "compare": Compare}, arguments, prog, "search spaces of settings", [FlagCreatePairsOff]).run()
+    return parse({"refute": Refute, "compare": Compare, "memory": Memory}, arguments, prog, "search spaces of settings", [FlagCreatePairsOff]).run()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from deep.training.options import EXECUTIONS, OPTIMISERS, PRECISIONS
 from driftlaw.__main__ import COMMANDS, main
 from figures.registry import discover
 from theory.formulas import FAMILIES
+from theory.memory import FORMS as STRENGTHS
 from theory.quantities import FORMS
 
 
@@ -43,7 +44,7 @@ def ours(parts):
 HELP = {
     "check": FORMS, "sweep": FORMS, "verify": FAMILIES, "robustness": FAMILIES, "figures": discover(), "report": (), "calibrate": (), "theory": (), "gpu": (),
     "deep run": (*ours(STRATEGIES), *ours(NETWORKS), *NORMALISATIONS, *STREAMS, *DATASETS, *OPTIMISERS, *PRECISIONS, *EXECUTIONS), "deep": (), "deep data": DATASETS,
-    "deep streams": (*STREAMS, *DATASETS), "deep study": PRESETS, "theory show": (), "theory export": (), "derive": FORMS, "refute": ("small_distance_forgetting",), "compare": FORMS,
+    "deep streams": (*STREAMS, *DATASETS), "deep study": PRESETS, "theory show": (), "theory export": (), "derive": FORMS, "refute": ("small_distance_forgetting",), "compare": FORMS, "memory": STRENGTHS,
 }  # fmt: skip
 
 

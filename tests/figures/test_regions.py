@@ -12,6 +12,7 @@ from driftlaw import expected_errors, frozen, initialized
 from driftlaw.__main__ import main
 from figures.regions.__main__ import Compare, Refute
 from simulate.verdicts.lemma import load_lemma
+from theory.formulas import FORMULAS
 
 TRAINING = """import driftlaw as dl
 
@@ -46,6 +47,22 @@ def test_refute_reads_a_file_draws_and_ends_with_what_it_found(capsys, tmp_path)
 def law(training, p_2, n_2, d):
     gram = {**GRAM, "specific": [[1, 1 - d / 2], [1 - d / 2, 1]]}
     return float(expected_errors(training({"shared": 30, "specific": p_2}, (12, n_2), 0.1, gram=gram), outside="nan").forgetting())
+
+
+def test_memory_prints_the_laws_beside_the_samples_and_draws_them(capsys, tmp_path):
+    words = ["memory", "--p", 40, "--m", 30, "--sigma", 0.5, "--distance", 1, "--cos", -0.3, "--draws", 20000]
+    status, out, error = outcome(main, capsys, *words, "--json", "--out", "memory.png")
+    found = json.loads(out)
+    case = {"p": 40, "m": 30, "sigma": 0.5, "delta": 1.0, "rho": -0.3, "G": 1.0}
+    assert (status, error, found["threshold"], found["alignment"]) == (0, "", 0.3, FORMULAS["memory_alignment"](**case))
+    assert [row["strength"] for row in found["strengths"]] == pytest.approx(np.linspace(0, 0.6, 21)) and imread(tmp_path / "memory.png")[..., :3].std() > 0.1
+    for row in found["strengths"]:
+        seen = row["violation"]
+        assert seen["law"] == FORMULAS["memory_violation"](**case, gamma=row["strength"]) and abs(seen["law"] - seen["simulated"]) < 5 * seen["stderr"]
+    assert found["strengths"][0]["progress"]["simulated"] > found["strengths"][-1]["progress"]["simulated"]
+    status, out, _ = outcome(main, capsys, *words, "--form", "added", "--strengths", 0.1)
+    assert status == 0 and "alignment" in out and "-  " in out
+    assert outcome(main, capsys, *words[:-4], "--cos", -1.3)[0] == outcome(main, capsys, *words, "--groups", 7)[0] == outcome(main, capsys, *words, "--strengths", -1)[0] == 2
 
 
 def test_compare_over_two_parameters_and_over_one(capsys, tmp_path):

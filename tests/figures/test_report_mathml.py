@@ -16,11 +16,11 @@ from figures.report.mathml import GREEK, equation, mathml, presentation
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
-from theory.ledger import ridge
+from theory.ledger import memory, ridge
 
 LATIN = {letter: word for word, letter in GREEK.items() if word != "varepsilon"}
 X = "<mi>x</mi>"
-BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_}
+BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_, **{name: vars(memory)[name]._imp_ for name in "ABFKLMRVW"}}
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
 CORE = {*ARITY, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 SIGNS = {"\u2062": "*", "−": "-", "=": "==", "≤": "<=", "≥": ">=", "≠": "!="}
@@ -115,7 +115,7 @@ CROWDED = {"p": 20, "m": 8, "n_2": 30, "sigma_1": 0.4, "sigma_2": 0.7, "phi": 0.
 def cases_of(formula: Formula) -> list[Mapping[str, Any]]:
     """Cases at which a formula has a value: its own families', or any other's."""
     families = sorted(FAMILIES.values(), key=lambda family: family.formula.name != formula.name)
-    return list(islice((case for case in (*(case for family in families for case in family.cases), CROWDED) if has_value(formula, case)), 4))
+    return list(islice((case for case in (*(case for family in families for case in family.cases), CROWDED, *memory.CASES) if has_value(formula, case)), 4))
 
 
 def has_value(formula: Formula, case: Mapping[str, Any]) -> bool:

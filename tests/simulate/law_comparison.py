@@ -22,7 +22,7 @@ def least_p(left, right, seed=0):
     Kolmogorov-Smirnov on every quantity, and on standardised sums and differences of pairs (which see correlations
     between tasks and blocks); binomial tests of how many of the largest and smallest pooled values are on either side.
     """
-    a, b = quantities(left), quantities(right)
+    a, b = (side if isinstance(side, np.ndarray) else quantities(side) for side in (left, right))
     pooled = np.concatenate([a, b])
     spread = pooled.std(axis=0)
     moving = spread > 1e-9
