@@ -21,7 +21,7 @@ from deep.runs.folder import RunsFolder
 from deep.strategies import strategy
 from deep.streams.registry import parse_name
 from deep.studies.design import ALL, AS_RATE, CONFIRM, DEVELOP, EXPLAIN, FROZEN, HYBRID, INITIALIZED, POWER, Preset, Rule, StudyStream, Unit
-from deep.studies.protocol import Candidate, Protocol, check_protocol, choose, read_protocol, write_protocol, written
+from deep.studies.protocol import REMEDY, Candidate, Protocol, check_protocol, choose, read_protocol, write_protocol, written
 from deep.studies.records import GROUPS, StudyRun, study_run
 from deep.studies.report import Study, cost_text
 from deep.training.checkpoint import load
@@ -101,11 +101,9 @@ def images(job: tuple[RunConfig, Path, DataSource]) -> list[list[float]]:
     chosen, out, source = job
     folder = RunsFolder(out).run(chosen.key)
     record, store = folder.record(), RunStore(folder.path)
-    kept = store.get("images")
-    if kept is not None and kept["stamp"] == record.stamp:
+    if (kept := store.get("images")) is not None and kept["stamp"] == record.stamp:
         return kept["images"]
-    found = load(folder.path, chosen.key, chosen) if record.status == FINISHED else None
-    if found is None:
+    if record.status != FINISHED or (found := load(folder.path, chosen.key, chosen)) is None:
         return []
     torch.set_num_threads(1)
     stream, dtype = build_stream(chosen, source), DTYPES[chosen.precision]
@@ -188,11 +186,8 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     again, what = _measured(rule.strategy, stored.options, runs), f"{rule.name} on {label}"
     then, now = ([entry.average_accuracy, entry.stderr] for entry in (stored, again))
     if not equal(then, now, same_processor(protocol.stamp or None, today), BOUND):
-        raise InputError(
-            f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {what} has "
-            f"Avg.Acc {now[0]} in development now, not {then[0]}. Go back to what it was written with, or develop "
-            "anew with --phase develop and fresh seeds"
-        )
+        reason = f"{what} has Avg.Acc {now[0]} in development now, not {then[0]}. {REMEDY}"
+        raise InputError(f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {reason}")
     setting.tell(f"the protocol was written by other code ({named(changed)} changed since); {what} came out again, so it stands")
 
 
@@ -200,17 +195,12 @@ def confirm(preset: Preset, protocol: Protocol, setting: Setting) -> list[StudyR
     """Train all arms of the protocol in fresh units, measured on the test part; then the rules' controls, in the same units."""
     streams = {stream.label: stream for stream in preset.streams if stream.label not in protocol.absent}
     chosen = {label: choose(preset, stream, protocol.tried[label]) for label, stream in streams.items()}
-    wanted = [
-        Wanted(stream, arm, unit, entry.strategy, entry.options)
-        for label, stream in streams.items()
-        for unit in preset.confirmation
-        for arm, entry in chosen[label].items()
-    ]
+    places = [(stream, unit) for stream in streams.values() for unit in preset.confirmation]
+    wanted = [Wanted(stream, arm, unit, own.strategy, own.options) for stream, unit in places for arm, own in chosen[stream.label].items()]
     runs = train_all(wanted, preset, CONFIRM, setting)
     rules = {rule.name: rule for rule in preset.rules if preset.study == HYBRID}
-    decided = [run for run in runs if run.arm in rules and run.finished]
-    controls = [entry for run in decided for entry in _controls(streams[run.stream], rules[run.arm], run, preset.deals)]
-    return runs + (train_all(controls, preset, CONFIRM, setting) if controls else [])
+    decided = [(streams[run.stream], rules[run.arm], run) for run in runs if run.arm in rules and run.finished]
+    return runs + train_all([entry for place in decided for entry in _controls(*place, preset.deals)], preset, CONFIRM, setting)
 
 
 def run_study(preset: Preset, phase: str, protocol_file: Path, setting: Setting) -> Study:
@@ -229,21 +219,18 @@ def run_study(preset: Preset, phase: str, protocol_file: Path, setting: Setting)
     InputError
         If confirmation or explanation finds no protocol that fits.
     """
+    from deep.studies.explanation import explain
+
     if phase == POWER:
         return Study(preset)
-    developed: list[StudyRun] = []
+    runs: list[StudyRun] = []
     if phase in (DEVELOP, ALL):
         setting.tell(cost_text(preset))
-        protocol, developed = develop(preset, setting)
+        protocol, runs = develop(preset, setting)
         write_protocol(protocol_file, protocol)
-    protocol = read_protocol(protocol_file)
-    check(protocol, preset, setting)
-    if phase == EXPLAIN:
-        from deep.studies.explanation import explain
-
-        return Study(preset, protocol, explanation=tuple(explain(preset, protocol, setting)))
-    confirmed = confirm(preset, protocol, setting) if phase != DEVELOP else []
-    return Study(preset, protocol, (*developed, *confirmed))
+    check(protocol := read_protocol(protocol_file), preset, setting)
+    runs += confirm(preset, protocol, setting) if phase in (CONFIRM, ALL) else []
+    return Study(preset, protocol, tuple(runs), tuple(explain(preset, protocol, setting) if phase == EXPLAIN else ()))
 
 
 def study_stamp(preset: Preset) -> dict[str, Any]:
@@ -259,8 +246,7 @@ def _measured(name: str, options: Mapping, runs: Sequence[StudyRun]) -> Candidat
     if not all(run.finished for run in own):
         return Candidate(name, options, None, None)
     values = np.array([run.metric("average_accuracy") for run in own])
-    stderr = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-    return Candidate(name, options, float(values.mean()), stderr)
+    return Candidate(name, options, float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None)
 
 
 def _controls(stream: StudyStream, rule: Rule, run: StudyRun, deals: int) -> Iterator[Wanted]:
@@ -274,9 +260,8 @@ def _controls(stream: StudyStream, rule: Rule, run: StudyRun, deals: int) -> Ite
 def dealt(masks: tuple[str, ...], seed: int, deal: int) -> list[str]:
     """Return a rule's decisions, which are not all alike, in another order of the tasks: as many trained stages, not where they belong."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(deal,)))
-    while True:
-        if (found := [masks[place] for place in generator.permutation(len(masks))]) != list(masks):
-            return found
+    drawn = iter(lambda: [masks[place] for place in generator.permutation(len(masks))], None)
+    return next(found for found in drawn if found != list(masks))
 
 
 def mean_step_weight(run: StudyRun) -> float:
@@ -292,8 +277,7 @@ def mean_step_weight(run: StudyRun) -> float:
     factors = []
     for mask, decision in zip(run.trained[1:], run.decision[1:], strict=True):
         if "scales" in decision:
-            own_head = len(mask) - len(decision["scales"])
-            factors.append((sum(decision["scales"]) + own_head) / len(mask))
+            factors.append((sum(decision["scales"]) + len(mask) - len(decision["scales"])) / len(mask))
         elif "weight" in decision:
             whole = strategy(run.strategy, **run.options).depth
             factors.append((whole + (len(mask) - whole) * decision["weight"]) / len(mask))

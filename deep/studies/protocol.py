@@ -16,6 +16,7 @@ from simulate.work.keys import canonical, json_value
 from theory.errors import InputError
 
 SCHEMA, KIND = 1, "hybrid-protocol"
+REMEDY = "Go back to what it was written with, or develop anew with --phase develop and fresh seeds"
 _OLDER = ("code", "versions", "development", "confirmation", "deals", "level")  # which stand in the design, or in the stamp
 
 
@@ -83,9 +84,8 @@ def choose(preset: Preset, stream: StudyStream, measured: Sequence[Candidate]) -
     reached = {arm: np.array([-np.inf if entry.average_accuracy is None else entry.average_accuracy for entry in found]) for arm, found in tried.items()}
     for arm, means in reached.items():
         if not means.max() > -np.inf:
-            raise InputError(
-                f"all candidates of {arm} on {stream.label} failed in development, so that none can be chosen; lower the learning rate or change the grid"
-            )
+            what = f"all candidates of {arm} on {stream.label} failed in development"
+            raise InputError(f"{what}, so that none can be chosen; lower the learning rate or change the grid")
     chosen = {arm: tried[arm][int(means.argmax())] for arm, means in reached.items()}
     for rule in preset.rules:
         if rule.regime:
@@ -117,8 +117,7 @@ def check_protocol(protocol: Protocol, preset: Preset, device: str, absent: Mapp
         if wrong := [arm for arm in {**ours, **theirs} if ours.get(arm) != theirs.get(arm)]:
             found.append(f"what is chosen for {', '.join(wrong)} on {label} is not what its candidates say")
     if found:
-        remedy = "Go back to what it was written with, or develop anew with --phase develop and fresh seeds"
-        raise InputError(f"the protocol does not fit: {'; '.join(found)}. {remedy}")
+        raise InputError(f"the protocol does not fit: {'; '.join(found)}. {REMEDY}")
 
 
 def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
@@ -138,10 +137,8 @@ def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
     except InputError:  # there is none
         other = False
     if other:
-        raise InputError(
-            f"{path} holds another protocol, and a confirmation may rest on it; choose another --protocol or --out, with fresh seeds if the test part was "
-            "read, or remove it"
-        )
+        remedy = "choose another --protocol or --out, with fresh seeds if the test part was read, or remove it"
+        raise InputError(f"{path} holds another protocol, and a confirmation may rest on it; {remedy}")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.encode())

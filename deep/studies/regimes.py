@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import t as student
 
 from deep.studies.design import Preset
 from deep.studies.protocol import Protocol, choose
-from deep.studies.statistics import DECIDING, POWER, Results, Verdict, detectable, signed, superiority
+from deep.studies.records import StudyRun
+from deep.studies.statistics import DECIDING, POWER, Results, Verdict, contrast, detectable, image_variance, signed, superiority
 from simulate.evidence import holm
 
 SWAP, STAYS, UNDECIDED = OUTCOMES = ("swap", "no swap", "undecided")
 FLIPS, SEED = 4096, 0  # of the signs of units: all where there are no more than so many
+Values = Mapping[tuple[str, int], np.ndarray]  # by method and regime, shape (units, ...)
 
 
-@dataclass(frozen=True)
-class Side:
-    """One side of a decision: whether the mean of differences over units is above 0, one-sided.
+class Side(NamedTuple):
+    """One side of a decision: whether a mean difference is above 0, one-sided.
 
-    Parameters
-    ----------
-    text : str
-    mean, p : float
-    wins : tuple of float
-        P(difference > 0) with its 95 % interval.
-    seen : float
-        Mean that would be above 0 with probability `POWER` at the 5 % of a single data set.
+    ``wins`` is P(difference > 0) over units with its interval, ``seen`` the mean found with probability `POWER` in a single data set.
     """
 
     text: str
@@ -40,14 +33,14 @@ class Side:
     seen: float
 
 
-def side(text: str, values: np.ndarray, margin: float = 0.0) -> Side:
-    """Test whether the mean of values, shape (units,), is above ``-margin``."""
-    mean, stderr, freedom = float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5, len(values) - 1
-    p = float(student.sf((mean + margin) / stderr, freedom)) if stderr else float(mean + margin <= 0)
-    return Side(text, mean, p, superiority(values), detectable(0.05, freedom) * stderr)
+def side(text: str, gains: np.ndarray, shared: float = 0.0, margin: float = 0.0, tail: float = 0.05) -> Side:
+    """Test whether the mean of differences, shape (units,), is above ``-margin``; ``shared`` is the variance by common test images."""
+    found, freedom = contrast(gains, shared)
+    p = float(student.sf((found.mean + margin) / found.stderr, freedom)) if found.stderr else float(found.mean + margin <= 0)
+    return Side(text, found.mean, p, superiority(gains), detectable(tail, freedom) * found.stderr)
 
 
-def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Mapping[tuple[str, int], np.ndarray]], effect: float, level: float = 0.95) -> list[Verdict]:
+def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values], effect: float, level: float = 0.95, images: Mapping[str, Values] = {}) -> list[Verdict]:
     """Decide for each data set whether the best method changes from the first regime to the last.
 
     Parameters
@@ -58,6 +51,8 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Mapping
         By data set, Avg.Acc of method and regime in every unit.
     effect : float
     level : float
+    images : mapping of str to mapping of (str, int) to array of shape (units, GROUPS, 2)
+        `StudyRun.images` likewise, where the error of shared test images counts.
 
     Notes
     -----
@@ -65,25 +60,24 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Mapping
     the full level. Where one is, it has to be less than ``effect`` behind every other method in both regimes. p is the largest of a data
     set's sides; Holm's adjustment holds over data sets.
     """
-    sides = {stream: list(_sides(*foreseen[stream], values[stream], effect)) for stream in values}
+    sides = {stream: list(_sides(*foreseen[stream], values[stream], images.get(stream, {}), effect, 1 - level)) for stream in values}
     adjusted = holm([max(entry.p for entry in found) for found in sides.values()])
     return [_decided(stream, foreseen[stream], found, p, 1 - level, effect) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
 
 
-def _sides(first: str, last: str, values: Mapping[tuple[str, int], np.ndarray], effect: float) -> Iterator[Side]:
-    low, high = min(regime for _, regime in values), max(regime for _, regime in values)
-    if first != last:
-        yield side(f"{first} over {last} in R{low}", values[first, low] - values[last, low])
-        yield side(f"{last} over {first} in R{high}", values[last, high] - values[first, high])
-    else:
-        for regime, other in product((low, high), sorted({method for method, _ in values} - {first})):
-            yield side(f"{first} over {other} in R{regime}", values[first, regime] - values[other, regime], effect)
+def _sides(first: str, last: str, values: Values, images: Values, effect: float, tail: float) -> Iterator[Side]:
+    regimes, methods = sorted({regime for _, regime in values}), sorted({method for method, _ in values} - {first})
+    ends = (regimes[0], regimes[-1])
+    tests = [(first, last, ends[0]), (last, first, ends[1])] if first != last else [(first, other, regime) for regime, other in product(ends, methods)]
+    for ours, theirs, regime in tests:
+        one, other = (ours, regime), (theirs, regime)
+        shared = image_variance(images[one], images[other], range(len(values[one]))) if images else 0.0
+        yield side(f"{ours} over {theirs} in R{regime}", values[one] - values[other], shared, effect if first == last else 0.0, tail)
 
 
 def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, tail: float, effect: float) -> Verdict:
     first, last = foreseen
-    outcome = UNDECIDED if p > tail else STAYS if first == last else SWAP
-    worst = max(sides, key=lambda entry: entry.p)
+    outcome, worst = UNDECIDED if p > tail else STAYS if first == last else SWAP, max(sides, key=lambda entry: entry.p)
     numbers = (f"{entry.text} {signed(entry.mean)} (p = {entry.p:.2g}, P(better) = {entry.wins[0]:.2f} [{entry.wins[1]:.2f}, {entry.wins[2]:.2f}])"
                for entry in (sides if first != last else [worst]))  # fmt: skip
     foresaw = f"{first} best in the first regime, {last} in the last" if first != last else f"{first} best in both, so that less than {signed(effect)} behind is tested"
@@ -91,7 +85,7 @@ def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: f
     return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm); foreseen: {foresaw}; {', '.join(numbers)}{blind}")
 
 
-def all_pairs(values: Mapping[tuple[str, int], np.ndarray], level: float = 0.95) -> list[dict[str, Any]]:
+def all_pairs(values: Values, level: float = 0.95) -> list[dict[str, Any]]:
     """Return regime, better method, the other, mean difference and P(better) of all pairs that differ, all of them at once.
 
     Notes
@@ -128,11 +122,11 @@ def foreseen(preset: Preset, protocol: Protocol) -> dict[str, tuple[str, str]]:
     return found
 
 
-def measured(preset: Preset, results: Results, stream: str, metric: str = DECIDING, suffix: str = "") -> dict[tuple[str, int], np.ndarray]:
-    """Return a metric of every method and regime, shape (units,), over the units in which no run failed."""
-    values = {(rule.label, rule.regime): results.values(stream, rule.name + suffix, metric) for rule in preset.rules}
-    whole = [unit for unit in preset.confirmation if all(found.get(unit) is not None for found in values.values())]
-    return {key: np.array([found[unit] for unit in whole]) for key, found in values.items()}
+def measured(preset: Preset, results: Results, stream: str, suffix: str = "", read: Callable[[StudyRun], Any] = lambda run: run.metric(DECIDING)) -> Values:
+    """Return what is read of the runs of every method and regime, shape (units, ...), in the units in which none failed."""
+    runs = {(rule.label, rule.regime): {run.unit: run for run in results.runs(stream, rule.name + suffix) if run.finished} for rule in preset.rules}
+    whole = [unit for unit in preset.confirmation if all(unit in own for own in runs.values())]
+    return {key: np.array([read(own[unit]) for unit in whole]) for key, own in runs.items()}
 
 
 def norms(preset: Preset, results: Results, stream: str, level: float = 0.95) -> list[tuple[int, float, float, float, float]]:
@@ -143,11 +137,10 @@ def norms(preset: Preset, results: Results, stream: str, level: float = 0.95) ->
     Runs of all methods in a regime; the percentile interval resamples whole units.
     """
     generator, found = np.random.default_rng(SEED), []
-    for regime in sorted({rule.regime for rule in preset.rules}):
-        arms = [{run.unit: run for run in results.runs(stream, rule.name) if run.finished} for rule in preset.rules if rule.regime == regime]
-        units = [unit for unit in preset.confirmation if all(unit in runs for runs in arms)]
-        pairs = np.array([[(np.mean(runs[unit].update[1:]), runs[unit].metric("forgetting")) for runs in arms] for unit in units])
-        drawn = [pairs, *(pairs[generator.integers(len(units), size=len(units))] for _ in range(1000))]
+    values = measured(preset, results, stream, read=lambda run: (np.mean(run.update[1:]), run.metric("forgetting")))
+    for regime in sorted({regime for _, regime in values}):
+        pairs = np.stack([own for (_, other), own in values.items() if other == regime], 1)
+        drawn = [pairs, *(pairs[generator.integers(len(pairs), size=len(pairs))] for _ in range(1000))]
         r = np.array([_correlation(sample.reshape(-1, 2)) for sample in drawn])
         found.append((regime, float(pairs[..., 0].mean()), float(r[0]), *map(float, np.quantile(r[1:], [(1 - level) / 2, (1 + level) / 2]))))
     return found

@@ -42,8 +42,10 @@ class Study:
         """Return all verdicts."""
         if self.preset.study != REGIMES or not self.results.streams:
             return verdicts(self.compared(), self.preset.rules, self.preset.effect)
-        values = {stream: measured(self.preset, self.results, stream) for stream in self.results.streams}
-        return decide(foreseen(self.preset, self.protocol), values, self.preset.effect, self.preset.level)
+        streams, whole = self.results.streams, all(run.images or not run.finished for run in self.runs if run.phase == CONFIRM)
+        values = {stream: measured(self.preset, self.results, stream) for stream in streams}
+        images = {stream: measured(self.preset, self.results, stream, read=lambda run: run.images) for stream in streams if whole}
+        return decide(foreseen(self.preset, self.protocol), values, self.preset.effect, self.preset.level, images)
 
     def pairs(self) -> list[dict[str, Any]]:
         """Return the pairs of methods that differ, of all at once; in regimes with each one's own options, and with options common to all."""
@@ -52,7 +54,7 @@ class Study:
             {"stream": stream, "options": suffix.strip() or "own", **row}
             for stream in self.results.streams
             for suffix in tunings
-            for row in all_pairs(measured(self.preset, self.results, stream, DECIDING, suffix), self.preset.level)
+            for row in all_pairs(measured(self.preset, self.results, stream, suffix), self.preset.level)
         ]
 
     def text(self) -> str:

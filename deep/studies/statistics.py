@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ SUPPORTED, MATCHES, WORSE, UNSUPPORTED, UNDECIDED, UNTESTABLE = VERDICTS = (
     "supported", "matches its control", "worse", "not supported", "undecided", "not testable",
 )  # fmt: skip
 POWER = 0.8  # of what is called detectable
-_QUANTILES = (np.arange(500) + 0.5) / 500
+_QUANTILES = (np.arange(200) + 0.5) / 200
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,21 @@ def order_means(values: Mapping[Unit, float]) -> list[float]:
     return [float(np.mean([value for unit, value in values.items() if unit.order == order])) for order in sorted({unit.order for unit in values})]
 
 
-def image_variance(parts: Sequence[Any], orders: Sequence[int]) -> float:
+def contrast(values: Sequence[float], shared: float = 0.0) -> tuple[Estimate, float]:
+    """Estimate the mean of independent values whose errors have a variance of their mean in common; return its degrees of freedom too (Satterthwaite)."""
+    found = Estimate.from_samples(values)
+    own, freedom = found.stderr**2, found.count - 1.0
+    freedom = (own + shared) ** 2 / (own**2 / freedom + shared**2 / (GROUPS - 1)) if own + shared else freedom
+    return Estimate(found.mean, math.sqrt(own + shared), found.count), freedom
+
+
+def image_variance(ours: Any, theirs: Any, orders: Sequence[int]) -> float:
     """Compute the variance of a mean difference that all units share because they share test images, beyond what units show.
 
     Parameters
     ----------
-    parts : sequence of array of shape (GROUPS, 2)
-        For each unit, what each group of images adds to the difference, and its weight.
+    ours, theirs : array of shape (units, GROUPS, 2)
+        `StudyRun.images` of two arms.
     orders : sequence of int
 
     Notes
@@ -138,9 +147,9 @@ def image_variance(parts: Sequence[Any], orders: Sequence[int]) -> float:
     Units and images are crossed: Var = units' part + images' part - what both count (Owen, Ann. Appl. Stat. 1, 2007, 386-411). The
     units' part is counted elsewhere; the rest is at least 0.
     """
-    stacked = np.asarray(parts, dtype=float)
+    gains, shown = np.subtract(ours, theirs)[:, :, 0], np.asarray(ours)[:, :, 1]
     weights = np.array([1 / (list(orders).count(order) * len(set(orders))) for order in orders])
-    residuals = weights[:, None] * (stacked[:, :, 0] - stacked[:, :, 1] * stacked[:, :, 0].sum(1, keepdims=True))
+    residuals = weights[:, None] * (gains - shown * gains.sum(1, keepdims=True))
     return max(0.0, float((residuals.sum(0) ** 2).sum() - (residuals**2).sum()) * GROUPS / (GROUPS - 1))
 
 
@@ -149,6 +158,7 @@ def power(shift: float, tail: float, freedom: float) -> float:
     return float(norm.cdf(shift - student.ppf(1 - tail, freedom) * np.sqrt(chi2.ppf(_QUANTILES, freedom) / freedom)).mean())
 
 
+@cache
 def detectable(tail: float, freedom: float) -> float:
     """Compute the shift, in standard errors, that is beyond it with probability `POWER`."""
     return float(brentq(lambda shift: power(shift, tail, freedom) - POWER, 0, 10 + 4 * student.ppf(1 - tail, freedom)))
@@ -199,13 +209,11 @@ def compared(results: Results, stream: str, rule: Rule, reference: str, tail: fl
     values = order_means(gains)
     if len(values) < 2:
         return replace(found, fault=f"it can be compared with {reference} in {len(values)} order(s) of tasks only")
-    difference, freedom = Estimate.from_samples(values), len(values) - 1.0
+    shared = 0.0
     if all(run.images for unit in gains for run in (*own[unit], *theirs[unit])):
         sides = [[np.mean([run.images for run in runs[unit]], 0) for unit in gains] for runs in (own, theirs)]
-        parts = [np.column_stack([ours[:, 0] - other[:, 0], ours[:, 1]]) for ours, other in zip(*sides, strict=True)]
-        shared, units = image_variance(parts, [unit.order for unit in gains]), difference.stderr**2
-        freedom = (units + shared) ** 2 / (units**2 / freedom + shared**2 / (GROUPS - 1)) if units + shared else freedom  # Satterthwaite
-        difference = Estimate(difference.mean, math.sqrt(units + shared), difference.count)
+        shared = image_variance(*sides, [unit.order for unit in gains])
+    difference, freedom = contrast(values, shared)
     half, seen = (float(times) * difference.stderr for times in (student.ppf(1 - tail, freedom), detectable(tail, freedom)))
     return replace(found, difference=difference, low=difference.mean - half, high=difference.mean + half, wins=superiority(values), detectable=seen)
 

@@ -110,7 +110,7 @@ def test_a_failed_run_is_left_out_and_told_of(recorded, tmp_path):
 
 
 def test_a_control_whose_first_task_is_slowed_too_is_told_of(recorded, tmp_path):
-    assert "in the first task too, a handicap. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.table(None))
+    assert "some in the first task too, a handicap. " in hybrid_accuracy.FIGURE.caption(hybrid_accuracy.FIGURE.table(None))
     fair = [replace(run, options={"rate": 0.5}) if run.arm.endswith("as a rate") else run for run in made_runs()]
     write_records(tmp_path / "hybrid_digits.jsonl", fair)
     studies.confirmed.cache_clear()
