@@ -3,40 +3,27 @@
 import runpy
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from made_study import TINY, made_run, made_runs
-from scaffold import refusals
+from made_study import made_run, made_runs
+from scaffold import ROOT, refusals
 from scipy.stats import t as student
 
-from deep.runs.execute import DataSource, build_stream
+from deep.records import read_records, to_json
+from deep.runs.execute import DataSource
+from deep.studies import statistics as judging
 from deep.studies.design import AS_RATE, Rule
-from deep.studies.driver import Wanted, config
 from deep.studies.explanation import EXHAUSTIVE, SCHEDULE, SCORES, masks, schedules, unit_effects
-from deep.studies.records import GROUPS
-from deep.studies.statistics import (
-    MATCHES,
-    POWER,
-    SUPPORTED,
-    UNDECIDED,
-    UNSUPPORTED,
-    UNTESTABLE,
-    WORSE,
-    Results,
-    comparisons,
-    detectable,
-    image_variance,
-    power,
-    verdicts,
-)
-from deep.training.run import train_run
+from deep.studies.presets import PRESETS
+from deep.studies.records import GROUPS, PairRecord, UnitEffects
+from deep.studies.statistics import Results, comparisons, detectable, image_variance, power, verdicts
+from deep.training.run import BOUND
+from simulate.work.provenance import equal
 from theory.errors import InputError
 
+SUPPORTED, MATCHES, WORSE, UNSUPPORTED, UNDECIDED, UNTESTABLE = judging.VERDICTS
 RANDOM, RATE = Rule("threshold", ({},)), Rule("constrained", ({},), AS_RATE)
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pairs_of_tasks.py"
 NULL = {"initialized": 0.7, "frozen": 0.7, "best depth": 0.7, "threshold": 0.7, "threshold at random": 0.7}
 
 
@@ -47,51 +34,35 @@ def judge(levels: dict[str, float], rule: Rule = RANDOM, **options) -> str:
     return verdict.verdict
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        ({"threshold": 0.9}, SUPPORTED),
-        ({"threshold": 0.9, "best depth": 0.9}, SUPPORTED),  # a best depth as good is said, and no reason against a rule with a random control
-        ({"threshold": 0.9, "threshold at random": 0.9}, MATCHES),
-        ({"threshold": 0.9, "threshold at random": 0.95}, MATCHES),
-        ({}, UNSUPPORTED),
-        ({"threshold": 0.9, "initialized": 0.9, "threshold at random": 0.5}, UNSUPPORTED),
-        ({"threshold": 0.9, "frozen": 0.9}, UNSUPPORTED),
-        ({"threshold": 0.5}, WORSE),
-        ({"threshold": 0.6, "initialized": 0.5}, WORSE),
-    ],
-)
+@pytest.mark.parametrize(("changes", "verdict"), [
+    ({"threshold": 0.9}, SUPPORTED),
+    ({"threshold": 0.9, "best depth": 0.9}, SUPPORTED),  # a best depth as good is said, and no reason against a rule with a random control
+    ({"threshold": 0.9, "threshold at random": 0.95}, MATCHES),
+    ({}, UNSUPPORTED),
+    ({"threshold": 0.9, "initialized": 0.9, "threshold at random": 0.5}, UNSUPPORTED),
+    ({"threshold": 0.9, "frozen": 0.9}, UNSUPPORTED),
+    ({"threshold": 0.5}, WORSE),
+    ({"threshold": 0.6, "initialized": 0.5}, WORSE),
+])  # fmt: skip
 def test_planted_effects(changes, verdict):
     assert judge({**NULL, **changes}) == verdict
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [({}, SUPPORTED), ({"best depth": 0.9}, MATCHES), ({"constrained as a rate": 0.9}, MATCHES), ({"frozen": 0.9}, UNSUPPORTED)],
-)
+@pytest.mark.parametrize(("changes", "verdict"), [({}, SUPPORTED), ({"best depth": 0.9}, MATCHES), ({"constrained as a rate": 0.9}, MATCHES)])
 def test_a_rule_without_module_counts_has_two_controls(changes, verdict):
     levels = {"initialized": 0.7, "frozen": 0.7, "best depth": 0.7, "constrained": 0.9, "constrained as a rate": 0.7}
     assert judge({**levels, **changes}, RATE) == verdict
 
 
-def test_a_control_that_is_the_rule_itself_never_supports_it():
-    runs = made_runs({name: level for name, level in {**NULL, "threshold": 0.9}.items() if name != "threshold at random"})
-    runs += [made_run("threshold at random", run.order, (run.accuracy[0][0], *run.accuracy[1])) for run in runs if run.arm == "threshold"]
-    assert verdicts(comparisons(Results(runs), [RANDOM]), [RANDOM])[0].verdict == MATCHES
-
-
 @pytest.mark.parametrize(("repeating", "verdict"), [(8, UNTESTABLE), (7, UNTESTABLE), (6, SUPPORTED)])
 def test_a_control_with_the_rules_own_schedule_says_nothing(repeating, verdict):
+    """Nor is one wanted where all decisions are alike."""
     runs = made_runs({**NULL, "threshold": 0.9})
-    same = {run.order: run.trained for run in runs if run.arm == "threshold" and run.order < repeating}
-    runs = [replace(run, trained=same.get(run.order, run.trained)) if run.arm == "threshold at random" else run for run in runs]
-    (found,) = verdicts(comparisons(Results(runs), [RANDOM], 0.5), [RANDOM])
-    assert found.verdict == verdict and (verdict == SUPPORTED or f"in {8 - repeating} order(s)" in found.sentence)
-
-
-def test_a_rule_that_decides_one_thing_needs_no_control_and_cannot_be_tested():
-    runs = [replace(run, trained=("111",) * 3) for run in made_runs({**NULL, "threshold": 0.9}) if run.arm != "threshold at random"]
-    assert verdicts(comparisons(Results(runs), [RANDOM]), [RANDOM])[0].verdict == UNTESTABLE
+    same = {(arm, unit): ("111",) * 3 for unit in range(repeating) for arm in ("threshold", "threshold at random")}
+    runs = [replace(run, trained=same.get((run.arm, run.order), run.trained)) for run in runs]
+    for some in (runs, [run for run in runs if run.arm == "threshold" or (run.arm, run.order) not in same]):
+        (found,) = verdicts(comparisons(Results(some), [RANDOM], 0.5), [RANDOM])
+        assert found.verdict == verdict and (verdict == SUPPORTED or f"in {8 - repeating} order(s)" in found.sentence)
 
 
 def test_a_handicapped_rate_supports_nothing_and_refutes_all_the_same():
@@ -134,15 +105,13 @@ def test_what_is_detectable_is_found_that_often(tail, freedom):
     generator = np.random.default_rng(5)
     draws = generator.normal(detectable(tail, freedom) / (freedom + 1) ** 0.5, 1, (20_000, freedom + 1))
     t = draws.mean(1) / draws.std(1, ddof=1) * (freedom + 1) ** 0.5
-    assert np.mean(t > student.ppf(1 - tail, freedom)) == pytest.approx(POWER, abs=0.009)
+    assert np.mean(t > student.ppf(1 - tail, freedom)) == pytest.approx(judging.POWER, abs=0.009)
     assert power(0, tail, freedom) == pytest.approx(tail, rel=0.2)
 
 
 def test_a_null_that_could_see_little_is_undecided():
-    noisy = made_runs({**NULL}, spread=0.05)
-    (found,) = verdicts(comparisons(Results(noisy), [RANDOM]), [RANDOM], 0.02)
-    assert found.verdict == UNDECIDED and "would have been seen" in found.sentence
-    assert verdicts(comparisons(Results(noisy), [RANDOM]), [RANDOM], 0.5)[0].verdict == UNSUPPORTED
+    compared = comparisons(Results(made_runs(NULL, spread=0.05)), [RANDOM])
+    assert [verdicts(compared, [RANDOM], effect)[0].verdict for effect in (0.02, 0.5)] == [UNDECIDED, UNSUPPORTED]
 
 
 def test_how_often_a_study_without_any_effect_claims_one():
@@ -182,71 +151,38 @@ test_records_that_cannot_be_compared = refusals([
 ])
 
 
-BENEFITS = {1: (0.0, 0.0625, 0.125), 2: (0.0625, 0.125, 0.0), 3: (0.25, 0.0, 0.0625)}  # of depth 1, 2, 3 in each task
-
-
-def run(schedule: tuple[int, ...], **changes):
-    """Return a run whose Avg.Acc is the sum of its depths' benefits."""
-    share = 0.25 + sum(BENEFITS[task][depth - 1] for task, depth in enumerate(schedule, 1))
-    rows = tuple((share,) * (task + 1) for task in range(4))
-    return made_run(**{"arm": SCHEDULE, **changes}, unit=0, shares=(share,) * 3, accuracy=rows, trained=("111", *masks(schedule, 3)))
+def run(arm: str, schedule: tuple[int, ...], stages: int, benefits: dict, **changes):
+    """Return a run whose Avg.Acc is the sum of what each task's depth adds."""
+    share = 0.25 + sum(benefits[task][depth - 1] for task, depth in enumerate(schedule))
+    return made_run(arm, 0, (share,) * 3, trained=("1" * stages, *masks(schedule, stages)), **changes)
 
 
 def test_planted_benefits_are_recovered():
-    tried = [run(schedule) for schedule in schedules(3, 3)]
-    scored = run((3, 3, 3), arm=SCORES, decision=({}, *({"score": 0.25 * task, "stage_scores": [0.0, 0.5]} for task in range(3))))
-    found = unit_effects(3, [*tried, scored, run((1, 2, 3), arm="graded")])
+    """All schedules of three tasks; of nine tasks those that depart in one, which tell of no best depth."""
+    benefits = {0: (0.0, 0.0625, 0.125), 1: (0.0625, 0.125, 0.0), 2: (0.25, 0.0, 0.0625)}  # of depth 1, 2, 3
+    scored = run(SCORES, (3, 3, 3), 3, benefits, decision=({}, *({"score": 0.25 * task, "stage_scores": [0.0, 0.5]} for task in range(3))))
+    tried = [run(SCHEDULE, schedule, 3, benefits) for schedule in schedules(3, 3)]
+    found = unit_effects(3, [*tried, scored, run("graded", (1, 2, 3), 3, benefits)])
     assert found.exhaustive and found.schedules == 27 and found.scores == (0.0, 0.25, 0.5) and found.stage_scores == ((0.0, 0.5),) * 3
-    assert [len(gains) for gains in found.gains] == [9, 9, 9]
+    assert [len(gains) for gains in found.gains] == [9, 9, 9] and found.best_depths() == (3, 2, 1) and found.chosen == {"graded": (1, 2, 3)}
     assert found.benefit == pytest.approx((0.0625, -0.125, 0.0625), abs=1e-6)  # all stages minus head and last stage
-    assert found.best_depths() == (3, 2, 1) and found.chosen == {"graded": (1, 2, 3)}
     assert found.reached == pytest.approx({"graded": 0.4375, "best schedule": 0.75, "mean schedule": 0.25 + (0.1875 + 0.1875 + 0.3125) / 3}, abs=1e-6)
-    for task, values in enumerate(found.by_depth, 1):
-        assert np.subtract(values, values[0]) == pytest.approx(np.subtract(BENEFITS[task], BENEFITS[task][0]), abs=2e-6)
-
-
-def test_too_many_schedules_become_departures_in_one_task():
-    assert len(schedules(4, 3)) == 81 <= EXHAUSTIVE < 3**5
-    found = schedules(9, 5)
-    assert len(found) == len(set(found)) == 2 + 2 * 9 and {depth for schedule in found for depth in schedule} == {2, 5}
-    tried = [made_run(SCHEDULE, 0, (0.5, 0.5 + sum(schedule) / 128, 0.5), trained=("11111", *masks(schedule, 5))) for schedule in found]
-    scored = made_run(SCORES, 0, (0.5, 0.5, 0.5), trained=("11111",) * 10, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))
-    effects = unit_effects(5, [*tried, scored])
-    assert not effects.exhaustive and effects.benefit == pytest.approx([3 / 256] * 9, abs=1e-6) and [len(gains) for gains in effects.gains] == [2] * 9
-    assert effects.by_depth[0][0] is None and effects.best_depths() is None  # shallow schedules beside deep ones tell of no task
-
-
-def test_a_failed_schedule_is_refused():
+    for task, values in enumerate(found.by_depth):
+        assert np.subtract(values, values[0]) == pytest.approx(np.subtract(benefits[task], benefits[task][0]), abs=2e-6)
     with pytest.raises(InputError, match="1 runs failed"):
-        unit_effects(3, [run((3, 3, 3)), run((1, 1, 1), status="failed")])
+        unit_effects(3, [*tried, run(SCORES, (3, 3, 3), 3, benefits, status="failed")])
+    few, deep = schedules(9, 5), dict.fromkeys(range(9), np.arange(5) / 128)
+    assert 3**4 <= EXHAUSTIVE < 3**5 and len(few) == len(set(few)) == 2 + 2 * 9 and {depth for schedule in few for depth in schedule} == {2, 5}
+    scored = run(SCORES, (5,) * 9, 5, deep, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))
+    found = unit_effects(5, [*(run(SCHEDULE, schedule, 5, deep) for schedule in few), scored])
+    assert not found.exhaustive and found.benefit == pytest.approx([3 / 128] * 9, abs=1e-6) and found.by_depth[0][0] is None and found.best_depths() is None
 
 
-def test_masks_are_the_last_stages():
-    assert masks((1, 3, 4), 4) == ["0001", "0111", "1111"]
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_distances_and_errors_of_pairs(place):
-    """Against parameters by name, of trainings from the untrained network; separate heads belong to neither part."""
-    example = runpy.run_path(str(EXAMPLE))
-    unit, source = TINY.development[0], DataSource(download=False)
-    initialized = config(Wanted(TINY.streams[place], "initialized", unit, "initialized"), "explain", "cpu")
-    stream = build_stream(initialized, source)
-
-    def trained(epochs: int) -> list[dict[str, torch.Tensor]]:
-        found = []
-        fresh = replace(initialized, strategy_options={"start": "fresh"}, epochs=epochs)
-        train_run(fresh, stream, watch=lambda task, _: found.append({name: value.detach().double().clone() for name, value in task.network.named_parameters()}))
-        return found
-
-    def squares(left, right) -> tuple[float, float]:
-        own = [name for name in left if place == 1 or not name.startswith("heads")]
-        values = {name: float((left[name] - right[name]).square().sum()) for name in own}
-        shared = sum(value for name, value in values.items() if "hidden1" in name)
-        return shared, sum(values.values()) - shared
-
-    learned, truths = trained(initialized.epochs), trained(example["LONGER"] * initialized.epochs)
-    for pair in islice(example["pair_records"](TINY, TINY.streams[place], unit, source), 5):
-        assert pair.distance == pytest.approx(squares(truths[pair.first], truths[pair.second]), rel=2e-5)
-        assert pair.error == pytest.approx(squares(learned[pair.first], truths[pair.first]), rel=2e-5)
-        assert pair.advantage == pytest.approx((pair.frozen[1] + pair.frozen[2] - pair.initialized[1] - pair.initialized[2]) / 2, abs=1e-15)
+def test_the_example_measures_pairs_as_they_were_recorded():
+    """Distances, errors and accuracies of two pairs, on any kind of processor."""
+    preset = PRESETS["digits-large"]
+    stored = read_records(ROOT / "figures" / "records" / "hybrid_digits-large_explain.jsonl", UnitEffects, PairRecord)
+    stored = [pair for pair in stored if isinstance(pair, PairRecord) and (pair.stream, pair.order) == ("rotated digits", 0)]
+    example = runpy.run_path(str(ROOT / "examples" / "pairs_of_tasks.py"))
+    again = islice(example["pair_records"](preset, preset.streams[3], preset.development[0], DataSource(download=False)), 2)
+    assert all(equal(to_json(one), to_json(other), exact=False, bound=BOUND) for one, other in zip(stored, again, strict=False))
