@@ -277,7 +277,7 @@ def mean_step_weight(run: StudyRun) -> float:
     factors = []
     for mask, decision in zip(run.trained[1:], run.decision[1:], strict=True):
         if "scales" in decision:
-            factors.append((sum(decision["scales"]) + len(mask) - len(decision["scales"])) / len(mask))
+            factors.append((sum(decision["scales"]) + (len(mask) - len(decision["scales"]))) / len(mask))
         elif "weight" in decision:
             whole = strategy(run.strategy, **run.options).depth
             factors.append((whole + (len(mask) - whole) * decision["weight"]) / len(mask))

@@ -13,7 +13,7 @@ from deep.studies.presets import PUBLISHED
 from deep.studies.protocol import Protocol, choose
 from deep.studies.records import METRICS, StudyRun, UnitEffects
 from deep.studies.regimes import all_pairs, decide, foreseen, measured, norms
-from deep.studies.statistics import DECIDING, POWER, Comparison, Results, Verdict, comparisons, detectable, interval_text, power, signed, verdicts
+from deep.studies.statistics import POWER, Comparison, Results, Verdict, comparisons, detectable, interval_text, power, signed, verdicts
 from simulate.evidence import Estimate
 from simulate.wording import table
 
