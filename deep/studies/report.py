@@ -151,7 +151,8 @@ def _stream_table(preset: Preset, results: Results, label: str) -> str:
     rows += [(arm, *(_cell(results.estimate(label, arm, metric)) for metric in METRICS)) for arm in results.arms(label)]
     for name, (task, average, forgetting) in PUBLISHED.get(stream.published or "", {}).items():
         rows.append((f"published: {name}", *(f"{value:.2f}" for value in (average, task, forgetting))))
-    words = f"means on the test part with the half width of Student's {100 * _LEVEL:.0f} % interval over orders; published: another network and training"
+    other = "; published: another network and training" if stream.published else ""
+    words = f"means on the test part with the half width of Student's {100 * _LEVEL:.0f} % interval over orders{other}"
     return f"{label} ({stream.network}, {stream.scenario}-incremental); {words}\n{table(rows)}"
 
 
