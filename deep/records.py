@@ -21,7 +21,6 @@ from theory.errors import InputError
 
 SCHEMA = 1
 FINISHED, FAILED, PARTIAL = STATUSES = ("finished", "failed", "partial")
-_NEWER = ("data", "notes", "stamp", "evaluated")  # of a run's record, which older ones of this schema lack
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,7 @@ class RunRecord:
     """
 
     KIND: ClassVar[str] = "run"
+    NEWER: ClassVar[tuple[str, ...]] = ("data", "notes", "stamp", "evaluated")  # which older records of this schema lack
 
     key: str
     config: Mapping[str, Any]
@@ -200,9 +200,9 @@ def to_json(record: Any) -> dict[str, Any]:
     value = {"schema": SCHEMA, "kind": record.KIND, **dataclasses.asdict(record)}
     if isinstance(record, RunRecord):
         value["metrics"] = record.metrics
-        for name in _NEWER:
-            if not value[name]:
-                del value[name]
+    for name in getattr(record, "NEWER", ()):
+        if not value[name]:
+            del value[name]
     return json_value(value, f"{record.KIND} record")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from deep.studies.pair_records import PairRecord
+from deep.studies.records import PairRecord
 from figures.kit import FROZEN, MARKED, NOTE, POLE, STEPS, Axes, Canvas, Figure, Look, Sampler, Table, bars, panels, reference
 from figures.kit.studies import explained_files, explained_streams, sources
 from theory.regions import advantage

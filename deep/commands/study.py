@@ -1,4 +1,4 @@
-"""`driftlaw deep study hybrid`: develops hybrid training on validation data and confirms it on test data."""
+"""`driftlaw deep study`: develops on validation data, confirms on test data, and says before either what that costs and can see."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from deep.commands.options import DataOptions
 from deep.records import write_records
 from deep.runs.execute import DataSource
 from deep.runs.folder import DEFAULT
-from deep.studies.design import ALL, CONFIRM, DEVELOP, EXPLAIN
+from deep.studies.design import ALL, PHASES, STUDIES
 from deep.studies.presets import PRESETS
 from simulate.work.files import require_writable
 from theory.checks import known
 from theory.commands import choices, print_json
 from theory.exits import STANDS, interrupt_says
 
-STUDIES = ("hybrid",)
-_TIMES = "digits takes minutes on two cores; digits-large, mnist and cifar100-cpu half an hour; mnist-large an hour; cifar100 is meant for a GPU"
+_TIMES = "the first one of the study unless one is named; --phase power says what each costs; cifar100 is meant for a GPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +28,11 @@ class StudyCommand(DataOptions):
     """Run a study: develop on validation data, write the protocol, confirm once on test data with fresh seeds, judge."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """hybrid: strategies between frozen and initialized training."""
-    preset: Annotated[str, choices(f"{_TIMES}. All", PRESETS)] = "digits"
+    """hybrid: strategies between frozen and initialized training. regimes: methods by trainable depth. memory: kinds of GEM."""
+    preset: Annotated[str | None, choices(f"{_TIMES}. All", PRESETS)] = None
     phase: str = ALL
-    """develop, confirm, all (both), or explain: what each task's depth is worth and how tasks are related, on validation data."""
+    """power (what it costs and can see, at once), develop, confirm, all (both), or explain: what each task's depth is worth and how tasks
+    are related, on validation data."""
     out: Path = DEFAULT
     """Folder of runs; finished ones are not trained again, interrupted ones go on."""
     protocol: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -49,12 +49,13 @@ class StudyCommand(DataOptions):
     def run(self) -> int:
         """Run the study, print what it found; return the exit status."""
         known(self.name, STUDIES, "study")
-        preset = PRESETS.find(self.preset)
-        known(self.phase, (DEVELOP, CONFIRM, ALL, EXPLAIN), "phase")
+        ours = [name for name, preset in PRESETS.items() if preset.study == self.name]
+        preset = PRESETS.find(self.preset or ours[0])
+        known(preset.name, ours, f"preset of the study {self.name}:")
+        known(self.phase, PHASES, "phase")
         if self.records is not None:
             require_writable(self.records)
-        from deep.studies.hybrid import run_study
-        from deep.studies.running import Setting
+        from deep.studies.driver import Setting, run_study
         from deep.training.device import chosen_device
 
         chosen_device(self.device)  # before hundreds of runs find out
@@ -63,6 +64,6 @@ class StudyCommand(DataOptions):
         with interrupt_says("the same command goes on from the last finished tasks"):
             study = run_study(preset, self.phase, self.protocol or self.out / f"protocol-{preset.name}.json", setting)
         if self.records is not None:
-            write_records(self.records, study.records)
+            write_records(self.records, (*study.runs, *study.explanation))
         print_json(study.json()) if self.json else print(study.text())
         return STANDS

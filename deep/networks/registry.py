@@ -39,6 +39,7 @@ def _admit(make: Callable[..., Network] | Architecture, name: str | None, normal
 NETWORKS: Parts[Architecture] = Parts("network", _admit, given=attrgetter("make"))
 NETWORKS.register(partial(mlp, width=100), name="mlp-100")
 NETWORKS.register(partial(mlp, width=400), name="mlp-400")
+NETWORKS.register(partial(mlp, width=100, hidden=4), name="mlp-100x4")
 NETWORKS.register(convnet, normalisation="group")
 NETWORKS.register(partial(nine_blocks, filters=64), name="paper-resnet", normalisation="batch")
 NETWORKS.register(partial(resnet18, filters=20), name="resnet18-20", normalisation="batch")

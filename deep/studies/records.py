@@ -1,23 +1,36 @@
-"""Compact records of a study's runs, read without torch: what tables, verdicts and figures need, one JSON line a run."""
+"""Compact records of a study, read without torch: what tables, verdicts and figures need, one JSON line a run, unit or pair."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from deep import metrics
-from deep.records import FINISHED, RunRecord, built
+from deep.records import FINISHED, RunRecord
 from deep.studies.design import Unit
 
 METRICS = ("average_accuracy", "task_accuracy", "forgetting")
+GROUPS = 32  # of test images, by their numbers: what they share is resampled as one
 _DIGITS = 6  # of shares and of decided numbers
 
 
+class Line:
+    """A record, as a line of a file."""
+
+    KIND: ClassVar[str]
+    NEWER: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the record of the fields that `deep.records.to_json` writes."""
+        return cls(**{name: tuples(entry) for name, entry in value.items()})
+
+
 @dataclass(frozen=True)
-class StudyRun:
+class StudyRun(Line):
     """One run of a study.
 
     Parameters
@@ -49,9 +62,13 @@ class StudyRun:
         For each task, what the strategy decided and by which scores.
     device : str
     versions : mapping
+    images : tuple of (float, float)
+        For each of `GROUPS` groups of test images, image i in group i mod `GROUPS`: what its right answers in the end add to Avg.Acc,
+        and what they would add if all were right; empty in records that cannot tell the error of the test images.
     """
 
     KIND: ClassVar[str] = "study-run"
+    NEWER: ClassVar[tuple[str, ...]] = ("images",)
 
     preset: str
     phase: str
@@ -73,6 +90,7 @@ class StudyRun:
     decision: tuple[Mapping[str, Any], ...]
     device: str
     versions: Mapping[str, str]
+    images: tuple[tuple[float, float], ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -95,13 +113,119 @@ class StudyRun:
             matrix[number, : len(row)] = row
         return matrix
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> StudyRun:
-        """Return the record of the fields that `deep.records.to_json` writes."""
-        return built(cls, {**value, "accuracy": tuple(map(tuple, value["accuracy"]))})
+
+@dataclass(frozen=True)
+class UnitEffects(Line):
+    """What every task's depth is worth in one unit, on validation data; tasks count from the second on.
+
+    Parameters
+    ----------
+    preset, stream : str
+    order, seed : int
+    stages : int
+        Of the network.
+    schedules : int
+        Trained schedules; ``stages ** tasks`` of them are all.
+    scores : tuple of float
+        Cosine of each task's gradient with the previous task's, along initialized training.
+    stage_scores : tuple of tuple of float
+        The same within each stage but the head.
+    gains : tuple of tuple of float
+        For each task, final Avg.Acc with everything trained in it minus that with the frozen depth, for every schedule of the
+        other tasks that was tried with both.
+    by_depth : tuple of tuple of float
+        For each task, final Avg.Acc at depth 1, 2, ..., mean over the schedules of the other tasks; None where
+        it was not tried.
+    chosen : mapping of str to sequence of int
+        Number of stages that each rule trained in each task.
+    reached : mapping of str to float
+        Final Avg.Acc of each rule, of the best of all schedules and of their mean.
+    """
+
+    KIND: ClassVar[str] = "unit-effects"
+
+    preset: str
+    stream: str
+    order: int
+    seed: int
+    stages: int
+    schedules: int
+    scores: tuple[float, ...]
+    stage_scores: tuple[tuple[float, ...], ...]
+    gains: tuple[tuple[float, ...], ...]
+    by_depth: tuple[tuple[float | None, ...], ...]
+    chosen: Mapping[str, Any]
+    reached: Mapping[str, float]
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether all schedules were tried."""
+        return self.schedules == self.stages ** len(self.scores)
+
+    @property
+    def benefit(self) -> tuple[float, ...]:
+        """Mean gain of each task."""
+        return tuple(float(np.mean(gains)) for gains in self.gains)
+
+    def best_depths(self) -> tuple[int, ...] | None:
+        """Return for each task the depth with the highest mean Avg.Acc, the smaller of equals; None unless all schedules were tried.
+
+        Where they were not, one depth's mean would be over shallow schedules and another's over deep ones.
+        """
+        if not self.exhaustive:
+            return None
+        return tuple(1 + int(np.argmax([-1.0 if value is None else value for value in values])) for values in self.by_depth)
 
 
-def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str, deal: int = 0) -> StudyRun:
+@dataclass(frozen=True)
+class PairRecord(Line):
+    """One ordered pair of tasks in one unit, on validation data.
+
+    Parameters
+    ----------
+    preset, stream : str
+    order, seed : int
+    first, second : int
+        Numbers of the tasks in the stream.
+    samples : int
+        Training examples of the second task.
+    dimensions : tuple of int
+        Parameters of the shared part, which frozen training keeps, and of the specific part; separate heads belong to neither.
+    distance : tuple of float
+        |w_2 - w_1|^2 in the shared and in the specific part, w the truths.
+    error : tuple of float
+        |theta_1 - w_1|^2 in both parts, theta_1 after training on the first task.
+    frozen, initialized : tuple of float
+        Accuracy on the first task after its own training, on the first task in the end, and on the second.
+    """
+
+    KIND: ClassVar[str] = "task-pair"
+
+    preset: str
+    stream: str
+    order: int
+    seed: int
+    first: int
+    second: int
+    samples: int
+    dimensions: tuple[int, int]
+    distance: tuple[float, float]
+    error: tuple[float, float]
+    frozen: tuple[float, float, float]
+    initialized: tuple[float, float, float]
+
+    @property
+    def advantage(self) -> float:
+        """Mean accuracy on both tasks in the end under frozen training minus that under initialized training."""
+        return (sum(self.frozen[1:]) - sum(self.initialized[1:])) / 2
+
+    @property
+    def kept(self) -> float:
+        """Accuracy on the first task in the end under frozen training minus that under initialized training."""
+        return self.frozen[1] - self.initialized[1]
+
+
+def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str, deal: int = 0, images: Any = ()) -> StudyRun:
     """Return what a study keeps of a run's record."""
     config = record.config
     return StudyRun(
@@ -110,15 +234,20 @@ def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str,
         accuracy=tuple(tuple(round(share, _DIGITS) for share in result.accuracy[: number + 1]) for number, result in enumerate(record.results)),
         trained=tuple("".join("1" if stage else "0" for stage in result.trained) for result in record.results),
         update=tuple(float(f"{result.update_magnitude:.{_DIGITS}g}") for result in record.results),
-        decision=tuple(_rounded(dict(result.decision)) for result in record.results),
-        device=record.device,
-        versions=record.versions,
+        decision=tuple(rounded(dict(result.decision)) for result in record.results),
+        device=record.device, versions=record.versions, images=tuples(rounded(images)),
     )  # fmt: skip
 
 
-def _rounded(value: Any) -> Any:
+def tuples(value: Any) -> Any:
+    """Return nested lists as tuples."""
+    return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
+def rounded(value: Any) -> Any:
+    """Round the numbers of nested JSON values as records keep them."""
     if isinstance(value, Mapping):
-        return {name: _rounded(entry) for name, entry in value.items()}
+        return {name: rounded(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(entry) for entry in value]
+        return [rounded(entry) for entry in value]
     return round(value, _DIGITS) if isinstance(value, float) else value

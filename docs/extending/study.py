@@ -3,7 +3,7 @@
     $ driftlaw deep study hybrid --load study.py --preset tiny
 
 Development chooses on validation data and writes the protocol; confirmation trains with other orders and seeds and judges on test data.
-A study that decides needs more units than this one, which shows the form: see `deep/studies/presets.py`.
+A study that decides needs more units than this one, which shows the form: `--phase power` says what it can see, and what it costs.
 """
 
 from deep.studies.design import Preset, Rule, StudyStream, Unit

@@ -1,6 +1,7 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
 import math
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,8 @@ from matplotlib.lines import Line2D
 
 from deep.records import read_records
 from deep.studies.design import AS_RATE, BASELINES, CONFIRM, Preset
-from deep.studies.effects import UnitEffects
-from deep.studies.pair_records import PairRecord
-from deep.studies.presets import PRESETS
-from deep.studies.records import StudyRun
+from deep.studies.presets import FILES, PRESETS
+from deep.studies.records import PairRecord, StudyRun, UnitEffects
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
 from figures.kit.draw import letter, panels, vertical
 from figures.kit.figure import DEEP, READERS, RECORDS, Figure, runs_sentence
@@ -23,7 +22,7 @@ from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, T
 from figures.kit.table import MARK, MEASURED, Table
 
 STUDIES = DEEP / "studies"
-CODE = (*READERS, *(STUDIES / f"{name}.py" for name in ("design", "effects", "pair_records", "presets", "records", "statistics")))
+CODE = (*READERS, *FILES, *(STUDIES / f"{name}.py" for name in ("design", "presets", "records", "statistics")))
 BASE, *_ = BASELINES  # what the others are compared with
 LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
     "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "<"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
@@ -53,8 +52,17 @@ def _present(pattern: str) -> dict[str, Path]:
 
 @cache
 def confirmed(path: Path) -> Results:
-    """Read the runs of a confirmation."""
-    return Results(run for run in read_records(path, StudyRun) if run.phase == CONFIRM)
+    """Read the runs of a confirmation; fair controls that were trained later stand in for theirs, and what each test image added is put in."""
+    runs = {(run.stream, run.arm, run.unit, run.deal): run for run in read_records(path, StudyRun) if run.phase == CONFIRM}
+    for run in (run for file in again_files() for run in read_records(file, StudyRun) if path.name == _CONFIRMED.format(run.preset)):
+        key = (run.stream, run.arm.replace("a later rate", "a rate"), run.unit, run.deal)
+        runs[key] = replace(runs[key], images=run.images) if run.images else replace(run, arm=key[1])
+    return Results(runs.values())
+
+
+def again_files() -> list[Path]:
+    """Files of what was trained again after the confirmations, in the same units."""
+    return [path for name in ("later_rate", "images") if (path := RECORDS / _CONFIRMED.format(name)).exists()]
 
 
 @cache
@@ -110,7 +118,7 @@ def in_rows(above: float, row: float, table: Table) -> tuple[float, float]:
 
 def sources(*files: dict[str, Path]) -> tuple[Path, ...]:
     """Return the records of a figure, and the code that reads them; where nothing was recorded, the name that such records would have."""
-    return (*(path for paths in files for path in paths.values()), *CODE) if files[0] else (RECORDS / _CONFIRMED.format("*"),)
+    return (*(path for paths in files for path in paths.values()), *again_files(), *CODE) if files[0] else (RECORDS / _CONFIRMED.format("*"),)
 
 
 def metric_figure(metric: str, axis: str, words: str, *caption: Any, judged: bool = False) -> Figure:
@@ -133,7 +141,7 @@ def differences(metric: str, table: Table, _: Sampler) -> None:
                     table.add_measured(ITSELF, arm, "line", -1.0, [base[unit] for unit in units], path.name, own_case)
                 elif units:
                     table.add_measured(DIFFERENCE, arm, "line", place, [own[unit] - base[unit] for unit in units], path.name, own_case)
-        for verdict in verdicts(comparisons(results, preset.rules, preset.level), preset.rules):
+        for verdict in verdicts(comparisons(results, preset.rules, preset.level), preset.rules, preset.effect):
             table.add_mark(VERDICT, verdict.rule, "line", LINES[verdict.rule], math.nan, verdict.verdict, case(preset, verdict.stream))
 
 

@@ -22,18 +22,20 @@ TINY = Preset(
         Rule("magnitude", ({"rule": "mean"},), AS_RATE),
     ),
     development=units(2, 100, 2),
-    confirmation=units(3, 1000, 3),
+    confirmation=units(3, 1000, 3, 2),
     deals=2,
     explained=("rotated",),
 )
 
 
 def made_run(arm: str, unit: int, shares: tuple[float, float, float], stream: str = "split", **changes) -> StudyRun:
-    """Return a finished run of two tasks with the accuracies a[0,0], a[1,0] and a[1,1]."""
+    """Return a finished run of three tasks: of two of them the accuracies a[0,0], a[1,0] and a[1,1]; dealt controls have another order."""
+    options = {"rate": 0.5} if arm.endswith("as a rate") else {}
     run = StudyRun(
-        preset="made", phase=CONFIRM, stream=stream, arm=arm, deal=0, strategy=arm, options={}, learning_rate=0.05, order=unit, seed=1000 + unit,
+        preset="made", phase=CONFIRM, stream=stream, arm=arm, deal=0, strategy=arm, options=options, learning_rate=0.05, order=unit, seed=1000 + unit,
         network="mlp-100", scenario="task", key=f"{arm}{unit}", status="finished", accuracy=((shares[0],), (shares[1], shares[2])),
-        trained=("111", "001"), update=(1.0, 0.5), decision=({}, {"score": 0.25, "stage_scores": [0.25, 0.5]}), device="cpu", versions={"python": "3"},
+        trained=("111", *(("111", "001") if " at random" in arm else ("001", "111"))), update=(1.0, 0.5, 0.5), decision=({}, {}, {}), device="cpu",
+        versions={"python": "3"},
     )  # fmt: skip
     return replace(run, **changes)
 

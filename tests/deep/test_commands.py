@@ -192,7 +192,7 @@ def test_records_that_cannot_be_written_are_refused_before_the_work(command, tmp
     work = raising(AssertionError("work before the check"))
     for place in ("path.run_jobs", "run.train_runs", "linear.bridge_record"):
         monkeypatch.setattr(f"deep.commands.{place}", work)
-    monkeypatch.setattr("deep.studies.hybrid.run_study", work)
+    monkeypatch.setattr("deep.studies.driver.run_study", work)
     (tmp_path / "file").write_text("")
     status, _, err = deep(*command, "--records", tmp_path / "file" / "x.jsonl", capsys=capsys)
     assert status == 2 and "cannot write" in err and "a folder that you may write to" in err

@@ -1,88 +1,117 @@
 """What a study's runs say, with planted effects: verdicts and how often they are wrong, benefits of schedules, distances between tasks."""
 
+import runpy
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
-import torch
-from made_study import TINY, made_run, made_runs
-from made_training import with_another_pixel
-from scaffold import refusals
+from made_study import made_run, made_runs
+from scaffold import ROOT, refusals
 from scipy.stats import t as student
 
-from deep.data import load
+from deep.records import read_records, to_json
 from deep.runs.execute import DataSource
-from deep.streams.registry import make_options, parse_name
+from deep.studies import statistics as judging
 from deep.studies.design import AS_RATE, Rule
-from deep.studies.effects import EXHAUSTIVE, masks, schedules, unit_effects
-from deep.studies.pairs import LONGER, PairJob, measure
-from deep.studies.statistics import MATCHES, SUPPORTED, UNSUPPORTED, UNTESTABLE, WORSE, Results, comparisons, verdicts
-from deep.training.run import train_run
+from deep.studies.explanation import EXHAUSTIVE, SCHEDULE, SCORES, masks, schedules, unit_effects
+from deep.studies.presets import PRESETS
+from deep.studies.records import GROUPS, PairRecord, UnitEffects
+from deep.studies.statistics import Results, comparisons, detectable, image_variance, power, verdicts
+from deep.training.run import BOUND
+from simulate.work.provenance import equal
 from theory.errors import InputError
 
+SUPPORTED, MATCHES, WORSE, UNSUPPORTED, UNDECIDED, UNTESTABLE = judging.VERDICTS
 RANDOM, RATE = Rule("threshold", ({},)), Rule("constrained", ({},), AS_RATE)
 NULL = {"initialized": 0.7, "frozen": 0.7, "best depth": 0.7, "threshold": 0.7, "threshold at random": 0.7}
 
 
 def judge(levels: dict[str, float], rule: Rule = RANDOM, **options) -> str:
     """Return the verdict on runs with these levels."""
-    (verdict,) = verdicts(comparisons(Results(made_runs(levels, **options)), [rule]), [rule])
+    (verdict,) = verdicts(comparisons(Results(made_runs(levels, **options)), [rule]), [rule], 0.05)
     assert verdict.sentence.startswith(f"{rule.strategy} on split: {verdict.verdict}; ")
     return verdict.verdict
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        ({"threshold": 0.9}, SUPPORTED),
-        ({"threshold": 0.9, "best depth": 0.9}, SUPPORTED),  # a best depth as good is said, and no reason against a rule with a random control
-        ({"threshold": 0.9, "threshold at random": 0.9}, MATCHES),
-        ({"threshold": 0.9, "threshold at random": 0.95}, MATCHES),
-        ({}, UNSUPPORTED),
-        ({"threshold": 0.9, "initialized": 0.9, "threshold at random": 0.5}, UNSUPPORTED),
-        ({"threshold": 0.9, "frozen": 0.9}, UNSUPPORTED),
-        ({"threshold": 0.5}, WORSE),
-        ({"threshold": 0.6, "initialized": 0.5}, WORSE),
-    ],
-)
+@pytest.mark.parametrize(("changes", "verdict"), [
+    ({"threshold": 0.9}, SUPPORTED),
+    ({"threshold": 0.9, "best depth": 0.9}, SUPPORTED),  # a best depth as good is said, and no reason against a rule with a random control
+    ({"threshold": 0.9, "threshold at random": 0.95}, MATCHES),
+    ({}, UNSUPPORTED),
+    ({"threshold": 0.9, "initialized": 0.9, "threshold at random": 0.5}, UNSUPPORTED),
+    ({"threshold": 0.9, "frozen": 0.9}, UNSUPPORTED),
+    ({"threshold": 0.5}, WORSE),
+    ({"threshold": 0.6, "initialized": 0.5}, WORSE),
+])  # fmt: skip
 def test_planted_effects(changes, verdict):
     assert judge({**NULL, **changes}) == verdict
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [({}, SUPPORTED), ({"best depth": 0.9}, MATCHES), ({"constrained as a rate": 0.9}, MATCHES), ({"frozen": 0.9}, UNSUPPORTED)],
-)
+@pytest.mark.parametrize(("changes", "verdict"), [({}, SUPPORTED), ({"best depth": 0.9}, MATCHES), ({"constrained as a rate": 0.9}, MATCHES)])
 def test_a_rule_without_module_counts_has_two_controls(changes, verdict):
     levels = {"initialized": 0.7, "frozen": 0.7, "best depth": 0.7, "constrained": 0.9, "constrained as a rate": 0.7}
     assert judge({**levels, **changes}, RATE) == verdict
 
 
-def test_a_control_that_is_the_rule_itself_never_supports_it():
-    runs = made_runs({name: level for name, level in {**NULL, "threshold": 0.9}.items() if name != "threshold at random"})
-    runs += [made_run("threshold at random", run.order, (run.accuracy[0][0], *run.accuracy[1])) for run in runs if run.arm == "threshold"]
-    compared = comparisons(Results(runs), [RANDOM])
-    (same,) = (entry for entry in compared if entry.reference == "threshold at random" and entry.metric == "average_accuracy")
-    assert (same.low, same.high) == (0, 0) and verdicts(compared, [RANDOM])[0].verdict == MATCHES
+@pytest.mark.parametrize(("repeating", "verdict"), [(8, UNTESTABLE), (7, UNTESTABLE), (6, SUPPORTED)])
+def test_a_control_with_the_rules_own_schedule_says_nothing(repeating, verdict):
+    """Nor is one wanted where all decisions are alike."""
+    runs = made_runs({**NULL, "threshold": 0.9})
+    same = {(arm, unit): ("111",) * 3 for unit in range(repeating) for arm in ("threshold", "threshold at random")}
+    runs = [replace(run, trained=same.get((run.arm, run.order), run.trained)) for run in runs]
+    for some in (runs, [run for run in runs if run.arm == "threshold" or (run.arm, run.order) not in same]):
+        (found,) = verdicts(comparisons(Results(some), [RANDOM], 0.5), [RANDOM])
+        assert found.verdict == verdict and (verdict == SUPPORTED or f"in {8 - repeating} order(s)" in found.sentence)
 
 
-def test_intervals_by_hand():
-    """Four units; two streams with one rule are a family of 8 comparisons in Avg.Acc, and one of 16 in the other metrics."""
-    runs = []
-    for stream in ("split", "rotated"):
-        for arm in NULL:
-            gains = {"threshold": (0.125, 0.25, 0.125, 0.25)}.get(arm, (0.0,) * 4)
-            runs += [made_run(arm, unit, (0.5, 0.25 + gain, 0.5 + gain), stream) for unit, gain in enumerate(gains)]
-    found = {(entry.stream, entry.reference, entry.metric): entry for entry in comparisons(Results(runs), [RANDOM], level=0.9)}
-    assert len(found) == 2 * 4 * 3
-    stderr = 0.0625 / np.sqrt(3)
-    average, task, forgetting = (found["rotated", "frozen", metric] for metric in ("average_accuracy", "task_accuracy", "forgetting"))
-    half = student.ppf(1 - 0.1 / 16, 3) * stderr
-    assert (average.difference.mean, average.difference.stderr) == pytest.approx((0.1875, stderr), rel=1e-12)
-    assert (average.low, average.high) == pytest.approx((0.1875 - half, 0.1875 + half), rel=1e-12)
-    half = student.ppf(1 - 0.1 / 32, 3) * stderr / 2
-    assert (task.low, task.high) == pytest.approx((0.09375 - half, 0.09375 + half), rel=1e-12)
-    assert forgetting.difference.mean == pytest.approx(-0.1875, rel=1e-12) and forgetting.difference.count == 4
+def test_a_handicapped_rate_supports_nothing_and_refutes_all_the_same():
+    levels = {"initialized": 0.7, "frozen": 0.7, "best depth": 0.7, "constrained": 0.9, "constrained as a rate": 0.7}
+    for level, wanted in ((0.7, UNTESTABLE), (0.9, MATCHES)):
+        runs = [replace(run, options={}) for run in made_runs({**levels, "constrained as a rate": level})]
+        assert verdicts(comparisons(Results(runs), [RATE]), [RATE], 0.05)[0].verdict == wanted
+
+
+def test_units_of_one_order_are_one_draw():
+    """Four orders of three seeds each: Student's interval of the orders' means, half their shares of wins, and what it would have seen."""
+    generator = np.random.default_rng(3)
+    gains = np.repeat(generator.normal(0.03, 0.02, 4), 3) + np.tile([-0.01, 0.0, 0.01], 4)
+    runs = [made_run(arm, unit, (0.5,) * 3, seed=unit, order=unit // 3) for arm in NULL for unit in range(12)]
+    runs = [replace(run, accuracy=((0.5,), (0.5 + gains[run.seed],) * 2)) if run.arm == "threshold" else run for run in runs]
+    (found,) = (entry for entry in comparisons(Results(runs), [RANDOM], 0.9) if entry.reference == "frozen")
+    means = gains.reshape(4, 3).mean(1)
+    assert (found.difference.mean, found.difference.stderr) == pytest.approx((means.mean(), means.std(ddof=1) / 2), rel=1e-9)
+    assert found.high - found.low == pytest.approx(2 * student.ppf(1 - 0.1 / 8, 3) * means.std(ddof=1) / 2, rel=1e-9)
+    assert found.wins[0] == np.mean(means > 0)
+
+
+def test_shared_test_images_widen_intervals_by_what_they_are_worth():
+    """Units and images crossed: the estimated variance against that of means over new units and new images, 400 times."""
+    generator = np.random.default_rng(7)
+    units, found, means = 12, [], []
+    for _ in range(400):
+        by_image, by_unit = generator.normal(0.02, 0.3, GROUPS), generator.normal(0, 0.03, (units, 1))
+        gains = by_image + by_unit + generator.normal(0, 1, (units, GROUPS))
+        parts = np.stack([gains, np.ones_like(gains)], 2) / GROUPS
+        means.append(gains.mean())
+        found.append((image_variance(parts, parts * [0, 1], range(units)), gains.mean(1).var(ddof=1) / units))
+    shared, own = np.mean(found, 0)
+    assert shared + own == pytest.approx(np.var(means), rel=4 * (2 / 400) ** 0.5) and shared == pytest.approx(0.3**2 / GROUPS, rel=0.15)
+
+
+@pytest.mark.parametrize(("tail", "freedom"), [(0.025, 10), (0.0004, 10), (0.05, 32)])
+def test_what_is_detectable_is_found_that_often(tail, freedom):
+    """Student's t of shifted draws, 20,000 times; three standard errors of the share are 0.009."""
+    generator = np.random.default_rng(5)
+    draws = generator.normal(detectable(tail, freedom) / (freedom + 1) ** 0.5, 1, (20_000, freedom + 1))
+    t = draws.mean(1) / draws.std(1, ddof=1) * (freedom + 1) ** 0.5
+    assert np.mean(t > student.ppf(1 - tail, freedom)) == pytest.approx(judging.POWER, abs=0.009)
+    assert power(0, tail, freedom) == pytest.approx(tail, rel=0.2)
+
+
+def test_a_null_that_could_see_little_is_undecided():
+    compared = comparisons(Results(made_runs(NULL, spread=0.05)), [RANDOM])
+    assert [verdicts(compared, [RANDOM], effect)[0].verdict for effect in (0.02, 0.5)] == [UNDECIDED, UNSUPPORTED]
 
 
 def test_how_often_a_study_without_any_effect_claims_one():
@@ -93,7 +122,7 @@ def test_how_often_a_study_without_any_effect_claims_one():
     wrong = 0
     for seed in range(400):
         runs = [run for place, stream in enumerate(("a", "b")) for run in made_runs(NULL, count=5, seed=2 * seed + place, stream=stream)]
-        compared = [entry for entry in comparisons(Results(runs), [RANDOM], level=0.9) if entry.metric == "average_accuracy"]
+        compared = comparisons(Results(runs), [RANDOM], level=0.9)
         wrong += any(entry.above or entry.below for entry in compared)
     assert 0 < wrong <= 61
 
@@ -122,81 +151,38 @@ test_records_that_cannot_be_compared = refusals([
 ])
 
 
-BENEFITS = {1: (0.0, 0.0625, 0.125), 2: (0.0625, 0.125, 0.0), 3: (0.25, 0.0, 0.0625)}  # of depth 1, 2, 3 in each task
-
-
-def run(schedule: tuple[int, ...], **changes):
-    """Return a run whose Avg.Acc is the sum of its depths' benefits."""
-    share = 0.25 + sum(BENEFITS[task][depth - 1] for task, depth in enumerate(schedule, 1))
-    rows = tuple((share,) * (task + 1) for task in range(4))
-    return made_run("schedule", 0, (share,) * 3, accuracy=rows, trained=("111", *masks(schedule, 3)), **changes)
+def run(arm: str, schedule: tuple[int, ...], stages: int, benefits: dict, **changes):
+    """Return a run whose Avg.Acc is the sum of what each task's depth adds."""
+    share = 0.25 + sum(benefits[task][depth - 1] for task, depth in enumerate(schedule))
+    return made_run(arm, 0, (share,) * 3, trained=("1" * stages, *masks(schedule, stages)), **changes)
 
 
 def test_planted_benefits_are_recovered():
-    tried = {schedule: run(schedule) for schedule in schedules(3, 3)}
-    scored = run((3, 3, 3), decision=({}, *({"score": 0.25 * task, "stage_scores": [0.0, 0.5]} for task in range(3))))
-    found = unit_effects(3, tried, scored, {"graded": run((1, 2, 3))})
+    """All schedules of three tasks; of nine tasks those that depart in one, which tell of no best depth."""
+    benefits = {0: (0.0, 0.0625, 0.125), 1: (0.0625, 0.125, 0.0), 2: (0.25, 0.0, 0.0625)}  # of depth 1, 2, 3
+    scored = run(SCORES, (3, 3, 3), 3, benefits, decision=({}, *({"score": 0.25 * task, "stage_scores": [0.0, 0.5]} for task in range(3))))
+    tried = [run(SCHEDULE, schedule, 3, benefits) for schedule in schedules(3, 3)]
+    found = unit_effects(3, [*tried, scored, run("graded", (1, 2, 3), 3, benefits)])
     assert found.exhaustive and found.schedules == 27 and found.scores == (0.0, 0.25, 0.5) and found.stage_scores == ((0.0, 0.5),) * 3
-    assert [len(gains) for gains in found.gains] == [9, 9, 9]
+    assert [len(gains) for gains in found.gains] == [9, 9, 9] and found.best_depths() == (3, 2, 1) and found.chosen == {"graded": (1, 2, 3)}
     assert found.benefit == pytest.approx((0.0625, -0.125, 0.0625), abs=1e-6)  # all stages minus head and last stage
-    assert found.best_depths() == (3, 2, 1) and found.chosen == {"graded": (1, 2, 3)}
     assert found.reached == pytest.approx({"graded": 0.4375, "best schedule": 0.75, "mean schedule": 0.25 + (0.1875 + 0.1875 + 0.3125) / 3}, abs=1e-6)
-    for task, values in enumerate(found.by_depth, 1):
-        assert np.subtract(values, values[0]) == pytest.approx(np.subtract(BENEFITS[task], BENEFITS[task][0]), abs=2e-6)
-
-
-def test_too_many_schedules_become_departures_in_one_task():
-    assert len(schedules(4, 3)) == 81 <= EXHAUSTIVE < 3**5
-    found = schedules(9, 5)
-    assert len(found) == len(set(found)) == 2 + 2 * 9 and {depth for schedule in found for depth in schedule} == {2, 5}
-    tried = {schedule: made_run("schedule", 0, (0.5, 0.5 + sum(schedule) / 128, 0.5)) for schedule in found}
-    scored = made_run("scores", 0, (0.5, 0.5, 0.5), trained=("11111",) * 10, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))
-    effects = unit_effects(5, tried, scored, {})
-    assert not effects.exhaustive and effects.benefit == pytest.approx([3 / 256] * 9, abs=1e-6) and [len(gains) for gains in effects.gains] == [2] * 9
-    assert effects.by_depth[0][0] is None and effects.best_depths() is None  # shallow schedules beside deep ones tell of no task
-
-
-def test_a_failed_schedule_is_refused():
-    tried = {schedule: run(schedule) for schedule in schedules(3, 3)}
-    tried[1, 1, 1] = run((1, 1, 1), status="failed")
+    for task, values in enumerate(found.by_depth):
+        assert np.subtract(values, values[0]) == pytest.approx(np.subtract(benefits[task], benefits[task][0]), abs=2e-6)
     with pytest.raises(InputError, match="1 runs failed"):
-        unit_effects(3, tried, run((3, 3, 3)), {})
+        unit_effects(3, [*tried, run(SCORES, (3, 3, 3), 3, benefits, status="failed")])
+    few, deep = schedules(9, 5), dict.fromkeys(range(9), np.arange(5) / 128)
+    assert 3**4 <= EXHAUSTIVE < 3**5 and len(few) == len(set(few)) == 2 + 2 * 9 and {depth for schedule in few for depth in schedule} == {2, 5}
+    scored = run(SCORES, (5,) * 9, 5, deep, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))
+    found = unit_effects(5, [*(run(SCHEDULE, schedule, 5, deep) for schedule in few), scored])
+    assert not found.exhaustive and found.benefit == pytest.approx([3 / 128] * 9, abs=1e-6) and found.by_depth[0][0] is None and found.best_depths() is None
 
 
-def test_masks_are_the_last_stages():
-    assert masks((1, 3, 4), 4) == ["0001", "0111", "1111"]
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_distances_and_errors_of_pairs(place):
-    """Against parameters by name, of trainings from the untrained network; separate heads belong to neither part."""
-    job = PairJob("tiny", TINY.streams[place], TINY.development[0], DataSource(download=False), "cpu")
-    kind, (dataset,) = parse_name(job.stream.stream)
-    stream = make_options(kind, dict(job.stream.options)).build(load(dataset), job.unit.seed, job.unit.order)
-
-    def trained(epochs: int) -> list[dict[str, torch.Tensor]]:
-        found = []
-        fresh = replace(job.config, strategy_options={"start": "fresh"}, epochs=epochs)
-        train_run(fresh, stream, watch=lambda task, _: found.append({name: value.detach().double().clone() for name, value in task.network.named_parameters()}))
-        return found
-
-    def squares(left, right) -> tuple[float, float]:
-        own = [name for name in left if place == 1 or not name.startswith("heads")]
-        values = {name: float((left[name] - right[name]).square().sum()) for name in own}
-        shared = sum(value for name, value in values.items() if "hidden1" in name)
-        return shared, sum(values.values()) - shared
-
-    learned, truths = trained(job.config.epochs), trained(LONGER * job.config.epochs)
-    for pair in measure(job)[:5]:
-        assert pair.distance == pytest.approx(squares(truths[pair.first], truths[pair.second]), rel=2e-5)
-        assert pair.error == pytest.approx(squares(learned[pair.first], truths[pair.first]), rel=2e-5)
-        assert pair.advantage == pytest.approx((pair.frozen[1] + pair.frozen[2] - pair.initialized[1] - pair.initialized[2]) / 2, abs=1e-15)
-
-
-def test_pairs_on_other_images_are_other_pairs(monkeypatch):
-    """What is stored of some images is not given back for others."""
-    job = PairJob("tiny", TINY.streams[0], TINY.development[0], DataSource(download=False), "cpu")
-    key = job.key
-    assert replace(job).key == key
-    monkeypatch.setattr("deep.training.reading._read", lambda *_: with_another_pixel(load("digits")))
-    assert replace(job).key != key
+def test_the_example_measures_pairs_as_they_were_recorded():
+    """Distances, errors and accuracies of two pairs, on any kind of processor."""
+    preset = PRESETS["digits-large"]
+    stored = read_records(ROOT / "figures" / "records" / "hybrid_digits-large_explain.jsonl", UnitEffects, PairRecord)
+    stored = [pair for pair in stored if isinstance(pair, PairRecord) and (pair.stream, pair.order) == ("rotated digits", 0)]
+    example = runpy.run_path(str(ROOT / "examples" / "pairs_of_tasks.py"))
+    again = islice(example["pair_records"](preset, preset.streams[3], preset.development[0], DataSource(download=False)), 2)
+    assert all(equal(to_json(one), to_json(other), exact=False, bound=BOUND) for one, other in zip(stored, again, strict=False))
