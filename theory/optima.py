@@ -46,11 +46,8 @@ def best_trainable_fraction(criterion: str, blocks: dict[str, int], samples: Seq
     """
     read = _criterion(criterion)
     counts = list(range(blocks[split] + 1))
-    values = []
-    for count in counts:
-        seq = trainable_fraction(count, blocks, samples, noise, split=split, **truths)
-        values.append(float(read(expected_errors(_floating(seq), outside="nan"))))
-    return _least(counts, values)
+    seqs = (_floating(trainable_fraction(count, blocks, samples, noise, split=split, **truths)) for count in counts)
+    return _least(counts, [float(read(expected_errors(seq, outside="nan"))) for seq in seqs])
 
 
 def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
@@ -65,13 +62,7 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
         If the last task does not move what the criterion counts (the parabola is flat).
     """
     read = _criterion(criterion)
-    last = len(seq) - 1
-
-    def at(scale: int) -> Any:
-        task = replace(seq.tasks[last], scale=scale)
-        return read(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))))
-
-    nothing, forward, backward = at(0), at(1), at(-1)
+    nothing, forward, backward = (read(expected_errors(_with(seq, len(seq) - 1, scale=scale))) for scale in (0, 1, -1))
     curvature, slope = forward + backward - 2 * nothing, forward - backward  # twice the coefficients of s^2 and of s
     if curvature == 0:
         raise InputError("the last task does not move the parameters that the criterion counts; choose another criterion or train more blocks")
@@ -225,8 +216,7 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
     """
     if len(seq) > MAX_SCHEDULED_TASKS:
         raise InputError(f"the sequence has {len(seq)} tasks and so 2^{len(seq) - 1} schedules; search at most {MAX_SCHEDULED_TASKS} tasks")
-    read = _criterion(criterion)
-    seq = _floating(seq)
+    read, seq = _criterion(criterion), _floating(seq)
     frozen = [_frozen(task, keep) for task in seq.tasks]
     if None in frozen[1:]:
         raise InputError(f"a frozen task would train nothing: keep={tuple(keep)!r} names every trained block; keep fewer")
@@ -258,11 +248,7 @@ def _criterion(name: str) -> Callable[[Law], Any]:
 
 def _floating(seq: TaskSequence) -> TaskSequence:
     """Float noise, so that thresholds give NaN instead of an error."""
-
-    def as_float(task: Task) -> Task:
-        return replace(task, noise=float(task.noise))
-
-    return replace(seq, tasks=tuple(as_float(task) for task in seq.tasks))
+    return replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks])
 
 
 def _least(choices: list[Any], values: list[float]) -> Optimum:
