@@ -188,14 +188,8 @@ def _interior_extrema(settings: dict[str, np.ndarray]) -> dict[str, float]:
     from theory.ledger.extremum import P2_STAR
 
     names = list(P2_STAR.parameters)
-    terms = {str(symbol): symbol for symbol, _ in P2_STAR.intermediates}
     values = [settings.get(name, np.zeros_like(settings["d_q"])) for name in names]
-    expressions = []
-    for wanted in ("xi", "eta"):
-        expression = terms[wanted]
-        for symbol, definition in reversed(P2_STAR.intermediates):
-            expression = expression.xreplace({symbol: definition})
-        expressions.append(expression)
+    expressions = map(P2_STAR.in_parameters, (s.xi, s.eta))
     xi, eta = (np.asarray(sympy.lambdify([getattr(s, name) for name in names], e, modules="numpy")(*values)) for e in expressions)
     above = xi > eta
     p_2_star = (settings["n_2"][above] + 1) * np.sqrt(xi[above]) / (np.sqrt(xi[above]) - np.sqrt(eta[above]))

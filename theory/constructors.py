@@ -86,6 +86,22 @@ def frozen(
     return _sequence(blocks, samples, noise, truth, gram, lambda t: later if t else tuple(blocks), PREVIOUS)
 
 
+def frozen_task(task: Task, keep: tuple[str, ...]) -> Task:
+    """Return the task with the blocks ``keep`` left where they are.
+
+    Raises
+    ------
+    InputError
+        If nothing would be left to train.
+    """
+    train = tuple(block for block in task.train if block not in keep)
+    if not train:
+        raise InputError(f"a frozen task would train nothing: keep={keep!r} names every trained block; keep fewer")
+    settings = {name: getattr(task, name) for name in ("start", "scale", "weights")}
+    left = {name: {b: v for b, v in value.items() if b in train} if hasattr(value, "items") else value for name, value in settings.items()}
+    return replace(task, train=train, **{**left, "weights": left["weights"] or None})
+
+
 def one_block(dimension: Any, samples: Sequence[Any], noise: Any, truth: Sequence[Any] | None = None, gram: Any = None, start: str = PREVIOUS) -> TaskSequence:
     """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836).
 
