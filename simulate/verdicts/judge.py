@@ -370,8 +370,11 @@ def _planned(comparison: Comparison, pilots: Mapping[Comparison, _Pilot], levels
         spread = np.abs(fitting(_terms(comparison), np.ones(len(points)))[0]) * np.sqrt(variances)
         variances = (spread * spread.sum()).tolist()
     delta = pilots[points[-1]].delta  # of a limit: relative to the error scale of the largest size
-    plans = [plan_trials(one, delta, levels, settings.max_trials, pilots[point].skewness, settings.min_trials) for point, one in zip(points, variances, strict=True)]
-    return {point: replace(pilots[point], plan=plan) for point, plan in zip(points, plans, strict=True)}
+    planned = {}
+    for point, variance in zip(points, variances, strict=True):
+        plan = plan_trials(variance, delta, levels, settings.max_trials, pilots[point].skewness, settings.min_trials)
+        planned[point] = replace(pilots[point], plan=plan)
+    return planned
 
 
 def _terms(comparison: Comparison) -> np.ndarray:
