@@ -124,7 +124,7 @@ class Verify(_Options):
         status = min((report.exit_status for report in reports if report.exit_status != STANDS), default=STANDS)  # wrong before open
         seconds = time.perf_counter() - started
         if self.out is not None:
-            _write(self.out, _result(reports, settings, status, seconds))
+            replace_file(self.out, json.dumps(_result(reports, settings, status, seconds), indent=1, allow_nan=False).encode())
         _print(reports, settings, self.json, status, seconds)
         for report in reports:
             if report.exit_status != STANDS:
@@ -176,10 +176,6 @@ def _families(names: tuple[str, ...]) -> list[Any]:
                 raise InputError(f"the formula {name} has no family of cases: no sample estimates it as a mean, and the tests alone prove it")
             raise unknown(name, FAMILIES, "family")
     return [FAMILIES[name] for name in dict.fromkeys(names or FAMILIES)]
-
-
-def _write(file: Path, result: dict[str, Any]) -> None:
-    replace_file(file, json.dumps(result, indent=1, allow_nan=False).encode())
 
 
 def _result(reports: list[Any], settings: Any, exit_status: int, seconds: float) -> dict[str, Any]:

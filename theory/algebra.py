@@ -9,6 +9,7 @@ at the end. So no expression is ever simplified, and all three systems share one
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -142,17 +143,15 @@ def truth_products(seq: TaskSequence, block: str) -> np.ndarray:
     """
     tasks = len(seq)
     products = np.full((tasks, tasks), 0, dtype=object)
-    users = seq.users(block)
-    for i in users:
-        for j in users:
-            left, right = seq.tasks[i].truth[block], seq.tasks[j].truth[block]
-            if isinstance(left, str):
-                entry = seq.gram[block].values[i, j]
-                products[i, j] = entry.item() if isinstance(entry, np.generic) else entry
-            elif isinstance(left, Isotropic) or isinstance(right, Isotropic):
-                products[i, j] = _isotropic_product(left, right, i == j)
-            else:
-                products[i, j] = _dot(left.values, right.values)
+    for i, j in product(seq.users(block), repeat=2):
+        left, right = seq.tasks[i].truth[block], seq.tasks[j].truth[block]
+        if isinstance(left, str):
+            entry = seq.gram[block].values[i, j]
+            products[i, j] = entry.item() if isinstance(entry, np.generic) else entry
+        elif isinstance(left, Isotropic) or isinstance(right, Isotropic):
+            products[i, j] = _isotropic_product(left, right, i == j)
+        else:
+            products[i, j] = _dot(left.values, right.values)
     return products
 
 
@@ -177,9 +176,8 @@ def _field(seq: TaskSequence):
     from sympy.polys.fields import sfield
 
     coefficients = list(seq.blocks.values())
-    for task in seq.tasks:
-        coefficients += [task.samples, *(task.scale_of(block) for block in task.train), *(task.memory or {}).values()]
     for t, task in enumerate(seq.tasks):
+        coefficients += [task.samples, *(task.scale_of(block) for block in task.train), *(task.memory or {}).values()]
         if isinstance(rule := seq.rule_of(t), Ridge):
             coefficients += [rule.lam, first_order_root(rule, task.samples, seq.trained_dimension(t))]
         coefficients += [rule.strength] if isinstance(rule, HeadDistillation) else []

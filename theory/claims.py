@@ -189,14 +189,8 @@ def _interior_extrema(settings: dict[str, np.ndarray]) -> dict[str, float]:
     from theory.ledger.extremum import P2_STAR
 
     names = list(P2_STAR.parameters)
-    terms = {str(symbol): symbol for symbol, _ in P2_STAR.intermediates}
     values = [settings.get(name, np.zeros_like(settings["d_q"])) for name in names]
-    expressions = []
-    for wanted in ("xi", "eta"):
-        expression = terms[wanted]
-        for symbol, definition in reversed(P2_STAR.intermediates):
-            expression = expression.xreplace({symbol: definition})
-        expressions.append(expression)
+    expressions = map(P2_STAR.in_parameters, (s.xi, s.eta))
     xi, eta = (np.asarray(sympy.lambdify([getattr(s, name) for name in names], e, modules="numpy")(*values)) for e in expressions)
     above = xi > eta
     p_2_star = (settings["n_2"][above] + 1) * np.sqrt(xi[above]) / (np.sqrt(xi[above]) - np.sqrt(eta[above]))
@@ -274,9 +268,8 @@ def _more_replay() -> ClaimVerdict:
     }  # fmt: skip
     forgetting = _forgetting_by_memory(replay.CONSTRAINTS_FORGETTING)
     shown = {words: forgetting({"d_w": 0.0, **base, **change}) for words, change in at.items()}
-    curves = {}
-    for words, distance in (("identical tasks", 0.0), ("|w_2 - w_1| = |w_1|", 1.0)):
-        curves[words] = [forgetting(setting) for setting in _memory_settings(distance)]
+    distances = {"identical tasks": 0.0, "|w_2 - w_1| = |w_1|": 1.0}
+    curves = {words: [forgetting(setting) for setting in _memory_settings(distance)] for words, distance in distances.items()}
     falling = {words: np.mean([bool((np.diff(curve) < 0).all()) for curve in found]) for words, found in curves.items()}
     return ClaimVerdict(
         verdict=graded(float(np.mean(list(falling.values())))),
@@ -299,10 +292,8 @@ def _more_replay() -> ClaimVerdict:
 
 def _gem_pole() -> ClaimVerdict:
     rng = np.random.default_rng(np.random.SeedSequence(0))
-    stays = []
-    for n, tasks in rng.integers((3, 2), (40, 6), (POLES, 2)).tolist():
-        stored = int(rng.integers(1, n + 1))
-        stays.append(_pole(n, stored, tasks) == _pole(n, 0, tasks))
+    settings = [(n, int(rng.integers(1, n + 1)), tasks) for n, tasks in rng.integers((3, 2), (40, 6), (POLES, 2)).tolist()]
+    stays = [_pole(n, stored, tasks) == _pole(n, 0, tasks) for n, stored, tasks in settings]
     shown = {m: _guarded_error(100, 30, m, 5, 1) for m in (0, 15, 30)}
     return ClaimVerdict(
         verdict=graded(float(np.mean(stays))),

@@ -86,6 +86,22 @@ def frozen(
     return _sequence(blocks, samples, noise, truth, gram, lambda t: later if t else tuple(blocks), PREVIOUS)
 
 
+def frozen_task(task: Task, keep: tuple[str, ...]) -> Task:
+    """Return the task with the blocks ``keep`` left where they are.
+
+    Raises
+    ------
+    InputError
+        If nothing would be left to train.
+    """
+    train = tuple(block for block in task.train if block not in keep)
+    if not train:
+        raise InputError(f"a frozen task would train nothing: keep={keep!r} names every trained block; keep fewer")
+    settings = {name: getattr(task, name) for name in ("start", "scale", "weights")}
+    left = {name: {b: v for b, v in value.items() if b in train} if hasattr(value, "items") else value for name, value in settings.items()}
+    return replace(task, train=train, **{**left, "weights": left["weights"] or None})
+
+
 def one_block(dimension: Any, samples: Sequence[Any], noise: Any, truth: Sequence[Any] | None = None, gram: Any = None, start: str = PREVIOUS) -> TaskSequence:
     """One block that every task trains, the setting of Lin et al. (arXiv 2302.05836).
 
@@ -260,19 +276,10 @@ def one_head_per_task(
         grams = {"shared": gram["shared"]} if "shared" in gram else {}
         for t, name in enumerate(names if "head" in gram else []):
             grams[name] = [[gram["head"][t] if i == j == t else 0 for j in range(tasks)] for i in range(tasks)]
-    return TaskSequence(
-        {"shared": shared, **dict(zip(names, heads, strict=True))},
-        [
-            Task(
-                samples[t],
-                _per_task(noise, t, tasks),
-                {"shared": _pick_truth(truth, "shared", t), names[t]: _pick_truth(truth, "head", t)},
-                ("shared", names[t]) if train_shared or t == 0 else (names[t],),
-            )
-            for t in range(tasks)
-        ],
-        grams,
-    )
+    truths = [{"shared": _pick_truth(truth, "shared", t), name: _pick_truth(truth, "head", t)} for t, name in enumerate(names)]
+    trained = [("shared", name) if train_shared or t == 0 else (name,) for t, name in enumerate(names)]
+    learned = [Task(samples[t], _per_task(noise, t, tasks), truths[t], trained[t]) for t in range(tasks)]
+    return TaskSequence({"shared": shared, **dict(zip(names, heads, strict=True))}, learned, grams)
 
 
 def expanding(
@@ -338,16 +345,11 @@ def expanding(
 
 
 def _sequence(blocks, samples, noise, truth, gram, trained, start) -> TaskSequence:
-    tasks = len(samples)
-    _require_truths(blocks, tasks, truth, gram)
-    return TaskSequence(
-        blocks,
-        [
-            Task(samples[t], _per_task(noise, t, tasks), {b: _pick_truth(truth, b, t) for b in blocks}, trained(t), start if t else PREVIOUS)
-            for t in range(tasks)
-        ],
-        gram,
-    )
+    _require_truths(blocks, len(samples), truth, gram)
+    noises = [_per_task(noise, t, len(samples)) for t in range(len(samples))]
+    truths = [{block: _pick_truth(truth, block, t) for block in blocks} for t in range(len(samples))]
+    tasks = [Task(n, noises[t], truths[t], trained(t), start if t else PREVIOUS) for t, n in enumerate(samples)]
+    return TaskSequence(blocks, tasks, gram)
 
 
 def _require_truths(blocks: Mapping[str, Any], tasks: int, truth: Mapping | None, gram: Mapping | None) -> None:

@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from theory.algebra import FloatAlgebra, algebra_of
 from theory.covariance import coloured_law, is_coloured
 from theory.errors import InputError, NoClosedForm
-from theory.optima import Optimum, _criterion
+from theory.optima import Optimum, _criterion, search
 from theory.problem import Task, TaskSequence
 from theory.recursion import OVER, Law, Recursion, require_usual
 from theory.rules import resolved
@@ -135,10 +135,4 @@ def best_weight(criterion: str, seq: TaskSequence, block: str = "shared", bounds
         tasks = (seq.tasks[0], *(replace(task, weights={block: float(weight)}) if block in task.train else task for task in seq.tasks[1:]))
         return float(read(approximate_errors(replace(seq, tasks=tasks))))
 
-    grid = np.geomspace(*bounds, points)
-    values = [value(weight) for weight in grid]
-    best = int(np.argmin(values))
-    fine = np.geomspace(grid[max(best - 1, 0)], grid[min(best + 1, points - 1)], 41)
-    fine_values = [value(weight) for weight in fine]
-    choice = int(np.argmin(fine_values))
-    return Optimum(float(fine[choice]), fine_values[choice], tuple(grid.tolist()), tuple(values))
+    return search(lambda grid: np.array([value(weight) for weight in grid]), bounds, (points, 41))

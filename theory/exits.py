@@ -68,9 +68,7 @@ def _reason(error: BaseException, as_json: bool) -> str:
         case ModuleNotFoundError() if (package := str(error.name).partition(".")[0]) in _EXTRAS:
             return f"error: this needs {package}, which is not installed; install driftlaw[{_EXTRAS[package]}] (make setup in a checkout)"
         case MemoryError():
-            size = str(error) or "no size is known"
-            remedy = "make the experiment smaller, or take fewer trials or workers"
-            return f"error: memory ran out ({size}); {remedy}"
+            return f"error: memory ran out ({str(error) or 'no size is known'}); make the experiment smaller, or take fewer trials or workers"
         case OverflowError():
             return f"error: a number is beyond double precision ({error}); take smaller ones"
         case OSError():
@@ -78,8 +76,7 @@ def _reason(error: BaseException, as_json: bool) -> str:
             full = error.errno in _FULL
             remedy = "free space or choose another place" if full else "check that it is there and yours to use"
             return f"error: {place}: {error.strerror or error}; {remedy}"
-    fault = "error: this is a fault of driftlaw and no verdict; please report the lines above"
-    return f"{traceback.format_exc()}{fault}"
+    return f"{traceback.format_exc()}error: this is a fault of driftlaw and no verdict; please report the lines above"
 
 
 @contextlib.contextmanager

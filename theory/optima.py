@@ -1,17 +1,17 @@
 """Best choices by the exact law: trainable fraction, length of the last step, penalties, schedule of frozen and initialized tasks."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from theory.conditions import MinNorm, Ridge
-from theory.constructors import trainable_fraction
+from theory.constructors import frozen_task, trainable_fraction
 from theory.errors import InputError
 from theory.law import expected_errors
-from theory.problem import Task, TaskSequence
+from theory.problem import TaskSequence
 from theory.recursion import Law
 
 MAX_SCHEDULED_TASKS = 12
@@ -46,11 +46,8 @@ def best_trainable_fraction(criterion: str, blocks: dict[str, int], samples: Seq
     """
     read = _criterion(criterion)
     counts = list(range(blocks[split] + 1))
-    values = []
-    for count in counts:
-        seq = trainable_fraction(count, blocks, samples, noise, split=split, **truths)
-        values.append(float(read(expected_errors(_floating(seq), outside="nan"))))
-    return _least(counts, values)
+    seqs = (_floating(trainable_fraction(count, blocks, samples, noise, split=split, **truths)) for count in counts)
+    return _least(counts, [float(read(expected_errors(seq, outside="nan"))) for seq in seqs])
 
 
 def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
@@ -65,13 +62,7 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
         If the last task does not move what the criterion counts (the parabola is flat).
     """
     read = _criterion(criterion)
-    last = len(seq) - 1
-
-    def at(scale: int) -> Any:
-        task = replace(seq.tasks[last], scale=scale)
-        return read(expected_errors(replace(seq, tasks=(*seq.tasks[:last], task))))
-
-    nothing, forward, backward = at(0), at(1), at(-1)
+    nothing, forward, backward = (read(expected_errors(_with(seq, len(seq) - 1, scale=scale))) for scale in (0, 1, -1))
     curvature, slope = forward + backward - 2 * nothing, forward - backward  # twice the coefficients of s^2 and of s
     if curvature == 0:
         raise InputError("the last task does not move the parameters that the criterion counts; choose another criterion or train more blocks")
@@ -108,9 +99,8 @@ def best_step(criterion: str, seq: TaskSequence) -> Optimum:
     >>> [round(float(value), 4) for value in (*best_step("generalization", seq).choice, best_step("generalization", seq).value)]
     [0.8558, 6.4904, 0.5529]
     """
-    seq, last = _floating(seq), len(seq) - 1
-    penalty = _best_penalty(seq, last)
-    seq = _with(seq, last, rule=Ridge(penalty) if penalty else MinNorm())
+    last = len(seq) - 1
+    penalty, seq = _penalised(_floating(seq), last)
     levels = [expected_errors(_with(seq, last, scale=scale)) for scale in (-1, 0, 1)]
     backward, nothing, forward = (float(_criterion(criterion)(law)) for law in levels)
     if not np.isclose(forward + backward - 2 * nothing, 2 * levels[2].step_sizes[last], rtol=1e-6):
@@ -133,11 +123,11 @@ def best_penalties(seq: TaskSequence) -> Optimum:
     >>> [round(penalty, 2) for penalty in found.choice], round(found.value, 4)
     ([5.0, 7.76, 11.32], 0.3194)
     """
-    seq, chosen = seq.under(rule=Ridge(1.0)), []
+    seq, chosen = _floating(seq.under(rule=Ridge(1.0))), []
     for t in range(len(seq)):
-        chosen.append(_best_penalty(_floating(seq), t))
-        seq = _with(seq, t, rule=Ridge(chosen[t]) if chosen[t] else MinNorm())
-    return Optimum(tuple(chosen), float(expected_errors(_floating(seq)).errors[-1, -1]))
+        penalty, seq = _penalised(seq, t)
+        chosen.append(penalty)
+    return Optimum(tuple(chosen), float(expected_errors(seq).errors[-1, -1]))
 
 
 def best_penalty(seq: TaskSequence) -> Optimum:
@@ -159,18 +149,18 @@ def best_penalty(seq: TaskSequence) -> Optimum:
     >>> round(found.choice, 2), round(found.value, 4)
     (12.59, 0.2917)
     """
-    seq, last = _floating(seq), len(seq) - 1
-    penalty = _best_penalty(seq, last)
-    seq = _with(seq, last, rule=Ridge(penalty) if penalty else MinNorm())
-    return Optimum(penalty, float(expected_errors(seq).errors[last, last]))
+    penalty, seq = _penalised(_floating(seq), len(seq) - 1)
+    return Optimum(penalty, float(expected_errors(seq).errors[-1, -1]))
 
 
-def _best_penalty(seq: TaskSequence, t: int) -> float:
+def _penalised(seq: TaskSequence, t: int) -> tuple[float, TaskSequence]:
+    """The best penalty of task ``t`` for its own error, and the experiment with it."""
     still = expected_errors(_with(seq, t, scale=0, rule=Ridge(1.0)))
     distance = still.errors[t, t] - (still.effective_noise[t] - seq.tasks[t].noise ** 2)
     if not distance > 0:
         raise InputError(f"task {t} starts at its truth, so that no step is best; take one that has something to learn")
-    return float(seq.trained_dimension(t) * still.effective_noise[t] / distance)
+    penalty = float(seq.trained_dimension(t) * still.effective_noise[t] / distance)
+    return penalty, _with(seq, t, rule=Ridge(penalty) if penalty else MinNorm())
 
 
 def _with(seq: TaskSequence, t: int, **changes: Any) -> TaskSequence:
@@ -195,10 +185,25 @@ def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float
         ``choices`` and ``values`` hold the first grid.
     """
     read, seq = _criterion(criterion), _floating(seq)
-    low, high, searched = *bounds, []
-    for _ in range(4):
+    return search(lambda grid: read(expected_errors(seq.under(rule=Ridge(grid)))), bounds, (points,) * 4)
+
+
+def search(values_on: Callable[[np.ndarray], np.ndarray], bounds: tuple[float, float], sizes: Sequence[int]) -> Optimum:
+    """Find where a function is least on a logarithmic grid, which is refined around its best point for every further size.
+
+    Parameters
+    ----------
+    values_on : callable
+        Maps a grid, shape (points,), to the values there.
+    bounds : pair of float
+        Ends of the first grid, whose points and values are ``choices`` and ``values``.
+    sizes : sequence of int
+        Points of the grids.
+    """
+    (low, high), searched = bounds, []
+    for points in sizes:
         grid = np.geomspace(low, high, points)
-        values = read(expected_errors(seq.under(rule=Ridge(grid))))
+        values = values_on(grid)
         best = int(np.argmin(values))
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
         searched.append((grid, values))
@@ -225,29 +230,14 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
     """
     if len(seq) > MAX_SCHEDULED_TASKS:
         raise InputError(f"the sequence has {len(seq)} tasks and so 2^{len(seq) - 1} schedules; search at most {MAX_SCHEDULED_TASKS} tasks")
-    read = _criterion(criterion)
-    seq = _floating(seq)
-    frozen = [_frozen(task, keep) for task in seq.tasks]
-    if None in frozen[1:]:
-        raise InputError(f"a frozen task would train nothing: keep={tuple(keep)!r} names every trained block; keep fewer")
+    read, seq = _criterion(criterion), _floating(seq)
+    frozen = [seq.tasks[0], *(frozen_task(task, tuple(keep)) for task in seq.tasks[1:])]
     schedules = [(False, *rest) for rest in itertools.product((False, True), repeat=len(seq) - 1)]
     values = []
     for schedule in schedules:
         tasks = tuple(frozen[t] if cold else task for t, (task, cold) in enumerate(zip(seq.tasks, schedule, strict=True)))
         values.append(float(read(expected_errors(replace(seq, tasks=tasks), outside="nan"))))
     return _least(schedules, values)
-
-
-def _frozen(task: Task, keep: Sequence[str]) -> Task | None:
-    """The task with the blocks ``keep`` untrained, with what it says of the others; None if nothing is left to train."""
-    rest = tuple(block for block in task.train if block not in keep)
-    if not rest:
-        return None
-
-    def of_rest(value: Any) -> Any:
-        return {block: entry for block, entry in value.items() if block in rest} if isinstance(value, Mapping) else value
-
-    return replace(task, train=rest, start=of_rest(task.start), scale=of_rest(task.scale), weights=of_rest(task.weights))
 
 
 def _criterion(name: str) -> Callable[[Law], Any]:
@@ -258,11 +248,7 @@ def _criterion(name: str) -> Callable[[Law], Any]:
 
 def _floating(seq: TaskSequence) -> TaskSequence:
     """Float noise, so that thresholds give NaN instead of an error."""
-
-    def as_float(task: Task) -> Task:
-        return replace(task, noise=float(task.noise))
-
-    return replace(seq, tasks=tuple(as_float(task) for task in seq.tasks))
+    return replace(seq, tasks=[replace(task, noise=float(task.noise)) for task in seq.tasks])
 
 
 def _least(choices: list[Any], values: list[float]) -> Optimum:

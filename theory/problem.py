@@ -349,18 +349,11 @@ class TaskSequence:
                 return [[pick(entry) for entry in row] for row in matrix.values]
             return np.broadcast_to(matrix.values, shape + matrix.shape[-2:])[index]
 
-        tasks = [
-            replace(
-                task,
-                samples=pick(task.samples),
-                noise=pick(task.noise),
-                truth={block: pick_truth(value) for block, value in task.truth.items()},
-                scale=pick(task.scale),
-                weights=None if task.weights is None else pick(task.weights),
-                rule=pick_rule(task.rule),
-            )
-            for task in self.tasks
-        ]
+        tasks = []
+        for task in self.tasks:
+            numbers = {name: pick(getattr(task, name)) for name in ("samples", "noise", "scale", "weights")}
+            truth = {block: pick_truth(value) for block, value in task.truth.items()}
+            tasks.append(replace(task, **numbers, truth=truth, rule=pick_rule(task.rule)))
         gram = {block: pick_gram(matrix) for block, matrix in self.gram.items()}
         return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram, rule=pick_rule(self.rule))
 

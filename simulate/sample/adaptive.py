@@ -8,8 +8,8 @@ from simulate.sample.learner import Learner
 from simulate.sample.plan import Plan, TaskPlan
 from simulate.sample.steps import predictions
 from simulate.sample.streams import Streams
-from theory.errors import InputError
-from theory.problem import Task, TaskSequence
+from theory.constructors import frozen_task
+from theory.problem import TaskSequence
 
 
 @dataclass(frozen=True)
@@ -116,22 +116,6 @@ class WatchingLearner(Learner):
 
 def _dots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.einsum("td,td->t", left, right)
-
-
-def frozen_task(task: Task, keep: tuple[str, ...]) -> Task:
-    """Return the task with the blocks ``keep`` left where they are.
-
-    Raises
-    ------
-    InputError
-        If nothing would be left to train.
-    """
-    train = tuple(block for block in task.train if block not in keep)
-    if not train:
-        raise InputError(f"a frozen task would train nothing: keep={keep!r} names every trained block; keep fewer")
-    settings = {name: getattr(task, name) for name in ("start", "scale", "weights")}
-    left = {name: {b: v for b, v in value.items() if b in train} if hasattr(value, "items") else value for name, value in settings.items()}
-    return replace(task, train=train, **{**left, "weights": left["weights"] or None})
 
 
 def frozen_sequence(seq: TaskSequence, keep: tuple[str, ...], schedule: tuple[bool, ...] | None = None) -> TaskSequence:

@@ -119,9 +119,7 @@ def share_memory(plan: Costs, limit: float, workers: int, block_trials: int = TR
     need = plan.bytes_per_trial * (together or 1)
     if need > limit:
         trials = f"{together} trials, which are drawn together, take" if (together or 1) > 1 else "one trial takes"
-        raise InputError(
-            f"{trials} about {need:,} bytes of working memory, above memory_limit={limit:,}; raise memory_limit to at least {need:,}, {SMALLER}"
-        )
+        raise InputError(f"{trials} about {need:,} bytes of working memory, above memory_limit={limit:,}; raise memory_limit to at least {need:,}, {SMALLER}")
     workers = min(workers, int(limit // need))
     room = min(limit // workers, max(BATCH_BYTES, need))
     return workers, together or min(block_trials, int(room // need))

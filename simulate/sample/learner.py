@@ -8,11 +8,10 @@ import numpy as np
 from simulate.sample.arrays.base import Backend
 from simulate.sample.arrays.with_numpy import NUMPY
 from simulate.sample.features import coloured, draw
-from simulate.sample.plan import Plan, TaskPlan, with_teachers
-from simulate.sample.solvers import step_filter
-from simulate.sample.steps import filtered_step, least_step, namespace, penalised_step, predictions
+from simulate.sample.plan import Plan, TaskPlan, solved
+from simulate.sample.steps import namespace, penalised_step, predictions
 from simulate.sample.streams import ORDER, Streams
-from theory.conditions import CONSOLIDATING, SI, MinNorm, Rule
+from theory.conditions import CONSOLIDATING, SI, Rule
 
 
 class Learner:
@@ -133,13 +132,9 @@ class Learner:
 
     def _solve(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
         """Full steps of the trained blocks by the task's training rule."""
-        if isinstance(task.rule, MinNorm):
-            return least_step(*with_teachers(task, features, residual), task.weights, task.route)
         if isinstance(task.rule, CONSOLIDATING):
             return self._consolidated(task, features, residual)
-        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
-        self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
-        return steps
+        return solved(task, features, residual, self.curvatures)
 
     def _consolidated(self, task: TaskPlan, features: list[Any], residual: Any) -> list[Any]:
         """Steps under a penalty on what mattered to earlier tasks; adds what matters to this one."""

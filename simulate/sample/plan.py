@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from simulate.sample.features import roots, spare_arrays
-from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route
+from simulate.sample.solvers import step_filter
+from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route, filtered_step, least_step
 from simulate.sample.truths import BlockTruths, as_float, as_int, block_truths
 from theory.conditions import CONSOLIDATING, FeatureLaw, HeadDistillation, MinNorm, Rademacher, Rule
 from theory.errors import InputError
@@ -218,13 +219,17 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
     )
 
 
-def with_teachers(task: TaskPlan, features: list[Any], residual: Any) -> tuple[list[Any], Any]:
-    """Return the rows of a step and their residual with those of earlier tasks' outputs, which are to stay."""
-    if task.teachers:
+def solved(task: TaskPlan, features: list[Any], residual: Any, curvatures: dict[Rule, float]) -> list[Any]:
+    """Return full steps of the trained blocks, the least ones or filtered ones, whose largest curvatures are noted."""
+    if not isinstance(task.rule, MinNorm):
+        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
+        curvatures[task.rule] = max(curvatures.get(task.rule, 0.0), largest / task.rows)
+        return steps
+    if task.teachers:  # rows of earlier tasks' outputs, which are to stay
         weights = [[root if place in places else 0.0 for root, places in task.teachers] for place in range(len(features))]
         features = [np.concatenate([x, *(weight * x for weight in own)], axis=1) for x, own in zip(features, weights, strict=True)]
         residual = np.concatenate([residual, *(np.zeros_like(residual) for _ in task.teachers)], axis=1)
-    return features, residual
+    return least_step(features, residual, task.weights, task.route)
 
 
 def _route(rule: Any, law: FeatureLaw, groups: list[tuple[int, frozenset[int]]], blocks: list[tuple[int, np.ndarray | None]], weights: Sequence[float]) -> str:

@@ -35,10 +35,9 @@ the others are. With one it is M_11 + lambda - M_12 (M_22 + lambda)^{-1} M_21, i
 import numpy as np
 
 from simulate.sample.factors import chi, lower_factor
-from simulate.sample.plan import TaskPlan, with_teachers
+from simulate.sample.plan import TaskPlan, solved
 from simulate.sample.reduced_plan import ReducedPlan
-from simulate.sample.solvers import step_filter
-from simulate.sample.steps import NEAR_THRESHOLD, filtered_step, least_step
+from simulate.sample.steps import NEAR_THRESHOLD, least_step
 from simulate.sample.streams import INSIDE, INSIDE_BELOW, INSIDE_DIAGONAL, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, ROW_NOISE, SHARES, Streams
 from theory.conditions import MinNorm, Rule
 
@@ -171,11 +170,7 @@ class ReducedLearner:
             np.concatenate([x[b] if b in x else np.zeros((*shape, widths[b])) for (_, x, _), shape in zip(samples, shapes, strict=True)], axis=1)
             for b in task.trained
         ]
-        if isinstance(task.rule, MinNorm):
-            return least_step(*with_teachers(task, stacked, residual), task.weights, task.route)
-        steps, largest = filtered_step(stacked, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
-        self.curvatures[task.rule] = max(self.curvatures.get(task.rule, 0.0), largest / task.rows)
-        return steps
+        return solved(task, stacked, residual, self.curvatures)
 
     def _residual(self, task: int, features: dict[int, np.ndarray], noise: np.ndarray, starts: dict[int, np.ndarray]) -> np.ndarray:
         """Labels minus predictions at the start of the step, for samples of ``task``."""

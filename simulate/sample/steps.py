@@ -7,7 +7,9 @@ the least one in ``sum_b lambda_b |step_b|^2`` among those that minimise ``|A st
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import accumulate, combinations
+from operator import iadd
 from typing import Any
 
 import numpy as np
@@ -184,15 +186,8 @@ def _by_block(solution: Any, features: Sequence[Any], roots: Sequence[float]) ->
 
 
 def _gram_wide(features: Sequence[Any], right: Any, weights: Sequence[float]) -> list[Any]:
-    kernel = None
-    for block, weight in zip(features, weights, strict=True):
-        product = block @ block.swapaxes(-1, -2)
-        if weight != 1.0:
-            product /= weight
-        if kernel is None:
-            kernel = product
-        else:
-            kernel += product
+    products = (block @ block.swapaxes(-1, -2) for block in features)
+    kernel = reduce(iadd, (product if weight == 1.0 else product / weight for product, weight in zip(products, weights, strict=True)))
     # One batched LU takes half the time of NumPy's batched Cholesky and the two triangular solves that it lacks.
     dual = namespace(right).linalg.solve(kernel, right).swapaxes(-1, -2)
     return [(dual @ block)[:, 0] / weight for block, weight in zip(features, weights, strict=True)]

@@ -6,7 +6,7 @@ depends neither on who computes which chunk nor on when.
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulate.sample.run import simulate
@@ -107,17 +107,13 @@ def pack(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
             part.append((chunk, trials))
             filled += seconds * trials
             if filled >= JOB_SECONDS:
-                yield (*job, _replace_chunks(portion, part))
+                yield (*job, replace(portion, chunks=tuple(part)))
                 job, part, filled = [], [], 0.0
         if part:
-            job.append(_replace_chunks(portion, part))
+            job.append(replace(portion, chunks=tuple(part)))
             filled += 1e-3  # of overhead
     if job:
         yield tuple(job)
-
-
-def _replace_chunks(portion: Portion, chunks: list[tuple[int, int]]) -> Portion:
-    return Portion(portion.point, portion.seq, portion.quantities, portion.sampling, tuple(chunks), portion.memory_limit)
 
 
 def _seconds_per_trial(seq: TaskSequence, method: str) -> float:

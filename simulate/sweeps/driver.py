@@ -181,10 +181,10 @@ class _Sweep:
     def sample(self, goal: int, progress: bool) -> list[int]:
         """Sample all points until each has what it needs; return their numbers of trials."""
         goals = [goal if self._wanted(point) else 0 for point in self._points]
-        with _Bar(progress) as bar:
+        with bar(total=0, unit="trial", unit_scale=True, shown=progress) as shown:
             active = [index for index, trials in enumerate(goals) if trials]
             while active:
-                self._compute(active, goals, bar)
+                self._compute(active, goals, shown)
                 active = [index for index in active if goals[index] < self._max_trials and self._is_open(self._points[index], goals[index])]
                 for index in active:
                     goals[index] = next_goal(goals[index], self._max_trials)
@@ -203,13 +203,15 @@ class _Sweep:
     def _tally(self, point: SweepPoint, name: str, trials: int) -> Any:
         return self._records[point.key].tally(name, trials, point.sampling.method)
 
-    def _compute(self, active: list[int], goals: list[int], bar: _Bar) -> None:
-        """Bring the active points to their goals, storing every chunk as it ends."""
+    def _compute(self, active: list[int], goals: list[int], shown: Any) -> None:
+        """Bring the active points to their goals, storing every chunk as it ends; on the bar what was stored before counts as done."""
         portions = self._missing(active, goals)
-        missing = sum(trials for portion in portions for _, trials in portion.chunks)
+        total, missing = sum(goals[index] for index in active), sum(trials for portion in portions for _, trials in portion.chunks)
         if missing and self._store is not None:
             self._store.require_writable()
-        bar.expect(sum(goals[index] for index in active), missing)
+        shown.reset(total)
+        shown.initial = shown.n = total - missing
+        shown.refresh()
         for stamp, found in self._run(portions, [point.label for point in self._points]):
             touched = set()
             for index, chunk, tallies in found:
@@ -218,7 +220,7 @@ class _Sweep:
                 touched.add(record)
                 trials = next(iter(tallies.values())).count
                 self.computed += trials
-                bar.update(trials)
+                shown.update(trials)
             for record in touched:
                 record.save()
 
@@ -296,26 +298,3 @@ def _warn(fallen: dict[str, Found], points: int, today: dict[str, Any]) -> None:
             RuntimeWarning,
             stacklevel=4,
         )
-
-
-class _Bar:
-    """Progress in trials with the time left; what was stored before counts as done."""
-
-    def __init__(self, progress: bool) -> None:
-        self._bar = bar(total=0, unit="trial", unit_scale=True, shown=progress)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._bar.close()
-
-    def expect(self, total: int, missing: int) -> None:
-        """Set the trials of the points at hand, of which some are missing."""
-        self._bar.reset(total)
-        self._bar.initial = self._bar.n = total - missing
-        self._bar.refresh()
-
-    def update(self, trials: int) -> None:
-        """Count trials as done."""
-        self._bar.update(trials)

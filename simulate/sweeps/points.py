@@ -55,9 +55,7 @@ class SweepPoint:
         return [name for name in self.quantities.values() if self.orders[name] > FINITE_VARIANCE]
 
 
-def make_points(
-    build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, *conditions: Any
-) -> list[SweepPoint]:
+def make_points(build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, *conditions: Any) -> list[SweepPoint]:
     """Build the experiments of all cases; ``sampling.method`` may be "auto", which every experiment settles by itself.
 
     ``conditions``, which are features, rule and risk, take the place of what the experiments say, as in `simulate.check`.

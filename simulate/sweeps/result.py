@@ -114,16 +114,12 @@ class SweepResult:
     @property
     def warnings(self) -> list[str]:
         """Return what the reader of the numbers has to know."""
-        found, quantities = [], len(self.rows)
-        count = sum(row.status == OPEN for row in self.rows)
-        if count:
-            limit = f"precision {self.precision:g} within {self.max_trials:,} trials"
-            found.append(f"{count} of {quantities} quantities did not reach {limit}; raise max_trials")
-        count = sum(row.status == INFINITE for row in self.rows)
-        if count:
-            reason = "too close to an interpolation threshold; they have no standard error"
-            found.append(f"{count} of {quantities} quantities have an infinite variance, {reason}")
-        return found
+        said = {
+            OPEN: f"did not reach precision {self.precision or 0:g} within {self.max_trials:,} trials; raise max_trials",
+            INFINITE: "have an infinite variance, too close to an interpolation threshold; they have no standard error",
+        }
+        counts = {kind: sum(row.status == kind for row in self.rows) for kind in said}
+        return [f"{count} of {len(self.rows)} quantities {said[kind]}" for kind, count in counts.items() if count]
 
     def __str__(self) -> str:
         width = max(len(row.label) for row in self.rows)

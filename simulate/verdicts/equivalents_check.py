@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from simulate.evidence import Estimate
-from simulate.sample.adaptive import frozen_task
 from simulate.sample.run import simulate
-from theory.constructors import initialized
+from theory.constructors import frozen_task, initialized
 from theory.equivalents import approximate_errors
 from theory.errors import DomainError, InputError
 from theory.law import expected_errors

@@ -212,16 +212,11 @@ def check_all(conjectures: Sequence[Conjecture], settings: Settings = Settings()
     samples = draw_samples(testable, levels, settings, simulate, workers=workers, progress=progress)
     verdicts = dict(zip(testable, decide(testable, samples, levels, settings), strict=True))
     tails = {one: sample.tails for one, sample in zip(testable, samples, strict=True)}
-    return [
-        CheckReport(
-            claim.name,
-            tuple(verdicts[one] if one in verdicts else _not_testable(one) for one in cases),
-            sum((tails[one] for one in cases if one in tails), TailRates()),
-            claim.expected,
-            claim.exact,
-        )
-        for claim, cases in zip(conjectures, prepared, strict=True)
-    ]
+    reports = []
+    for claim, cases in zip(conjectures, prepared, strict=True):
+        found = tuple(verdicts[one] if one in verdicts else _not_testable(one) for one in cases)
+        reports.append(CheckReport(claim.name, found, sum((tails[one] for one in cases if one in tails), TailRates()), claim.expected, claim.exact))
+    return reports
 
 
 @dataclass(frozen=True)
@@ -448,12 +443,8 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
         # were so many draws violations, none among N would have probability (1 - share)^N, the run's level
         detectable, facts["share"] = math.nan, -math.expm1(math.log(settings.false_alarm / levels.cases) / count)
     return Judged(
-        formula=claim.name,
-        quantity=comparison.quantity_name,
-        case=claim.cases[comparison.index],
-        label=comparison.label,
+        **_judged(comparison),
         verdict=verdict,
-        moment_order=comparison.moment_order,
         mean=sample.estimate.mean,
         stderr=sample.stderr,
         trials=count,
@@ -472,15 +463,11 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
     )
 
 
+def _judged(comparison: Comparison) -> dict[str, Any]:
+    """What a verdict says of its comparison, whatever came out."""
+    named = {"formula": comparison.claim.name, "quantity": comparison.quantity_name, "case": comparison.claim.cases[comparison.index]}
+    return {**named, "label": comparison.label, "moment_order": comparison.moment_order}
+
+
 def _not_testable(comparison: Comparison) -> Verdict:
-    return Verdict(
-        comparison.claim.name,
-        comparison.quantity_name,
-        comparison.claim.cases[comparison.index],
-        comparison.label,
-        NOT_TESTABLE,
-        comparison.theory,
-        comparison.moment_order,
-        reason=comparison.reason,
-        kind=comparison.claim.kind,
-    )
+    return Verdict(**_judged(comparison), verdict=NOT_TESTABLE, theory=comparison.theory, reason=comparison.reason, kind=comparison.claim.kind)
