@@ -14,7 +14,7 @@ from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.split import default_tasks
 from deep.streams.task import StreamTask
-from theory.checks import known, share, whole
+from theory.checks import known, share
 from theory.errors import InputError
 
 EXAMPLES = ("repeated", "divided")
@@ -64,10 +64,6 @@ class CorrelatedSplit(StreamOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.tasks is not None:
-            whole(self.tasks, "the number of tasks", 1)
-        if self.classes_per_task is not None:
-            whole(self.classes_per_task, "the number of classes per task", 1)
         share(self.common, "the share of classes in common")
         known(self.examples, EXAMPLES, "use of examples")
 
