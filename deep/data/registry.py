@@ -144,8 +144,7 @@ def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[F
     for content, pixels, values in located.layout.decode(contents, (source.counts[name], *source.shape)):
         outside = np.flatnonzero((values < 0) | (values >= classes))
         if outside.size:
-            first = f"label {values[outside[0]]} of image {outside[0]}"
-            raise content.error(f"{first} is outside 0..{classes - 1} ({outside.size:,} such labels)")
+            raise content.error(f"label {values[outside[0]]} of image {outside[0]} is outside 0..{classes - 1} ({outside.size:,} such labels)")
         images.append(pixels)
         labels.append(values)
     part = Part(np.concatenate(images), np.concatenate(labels).astype(np.int64))
