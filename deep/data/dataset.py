@@ -124,10 +124,8 @@ class Dataset:
     def training_part(self) -> Part:
         """Return the training part; raise InputError where only the test part was found."""
         if self.train is None:
-            raise InputError(
-                f"{self.name} has no training part here ({' '.join(self.notes)}); add the files of its "
-                "training part, or have its test images divided (own_parts=True, --divide-test)"
-            )
+            remedy = "add the files of its training part, or have its test images divided (own_parts=True, --divide-test)"
+            raise InputError(f"{self.name} has no training part here ({' '.join(self.notes)}); {remedy}")
         return self.train
 
     @cached_property

@@ -163,7 +163,5 @@ def _check_apart(source: Source, train: Part, test: Part, records: tuple[FileRec
     common = sum(image.tobytes() in training for image in test.images)
     if common > len(test) / 2:
         where = " and ".join(dict.fromkeys(record.path for record in records))
-        raise InputError(
-            f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images "
-            "too; the file of one part lies in the place of the other, put the official files there"
-        )
+        remedy = "the file of one part lies in the place of the other, put the official files there"
+        raise InputError(f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images too; {remedy}")
