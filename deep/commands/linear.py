@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from deep.bridge import BridgeRecord, bridge_record
-from deep.records import to_json, write_records
+from deep.commands.options import RecordsOptions
 from simulate.wording import table
-from simulate.work.files import require_writable
 from simulate.work.progress import bar
 from theory.checks import whole
-from theory.commands import print_json
 from theory.errors import InputError
 from theory.problem import Task, TaskSequence
 
@@ -26,7 +20,7 @@ TRAININGS = (("initialized", {}), ("frozen", {"depth": 2}), ("frozen", {"depth":
 
 
 @dataclass(frozen=True)
-class LinearCommand:
+class LinearCommand(RecordsOptions):
     """Train linear models on two Gaussian tasks to the limit: initialized, partially frozen and frozen; print means and errors.
 
     As it stands it takes about two minutes on one core; time grows with trials and with the numbers of second samples.
@@ -40,23 +34,16 @@ class LinearCommand:
     """Independent trials."""
     seed: int = 0
     """Decides the data."""
-    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write the records to a file of JSON lines."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Train, print the estimates; return the exit status."""
         if not self.second_samples:
             raise InputError("--second-samples names none, so nothing would be trained; give some")
         whole(self.trials, "the number of trials", 2)  # one has no standard error
-        if self.records is not None:
-            require_writable(self.records)
+        self.check_file()
         jobs = [(samples, *training) for samples in self.second_samples for training in TRAININGS]
         records = [bridge_record(self._experiment(samples), name, options, self.trials, self.seed) for samples, name, options in bar(jobs, unit="training")]
-        if self.records is not None:
-            write_records(self.records, records)
-        print_json([to_json(record) for record in records]) if self.json else print(_text(records))
+        self.report(records, lambda: _text(records))
         return 0
 
     def _experiment(self, second: int) -> TaskSequence:

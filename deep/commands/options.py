@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +10,11 @@ from typing import Annotated, Any
 import tyro
 
 from deep.data import DATASETS
+from deep.records import to_json, write_records
 from deep.runs.folder import RunsFolder
 from deep.streams import STREAMS
-from theory.commands import choices
+from simulate.work.files import require_writable
+from theory.commands import choices, print_json
 from theory.errors import InputError
 
 
@@ -31,6 +34,27 @@ class DataOptions(DataRootOption):
 
     own_parts: Annotated[bool, tyro.conf.arg(aliases=("--divide-test",))] = False
     """Divide the official test images in two where the training part cannot be found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsOptions:
+    """Where records go."""
+
+    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the records to a file of JSON lines."""
+    json: bool = False
+    """Print JSON."""
+
+    def check_file(self) -> None:
+        """Raise InputError, before the work, if the file of records cannot be written."""
+        if self.records is not None:
+            require_writable(self.records)
+
+    def report(self, records: Sequence[Any], text: Callable[[], str], *, write: bool = True) -> None:
+        """Write the records to their file, unless told otherwise, and print them as JSON or the text."""
+        if self.records is not None and write:
+            write_records(self.records, records)
+        print_json([to_json(record) for record in records]) if self.json else print(text())
 
 
 def stream_names(**more: Any) -> Any:

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
+from deep.commands.options import RecordsOptions
 from deep.commands.settings import Settings
 from deep.path import PathRecord, best_scale, measure_paths, parabola, vertex
-from deep.records import to_json, write_records
 from deep.runs.execute import DataSource, build_stream
 from deep.runs.names import run_name
 from simulate.wording import table
-from simulate.work.files import require_writable
 from simulate.work.jobs import run_jobs
 from theory.checks import whole
-from theory.commands import print_json
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class PathCommand(Settings):
+class PathCommand(Settings, RecordsOptions):
     """Train, and measure at theta_(t-1) + s (theta_t - theta_(t-1)) for every task t from the second on."""
 
     workers: int | None = None
     """Runs at a time; None means as many as there are cores."""
-    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write the records to a file of JSON lines."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Train, print the best lengths; return the exit status."""
         if self.workers is not None:
             whole(self.workers, "workers", 1)
-        if self.records is not None:
-            require_writable(self.records)
+        self.check_file()
         jobs = [(config, self.source) for config in self.configs()]
         workers = 1 if len(jobs) == 1 else self.workers
         done = run_jobs(_measure, jobs, workers=workers, kind="processes", progress="runs", label=lambda job: run_name(job[0].canonical()))
         records = [record for _, record in sorted(done, key=lambda pair: pair[0])]
-        if self.records is not None:
-            write_records(self.records, records)
-        print_json([to_json(record) for record in records]) if self.json else print("\n\n".join(map(_text, records)))
+        self.report(records, lambda: "\n\n".join(map(_text, records)))
         return 0
 
 

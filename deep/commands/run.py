@@ -6,18 +6,15 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
+from deep.commands.options import RecordsOptions
 from deep.commands.reports import record_text, states_table
 from deep.commands.settings import Settings
-from deep.records import FAILED, RunRecord, to_json, write_records
+from deep.records import FAILED, RunRecord
 from deep.runs.execute import DataSource, train_runs
 from deep.runs.folder import DEFAULT, RunState
 from deep.runs.names import SHOWN, run_name
-from simulate.work.files import require_writable
-from theory.commands import print_json
 from theory.errors import DriftlawError
 from theory.exits import BAD_INPUT, STANDS, interrupt_says
 
@@ -26,17 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class Training(RecordsOptions):
     """Options of the runs' side: where they are kept, how many at a time, what is written."""
 
     out: Path = DEFAULT
     """Folder of runs; finished ones are not trained again, interrupted ones go on."""
     workers: int | None = None
     """Runs at a time; None means as many as there are cores."""
-    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write the records of these runs to a file of JSON lines."""
-    json: bool = False
-    """Print JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +52,7 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
     DriftlawError
         If a run could not be trained, once the others are and their records are printed; no file is written then.
     """
-    if training.records is not None:
-        require_writable(training.records)
+    training.check_file()
     found: dict[str, RunRecord] = {}
     problem: DriftlawError | None = None
     try:
@@ -72,20 +64,19 @@ def train_and_report(configs: list[RunConfig], source: DataSource, training: Tra
             raise
         problem = error  # of some runs; what the others reached is shown first
     records = [found[config.key] for config in configs if config.key in found]
-    if training.records is not None and problem is None:
-        write_records(training.records, records)
-    if training.json:
-        print_json([to_json(record) for record in records])
-    elif len(records) == 1:
-        print(record_text(records[0], records[0].status))
-    else:
-        print(states_table([RunState(record.key, dict(record.config), record, running=False) for record in records]))
+    training.report(records, lambda: _text(records), write=problem is None)
     failed = [record for record in records if record.status == FAILED]
     for record in failed:
         print(f"failed: {run_name(record.config)} (run {record.key[:SHOWN]}): {record.failure.reason}", file=sys.stderr)
     if problem is not None:
         raise problem
     return BAD_INPUT if failed else STANDS
+
+
+def _text(records: list[RunRecord]) -> str:
+    if len(records) == 1:
+        return record_text(records[0], records[0].status)
+    return states_table([RunState(record.key, dict(record.config), record, running=False) for record in records])
 
 
 def _resume(training: Training, source: DataSource) -> str:

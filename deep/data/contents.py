@@ -49,8 +49,7 @@ def read(path: Path, md5s: Mapping[str, str | None], packed: str | None = None) 
         data = _members(raw, md5s) if archived else dict.fromkeys(md5s, _UNPACK.get(path.suffix, bytes)(raw))
     except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            remedy = "correct its permissions or obtain it again"
-            raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+            raise InputError(f"{path}: cannot be read ({error.strerror}); correct its permissions or obtain it again") from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: truncated or damaged ({reason}); obtain the file again") from error
     found = packed and _md5(raw)
@@ -64,8 +63,7 @@ def _compared(content: Content, md5: str | None, found: str | None, packed: str 
         return Content(content.data, content.where, CHECKED)
     pair = f"{_md5(content.data)} where {md5}" if md5 else f"{found} where {packed}"
     own = "" if md5 else "; if you compressed it yourself, store it decompressed: then its structure is verified"
-    reason = f"checksum mismatch, MD5 {pair} is published: truncated, damaged or another file"
-    raise content.error(reason, f"obtain the file again{own}")
+    raise content.error(f"checksum mismatch, MD5 {pair} is published: truncated, damaged or another file", f"obtain the file again{own}")
 
 
 def _members(raw: bytes, names: Collection[str]) -> dict[str, bytes]:

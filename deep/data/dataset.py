@@ -40,9 +40,8 @@ class Part:
             object.__setattr__(self, name, view)
             if view.dtype != kind or view.ndim not in dimensions:
                 raise InputError(f"{name} are {view.dtype} of shape {view.shape}; give {kind} of shape {shape}")
-        images, labels = len(self.images), len(self.labels)
-        if images != labels:
-            raise InputError(f"there are {images} images but {labels} labels; give one label per image")
+        if len(self.images) != len(self.labels):
+            raise InputError(f"there are {len(self.images)} images but {len(self.labels)} labels; give one label per image")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,8 +61,7 @@ class Part:
             indices = np.flatnonzero(self.labels == label)
             count = round(OWN_TEST_SHARE * len(indices))
             if count == 0:
-                few = f"class {label} has {len(indices)} images, too few to be divided"
-                raise InputError(f"{few}; give at least 3 images of every class")
+                raise InputError(f"class {label} has {len(indices)} images, too few to be divided; give at least 3 images of every class")
             stream = np.random.SeedSequence(OWN_PARTS_SEED, spawn_key=(int(label),))
             test[np.random.Generator(np.random.PCG64(stream)).permutation(indices)[:count]] = True
         return Part(self.images[~test], self.labels[~test]), Part(self.images[test], self.labels[test])
@@ -126,10 +124,8 @@ class Dataset:
     def training_part(self) -> Part:
         """Return the training part; raise InputError where only the test part was found."""
         if self.train is None:
-            raise InputError(
-                f"{self.name} has no training part here ({' '.join(self.notes)}); add the files of its "
-                "training part, or have its test images divided (own_parts=True, --divide-test)"
-            )
+            remedy = "add the files of its training part, or have its test images divided (own_parts=True, --divide-test)"
+            raise InputError(f"{self.name} has no training part here ({' '.join(self.notes)}); {remedy}")
         return self.train
 
     @cached_property
@@ -142,9 +138,7 @@ class Dataset:
 def with_own_parts(dataset: Dataset) -> Dataset:
     """Return the data set with its test part, the only one found, divided; InputError if there are both."""
     if dataset.train is not None:
-        remedy = "only a data set that has a test part alone is divided"
-        raise InputError(f"{dataset.name} has its official training part; {remedy}")
+        raise InputError(f"{dataset.name} has its official training part; only a data set that has a test part alone is divided")
     train, test = dataset.test.divide()
-    counts = f"{len(train):,} for training and {len(test):,} for testing"
-    note = f"Own division: the {len(dataset.test):,} official test images divided into {counts}."
+    note = f"Own division: the {len(dataset.test):,} official test images divided into {len(train):,} for training and {len(test):,} for testing."
     return replace(dataset, train=train, test=test, notes=(*dataset.notes, note))

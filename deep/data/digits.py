@@ -22,8 +22,7 @@ def digits() -> Dataset:
     images = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     whole = Part(images, table[:, -1].astype(np.int64))
     train, test = whole.divide()
-    counts = f"{len(train):,} for training and {len(test):,} for testing"
-    note = f"Own division: the {len(whole):,} images divided into {counts}."
+    note = f"Own division: the {len(whole):,} images divided into {len(train):,} for training and {len(test):,} for testing."
     files = tuple(FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS)
     return Dataset("digits", tuple("0123456789"), train, test, files, (note,))
 

@@ -59,8 +59,7 @@ def resolve_root(root: str | os.PathLike | None = None) -> DataRoot:
         return DataRoot(Path(pooch.os_cache("driftlaw")), "the default cache folder")
     path = Path(named).expanduser()
     if not path.is_dir():
-        remedy = f"create it or name another by --data-root or {ENVIRONMENT}"
-        raise InputError(f"the data root {str(path)!r} ({chosen_by}) is no folder; {remedy}")
+        raise InputError(f"the data root {str(path)!r} ({chosen_by}) is no folder; create it or name another by --data-root or {ENVIRONMENT}")
     return DataRoot(path, chosen_by)
 
 

@@ -144,8 +144,7 @@ def read_part(source: Source, name: str, located: Located) -> tuple[Part, list[F
     for content, pixels, values in located.layout.decode(contents, (source.counts[name], *source.shape)):
         outside = np.flatnonzero((values < 0) | (values >= classes))
         if outside.size:
-            first = f"label {values[outside[0]]} of image {outside[0]}"
-            raise content.error(f"{first} is outside 0..{classes - 1} ({outside.size:,} such labels)")
+            raise content.error(f"label {values[outside[0]]} of image {outside[0]} is outside 0..{classes - 1} ({outside.size:,} such labels)")
         images.append(pixels)
         labels.append(values)
     part = Part(np.concatenate(images), np.concatenate(labels).astype(np.int64))
@@ -164,7 +163,5 @@ def _check_apart(source: Source, train: Part, test: Part, records: tuple[FileRec
     common = sum(image.tobytes() in training for image in test.images)
     if common > len(test) / 2:
         where = " and ".join(dict.fromkeys(record.path for record in records))
-        raise InputError(
-            f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images "
-            "too; the file of one part lies in the place of the other, put the official files there"
-        )
+        remedy = "the file of one part lies in the place of the other, put the official files there"
+        raise InputError(f"{where}: {common:,} of the {len(test):,} test images of {source.title} are training images too; {remedy}")

@@ -238,10 +238,8 @@ def _check_data(job: Job, record: RunRecord) -> None:
         except InputError:
             continue
         if here != trained_on:
-            raise InputError(
-                f"the run {record.key[:SHOWN]} in {job.out} was trained on other images of {name} than those that are here; give the same data, or "
-                "choose another --out"
-            )
+            other = f"was trained on other images of {name} than those that are here"
+            raise InputError(f"the run {record.key[:SHOWN]} in {job.out} {other}; give the same data, or choose another --out")
 
 
 def _label(job: Job) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -93,6 +93,9 @@ class Stream:
         return digest.hexdigest()
 
 
+COUNTS = {"tasks": "tasks", "train_examples": "training examples", "test_examples": "test examples", "classes_per_task": "classes per task"}
+
+
 @dataclass(frozen=True)
 class StreamOptions(ABC):
     """Options of every kind of stream.
@@ -115,9 +118,10 @@ class StreamOptions(ABC):
 
     def __post_init__(self) -> None:
         share(self.validation_share, "the validation share")
-        for what, count in (("training", self.train_examples), ("test", self.test_examples)):
-            if count is not None:
-                whole(count, f"the number of {what} examples", 1)
+        for option in fields(self):
+            count = getattr(self, option.name)
+            if option.name in COUNTS and not (count is None and option.default is None):
+                whole(count, f"the number of {COUNTS[option.name]}", 1)
 
     def build(self, datasets: Dataset | Sequence[Dataset], seed: int = 0, order: int = 0) -> Stream:
         """Return the stream of these options.

@@ -14,7 +14,7 @@ from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.split import default_tasks
 from deep.streams.task import StreamTask
-from theory.checks import known, share, whole
+from theory.checks import known, share
 from theory.errors import InputError
 
 EXAMPLES = ("repeated", "divided")
@@ -31,10 +31,8 @@ def sliding_classes(classes: int, tasks: int, per_task: int, common: int) -> lis
     step = per_task - common
     needed = per_task + (tasks - 1) * step
     if needed > classes:
-        raise InputError(
-            f"{tasks} tasks of {per_task} classes, {common} in common between neighbours, need {needed} classes but there are {classes}; "
-            "choose fewer tasks, a smaller classes_per_task or a greater common"
-        )
+        windows = f"{tasks} tasks of {per_task} classes, {common} in common between neighbours, need {needed} classes but there are {classes}"
+        raise InputError(f"{windows}; choose fewer tasks, a smaller classes_per_task or a greater common")
     return [list(range(task * step, task * step + per_task)) for task in range(tasks)]
 
 
@@ -64,10 +62,6 @@ class CorrelatedSplit(StreamOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.tasks is not None:
-            whole(self.tasks, "the number of tasks", 1)
-        if self.classes_per_task is not None:
-            whole(self.classes_per_task, "the number of classes per task", 1)
         share(self.common, "the share of classes in common")
         known(self.examples, EXAMPLES, "use of examples")
 
@@ -76,10 +70,8 @@ class CorrelatedSplit(StreamOptions):
         per_task = max(classes // tasks, 1) if self.classes_per_task is None else self.classes_per_task
         common = round(self.common * per_task)
         if abs(common - self.common * per_task) > 1e-9:
-            raise InputError(
-                f"a share of {self.common:g} of {per_task} classes is no whole number of classes; "
-                f"choose a multiple of 1/{per_task} for common, or another classes_per_task"
-            )
+            remedy = f"choose a multiple of 1/{per_task} for common, or another classes_per_task"
+            raise InputError(f"a share of {self.common:g} of {per_task} classes is no whole number of classes; {remedy}")
         return sliding_classes(classes, tasks, per_task, common)
 
     def _tasks(self, divisions: tuple[Division, ...], seed: int, order: int) -> list[StreamTask]:

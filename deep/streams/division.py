@@ -54,10 +54,8 @@ def divide(dataset: Dataset, validation_share: float, seed: int) -> Division:
         indices = np.flatnonzero(part.labels == label)
         count = round(validation_share * len(indices))
         if count >= len(indices):
-            raise InputError(
-                f"class {label} ({name}) of {dataset.name} has {len(indices)} training images, of which a validation share of "
-                f"{validation_share:g} takes all; choose a smaller validation_share or another data set"
-            )
+            taken = f"{len(indices)} training images, of which a validation share of {validation_share:g} takes all"
+            raise InputError(f"class {label} ({name}) of {dataset.name} has {taken}; choose a smaller validation_share or another data set")
         shuffled = generator(seed, Role.VALIDATION, label).permutation(indices)
         validation.append(np.sort(shuffled[:count]))
         train.append(np.sort(shuffled[count:]))
@@ -82,9 +80,7 @@ def draw_balanced(by_class: Sequence[np.ndarray], count: int, seed: int, task: i
     for position, indices in enumerate(by_class):
         wanted = smaller + (position < more)
         if wanted > len(indices):
-            raise InputError(
-                f"{count} {what} examples per task need {wanted} of each class, but class {position} of task {task} has {len(indices)}; "
-                f"choose a smaller {what if what == 'test' else 'train'}_examples"
-            )
+            few = f"need {wanted} of each class, but class {position} of task {task} has {len(indices)}"
+            raise InputError(f"{count} {what} examples per task {few}; choose a smaller {what if what == 'test' else 'train'}_examples")
         drawn.append(np.sort(generator(seed, role, task, position).permutation(indices)[:wanted]))
     return drawn

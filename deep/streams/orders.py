@@ -28,10 +28,8 @@ def ordering(length: int, order: int, seed: int = 0) -> tuple[int, ...]:
     length, order = whole(length, "the number to order", 1), whole(order, "the order", 0)
     # 13! exceeds any count of orders that could be drawn one after another.
     if length < 13 and order >= math.factorial(length):
-        raise InputError(
-            f"order {order} of {length} does not exist: there are only {math.factorial(length)} different orders, counted from 0; "
-            "choose a smaller order or more tasks"
-        )
+        known = f"there are only {math.factorial(length)} different orders, counted from 0"
+        raise InputError(f"order {order} of {length} does not exist: {known}; choose a smaller order or more tasks")
     found = [tuple(range(length))]
     rng = generator(seed, Role.TASK_ORDER, length)
     while len(found) <= order:

@@ -9,7 +9,7 @@ from deep.streams.orders import ordering
 from deep.streams.split import divide_classes
 from deep.streams.task import StreamTask
 from deep.streams.transforms import Permutation, Unchanged
-from theory.checks import flag, whole
+from theory.checks import flag
 
 
 @STREAMS.register
@@ -36,7 +36,6 @@ class Permuted(StreamOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole(self.tasks, "the number of tasks", 1)
         flag(self.original_first, "original_first")
         flag(self.split, "split")
 

@@ -9,7 +9,7 @@ from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.task import StreamTask
 from deep.streams.transforms import Rotation
-from theory.checks import between, whole
+from theory.checks import between
 
 
 @STREAMS.register
@@ -33,7 +33,6 @@ class Rotated(StreamOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole(self.tasks, "the number of tasks", 1)
         between(self.max_angle, "the greatest angle", 0.0, 360.0)
 
     def _tasks(self, divisions: tuple[Division, ...], seed: int, order: int) -> list[StreamTask]:

@@ -9,7 +9,7 @@ from deep.streams.division import Division
 from deep.streams.orders import ordering
 from deep.streams.seeds import Role, generator
 from deep.streams.task import StreamTask
-from theory.checks import known, whole
+from theory.checks import known
 from theory.errors import InputError
 
 CLASS_ORDERS = ("natural", "seeded")
@@ -70,8 +70,6 @@ class Split(StreamOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.tasks is not None:
-            whole(self.tasks, "the number of tasks", 1)
         known(self.class_order, CLASS_ORDERS, "class order")
 
     def _tasks(self, divisions: tuple[Division, ...], seed: int, order: int) -> list[StreamTask]:

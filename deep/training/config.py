@@ -19,7 +19,7 @@ from deep.training.options import LoopOptions
 from deep.training.own import KINDS, described, hashes, strategy_fields, stream_fields
 from deep.training.strategy import STRATEGIES, Strategy, strategy
 from simulate.work.keys import json_value
-from theory.checks import known, whole
+from theory.checks import flag, known, whole
 from theory.errors import InputError
 from theory.own import LOCK, source_now
 from theory.parts import P, Parts, Place
@@ -116,8 +116,7 @@ class RunConfig(LoopOptions):
             check_capturable(chosen_strategy, self.device)
         known(self.evaluate_on, PARTS, "part to evaluate on")
         known(self.scaling, SCALINGS, "scaling of pixels:")
-        if not isinstance(self.own_parts, bool):
-            raise InputError(f"own_parts is {self.own_parts!r}; give True or False")
+        flag(self.own_parts, "own_parts")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}
         parts = [(STRATEGIES, self.strategy), (NETWORKS, chosen), (STREAMS, kind.kind), *((DATASETS, name) for name in datasets)]

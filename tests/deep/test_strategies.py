@@ -65,8 +65,6 @@ def test_a_fresh_start_is_that_of_the_untrained_network(monkeypatch):
     assert all(torch.equal(second[name], first[name] if name.startswith("heads.0") else value) for name, value in untrained.items())
 
 
-
-
 test_unknown_names_and_options = refusals([
     (lambda: strategy("frozn"), "unknown strategy 'frozn' .did you mean 'frozen'"),
     (lambda: strategy("frozen", dept=1), "did you mean 'depth'"),
