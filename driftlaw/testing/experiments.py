@@ -250,8 +250,8 @@ class _Domain:
         pairs = ([self.arguments[name] for name in pair] for pair in self.parts)
         gaps += [[[(whole - part).subs(values)]] for part, whole in pairs if part.is_integer and whole.is_integer]
         gaps += [_sides(relation.subs(values)) for relation in self.whole]
-        sides = [[_rows(side, symbols) for side in alternatives] for alternatives in gaps]
-        found = (_eliminated(np.concatenate(chosen), free) for chosen in itertools.product(*sides))
+        sides = [[_rows(side, symbols) for side in alternatives] for alternatives in gaps if free]
+        found = (_eliminated(np.concatenate(chosen), free) if free else [] for chosen in itertools.product(*sides))
         return [way for way in found if way is not None]
 
     def nearest(self, case: dict[str, Any], reals: Sequence[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from theory.ledger import memory, ridge
 
 LATIN = {letter: word for word, letter in GREEK.items() if word != "varepsilon"}
 X = "<mi>x</mi>"
-BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_, **{name: vars(memory)[name]._imp_ for name in "ABFKLMRVW"}}
+BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_, "boundary": ridge.boundary._imp_, **{name: vars(memory)[name]._imp_ for name in "ABFKLMRVW"}}
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
 CORE = {*ARITY, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 SIGNS = {"\u2062": "*", "−": "-", "=": "==", "≤": "<=", "≥": ">=", "≠": "!="}
@@ -44,7 +44,7 @@ class Reader:
         return SIGNS.get(node.text, node.text)
 
     def _mtext(self, node: ElementTree.Element) -> str:
-        return {"if": " if ", "otherwise": " if True", "and": " and "}[node.text.strip()]
+        return {"if": " if ", "otherwise": " if True", "and": " and ", "boundary": "boundary"}[node.text.strip()]
 
     def _mrow(self, node: ElementTree.Element) -> str:
         if len(node) == 0:
@@ -109,7 +109,7 @@ def displayed_value(formula: Formula, case: Mapping[str, Any], write: Any = equa
     return evaluated(write(X, formula.expression), values)
 
 
-CROWDED = {"p": 20, "m": 8, "n_2": 30, "sigma_1": 0.4, "sigma_2": 0.7, "phi": 0.6, "d_w": 0.9}  # more samples than free directions, as in no family
+CROWDED = {"p": 20, "m": 8, "n_2": 30, "sigma_1": 0.4, "sigma_2": 0.7, "phi": 0.6, "d_w": 0.9, "e": 0.4}  # more samples than free directions, as in no family
 
 
 def cases_of(formula: Formula) -> list[Mapping[str, Any]]:

@@ -16,8 +16,8 @@ RATIONAL = [
     if not (formula.rules or formula.name in GROWING) and not formula.expanded.has(sympy.Sum) and not formula.expanded.has(sympy.sqrt(s.eta)) and name not in ("p2_star", "forgetting_at_p2_star")
 ]
 TRUTHS = {"sigma_1": 0.4, "sigma_2": 0.7, "u_11": 1.3, "q_11": 0.8, "d_u": 0.5, "c_u": -0.3, "d_q": 0.9, "c_q": 0.2, "x_q": 0.1, "h_22": 0.6, "s": 0.7,
-          "w_11": 1.1, "d_w": 0.9, "c_w": -0.4, "E_prev": 0.5, "phi": 0.6}  # fmt: skip
-SIZES = {BELOW: {"p": 20, "p_1": 30, "p_2": 35, "n_1": 15, "n_2": 10, "m": 8, "k": 3}, ABOVE: {"p": 8, "p_1": 12, "p_2": 14, "n_1": 40, "n_2": 44, "m": 4, "k": 3}}
+          "w_11": 1.1, "d_w": 0.9, "c_w": -0.4, "E_prev": 0.5, "phi": 0.6, "sigma": 0.6}  # fmt: skip
+SIZES = {BELOW: {"p": 20, "p_1": 30, "p_2": 35, "n_1": 15, "n_2": 10, "m": 8, "k": 3, "d": 18, "n": 10}, ABOVE: {"p": 8, "p_1": 12, "p_2": 14, "n_1": 40, "n_2": 44, "m": 4, "k": 3, "d": 6, "n": 40}}
 ONE_SIDED = {"v1_reconstruction", "v1_reconstruction_gap", "frozen_forgetting_in_p2", "constraints_forgetting", "constraints_second_error",
              "initialized_deviation_variance", "fresh_replay_forgetting"}  # fmt: skip
 

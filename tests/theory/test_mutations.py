@@ -80,8 +80,6 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("StepGeometry._decide", "0", "-1", 1): "as above",
         ("StepGeometry.moments", "False", "True", 1): "the exact route reads the pole from the geometry",
         ("StepGeometry.moments", "True", "False", 1): "left out where steps are the least ones, which have no pairs",
-        ("Recursion.train", "len(task.train) > 1", "len(task.train) >= 1", 1): "of one block a d + b alone counts",
-        ("Recursion.train", "1", "0", 1): "as above",
         **{("Recursion.train", "0", other, 2): "multiplied by an a of zero" for other in ("1", "-1")},
         ("Recursion.products", "0", "-1", 1): "an axis of length one",
         ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
@@ -120,7 +118,9 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("_moment", "True", "False", 1): "as above",
         ("visits_law", "1", "2", 2): "without samples there is no noise",
         ("visits_law.trace", "0", "-1", 1): "a word of one letter",
+        ("visits_law.trace", "-1", "1", 1): "of two tasks the last is the second",
     },
+    "theory.rules": {},
     "theory.moments": {},
 }
 
