@@ -80,6 +80,8 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("StepGeometry._decide", "0", "-1", 1): "as above",
         ("StepGeometry.moments", "False", "True", 1): "the exact route reads the pole from the geometry",
         ("StepGeometry.moments", "True", "False", 1): "left out where steps are the least ones, which have no pairs",
+        ("Recursion._parts", "len(task.train) > 1", "len(task.train) >= 1", 1): "of one block a d + b alone counts",
+        ("Recursion._parts", "1", "0", 1): "as above",
         **{("Recursion.train", "0", other, 2): "multiplied by an a of zero" for other in ("1", "-1")},
         ("Recursion.products", "0", "-1", 1): "an axis of length one",
         ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
