@@ -30,7 +30,7 @@ bench: setup
 	@$(BENCH)_deep_steps.py --device $(DEVICE) --out figures/records/bench_deep_steps$(ON).jsonl
 	@$(BENCH)_deep_runs.py --device $(DEVICE) --out figures/records/bench_deep_runs$(ON).jsonl
 
-# All that needs a GPU, in eight minutes; IMAGES names what tests/bench/balanced_part.py writes.
+# All that needs a GPU, eight minutes a call, each going on where the last one ended; IMAGES names what tests/bench/balanced_part.py writes.
 gpu: setup
 	@$(RUN) -m driftlaw gpu --out figures/out/gpu $(if $(IMAGES),--images $(IMAGES))
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "robustness": ("simulate", "see how far formulas hold beyond their assumptions"),
     "theory": ("theory", "list, show, evaluate and export formulas: theory list, theory show NAME ..."),
     "deep": ("deep", "train and study networks: deep run, deep status, deep resume, deep study ..."),
-    "gpu": ("deep.gpu", "measure all that needs a GPU, in eight minutes"),
+    "gpu": ("deep.gpu", "measure all that needs a GPU, eight minutes a call"),
     "figures": ("figures", "draw the figures"),
     "report": ("figures.report", "write the page with catalogue, claims, figures and an explorer"),
 }

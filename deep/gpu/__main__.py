@@ -19,7 +19,7 @@ from theory.exits import BAD_INPUT, STANDS, command_line, interrupt_says
 
 @dataclass(frozen=True, kw_only=True)
 class GpuCommand:
-    """Measure all that needs a GPU, in minutes: tests, costs of steps, runs side by side, samplers, networks on images.
+    """Measure all that needs a GPU: tests, costs of steps, runs side by side, samplers, networks on images.
 
     Each part has its own time; those that are done are not done again. Exit status: 0; 2 if a part failed or had no time,
     for bad input and for what the machine lacks; 130 after an interrupt.

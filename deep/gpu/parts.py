@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = Fa
     """
     at, seconds = ("--device", device), 0 if toy else 10
     points = ("--tasks", "2", "--parameters", "100" if toy else "400", "--seconds", "1e-9" if toy else "0.05", "--sweep-points", "0", "--verdict-cases", "0")
-    runs = ("--runs", "2", "--epochs", "2", "--short", "1", "--workers", "1", "2") if toy else ("--runs", "16", "--epochs", "12", "--short", "2", "--workers", "4", "8", "16", "20")
+    runs = ("--runs", "2", "--epochs", "2", "--short", "1", "--workers", "1", "2") if toy else ("--runs", "20", "--epochs", "12", "--short", "2", "--workers", "4", "8", "16", "20")
     found = [
         Part("tests", ("-m", "pytest", "-q", "-n", "0", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider", *(("-k", "single_precision") if toy else ()), "tests/deep/test_gpu.py"), 90),
         Part("steps", ("tests/bench/bench_deep_steps.py", *at, "--seconds", str(seconds), *(("--networks", "mlp-100") if toy else ()), "--out", f"{out / 'steps.jsonl'}"), 110),
@@ -83,7 +83,7 @@ def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = Fa
         hybrid = ("deep", "study", "hybrid", "--load", "tests/bench/cifar_part.py", "--preset", preset, "--out", folder, "--records", f"{out / 'hybrid.jsonl'}")
         regimes = ("tests/bench/gpu_regimes.py", *at, "--out", f"{out / 'regimes.jsonl'}", "--runs", folder, *(("--toy",) if toy else ()))
         found += [Part("hybrid", ("-m", "driftlaw", *hybrid, *at), 400), Part("regimes", regimes, 400)]
-    return found
+    return [replace(part, seconds=3600) for part in found] if toy else found  # a rehearsal may take its time
 
 
 def measure(wanted: Sequence[Part], out: Path, minutes: float, tell: Callable[[str], None], **environment: str) -> list[Outcome]:

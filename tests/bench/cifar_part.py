@@ -36,7 +36,7 @@ LARGE = Preset(
     streams=(StudyStream("split CIFAR-100, 10 tasks", f"split-{NAME}", _OPTIONS, network="paper-resnet", loop=_LOOP, published="split CIFAR-100, 10 tasks"),),
     rules=(Rule("threshold", tuple({"threshold": value, "few": 2} for value in (0.0, 0.1, 0.3))),),
     development=units(1, 100, 1),
-    confirmation=units(6, 1000, 6, first=1),
+    confirmation=units(3, 1000, 3, first=1),
     deals=1,
 )
 _SMALL = replace(LARGE.streams[0], network="convnet", loop={"epochs": 1, "batch_size": 8, "learning_rate": 0.05})

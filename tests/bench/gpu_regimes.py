@@ -8,13 +8,13 @@ are not trained again.
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tyro
 
 from deep.metrics import average_accuracy, forgetting
@@ -62,10 +62,9 @@ def table(records: Sequence[tuple[Arm, RunRecord]]) -> str:
     """Write means over units, with standard errors."""
     lines = [f"{'depth':>5} {'method':<12} {'strength':>8} {'accuracy':>14} {'forgetting':>14}"]
     for arm, own in groupby(records, key=lambda entry: entry[0]):
-        finished = [record for _, record in own if record.status == FINISHED]
-        values = np.array([[100 * average_accuracy(record.accuracy), 100 * forgetting(record.accuracy)] for record in finished])
-        cells = [f"{mean:6.1f} +- {error:4.1f}" for mean, error in zip(values.mean(0), values.std(0, ddof=1) / len(values) ** 0.5, strict=True)]
-        lines.append(f"{arm[1]:>5} {arm[0]:<12} {arm[2]:>8g} {cells[0]:>14} {cells[1]:>14}")
+        values = [[100 * measure(record.accuracy) for measure in (average_accuracy, forgetting)] for _, record in own if record.status == FINISHED]
+        cells = [f"{statistics.mean(column):6.1f} +- {statistics.stdev(column) / len(column) ** 0.5:4.1f}" for column in zip(*values, strict=True)] if values[1:] else ["too few finished"]
+        lines.append(f"{arm[1]:>5} {arm[0]:<12} {arm[2]:>8g} " + " ".join(f"{cell:>14}" for cell in cells))
     return "\n".join(lines)
 
 

@@ -18,15 +18,15 @@ def states(wanted, out, minutes=1.0):
 
 
 def test_a_part_that_fails_or_takes_too_long_takes_nothing_from_the_others(tmp_path):
-    hanging = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    hanging = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
     first, second = Part("first", ("-c", "print(1 + 1)"), 60), Part("second", ("-c", "1 / 0"), 60)
-    third, last = Part("third one", ("-c", hanging), 2), Part("last", ("-c", f"open({str(tmp_path / 'made')!r}, 'a').write('x')"), 60)
+    third, last = Part("third one", ("-c", hanging), 1), Part("last", ("-c", f"open({str(tmp_path / 'made')!r}, 'a').write('x')"), 60)
     wanted = [first, second, third, last]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deep.gpu.parts.GRACE", 0.1)
         found, told, table = states(wanted, tmp_path)
         assert found == [DONE, FAILED, STOPPED, DONE] and told == [part.name for part in wanted]
-        assert "== first\n2\n" in table and "ZeroDivisionError" in table and "== third one\nup" in table
+        assert "== first\n2\n" in table and "ZeroDivisionError" in table and "== third one" in table
         found, told, _ = states([first, Part("second", ("-c", "2 / 2"), 60), last], tmp_path)  # done again where it failed, or is another program
     assert found == [DONE, DONE, DONE] and told == ["second"] and (tmp_path / "made").read_text() == "x"
 
@@ -45,7 +45,7 @@ def test_all_of_it_at_its_smallest(tmp_path, capsys):
     """Images of another kind stand in: 100 classes of noise."""
     images = made_dataset(classes=100, train=6, test=4, shape=(32, 32, 3), name="noise")
     (tmp_path / "images").write_bytes(packed(images, 6, 4))
-    status, out, _ = outcome(main, capsys, "--toy", "--device", "cpu", "--images", tmp_path / "images", "--out", tmp_path / "gpu")
+    status, out, _ = outcome(main, capsys, "--toy", "--minutes", 120, "--device", "cpu", "--images", tmp_path / "images", "--out", tmp_path / "gpu")
     assert status == 0, out
     assert {part.name for part in parts(tmp_path, studies=True)} == {entry["name"] for entry in json.loads((tmp_path / "gpu" / "outcomes.json").read_text())}
     assert {file.stem for file in (tmp_path / "gpu").glob("*.jsonl")} == {"steps", "runs", "samplers", "hybrid", "regimes"}
