@@ -51,7 +51,7 @@ class GpuCommand:
         more = {} if self.images is None else {"DRIFTLAW_IMAGES": str(self.images.absolute())}
         wanted = parts(out, self.device, bool(more), self.toy)
         with interrupt_says("the same command goes on with the parts that are not done"):
-            outcomes = measure(wanted, out, self.minutes, lambda line: print(line, file=sys.stderr, flush=True), **more)
+            outcomes = measure(wanted, out, self.minutes, lambda line: print(line, file=sys.stderr, flush=True), str(about), **more)
         print(text(outcomes, out, about))
         return STANDS if all(outcome.state == DONE for outcome in outcomes) else BAD_INPUT
 

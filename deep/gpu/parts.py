@@ -24,6 +24,7 @@ from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, STOPPED, LEFT_OUT = "done", "failed", "out of time", "left out"
+MEASURED = ("theory", "simulate", "deep", "tests/deep", "tests/bench")
 GRACE = 15  # seconds in which an interrupted program may store what it has
 
 
@@ -47,12 +48,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a part, and after how long; ``words`` says of which program, by their hash."""
+    """What became of a part, and after how long; ``key`` says of which program, code and device."""
 
     name: str
     state: str
     seconds: float
-    words: str
+    key: str
 
 
 def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = False) -> list[Part]:
@@ -79,14 +80,13 @@ def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = Fa
         Part("samplers", ("tests/bench/bench_simulate.py", *points, "--out", f"{out / 'samplers.jsonl'}"), 40),
     ]
     if studies:
-        preset, folder = f"cifar100-part{'-toy' if toy else ''}", f"{out / 'runs'}"
-        hybrid = ("deep", "study", "hybrid", "--load", "tests/bench/cifar_part.py", "--preset", preset, "--out", folder, "--records", f"{out / 'hybrid.jsonl'}")
-        regimes = ("tests/bench/gpu_regimes.py", *at, "--out", f"{out / 'regimes.jsonl'}", "--runs", folder, *(("--toy",) if toy else ()))
-        found += [Part("hybrid", ("-m", "driftlaw", *hybrid, *at), 400), Part("regimes", regimes, 400)]
+        for study in ("hybrid", "regimes"):
+            words = ("-m", "driftlaw", "deep", "study", study, "--load", "tests/bench/cifar_part.py", "--preset", f"{study}-cifar100-part{'-toy' if toy else ''}", *at)
+            found.append(Part(study, (*words, "--out", f"{out / 'runs'}", "--records", f"{out / study}.jsonl"), 400))
     return [replace(part, seconds=3600) for part in found] if toy else found  # a rehearsal may take its time
 
 
-def measure(wanted: Sequence[Part], out: Path, minutes: float, tell: Callable[[str], None], **environment: str) -> list[Outcome]:
+def measure(wanted: Sequence[Part], out: Path, minutes: float, tell: Callable[[str], None], about: str, **environment: str) -> list[Outcome]:
     """Run the parts that are not done yet, until the time is over; store after each what became of it.
 
     Parameters
@@ -98,13 +98,15 @@ def measure(wanted: Sequence[Part], out: Path, minutes: float, tell: Callable[[s
         For all of them.
     tell : callable
         Is told what begins.
+    about : str
+        Device and versions: with others, or other code, all parts are done again.
     **environment
         Variables for the programs.
 
     Raises
     ------
     InputError
-        Where there is no project folder with tests, such as in an installed package.
+        Where there is no project folder with tests, such as in an installed package, or outcomes cannot be read.
     """
     if not (ROOT / "tests" / "bench").is_dir():
         raise InputError(f"there are no tests beside {ROOT / 'deep'}; run `driftlaw gpu` in a clone of the project")
@@ -112,16 +114,20 @@ def measure(wanted: Sequence[Part], out: Path, minutes: float, tell: Callable[[s
     stored = out / "outcomes.json"
     found: dict[str, Outcome] = {}
     if stored.exists():
-        found = {entry["name"]: Outcome(**entry) for entry in json.loads(stored.read_text(encoding="utf-8"))}
+        try:
+            found = {entry["name"]: Outcome(**entry) for entry in json.loads(stored.read_text(encoding="utf-8"))}
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"cannot read {stored} ({error}); remove it to measure everything anew") from None
+    code = [digest(file.read_text(encoding="utf-8")) for folder in MEASURED for file in sorted((ROOT / folder).rglob("*.py"))]
     end = time.monotonic() + 60 * minutes
     for part in wanted:
-        words, before = digest(" ".join(part.words)), found.get(part.name)
-        if before is not None and (before.state, before.words) == (DONE, words):
+        key, before = digest(" ".join([about, *part.words, *code])), found.get(part.name)
+        if before is not None and (before.state, before.key) == (DONE, key):
             continue
         tell(f"{part.name}: at most {min(part.seconds, max(end - time.monotonic(), 0)):.0f} s")
         begin = time.monotonic()
         state = _run(part, out, min(part.seconds, end - begin), environment)
-        found[part.name] = Outcome(part.name, state, time.monotonic() - begin, words)
+        found[part.name] = Outcome(part.name, state, time.monotonic() - begin, key)
         replace_file(stored, json.dumps([asdict(entry) for entry in found.values()], indent=1).encode())
         if part is wanted[0] and state != DONE:
             break

@@ -21,6 +21,7 @@ from theory.checks import between, known, whole
 FORMS = ("inside", "added")
 GROUPS = ("all", "stage", "tensor")
 RIDGE = 1e-3  # on the diagonal of the gradients' inner products, as in the authors' code
+ROUNDING = 1e-6  # of products in single precision, relative to the sum of squared lengths
 
 
 @STRATEGIES.register
@@ -103,7 +104,10 @@ class GEM(Rehearsing):
     def _factors(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
         if not (product < 0).any() or not np.isfinite(gram).all():  # the latter where training diverged, which the loop will tell
             return np.zeros(len(product))
-        root = cholesky(gram, lower=True)
+        try:
+            root = cholesky(gram, lower=True)
+        except np.linalg.LinAlgError:  # products of long, nearly parallel gradients, rounded to single precision
+            root = cholesky(gram + ROUNDING * np.trace(gram) * np.eye(len(gram)), lower=True)
         return nnls(root.T, solve_triangular(root, -(product + self.bound * gram.sum(1)), lower=True))[0] + self.strength
 
     def _places(self, task: TaskContext) -> list[list[slice]]:

@@ -67,7 +67,7 @@ class Replay(Sampling):
     strength : float
     weight : {"one", "tasks"}
         Times the number of earlier tasks, so that all tasks count alike: with a memory that holds everything, and tasks of one
-        size, the expected gradient is that of joint training of all tasks so far.
+        size, the expected gradient is the sum of those of all tasks' losses so far.
     **options
         Of `Sampling` and of `deep.strategies.regime.Rehearsing`: depth, since, old_heads.
 

@@ -166,6 +166,9 @@ class Preset:
         known(self.study, STUDIES, "study")
         if self.study == REGIMES and len({rule.regime for rule in self.rules}) < 2:
             raise InputError(f"the preset {self.name} has one regime; a change of the best method needs two")
+        for label in {rule.label for rule in self.rules if rule.regime}:
+            if len({len(rule.grid) for rule in self.rules if rule.label == label}) > 1:
+                raise InputError(f"the grids of {label} in the preset {self.name} are of several lengths; those of its regimes correspond by their places")
         seeds = [unit.seed for unit in (*self.development, *self.confirmation)]
         if len(set(seeds)) < len(seeds):
             raise InputError(f"the preset {self.name} uses a seed twice; units are independent, and those of confirmation fresh, only with seeds of their own")

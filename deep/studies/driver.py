@@ -26,7 +26,7 @@ from deep.studies.records import GROUPS, StudyRun, study_run
 from deep.studies.report import Study, cost_text
 from deep.training.checkpoint import load
 from deep.training.config import RunConfig
-from deep.training.device import DTYPES
+from deep.training.device import DTYPES, chosen_device
 from deep.training.evaluate import outputs_of
 from deep.training.examples import StreamExamples
 from deep.training.keys import training_stamp
@@ -106,13 +106,13 @@ def images(job: tuple[RunConfig, Path, DataSource]) -> list[list[float]]:
     if record.status != FINISHED or (found := load(folder.path, chosen.key, chosen)) is None:
         return []
     torch.set_num_threads(1)
-    stream, dtype = build_stream(chosen, source), DTYPES[chosen.precision]
-    examples = StreamExamples(stream, chosen.scenario, chosen.evaluate_on, torch.device("cpu"), dtype)
-    network = build(chosen.part(NETWORKS, chosen.network), stream.image_shape, examples.view.sizes, chosen.normalisation).to(dtype)
+    stream, device, dtype = build_stream(chosen, source), chosen_device(chosen.device), DTYPES[chosen.precision]
+    examples = StreamExamples(stream, chosen.scenario, chosen.evaluate_on, device, dtype, chosen.scaling)
+    network = build(chosen.part(NETWORKS, chosen.network), stream.image_shape, examples.view.sizes, chosen.normalisation).to(device, dtype)
     network.load_state_dict(found.network)
     parts = np.zeros((2, GROUPS))
     for task, own in zip(stream, examples.evaluations(len(stream) - 1), strict=True):
-        hits = torch.cat([outputs.argmax(1) == targets for outputs, targets in outputs_of(network, own)]).numpy()
+        hits = torch.cat([outputs.argmax(1) == targets for outputs, targets in outputs_of(network, own)]).cpu().numpy()
         for part, values in zip(parts, (hits, np.ones(len(hits))), strict=True):
             np.add.at(part, task.test_indices % GROUPS, values / (len(hits) * len(stream)))
     return store.put("images", {"stamp": dict(record.stamp), "images": parts.T.tolist()})["images"]
@@ -164,10 +164,10 @@ def develop(preset: Preset, setting: Setting) -> tuple[Protocol, list[StudyRun]]
 
 
 def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
-    """Refuse a protocol that does not fit; where other code wrote it, develop one of its choices again, and refuse it if that comes out otherwise.
+    """Refuse a protocol that does not fit; where other code wrote it, develop some of its choices again, and refuse it if one comes out otherwise.
 
-    That is the first rule on the first stream whose data are here. Its mean Avg.Acc and standard error are compared, bit for
-    bit on one kind of processor, within `deep.training.run.BOUND` on others.
+    These are the first rule of each strategy, on the first stream whose data are here. Mean Avg.Acc and standard error are compared, bit
+    for bit on one kind of processor, within `deep.training.run.BOUND` on others.
 
     Raises
     ------
@@ -179,15 +179,19 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     today = study_stamp(preset)
     if not (changed := differences(protocol.stamp or None, today)):
         return
-    label, rule = next(iter(protocol.tried)), preset.rules[0]
+    label = next(iter(protocol.tried))
     stream = next(stream for stream in preset.streams if stream.label == label)
-    stored = choose(preset, stream, protocol.tried[label])[rule.name]
-    runs = train_all([Wanted(stream, rule.strategy, unit, rule.strategy, stored.options) for unit in preset.development], preset, DEVELOP, setting)
-    again, what = _measured(rule.strategy, stored.options, runs), f"{rule.name} on {label}"
-    then, now = ([entry.average_accuracy, entry.stderr] for entry in (stored, again))
-    if not equal(then, now, same_processor(protocol.stamp or None, today), BOUND):
-        reason = f"{what} has Avg.Acc {now[0]} in development now, not {then[0]}. {REMEDY}"
-        raise InputError(f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {reason}")
+    rules = [*{rule.strategy: rule for rule in reversed(preset.rules)}.values()][::-1]
+    stored = [choose(preset, stream, protocol.tried[label])[rule.name] for rule in rules]
+    wanted = [Wanted(stream, own.strategy, unit, own.strategy, own.options) for own in stored for unit in preset.development]
+    runs = train_all(wanted, preset, DEVELOP, setting)
+    for rule, own in zip(rules, stored, strict=True):
+        again = _measured(own.strategy, own.options, runs)
+        then, now = ([entry.average_accuracy, entry.stderr] for entry in (own, again))
+        if not equal(then, now, same_processor(protocol.stamp or None, today), BOUND):
+            reason = f"{rule.name} on {label} has Avg.Acc {now[0]} in development now, not {then[0]}. {REMEDY}"
+            raise InputError(f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {reason}")
+    what = f"{', '.join(rule.name for rule in rules)} on {label}"
     setting.tell(f"the protocol was written by other code ({named(changed)} changed since); {what} came out again, so it stands")
 
 

@@ -90,6 +90,8 @@ def choose(preset: Preset, stream: StudyStream, measured: Sequence[Candidate]) -
     for rule in preset.rules:
         if rule.regime:
             together = np.mean([reached[other.name] for other in preset.rules if other.label == rule.label], 0)
+            if not together.max() > -np.inf:
+                raise InputError(f"every candidate of {rule.label} on {stream.label} failed in some regime, so that none is common; lower the learning rate or change the grid")
             chosen[rule.name + COMMON] = tried[rule.name][int(together.argmax())]
     return chosen
 

@@ -15,7 +15,7 @@ from deep.studies.records import StudyRun
 from deep.studies.statistics import DECIDING, POWER, Results, Verdict, contrast, detectable, image_variance, signed, superiority
 from simulate.evidence import holm
 
-SWAP, STAYS, UNDECIDED = OUTCOMES = ("swap", "no swap", "undecided")
+SWAP, STAYS, UNDECIDED, NOT_TESTABLE = OUTCOMES = ("swap", "no swap", "undecided", "not testable")
 FLIPS, SEED = 4096, 0  # of the signs of units: all where there are no more than so many
 Values = Mapping[tuple[str, int], np.ndarray]  # by method and regime, shape (units, ...)
 
@@ -37,10 +37,10 @@ def side(text: str, gains: np.ndarray, shared: float = 0.0, margin: float = 0.0,
     """Test whether the mean of differences, shape (units,), is above ``-margin``; ``shared`` is the variance by common test images."""
     found, freedom = contrast(gains, shared)
     p = float(student.sf((found.mean + margin) / found.stderr, freedom)) if found.stderr else float(found.mean + margin <= 0)
-    return Side(text, found.mean, p, superiority(gains), detectable(tail, freedom) * found.stderr)
+    return Side(text, found.mean, p, superiority(gains), detectable(tail, freedom) * found.stderr - margin)
 
 
-def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values], effect: float, level: float = 0.95, images: Mapping[str, Values] = {}) -> list[Verdict]:
+def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values], effect: float, level: float = 0.95, images: Mapping[str, Values] = {}, units: int = 0) -> list[Verdict]:
     """Decide for each data set whether the best method changes from the first regime to the last.
 
     Parameters
@@ -53,6 +53,8 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values]
     level : float
     images : mapping of str to mapping of (str, int) to array of shape (units, GROUPS, 2)
         `StudyRun.images` likewise, where the error of shared test images counts.
+    units : int
+        Units of the design, of which those in ``values`` are the ones in which no arm failed; with fewer than two a data set is not testable.
 
     Notes
     -----
@@ -60,9 +62,13 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values]
     the full level. Where one is, it has to be less than ``effect`` behind every other method in both regimes. p is the largest of a data
     set's sides; Holm's adjustment holds over data sets.
     """
-    sides = {stream: list(_sides(*foreseen[stream], values[stream], images.get(stream, {}), effect, 1 - level)) for stream in values}
+    whole = {stream: len(next(iter(found.values()))) for stream, found in values.items()}
+    left = {stream: f"; {units - count} of {units} units left out, in which an arm failed" if count < units else "" for stream, count in whole.items()}
+    few = [stream for stream, count in whole.items() if count < 2]
+    sides = {stream: list(_sides(*foreseen[stream], values[stream], images.get(stream, {}), effect, 1 - level)) for stream in values if stream not in few}
     adjusted = holm([max(entry.p for entry in found) for found in sides.values()])
-    return [_decided(stream, foreseen[stream], found, p, 1 - level, effect) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
+    decided = [_decided(stream, foreseen[stream], found, p, 1 - level, effect, left[stream]) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
+    return decided + [Verdict(stream, " | ".join(foreseen[stream]), NOT_TESTABLE, f"{stream}: {NOT_TESTABLE}{left[stream]}") for stream in few]
 
 
 def _sides(first: str, last: str, values: Values, images: Values, effect: float, tail: float) -> Iterator[Side]:
@@ -75,14 +81,14 @@ def _sides(first: str, last: str, values: Values, images: Values, effect: float,
         yield side(f"{ours} over {theirs} in R{regime}", values[one] - values[other], shared, effect if first == last else 0.0, tail)
 
 
-def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, tail: float, effect: float) -> Verdict:
+def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, tail: float, effect: float, left: str) -> Verdict:
     first, last = foreseen
     outcome, worst = UNDECIDED if p > tail else STAYS if first == last else SWAP, max(sides, key=lambda entry: entry.p)
     numbers = (f"{entry.text} {signed(entry.mean)} (p = {entry.p:.2g}, P(better) = {entry.wins[0]:.2f} [{entry.wins[1]:.2f}, {entry.wins[2]:.2f}])"
                for entry in (sides if first != last else [worst]))  # fmt: skip
     foresaw = f"{first} best in the first regime, {last} in the last" if first != last else f"{first} best in both, so that less than {signed(effect)} behind is tested"
     blind = f"; {signed(worst.seen)} would have been seen with probability {POWER}" if outcome == UNDECIDED else ""
-    return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm); foreseen: {foresaw}; {', '.join(numbers)}{blind}")
+    return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm); foreseen: {foresaw}; {', '.join(numbers)}{blind}{left}")
 
 
 def all_pairs(values: Values, level: float = 0.95) -> list[dict[str, Any]]:
@@ -97,6 +103,8 @@ def all_pairs(values: Values, level: float = 0.95) -> list[dict[str, Any]]:
     names = [(regime, first, second) for first, second in combinations(methods, 2) for regime in regimes]
     gains = np.array([values[first, regime] - values[second, regime] for regime, first, second in names])
     units = gains.shape[1]
+    if units < 2:
+        return []
     signs = np.random.default_rng(SEED).choice([1, -1], (FLIPS, units)) if 2**units > FLIPS else np.array(list(product((1, -1), repeat=units)))
     signs[0] = 1
     means = signs @ gains.T / units
@@ -134,11 +142,11 @@ def norms(preset: Preset, results: Results, stream: str, level: float = 0.95) ->
 
     Notes
     -----
-    Runs of all methods in a regime; the percentile interval resamples whole units.
+    Runs of all methods in a regime; the percentile interval resamples whole units. Nothing where fewer than two are whole.
     """
     generator, found = np.random.default_rng(SEED), []
     values = measured(preset, results, stream, read=lambda run: (np.mean(run.update[1:]), run.metric("forgetting")))
-    for regime in sorted({regime for _, regime in values}):
+    for regime in sorted({regime for _, regime in values}) if len(next(iter(values.values()))) > 1 else ():
         pairs = np.stack([own for (_, other), own in values.items() if other == regime], 1)
         drawn = [pairs, *(pairs[generator.integers(len(pairs), size=len(pairs))] for _ in range(1000))]
         r = np.array([_correlation(sample.reshape(-1, 2)) for sample in drawn])

@@ -45,7 +45,7 @@ class Study:
         streams, whole = self.results.streams, all(run.images or not run.finished for run in self.runs if run.phase == CONFIRM)
         values = {stream: measured(self.preset, self.results, stream) for stream in streams}
         images = {stream: measured(self.preset, self.results, stream, read=lambda run: run.images) for stream in streams if whole}
-        return decide(foreseen(self.preset, self.protocol), values, self.preset.effect, self.preset.level, images)
+        return decide(foreseen(self.preset, self.protocol), values, self.preset.effect, self.preset.level, images, len(self.preset.confirmation))
 
     def pairs(self) -> list[dict[str, Any]]:
         """Return the pairs of methods that differ, of all at once; in regimes with each one's own options, and with options common to all."""
@@ -116,7 +116,7 @@ def cost_text(preset: Preset) -> str:
     return "\n".join([
         table(rows), f"cost: about {minutes:.0f} minutes of one core at {preset.seconds:g} s a run; finished runs are not trained again",
         f"power: with {orders} orders and a standard deviation of {100 * preset.spread:g} points between them, {signed(seen)} is seen with probability {POWER}; "
-        f"the {signed(preset.effect)} worth finding{', on both sides of a swap,' if regimes else ''} with {chance:.2f}",
+        f"the {signed(preset.effect)} worth finding{', on both sides of a swap,' if regimes else ''} with {chance:.2f}{' once development has named the right two methods' if regimes else ''}",
         *(f"not fresh: {fault}" for fault in preset.faults),
     ])  # fmt: skip
 

@@ -21,7 +21,7 @@ class Calls:
     Parameters
     ----------
     complete : bool
-        Whether such layers hold all parameters that ask for gradients.
+        Whether such layers hold all parameters that ask for gradients, and each is called once.
     mark : slice
         Set by the caller, and kept beside what is seen.
     """
@@ -32,8 +32,9 @@ class Calls:
 
     def __call__(self, layer: nn.Linear, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         """Keep a call; pass on a copy of the output, which may be changed in place."""
+        again = any(seen is layer and mark == self.mark for seen, _, _, mark in self.seen)  # its gradient is a sum then
         self.seen.append((layer, inputs[0].detach(), output, self.mark))
-        self.complete = self.complete and output.dim() == 2
+        self.complete = self.complete and output.dim() == 2 and not again
         return output.clone()
 
     def deltas(self, score: Tensor) -> tuple[Tensor, ...]:

@@ -28,10 +28,10 @@ class Memory:
     Parameters
     ----------
     size : int
-        Number of examples at most.
+        Number of examples, as ``keep`` counts them.
     keep : {"ring", "reservoir", "balanced"}
-        The last ``size`` examples of each task that were seen; or ``size`` in all, to which each example seen belongs with
-        the same probability, "balanced" each of its class, of which all have as many.
+        The last ``size`` examples of each task that were seen; ``size`` in all, to which each example seen belongs with the same
+        probability; or, "balanced", as many of each class, ``size`` shared among the classes seen, rounded down, one at least.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""A balanced part of CIFAR-100 as a data set of one's own, and the hybrid study on it, with the paper's nine blocks.
+"""A balanced part of CIFAR-100 as a data set of one's own, and two studies on it: hybrid training with the paper's nine blocks, and
+methods where the head or everything trains.
 
-    DRIFTLAW_IMAGES=FILE driftlaw deep study hybrid --load tests/bench/cifar_part.py --preset cifar100-part --device cuda
+    DRIFTLAW_IMAGES=FILE driftlaw deep study hybrid --load tests/bench/cifar_part.py --preset hybrid-cifar100-part --device cuda
 
 FILE is what `python tests/bench/balanced_part.py` writes.
 """
@@ -29,16 +30,22 @@ def part() -> Dataset:
     return Dataset(NAME, classes, train, test, notes=(f"A balanced part of CIFAR-100: {len(train):,} training and {len(test):,} test images.",))
 
 
-_LOOP = {"epochs": 10, "batch_size": 64, "learning_rate": 0.05, "momentum": 0.9, "precision": "bfloat16", "execution": "captured"}
+_LOOP = {"epochs": 10, "batch_size": 64, "learning_rate": 0.05, "precision": "bfloat16", "execution": "captured"}
 _OPTIONS = {"tasks": 10, "validation_share": 0.1}
-LARGE = Preset(
-    name="cifar100-part",
-    streams=(StudyStream("split CIFAR-100, 10 tasks", f"split-{NAME}", _OPTIONS, network="paper-resnet", loop=_LOOP, published="split CIFAR-100, 10 tasks"),),
-    rules=(Rule("threshold", tuple({"threshold": value, "few": 2} for value in (0.0, 0.1, 0.3))),),
-    development=units(1, 100, 1),
-    confirmation=units(3, 1000, 3, first=1),
-    deals=1,
-)
-_SMALL = replace(LARGE.streams[0], network="convnet", loop={"epochs": 1, "batch_size": 8, "learning_rate": 0.05})
-for preset in (LARGE, replace(LARGE, name="cifar100-part-toy", streams=(_SMALL,), confirmation=units(2, 1000, 2, first=1))):
-    PRESETS.register(preset)
+_NINE = StudyStream("split CIFAR-100, 10 tasks", f"split-{NAME}", _OPTIONS, network="paper-resnet", loop={**_LOOP, "momentum": 0.9}, published="split CIFAR-100, 10 tasks")
+# With one head for all classes the tasks share what trains at the head, so that methods can differ there.
+_EIGHTEEN = StudyStream("split CIFAR-100, one head", f"split-{NAME}", _OPTIONS, "domain", network="resnet18-20", loop=_LOOP)
+_METHODS = {"ewc": (1.0, 10.0, 100.0), "si": (0.01, 0.1, 1.0), "lwf": (0.3, 1.0, 3.0)}
+_UNITS = {"development": units(1, 100, 1), "confirmation": units(3, 1000, 3, first=1)}
+HYBRID = Preset("hybrid-cifar100-part", (_NINE,), (Rule("threshold", tuple({"threshold": value, "few": 2} for value in (0.0, 0.1, 0.3))),), **_UNITS)
+REGIMES = Preset(
+    "regimes-cifar100-part", (_EIGHTEEN,), tuple(
+        Rule(name, tuple({"depth": depth, "strength": value} for value in values) if values else ({"depth": depth},), method=method, regime=depth)
+        for depth in (1, 5) for name, method, values in (("frozen", "fine-tuning", ()), *((name, name, values) for name, values in _METHODS.items()))
+    ), study="regimes", **_UNITS,
+)  # fmt: skip
+for preset in (HYBRID, REGIMES):
+    small = replace(preset.streams[0], network="convnet", loop={"epochs": 1, "batch_size": 8, "learning_rate": 0.05})
+    toy = replace(preset, name=f"{preset.name}-toy", streams=(small,), confirmation=units(2, 1000, 2, first=1))
+    for made in (preset, toy):
+        PRESETS.register(made)

@@ -9,11 +9,12 @@ from scaffold import ROOT, outcome, python
 from deep.gpu.__main__ import main
 from deep.gpu.parts import DONE, FAILED, LEFT_OUT, STOPPED, Part, measure, parts, text
 from driftlaw.testing.contracts.streams import made_dataset
+from theory.errors import InputError
 
 
-def states(wanted, out, minutes=1.0):
+def states(wanted, out, minutes=1.0, about="none"):
     told = []
-    found = measure(wanted, out, minutes, told.append)
+    found = measure(wanted, out, minutes, told.append, about)
     return [outcome.state for outcome in found], [line.partition(":")[0] for line in told], text(found, out, {"device": "none"})
 
 
@@ -29,6 +30,10 @@ def test_a_part_that_fails_or_takes_too_long_takes_nothing_from_the_others(tmp_p
         assert "== first\n2\n" in table and "ZeroDivisionError" in table and "== third one" in table
         found, told, _ = states([first, Part("second", ("-c", "2 / 2"), 60), last], tmp_path)  # done again where it failed, or is another program
     assert found == [DONE, DONE, DONE] and told == ["second"] and (tmp_path / "made").read_text() == "x"
+    assert states([first], tmp_path, about="another device")[1] == ["first"]
+    (tmp_path / "outcomes.json").write_text('[{"name": "first"}]')
+    with pytest.raises(InputError, match="outcomes.json .*remove it"):
+        states([first], tmp_path)
 
 
 def test_where_the_first_part_fails_nothing_else_is_worth_a_look(tmp_path):

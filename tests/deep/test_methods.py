@@ -232,6 +232,34 @@ def test_memories_in_one_pass_have_the_gradients_that_they_have_alone(scenario, 
     assert found[0] < 1e-14
 
 
+class Twice(nn.Module):
+    """A linear layer that is passed twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+
+    def forward(self, inputs):
+        return self.layer(torch.tanh(self.layer(inputs.flatten(1))))
+
+
+def test_a_layer_that_is_passed_twice_is_measured_example_by_example():
+    task = made_task(Network({"twice": Twice()}, 16, (3,)).double(), made_examples(12))[0]
+    examples = task.examples
+    torch.testing.assert_close(fisher(task, examples), fisher(task, examples, by_layers=False))
+    parts = [examples.subset(part) for part in torch.arange(12).chunk(2)]
+    torch.testing.assert_close(MemoryGradients(task, parts).measure(task), torch.stack([*map(task.gradient, parts)]))
+
+
+def test_nearly_parallel_memories_in_single_precision_have_a_dual():
+    """Rounded inner products of long gradients, which no Cholesky factor has without more on the diagonal."""
+    generator = torch.Generator().manual_seed(0)
+    rows = 1000 * (torch.ones(6, 4000) + 1e-6 * torch.randn(6, 4000, generator=generator))
+    gradient = -rows[0] + torch.randn(4000, generator=generator)
+    found = strategy("gem", strength=0.0).solve((rows @ rows.T + RIDGE * torch.eye(6))[None], (rows @ gradient)[None])
+    assert bool(found.isfinite().all()) and float(rows.double()[0] @ (gradient + found[0] @ rows).double()) > -1e-3 * float(rows[0] @ rows[0])
+
+
 @pytest.mark.parametrize("scenario", ["task", "class"])
 def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
     """Each head's share of it; with one head for all classes these are told apart from all classes so far."""
@@ -268,7 +296,7 @@ def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
     assert {True, False} == {*seen}
 
 
-@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "gem", "replay", "a-gem", "frozen", "constrained"])
+@pytest.mark.parametrize("name", ["ewc", "si", "lwf", "gem", "fast-gem", "replay", "a-gem", "frozen", "constrained"])
 def test_a_regime_holds_from_the_task_that_it_says(name):
     for since, first in (("first", (False, False, True)), ("second", (True, True, True))):
         options = {"depth": 1, "since": since, **({"weight": 0.0} if name == "constrained" else {})}

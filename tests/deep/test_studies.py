@@ -188,7 +188,7 @@ def test_confirmation_after_a_change_of_the_design_or_the_code(study, tmp_path, 
     value["stamp"]["files"]["deep/metrics.py"] = "0"
     (tmp_path / "protocol.json").write_text(json.dumps(value))
     options = (study, "--phase", "confirm", "--protocol", tmp_path / "protocol.json")
-    assert run(*options) == 0 and "(deep/metrics.py changed since); threshold on split came out again" in capsys.readouterr().err
+    assert run(*options) == 0 and "(deep/metrics.py changed since); threshold, constrained, magnitude on split came out again" in capsys.readouterr().err
     real = StudyRun.metric
     monkeypatch.setattr(StudyRun, "metric", lambda run, name: real(run, name) * (1 + 1e-9))
     assert run(*options) == 2 and "other code (deep/metrics.py changed since), and threshold on split" in capsys.readouterr().err
@@ -205,7 +205,7 @@ def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
     found = read_protocol(RECORDS / "hybrid_digits-large_protocol.json")
     setting = Setting(tmp_path, DataSource(tmp_path, download=False), 1, tell=told.append)
     check(found, preset, setting)
-    assert "threshold on split digits came out again" in told[-1]
+    assert "threshold, graded, per-stage, magnitude, constrained on split digits came out again" in told[-1]
     stream = preset.streams[0]
     runs = (run for run in read_records(RECORDS / "hybrid_digits-large.jsonl", StudyRun) if run.arm == "threshold")
     stored = next(run for run in runs if run.stream == stream.label)
@@ -213,7 +213,7 @@ def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
     numbers = [[list(map(list, run.accuracy)), list(run.trained), list(run.update)] for run in (stored, again)]
     assert equal(*numbers, exact=False, bound=BOUND)
     better = {label: tuple(replace(entry, average_accuracy=1.05 * entry.average_accuracy) for entry in entries) for label, entries in found.tried.items()}
-    with pytest.raises(InputError, match="threshold on split digits has Avg.Acc"):
+    with pytest.raises(InputError, match="on split digits has Avg.Acc"):
         check(replace(found, tried=better), preset, setting)
 
 

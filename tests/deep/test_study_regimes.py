@@ -1,11 +1,13 @@
 """Whether the best method changes with the regime: decisions on made values with planted swaps, how often they are wrong, and a study of seconds."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from made_study import TINY, made_run
+from scaffold import ROOT
 
 from deep.__main__ import main
 from deep.records import read_records
@@ -13,7 +15,7 @@ from deep.studies import presets
 from deep.studies.design import COMMON, REGIMES, Rule
 from deep.studies.protocol import Candidate, choose, read_protocol
 from deep.studies.records import GROUPS, StudyRun
-from deep.studies.regimes import STAYS, SWAP, UNDECIDED, all_pairs, decide, measured, norms
+from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, UNDECIDED, all_pairs, decide, measured, norms, side
 from deep.studies.statistics import Results
 
 METHODS = "abcde"
@@ -56,6 +58,31 @@ def test_how_often_a_swap_is_found():
     shares = {name: np.mean([found(33, *means, seed=seed) == SWAP for seed in range(200)])
               for name, means in {"none": ({}, {}), "one winner": ({"a": 0.5}, {"a": 0.5}), "swap": ({"a": 1}, {"b": 1})}.items()}  # fmt: skip
     assert shares["none"] <= 0.03 and shares["one winner"] == 0 and shares["swap"] > 0.8, shares
+
+
+@pytest.mark.long
+def test_how_often_a_swap_is_found_is_what_the_page_says():
+    """Its table, within 4.5 standard errors of 400 data sets on both sides and the rounding."""
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    rows = [[*map(float, line.strip("|").replace("h =", "").split("|"))] for line in re.findall(r"^\| *(?:\d.*)\|$", page, re.M)]
+    assert [row[0] for row in rows] == [11, 22, 33, 55]
+    for units, *shares in rows:
+        for h, stated in zip((0, 0.25, 0.5, 0.75, 1, 1.5), shares, strict=True):
+            share = np.mean([found(int(units), {"a": h}, {"b": h}, seed=seed) == SWAP for seed in range(1000, 1400)])
+            assert abs(share - stated) < 4.5 * (2 * max(share * (1 - share), 0.0025) / 400) ** 0.5 + 0.005, (units, h, share)
+
+
+def test_a_margin_is_part_of_what_would_have_been_seen():
+    gains = np.random.default_rng(0).normal(0, 1, 20)
+    assert side("", gains, margin=0.3).seen == pytest.approx(side("", gains).seen - 0.3)
+
+
+def test_units_in_which_an_arm_failed_are_told():
+    whole = values(np.random.default_rng(1), 33, {"a": 2}, {"b": 2})
+    (swap,) = decide({"s": ("a", "b")}, {"s": whole}, 1.0, units=40)
+    (few,) = decide({"s": ("a", "b")}, {"s": {key: own[:1] for key, own in whole.items()}}, 1.0, units=40)
+    assert swap.verdict == SWAP and "7 of 40 units left out" in swap.sentence
+    assert few.verdict == NOT_TESTABLE and "39 of 40" in few.sentence and all_pairs({key: own[:1] for key, own in whole.items()}) == []
 
 
 def test_holm_over_data_sets():
