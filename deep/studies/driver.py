@@ -33,7 +33,7 @@ from deep.training.keys import training_stamp
 from deep.training.run import BOUND
 from simulate.work.jobs import run_jobs
 from simulate.work.keys import canonical, json_value
-from simulate.work.provenance import differences, equal, named, same_processor
+from simulate.work.provenance import differences, named, same_processor
 from simulate.work.store import RunStore
 from theory.errors import InputError
 
@@ -167,7 +167,7 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     """Refuse a protocol that does not fit; where other code wrote it, develop some of its choices again, and refuse it if one comes out otherwise.
 
     These are the first rule of each strategy, on the first stream whose data are here. Mean Avg.Acc and standard error are compared, bit
-    for bit on one kind of processor, within `deep.training.run.BOUND` on others.
+    for bit on one kind of processor, within the share `deep.training.run.BOUND` of the mean on others.
 
     Raises
     ------
@@ -187,9 +187,10 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     runs = train_all(wanted, preset, DEVELOP, setting)
     for rule, own in zip(rules, stored, strict=True):
         again = _measured(own.strategy, own.options, runs)
-        then, now = ([entry.average_accuracy, entry.stderr] for entry in (own, again))
-        if not equal(then, now, same_processor(protocol.stamp or None, today), BOUND):
-            reason = f"{rule.name} on {label} has Avg.Acc {now[0]} in development now, not {then[0]}. {REMEDY}"
+        then, now = ((entry.average_accuracy, entry.stderr) for entry in (own, again))
+        bound = 0.0 if same_processor(protocol.stamp or None, today) else BOUND * then[0]  # of a standard error, too: it is a difference of accuracies
+        if not np.allclose(then, now, rtol=0, atol=bound):
+            reason = f"{rule.name} on {label} has Avg.Acc {now[0]} +- {now[1]} in development now, not {then[0]} +- {then[1]}. {REMEDY}"
             raise InputError(f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {reason}")
     what = f"{', '.join(rule.name for rule in rules)} on {label}"
     setting.tell(f"the protocol was written by other code ({named(changed)} changed since); {what} came out again, so it stands")
