@@ -78,8 +78,8 @@ class Task:
     memory : mapping of earlier task (from 0) to int, optional
         Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
         ones of that task, so that the memories of different tasks are nested.
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation, optional
-        How this task is trained; by default as the sequence says.
+    rule : Rule, optional
+        How this task is trained, one of `theory.conditions.RULES`; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
     again : tuple of int
@@ -174,8 +174,8 @@ class TaskSequence:
         axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features of all tasks that name no other (`theory.conditions`).
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation
-        How tasks that name no other are trained, always from where the training starts. "min_norm" or "auto" is the
+    rule : Rule
+        How tasks that name no other are trained (`theory.conditions.RULES`), always from where the training starts. "min_norm" or "auto" is the
         least step that fits; "gram" and "qr" name the way to compute it.
     risk : {"euclidean", "features"}
         Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
@@ -294,7 +294,7 @@ class TaskSequence:
 
     def teachers(self, t: int) -> dict[tuple[str, ...], int]:
         """Trained blocks that outputs of earlier tasks move with, and of how many tasks."""
-        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for earlier in self.tasks[:t])
+        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for earlier in self.tasks[:t] if not earlier.again)
         return dict(Counter(blocks for blocks in shared if blocks))
 
     def trained_dimension(self, t: int, without: Sequence[str] = ()) -> Any:
@@ -528,8 +528,9 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
             f"task {t} is trained by {rule}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
             "starts from zero; start it from the previous estimate, or take another rule"
         )
-    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (task.memory or not task.takes_full_step or not task.equally_weighted):
-        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights and memory out")
+    stale = task.memory or (task.again and isinstance(rule, HeadDistillation))
+    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (stale or not task.takes_full_step or not task.equally_weighted):
+        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights, memory and visits out")
     if isinstance(rule, CONSOLIDATING) and (named := [block for block in task.train if block in seq.gram]):
         raise InputError(f"task {t} is trained by {rule}, which looks at single coordinates, and gram gives block {named[0]!r} none; give vectors or Isotropic")
     if any(s >= t or seq.tasks[s].again or seq.tasks[s].samples != task.samples for s in task.again):

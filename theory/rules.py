@@ -39,8 +39,8 @@ def distillation(seq: TaskSequence, t: int, rule: Any) -> Distillation:
 
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:
     """Whether a rule holds on to what task ``s`` has learned."""
-    if seq.rule_of(s) != rule:
-        return False
     n, d = seq.tasks[s].samples, seq.trained_dimension(s)
+    if seq.rule_of(s) != rule or (not is_symbolic(n) and not np.any(plain_array(n))):
+        return False
     fitted = not (is_symbolic(n) or is_symbolic(d)) and np.all(plain_array(n) <= plain_array(d))
     return not (isinstance(rule, EWC) and rule.fisher == "empirical" and fitted)

@@ -28,7 +28,7 @@ from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import NoClosedForm
 from theory.problem import TaskSequence
 from theory.recursion import Law, StepGeometry
-from theory.replay import _Replay, _require_one_block
+from theory.replay import Replay, require_one_block
 
 Words = dict[tuple[int, ...], Any]
 
@@ -42,11 +42,11 @@ def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
         For visits of more than two tasks, visits that are drawn, and what the law with memory refuses.
     """
     for t in range(len(seq)):
-        _require_one_block(seq, t)
+        require_one_block(seq, t)
     source = [task.again[0] if task.again else t for t, task in enumerate(seq.tasks)]
     if len(set(source)) > 2 or any(len(task.again) > 1 for task in seq.tasks):
         raise NoClosedForm("with data that are used again the law is one of two tasks in a given order; simulate other visits, or average the law over orders")
-    first, state = sorted(set(source)), _Replay(seq, algebra, outside, regimes)
+    first, state = sorted(set(source)), Replay(seq, algebra, outside, regimes)
     steps = [StepGeometry(t, seq.tasks[t].samples, state.dimension, algebra, outside, regimes[t]) for t in first]
     rank = [np.where(step.over, step.n, step.d) if not algebra.exact else step.n if step.over else step.d for step in steps]
     noise = [step.noise_part(step.moments(), state.noise[t]) / (size or 1 if algebra.exact else np.maximum(size, 1)) for step, t, size in zip(steps, first, rank, strict=True)]

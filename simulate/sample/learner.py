@@ -99,7 +99,7 @@ class Learner:
 
     def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
         """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
-        if task.again:
+        if task.again and task.samples:
             if len(task.again) == 1:
                 return self._stored[task.again[0]]
             features, labels = zip(*(self._stored[s] for s in task.again), strict=True)

@@ -14,6 +14,7 @@ from simulate.sample.streams import Streams
 from theory import NoClosedForm, Ridge, Task, TaskSequence, expected_errors, one_block
 from theory.conditions import EWC, SI, HeadDistillation
 from theory.constructors import ewc_rules
+from theory.ledger.consolidation import consolidated
 
 RNG = np.random.default_rng(3)
 
@@ -137,6 +138,13 @@ def test_synaptic_intelligence_is_ridge_where_eigenvalues_agree():
     assert np.abs(found - right)[1].max() < 0.02 * right[1].max() < 0.1 * np.abs(expected_errors(seq).errors - right)[1].max()
 
 
+def test_what_teaches_and_what_is_held():
+    seq = headed((9, 7, 5)).under(rule="min_norm").under(visits=(0, 0, 1, 2), rule=("min_norm", "min_norm", HeadDistillation(1.0), HeadDistillation(1.0)))
+    assert seq.teachers(3) == {("a", "b"): 2}
+    seq = one_block(12, (0, 30), 0.5, vectors(2, 12))
+    assert (expected_errors(seq.under(rule=SI(1.0))).errors == expected_errors(seq).errors).all()
+
+
 def refuses(rule, samples=(30, 9)):
     return lambda: expected_errors(one_block(20, samples, 0.3, vectors(2, 20)).under(rule=rule))
 
@@ -150,6 +158,8 @@ REFUSED = {
     "damping": (lambda: SI(1, 0), "damping is 0"),
     "gram": (lambda: one_block(9, (3,), 0, gram=[[1]]).under(rule=SI(1)), "looks at single coordinates, and gram"),
     "scale": (lambda: TaskSequence({"a": 2}, [Task(3, 0, {"a": [1, 0]}, ("a",), scale=0.5)], rule=EWC(1)), "takes whole steps"),
+    "visits": (lambda: headed((9, 7, 5)).under(visits=(0, 1, 0)), "on fresh samples"),
+    "plane": (lambda: consolidated(p=9, n_1=3, n_2=3, sigma_1=0, sigma_2=0, w_11=1.0, d_w=0.3, c_w=0.6), "such truths in a plane"),
     "restart": (lambda: one_block(9, (3, 3), 0, vectors(2, 9), start="zero").under(rule=EWC(1)), "trained before and starts from zero"),
     "reduced": (lambda: simulate(one_block(9, (3,), 0, vectors(1, 9)).under(rule=SI(1)), 2, method="reduced"), "look the same in every basis, not SI"),
 }

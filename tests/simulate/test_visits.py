@@ -46,6 +46,12 @@ def test_a_visit_at_once_changes_nothing_and_the_last_one_is_fitted():
     assert np.allclose(sample.training_errors_sample[:, 3, [0, 1, 3]], 0) and sample.training_errors_sample[:, 3, 2].min() > 0
 
 
+def test_visits_of_tasks_without_samples_move_nothing():
+    for samples, visits in (((0, 5), (0, 1, 0)), ((0, 0), (0, 1, (0, 1)))):
+        errors = simulate(one_block(14, samples, 0.5, gram=GRAM), 20, visits=visits).errors_sample
+        assert np.array_equal(errors[:, 2], errors[:, 1])
+
+
 def test_random_truths_are_those_of_the_first_visit():
     seq = one_block(14, (4, 4), 0, truth=[Isotropic(1), Isotropic(1, "w")]).under(visits=(0, 1, 0))
     sample = simulate(seq, 500)
