@@ -56,7 +56,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     Parameters
     ----------
     seq : TaskSequence
-        A single numeric experiment. With memory or unequal weights, and of training errors, the orders may be too low, never too high.
+        A single numeric experiment. With memory, visits or unequal weights, and of training errors, the orders may be too low, never too high.
 
     Examples
     --------
@@ -143,12 +143,12 @@ class _Blocks:
 
     def without_truth(self, block: str) -> set[int]:
         """Tasks whose truth is zero."""
-        return {i for i in self.seq.users(block) if self.gram[block][i, i] == 0}
+        return {i for i in self.seq.users(block) if self.gram[block][i, i] == 0 and len(self.seq.tasks[i].again) < 2}
 
     def with_truth(self, block: str, t: int) -> set[int]:
-        """Tasks whose truth is that of task ``t``."""
-        gram = self.gram[block]
-        return {i for i in self.seq.users(block) if gram[i, i] + gram[t, t] - 2 * gram[i, t] == 0}
+        """Tasks whose truth is that of task ``t``; of one that is drawn none is known."""
+        gram, drawn = self.gram[block], [len(task.again) > 1 for task in self.seq.tasks]
+        return {i for i in self.seq.users(block) if i == t or not (drawn[i] or drawn[t] or gram[i, i] + gram[t, t] - 2 * gram[i, t])}
 
     def train(self, t: int) -> float:
         """Update the blocks by task ``t`` and return the order of its step."""
@@ -172,8 +172,8 @@ class _Blocks:
         law = self.seq.features_of(t)
         if isinstance(law, StudentT) and set(task.truth) - set(task.train):
             own = min(own, law.df / 2)  # what frozen blocks get wrong enters the step times the features, squared
-        # what untrained blocks got wrong depends on stored rows, and then Hoelder's inequality is what is left
-        inverse = max(1 / own, 1 / untrained) if rows.keys() == {t} else 1 / own + 1 / untrained
+        # what untrained blocks got wrong depends on rows that were met before, and then Hoelder's inequality is what is left
+        inverse = max(1 / own, 1 / untrained) if rows.keys() == {t} and not task.again else 1 / own + 1 / untrained
         noise = math.inf if quiet or not inverse else 1 / inverse
         start = min(self.order[block] for block in task.train)
         for block in moved:
