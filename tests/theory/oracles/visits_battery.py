@@ -67,7 +67,8 @@ def check_orders_that_are_drawn(world) -> None:
     for visits in (((0, 1),) * 3, ((0, 1), (1,), (1, 0, 0))):
         law = world.expected_errors(seq.under(visits=visits))
         made = [world.expected_errors(seq.under(visits=order)) for order in product(*visits)]
-        require(all(close(getattr(law, part), sum(getattr(one, part) for one in made) / len(made)) for part in ("errors", "step_sizes", "update_magnitude")))
+        require(all(close(getattr(law, part), sum(getattr(one, part) for one in made) / len(made)) for part in ("errors", "step_sizes", "update_magnitude", "effective_noise")))
+    require(world.expected_errors(one_block(6, (2, 2), 1, gram=np.eye(2)).under(visits=((0, 1),) * 10)).errors.shape == (10, 10))
     other = two_tasks(6, 2, (0, 1, 0))
     require(world.expected_errors(replace(other, tasks=[*other.tasks[:2], replace(other.tasks[2], noise=5)])).effective_noise[2] == HALF**2, "that of the data")
 
