@@ -36,7 +36,7 @@ _MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the fea
 
 @dataclass(frozen=True)
 class MomentOrders(Readings):
-    """Supremum tau of the finite moment orders of every quantity; the mean is finite iff tau > 1, the variance iff tau > 2.
+    """Supremum tau of the finite moment orders of every quantity; the mean is finite iff tau > 1, the variance iff tau > 2; 0 where none is known.
 
     Parameters
     ----------
