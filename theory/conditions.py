@@ -21,6 +21,7 @@ from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symboli
 
 MIN_NORM = "min_norm"
 ROUTES = ("auto", "gram", "qr")
+RULES = "MinNorm(), Ridge(lam), GradientDescent(steps, rate), Flow(time), Distillation(strength), HeadDistillation(strength), EWC(strength) or SI(strength)"
 
 # Eigenvalues of a covariance that are this small beside the largest one count as rounding of its entries.
 ROUNDING = 1e-10
@@ -177,8 +178,7 @@ class MinNorm(Rule):
             near = difflib.get_close_matches(str(self.route), (*ROUTES, MIN_NORM), n=1, cutoff=0.3)
             guess = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(
-                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, Ridge(lam) or "
-                "GradientDescent(steps, rate), Flow(time) or Distillation(strength)"
+                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, or {RULES}"
             )
 
 
@@ -241,9 +241,7 @@ class Distillation(Rule):
     strength: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strength", number(self.strength, "the strength of distillation"))
-        if below(self.strength, 0):
-            raise InputError(f"the strength of distillation is {self.strength!r}; give a number of at least 0")
+        _at_least_zero(self, "strength of distillation")
 
     @property
     def share(self) -> Any:
@@ -325,7 +323,7 @@ class EWC(Rule):
     decay: float = 1.0
 
     def __post_init__(self) -> None:
-        _at_least_zero(self, "strength of consolidation")
+        _at_least_zero(self, "strength of consolidation", alone=True)
         object.__setattr__(self, "decay", between(self.decay, "the decay of the Fisher information", 0, 1))
         known(self.fisher, ("empirical", "sample"), "Fisher information", "fisher={!r}")
 
@@ -361,7 +359,7 @@ class SI(Rule):
     damping: float = 1e-6
 
     def __post_init__(self) -> None:
-        _at_least_zero(self, "strength of synaptic intelligence")
+        _at_least_zero(self, "strength of synaptic intelligence", alone=True)
         object.__setattr__(self, "damping", positive(self.damping, "the damping", "such as 1e-6"))
 
 
@@ -450,10 +448,12 @@ def _above_zero(value: Any, what: str, hint: str) -> Any:
     return value
 
 
-def _at_least_zero(rule: Any, what: str) -> None:
-    if not is_real(rule.strength) or not 0 <= rule.strength < math.inf:
-        raise InputError(f"the {what} is {rule.strength!r}; give a finite number of at least 0")
-    object.__setattr__(rule, "strength", float(rule.strength))
+def _at_least_zero(rule: Any, what: str, alone: bool = False) -> None:
+    """Check a rule's strength; ``alone`` takes single numbers only."""
+    strength = number(rule.strength, f"the {what}")
+    if below(strength, 0) or (alone and not is_real(strength)):
+        raise InputError(f"the {what} is {strength!r}; give a finite number of at least 0")
+    object.__setattr__(rule, "strength", float(strength) if alone else strength)
 
 
 def as_features(features: Any) -> FeatureLaw:

@@ -225,7 +225,7 @@ def trainable_fraction(
         return [v if isinstance(v, str) else FrozenArray(v).values[parts[part]] for v in values]
 
     def share(matrix: Any, part: str) -> Any:
-        return _scaled(matrix, shares[part], whole)
+        return scaled(matrix, shares[part], whole)
 
     new_blocks = {**shares, **{block: d for block, d in blocks.items() if block != split}}
     return frozen(new_blocks, samples, noise, cut(truth, cut_truths), cut(gram, share), keep=(kept,))
@@ -373,7 +373,7 @@ def _per_task(value: Any, t: int, tasks: int, what: str = "noise") -> Any:
     return value
 
 
-def _scaled(matrix: Any, part: int, whole: int) -> Any:
+def scaled(matrix: Any, part: int, whole: int) -> Any:
     """``matrix * part / whole`` without leaving exact arithmetic where the entries are exact."""
     from fractions import Fraction
 

@@ -78,12 +78,12 @@ class Task:
     memory : mapping of earlier task (from 0) to int, optional
         Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
         ones of that task, so that the memories of different tasks are nested.
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation, optional
-        How this task is trained; by default as the sequence says.
+    rule : Rule, optional
+        How this task is trained, one of `theory.conditions.RULES`; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
     again : tuple of int
-        Earlier task, or tasks of which one is drawn in every trial, whose samples and labels this one is trained on once more
+        Task, or tasks of which one is drawn in every trial, whose samples and labels this one is trained on once more, or for the first time
         (`TaskSequence.under` with ``visits``).
 
     Examples
@@ -174,8 +174,8 @@ class TaskSequence:
         axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features of all tasks that name no other (`theory.conditions`).
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation
-        How tasks that name no other are trained, always from where the training starts. "min_norm" or "auto" is the
+    rule : Rule
+        How tasks that name no other are trained (`theory.conditions.RULES`), always from where the training starts. "min_norm" or "auto" is the
         least step that fits; "gram" and "qr" name the way to compute it.
     risk : {"euclidean", "features"}
         Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
@@ -268,7 +268,8 @@ class TaskSequence:
 
         None leaves what is there; anything else takes the place of what single tasks say, too. A sequence of rules has one for each task.
         ``visits`` are the tasks in the order of training, (0, 1, 0, 1) for two passes over two tasks; later visits use the data of the first
-        one again. A tuple among them is a task that is drawn in every trial: (0, 1, (0, 1), (0, 1)). Each visit is a task of the result.
+        one again. A tuple among them is a task that is drawn in every trial: (0, 1, (0, 1), (0, 1)), or ((0, 1),) * 4 for an order of which all is
+        drawn. Each visit is a task of the result; the error on one that is drawn is that on the task that it was.
 
         Examples
         --------
@@ -294,7 +295,7 @@ class TaskSequence:
 
     def teachers(self, t: int) -> dict[tuple[str, ...], int]:
         """Trained blocks that outputs of earlier tasks move with, and of how many tasks."""
-        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for earlier in self.tasks[:t])
+        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for s, earlier in enumerate(self.tasks[:t]) if s in (earlier.again or (s,)))
         return dict(Counter(blocks for blocks in shared if blocks))
 
     def trained_dimension(self, t: int, without: Sequence[str] = ()) -> Any:
@@ -378,15 +379,17 @@ def _visited(seq: TaskSequence, visits: Any) -> TaskSequence:
         raise InputError(f"visits is {visits!r}; give tasks from 0 to {len(seq) - 1} in the order of training, such as (0, 1, 0, 1)")
     if any(task.memory or task.again for task in seq.tasks):
         raise InputError("the experiment has memory, or visits already; give visits to one with neither")
-    first, tasks = {}, []
+    order, tasks = [one[0] for one in chosen], []
+    first = {s: t for t, (s, *others) in reversed(list(enumerate(chosen))) if not others}
+    for t, one in enumerate(chosen):  # truths of tasks that are drawn alone stand at visits where they may be, those first that have few left
+        if left := sorted({s for s in one if s not in first}, key=lambda s: sum(s in later for later in chosen[t:])):
+            first[left[0]], order[t] = t, left[0]
     for t, one in enumerate(chosen):
-        task = seq.tasks[one[0]]
-        if len(one) > 1 and any(s not in first or replace(seq.tasks[s], truth=task.truth) != task for s in one):
-            raise InputError(f"visit {t} is one of the tasks {one}; each has to be visited once before, and they may differ in truths only")
-        truth = {b: replace(w, name=w.name or f"visited task {one[0]}") if isinstance(w, Isotropic) else w for b, w in task.truth.items()}
-        tasks.append(replace(task, truth=truth, again=tuple(first[s] for s in one if s in first)))
-        first.setdefault(one[0], t)
-    order = [one[0] for one in chosen]
+        task = seq.tasks[order[t]]
+        if any(s not in first or replace(seq.tasks[s], truth=task.truth) != task for s in one):
+            raise InputError(f"visit {t} is one of the tasks {one}; they may differ in truths only, and there have to be as many visits as tasks")
+        truth = {b: replace(w, name=w.name or f"visited task {order[t]}") if isinstance(w, Isotropic) else w for b, w in task.truth.items()}
+        tasks.append(replace(task, truth=truth, again=tuple(first[s] for s in one) if len(one) > 1 or first[one[0]] < t else ()))
     return replace(seq, tasks=tasks, gram={block: matrix.values[..., order, :][..., order] for block, matrix in seq.gram.items()})
 
 
@@ -528,11 +531,12 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
             f"task {t} is trained by {rule}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
             "starts from zero; start it from the previous estimate, or take another rule"
         )
-    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (task.memory or not task.takes_full_step or not task.equally_weighted):
-        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights and memory out")
+    stale = task.memory or (task.again and isinstance(rule, HeadDistillation))
+    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (stale or not task.takes_full_step or not task.equally_weighted):
+        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights, memory and visits out")
     if isinstance(rule, CONSOLIDATING) and (named := [block for block in task.train if block in seq.gram]):
         raise InputError(f"task {t} is trained by {rule}, which looks at single coordinates, and gram gives block {named[0]!r} none; give vectors or Isotropic")
-    if any(s >= t or seq.tasks[s].again or seq.tasks[s].samples != task.samples for s in task.again):
+    if any(s >= len(seq) or s not in (seq.tasks[s].again or (s,)) or seq.tasks[s].samples != task.samples for s in task.again):
         raise InputError(f"task {t} cannot use the data of {task.again} again; give visits to an experiment instead (TaskSequence.under)")
     for earlier, count in (task.memory or {}).items():
         if earlier >= t:

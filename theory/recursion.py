@@ -4,7 +4,7 @@ Each block b is described by the coefficients c_b with E theta_b = sum_j c_b[j] 
 by the Gram matrix g_b of its truths; a task updates them by rational operations only. The step on trained blocks S
 is P delta_S + A (A'A)^{-1} nu, where P projects on the span of the data, delta is truth minus start, and nu, given
 the past, is N(0, f I), independent of the data of S: label noise plus the error of the blocks that are used but not
-trained. Source: the project's derivation, stated in the README; single block: Lin et al., arXiv 2302.05836.
+trained. Source: the project's derivation; single block: Lin et al., arXiv 2302.05836.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Law(Readings):
         Raises
         ------
         NoClosedForm
-            With memory of earlier tasks, and under other rules than the least step.
+            With memory of earlier tasks, data that are used again or features with a covariance, and under other rules than the least step.
 
         Examples
         --------
@@ -90,7 +90,7 @@ class Law(Readings):
                [Fraction(1125, 1672), Fraction(0, 1)]], dtype=object)
         """
         if self._training is None:
-            raise NoClosedForm("training errors have no known closed form with memory of earlier tasks; simulate them, or leave memory out")
+            raise NoClosedForm("training errors have no known closed form with memory, data that are used again or a covariance; simulate them, or leave these out")
         return self._training()
 
     @property

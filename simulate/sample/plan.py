@@ -209,7 +209,7 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
         scales=tuple(as_float(task.scale_of(name), f"the scale of block {name!r} in task {t}") for name in trained),
         weights=weights,
         memory=tuple(memory.items()),
-        kept=max((samples if t in seq.tasks[later].again else _counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
+        kept=max(samples if t in seq.tasks[later].again else _counts(seq, later).get(t, 0) for later in range(len(seq))),
         again=task.again,
         route="svd" if teachers else _route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
         rule=rule,

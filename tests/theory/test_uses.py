@@ -14,7 +14,7 @@ from theory.formulas import FAMILIES, FORMULAS, MODULES
 from theory.law import BASIS, expected_errors
 
 OURS = [formula for module in MODULES for formula in module.FORMULAS]
-REPLAY, INSIDE, SPREAD = replay._Replay, replay._Replay._inside_from, replay._Replay._spread
+REPLAY, INSIDE, SPREAD = replay.Replay, replay.Replay._inside_from, replay.Replay._spread
 
 
 def wrapped(patch, home, name, change):

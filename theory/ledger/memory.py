@@ -17,7 +17,7 @@ from scipy.special import gammaln, ndtr, stdtr
 from scipy.stats import chi
 
 from theory.formula import Condition, Formula
-from theory.ledger.ridge import _OfEigenvalues as _Numeric
+from theory.ledger.ridge import OfEigenvalues
 from theory.memory import MemoryStep, StoredStep
 
 _legendre = lru_cache(legendre.leggauss)
@@ -46,7 +46,7 @@ def _normal(x: np.ndarray) -> np.ndarray:
 
 def _function(name: str, value: Any, words: str) -> Any:
     """Return a function of symbols that has the ``value`` where its arguments are numbers."""
-    return type(name, (_Numeric,), {"_imp_": staticmethod(value), "__doc__": words, "__module__": __name__})
+    return type(name, (OfEigenvalues,), {"_imp_": staticmethod(value), "__doc__": words, "__module__": __name__})
 
 
 K = _function(
@@ -140,7 +140,7 @@ m, p, J, b = sympy.symbols("m p J b", positive=True, integer=True)
 sigma, gamma, c = sympy.symbols("sigma gamma c", nonnegative=True)
 delta, G = sympy.symbols("delta G", positive=True)
 rho, v = sympy.symbols("rho v", real=True)
-D = sympy.Symbol("D", positive=True)
+D = sympy.Symbol("D", nonnegative=True)
 s, kap, nu, beta, omega, T = sympy.symbols("s kap nu beta omega T", real=True)
 
 MEANING = {
@@ -175,6 +175,7 @@ _INNER = (Condition(rho < 1, "gradients that are not parallel"), Condition(rho >
 _THREE = Condition(p > 2, "the mean of 1/|g_m|^2 is finite")
 _NOISE = Condition(sigma > 0, "without noise the value is an indicator's")
 _WAY = Condition(c <= 1, "a share")
+_MEETS = (_THREE, Condition(D**2 + sigma**2 > 0, "without noise and distance theta stays at the truth"))
 
 
 def _entry(name: str, statement: str, expression: Any, names: str, terms: tuple = (), domain: tuple = (), *, stored: bool = False, **more: Any) -> Formula:
@@ -255,7 +256,7 @@ FORMULAS = (
     ),
     _entry(
         "stored_memory_crossing", "c*, up to which constant memory strength on stored samples increases forgetting, to first order in the step.", sigma**2 / (D**2 + sigma**2), "sigma D",
-        stored=True,
+        domain=_MEETS[1:], stored=True,
     ),
     _entry(
         "stored_memory_square", "E |g_m|^2 of a memory that theta_1 was fitted to.", c**2 * ((p + m + 1) * D**2 + p * sigma**2) / m, "p m sigma D c", stored=True,
@@ -266,12 +267,12 @@ FORMULAS = (
         "stored_gem_gain",
         "What GEM with strength 0 adds to E <z, gbar>: negative up to a share later than c*.",
         (1 - c) * T, "p m sigma D c",
-        (*_STORED_KAP, (T, m * ((c * s**2 - sigma**2) * K(m + 2, p, kap) - D**2 * sigma**2 / s**2 * (K(m, p, kap) - K(m, p + 2, kap))))), (_THREE,), stored=True,
+        (*_STORED_KAP, (T, m * ((c * s**2 - sigma**2) * K(m + 2, p, kap) - D**2 * sigma**2 / s**2 * (K(m, p, kap) - K(m, p + 2, kap))))), (*_MEETS, Condition(c > 0, "at theta_1 the memory is fitted")), stored=True,
     ),
     _entry(
         "stored_gem_crossing",
         "The share of the way up to which GEM with strength 0 increases forgetting on stored samples.",
-        sigma**2 / s**2 + D**2 * sigma**2 / s**4 * (K(m, p, kap) - K(m, p + 2, kap)) / K(m + 2, p, kap), "p m sigma D", _STORED_KAP, (_THREE,), stored=True,
+        sigma**2 / s**2 + D**2 * sigma**2 / s**4 * (K(m, p, kap) - K(m, p + 2, kap)) / K(m + 2, p, kap), "p m sigma D", _STORED_KAP, _MEETS, stored=True,
     ),
 )  # fmt: skip
 CASES = (

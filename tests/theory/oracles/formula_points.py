@@ -275,10 +275,10 @@ def _order(formula: Formula, case: Case) -> float:
         return float(expected_errors(TaskSequence({"a": case["p"]}, [task, measured], {"a": [[1.0, s], [s, s * s]]})).errors[0, 1])
 
     def lead(noise: float) -> float:
-        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(0, 3))
-        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bounds=(0, 1), method="bounded").fun
+        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(math.log(noise), 3))
+        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bracket=(0, 1)).fun
 
-    return brentq(lead, 1e-3, 10, xtol=1e-12)
+    return brentq(lead, 1e-6, 10, xtol=1e-14)
 
 
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
@@ -315,7 +315,7 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
         return [*memory.CASES]
     own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
     if formula.rules and formula.rules != (Ridge,):
-        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": 0.9}]
+        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": d_w} for d_w in (0.9, 1e-4)]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)
