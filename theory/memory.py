@@ -141,23 +141,22 @@ class Memories:
     gram: Any
 
     def __post_init__(self) -> None:
-        for size in self.sizes:
-            whole(size, "the number of parameters of a group", 1)
-        for i, (m, sigma) in enumerate(zip(self.samples, self.sigma, strict=False)):
-            whole(m, f"the number of samples of {f'memory {i}' if i else 'the current gradient'}", min(i, 1))
+        for what, counts, least in (("parameters of a group", self.sizes, 1), ("samples behind the current gradient", self.samples[:1], 0), ("samples of a memory", self.samples[1:], 1)):
+            for count in counts:
+                whole(count, f"the number of {what}", least)
+        for sigma in self.sigma:
             not_negative(sigma, "sigma, the noise of a memory,")
-        gram, n = np.asarray(self.gram, dtype=float), len(self.samples)
-        if n < 2 or len(self.sigma) != n or gram.shape not in ((n, n), (len(self.sizes), n, n)):
-            raise InputError(f"{n} numbers of samples, {len(self.sigma)} of sigma and a gram of shape {gram.shape} do not agree; give one of each for g and for each memory")
+        shape, n = np.shape(self.gram), len(self.samples)
+        if n < 2 or len(self.sigma) != n or shape not in ((n, n), (len(self.sizes), n, n)):
+            raise InputError(f"{n} numbers of samples, {len(self.sigma)} of sigma and a gram of shape {shape} do not agree; give one of each for g and for each memory")
         if min(self.sizes) < (rank := self.coordinates.shape[-1]):
             raise InputError(f"a group of {min(self.sizes)} parameters has no room for gradients of rank {rank}; make it larger")
 
     @cached_property
     def coordinates(self) -> np.ndarray:
         """The population gradients in an orthonormal basis of each group, shape (J, 1 + V, k), k the largest rank."""
-        gram = np.asarray(self.gram, dtype=float)
-        if gram.ndim == 2:
-            gram = gram * (np.array(self.sizes) / sum(self.sizes))[:, None, None]
+        spread = np.array(self.sizes) / sum(self.sizes) if np.ndim(self.gram) == 2 else np.ones(len(self.sizes))
+        gram = spread[:, None, None] * np.asarray(self.gram, dtype=float)
         values, vectors = np.linalg.eigh(gram)
         scale = 1e-10 * np.abs(values).max()
         if values.min() < -scale or not np.allclose(gram, np.swapaxes(gram, 1, 2), rtol=0, atol=scale):

@@ -47,6 +47,11 @@ class Products(NamedTuple):
     unbiased: np.ndarray | None = None
 
 
+Gradients = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What a step under several memories consists of, in D coordinates: gradients that are seen, the current one first, shape (draws, 1 + V, D);
+the population gradients that they estimate, alike; first coordinates of the J groups, and D, shape (J + 1,)."""
+
+
 def multiplier(products: Products, strength: float, form: str = INSIDE, debiased: bool = False) -> np.ndarray:
     """Return v of z = g + v g_m, for each draw and group.
 
@@ -129,53 +134,43 @@ def stored_gain(step: StoredStep, count: int, rng: np.random.Generator) -> Produ
     return Products(-c * (1 - c) * total**2 * C / m, c**2 * C / m**2 * (along**2 + total**2 * rest), earlier, np.zeros(1), np.zeros(1))
 
 
-class Gradients(NamedTuple):
-    """What a step under several memories consists of, in D coordinates.
-
-    Parameters
-    ----------
-    seen : array, shape (draws, 1 + V, D)
-        The current gradient, then those of the memories.
-    population : array, shape (1 + V, D)
-        What they are estimates of.
-    edges : array, shape (J + 1,)
-        First coordinates of the groups, and D.
-    """
-
-    seen: np.ndarray
-    population: np.ndarray
-    edges: np.ndarray
-
-
 def by_vectors(start: Memories, count: int, rng: np.random.Generator) -> Gradients:
-    """Draw ``count`` times all samples in p dimensions, and take the means of their gradients."""
-    parts = []
-    for drawn in _chunks(count, sum(start.samples) * sum(start.sizes)):
-        features, noise, at, edges = _data(start, start.samples, drawn, rng, reduced=False)
-        parts.append(_means(features, noise, at, _rows(start.samples)))
-    return Gradients(np.concatenate(parts), at[0], edges)
+    """Draw ``count`` times all samples in p dimensions, held at once, and take the means of their gradients."""
+    features, noise, at, edges = _data(start, start.samples, count, rng, reduced=False)
+    return _means(features, noise, at, _rows(start.samples)), at, edges
 
 
 def by_scalars(start: Memories, count: int, rng: np.random.Generator) -> Gradients:
     """Draw ``count`` times the same law as `by_vectors`, at a cost that depends on the numbers of memories and groups alone.
 
-    Each mean has a chi-squared length of residuals and a normal direction, as in `reduced`, whose parts in the groups share the length.
+    Each mean has a chi-squared length of residuals and a normal direction, as in `reduced`; its parts in the groups share the length.
     """
     random = [i for i, m in enumerate(start.samples) if m]
-    normal, _, seen, edges = _data(start, [int(m > 0) for m in start.samples], count, rng, reduced=True)
-    population = seen[0].copy()
+    normal, _, at, edges = _data(start, [int(m > 0) for m in start.samples], count, rng, reduced=True)
+    seen = at.copy()
     for row, i in enumerate(random):
-        m, sigma, delta = start.samples[i], start.sigma[i], float(np.linalg.norm(population[i]))
-        unit, s, root = population[i] / (delta or 1), math.hypot(delta, sigma), np.sqrt(rng.chisquare(m, (count, 1)))
-        across = normal[:, row]
+        m, sigma, delta, across = start.samples[i], start.sigma[i], float(np.linalg.norm(at[0, i])), normal[:, row]
+        unit, s, root = at[0, i] / (delta or 1), math.hypot(delta, sigma), np.sqrt(rng.chisquare(m, (count, 1)))
         seen[:, i] = root / m * (s * across + (delta * root - (s - sigma) * (across @ unit)[:, None]) * unit)
-    return Gradients(seen, population, edges)
+    return seen, at, edges
 
 
-def path(
-    start: Memories, count: int, steps: int, rate: float, strength: float = 0.0, form: str = INSIDE, *, seed: Any = 0, method: str = "reduced", fitted: bool = False
-) -> np.ndarray:
-    """Draw whole trainings on the current task, on samples that are drawn once.
+def moved(seen: np.ndarray, edges: np.ndarray, strength: float, form: str = INSIDE) -> np.ndarray:
+    """Return z for gradients that are seen, shape (draws, D): in each group the point nearest to g, or to g + strength (g_1 + ... + g_V), that meets all constraints."""
+    g, memories = seen[:, :1], seen[:, 1:]
+    current, square = (np.add.reduceat(memories * other, edges[:-1], axis=-1) for other in (g, memories))
+    if memories.shape[1] == 1 or form == CONSTANT:
+        v = multiplier(Products(current, square, current, current, current), strength, form)
+    else:
+        v, inside = np.zeros_like(current), strength * (known(form, FORMS[:3], "form of the strength of several memories") == INSIDE)
+        for draw, group in np.argwhere(current.min(axis=1) < 0):
+            own = seen[draw, :, edges[group] : edges[group + 1]]
+            v[draw, :, group] = strength + nnls(own[1:].T, -own[0] - inside * own[1:].sum(axis=0))[0]
+    return g[:, 0] + np.sum(np.repeat(v, np.diff(edges), axis=-1) * memories, axis=1)
+
+
+def path(start: Memories, count: int, steps: int, rate: float, strength: float = 0.0, form: str = INSIDE, *, seed: Any = 0, reduced: bool = True, fitted: bool = False) -> np.ndarray:
+    """Draw whole trainings on the current task, under memories that are drawn once; all features are held at once.
 
     Parameters
     ----------
@@ -187,9 +182,8 @@ def path(
     strength, form
         As in `multiplier`; several memories know no "equality".
     seed : int or sequence of int
-    method : {"reduced", "direct"}
-        With features turned such that all but as many coordinates as there are samples are 0, at a cost independent of p; or in p
-        dimensions. The same law.
+    reduced : bool
+        Turn the features such that all coordinates but as many as there are samples are 0: the same law, at a cost independent of p.
     fitted : bool
         Go first to the point nearest to ``start`` that fits all memories: they are stored samples then, not fresh ones.
 
@@ -206,39 +200,19 @@ def path(
     >>> path(start, 100, 60, 0.1).mean(axis=0)[-1].round(2).tolist()
     [0.01, 0.96]
     """
-    known(method, ("reduced", "direct"), "method")
-    known(form, FORMS[:3], "form of memory strength")
-    positive(rate, "rate, the learning rate,", "as a step needs a length")
-    not_negative(strength, "a memory strength")
-    rng, batch = np.random.default_rng(np.random.SeedSequence(seed)), start.samples[0]
-    counts, found = (whole(steps, "steps, the number of steps,", 1) * batch, *start.samples[1:]), []
-    most = min(sum(start.sizes), (sum(counts) + len(counts)) * len(start.sizes)) if method == "reduced" else sum(start.sizes)
-    for drawn in _chunks(whole(count, "count, the number of draws,", 1), sum(counts) * most):
-        features, noise, at, edges = _data(start, counts, drawn, rng, method == "reduced")
-        if fitted:
-            X, residuals = features[:, counts[0] :], (np.sum(features * np.repeat(at, counts, axis=1), axis=-1) - noise)[:, counts[0] :, None]
-            at -= np.swapaxes(np.swapaxes(X, 1, 2) @ np.linalg.solve(X @ np.swapaxes(X, 1, 2), residuals), 1, 2)
-        errors, rows = [np.sum(at**2, axis=-1)], _rows(counts)
-        for step in range(steps):
-            rows[0] = slice(step * batch, (step + 1) * batch)
-            at -= rate * moved(_means(features, noise, at, rows), edges, strength, form)[:, None]
-            errors.append(np.sum(at**2, axis=-1))
-        found.append(np.stack(errors, axis=1))
-    return np.concatenate(found)
-
-
-def moved(seen: np.ndarray, edges: np.ndarray, strength: float, form: str = INSIDE) -> np.ndarray:
-    """Return z of `Gradients`, shape (draws, D): what is nearest to g, or to g + strength (g_1 + ... + g_V), and meets all constraints."""
-    g, memories = seen[:, :1], seen[:, 1:]
-    current, square = (np.add.reduceat(memories * other, edges[:-1], axis=-1) for other in (g, memories))
-    if memories.shape[1] == 1 or form == CONSTANT:
-        v = multiplier(Products(current, square, current, current, current), strength, form)
-    else:
-        v, inside = np.zeros_like(current), strength * (form == INSIDE)
-        for draw, group in np.argwhere(current.min(axis=1) < 0):
-            own = seen[draw, :, edges[group] : edges[group + 1]]
-            v[draw, :, group] = strength + nnls(own[1:].T, -own[0] - inside * own[1:].sum(axis=0))[0]
-    return g[:, 0] + np.sum(np.repeat(v, np.diff(edges), axis=-1) * memories, axis=1)
+    known(form, FORMS, "form of memory strength")
+    strength, rate = not_negative(strength, "a memory strength"), positive(rate, "rate, the learning rate,", "a step needs a length")
+    batch, counts = start.samples[0], (whole(steps, "steps, the number of steps,", 1) * start.samples[0], *start.samples[1:])
+    features, noise, at, edges = _data(start, counts, whole(count, "count, the number of draws,", 1), np.random.default_rng(np.random.SeedSequence(seed)), reduced)
+    if fitted:
+        X, residuals = features[:, counts[0] :], (np.sum(features * np.repeat(at, counts, axis=1), axis=-1) - noise)[:, counts[0] :, None]
+        at -= np.swapaxes(np.swapaxes(X, 1, 2) @ np.linalg.solve(X @ np.swapaxes(X, 1, 2), residuals), 1, 2)
+    errors, rows = [np.sum(at**2, axis=-1)], _rows(counts)
+    for step in range(steps):
+        rows[0] = slice(step * batch, (step + 1) * batch)
+        at -= rate * moved(_means(features, noise, at, rows), edges, strength, form)[:, None]
+        errors.append(np.sum(at**2, axis=-1))
+    return np.stack(errors, axis=1)
 
 
 def measure(
@@ -279,7 +253,7 @@ def measure(
     known(form, FORMS, "form of memory strength")
     if not len(values):
         raise InputError("there is no memory strength; give one or more of at least 0")
-    if debiased and (isinstance(products, Gradients) or products.unbiased is None):
+    if debiased and (not isinstance(products, Products) or products.unbiased is None):
         raise InputError(f"{sampler.__name__} draws no single samples, from which the bias is estimated; use sampler=direct")
     for strength in values:
         not_negative(strength, "a memory strength")
@@ -292,10 +266,11 @@ def measure(
 
 def _inner(products: Products | Gradients, strength: float, form: str, debiased: bool) -> tuple[np.ndarray, ...]:
     """<z, gbar>, <z, g_m> - <z, gbar>, <z, g> and |z|^2; of the first two, one for each of several memories."""
-    if isinstance(products, Gradients):
-        z = moved(products.seen, products.edges, strength, form)
-        progress, *retention = products.population @ z.T
-        return np.transpose(retention), np.einsum("dvk,dk->dv", products.seen - products.population, z)[:, 1:], progress, np.sum(z**2, axis=1)
+    if not isinstance(products, Products):
+        seen, at, edges = products
+        z = moved(seen, edges, strength, form)[:, :, None]
+        population, gap = (at @ z)[:, :, 0], ((seen - at) @ z)[:, 1:, 0]
+        return population[:, 1:], gap, population[:, 0], np.sum(z**2, axis=(1, 2))
     v = multiplier(products, strength, form, debiased)
     retention, progress, square, seen = (np.sum(part, axis=-1) for part in (
         products.conflict + v * products.earlier, products.square + v * products.current,
@@ -314,19 +289,17 @@ def _data(start: Memories, counts: Sequence[int], drawn: int, rng: np.random.Gen
     Reduced: outside the k coordinates of the population gradients the features of a group have a Gram matrix of Wishart's law, and are
     its Bartlett factor, after a rotation.
     """
-    rows, k, parts = sum(counts), start.coordinates.shape[-1], []
-    for size in start.sizes:
-        width = min(size, k + rows) if reduced else size
-        parts.append(rng.standard_normal((drawn, rows, width)))
+    rows, parts, at = sum(counts), [], []
+    for size, own in zip(start.sizes, start.coordinates, strict=True):
+        k = own.shape[1]
+        i = np.arange(min(rows, size - k) if reduced else size - k)
+        parts.append(rng.standard_normal((drawn, rows, k + len(i))))
+        at.append(np.pad(own, ((0, 0), (0, len(i)))))
         if reduced:
-            i = np.arange(width - k)
             parts[-1][:, :, k:] = np.tril(parts[-1][:, :, k:])
-            parts[-1][:, i, k + i] = np.sqrt(rng.chisquare(size - k - i, (drawn, width - k)))
-    edges = np.cumsum([0, *(part.shape[2] for part in parts)])
-    at = np.zeros((drawn, len(counts), edges[-1]))
-    for first, own in zip(edges, start.coordinates, strict=False):
-        at[:, :, first : first + k] = own
-    return np.concatenate(parts, axis=2), rng.standard_normal((drawn, rows)) * np.repeat(start.sigma, counts), at, edges
+            parts[-1][:, i, k + i] = np.sqrt(rng.chisquare(size - k - i, (drawn, len(i))))
+    noise = rng.standard_normal((drawn, rows)) * np.repeat(start.sigma, counts)
+    return np.concatenate(parts, axis=2), noise, np.tile(np.concatenate(at, axis=1), (drawn, 1, 1)), np.cumsum([0, *(part.shape[2] for part in parts)])
 
 
 def _means(features: np.ndarray, noise: np.ndarray, at: np.ndarray, rows: Sequence[slice]) -> np.ndarray:

@@ -94,7 +94,7 @@ def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma
     zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
     middle = np.clip(zero + at / sigma, zero.clip(-_REACH, _REACH), top)
     highest = (delta * u[-1] + _REACH * sigma) / s
-    met = (lambda t: _conflict_met(p, rho, t, (1 - t * s / at[:, None]).clip(1e-9))) if added else _met(p, rho, highest) if rho else ndtr
+    met = (lambda t: _conflict_met(p, rho, t, (1 - t * s / at[:, None]).clip(1e-9, 1))) if added else _met(p, rho, highest) if rho else ndtr
     ranges = ((zero.clip(-_REACH, _REACH), middle, met), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
     total = 0.0
     for low, high, probability in ranges:
@@ -117,7 +117,7 @@ def _conflict_met(p: float, rho: float, t: np.ndarray, left: Any) -> np.ndarray:
     It is E [Phi(x_+) - Phi(x_-)] over Q, chi-squared with p - 2 degrees, where x_+ and x_- are the roots of
     (sqrt(1 - rho^2) x + |rho| t) t/(|rho| left) = t^2 + x^2 + Q in x.
     """
-    half = np.maximum(t * np.sqrt(1 - rho**2) / (abs(rho) * left) / 2, 1e-300)
+    half = np.maximum(t * np.sqrt(1 - rho**2) / (abs(rho) * left) / 2, 1e-150)
     reach = np.sqrt(half**2 + t**2 * (1 / left - 1))
     low, high = _roots(p - 2)
     angle, w = _nodes(np.arcsin(np.minimum(low / reach, 1)), np.arcsin(np.minimum(high / reach, 1)), 64)

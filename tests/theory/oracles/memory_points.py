@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import chdtr, ndtr
 from scipy.stats import chi, norm
 
-X, WEIGHTS = np.polynomial.legendre.leggauss(60)
+X, WEIGHTS = np.polynomial.legendre.leggauss(80)
 END = 8.5
 
 

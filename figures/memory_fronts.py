@@ -1,0 +1,89 @@
+r"""Finer constraints against memory strength, and both against stopping early.
+
+Error on the old task against error on the new one; towards the lower left is better. (a) One step at the same root mean square length
+${RATE:g}|g|$ for all; (b) one step at learning rate {RATE:g}. Both: $p={P}$, $m={M}$, $|\bar g|=|g|=1$, cosine ${COS:g}$. (c) The end of {TAKEN} steps at rate
+{SLOW:g} along the new task's population gradient: $p={LARGE}$, $m={STORED}$, truths at distance 1, $\theta$ at first at $|\theta-w_1|^2={CLOSE:g}$, across. $\sigma={SIGMA:g}$ in all.
+GEM with strengths {STRENGTHS}, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
+stopping, which no point to its right or above it improves on: in (a) and (b) shorter steps with a constant multiplier (law), in (c) all
+times of plain training, replay and GEM (means of the same simulation). Other lines: exact law. {simulation} Errors on the new task are as precise.
+Of p-mGEM's points, {under} of {all} in (b) lie below the line of all strengths, and {beyond} of {every} in all pictures below the envelope, each by two standard errors.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from figures.kit import Figure, Line, Panel, Sampler, Simulated, Table, curves
+from figures.kit.style import FAINT, FROZEN, INITIALIZED, THIRD, Look
+from figures.kit.table import SIMULATION, THEORY
+from simulate.sample.memory import measure, path
+from theory.formulas import FORMULAS
+from theory.memory import CONSTANT, INSIDE, Memories
+
+P, M, SIGMA, COS, RATE = 120, 12, 0.5, -0.3, 0.5
+LARGE, STORED, CLOSE, SLOW, TAKEN = 200, 50, 0.2, 0.05, 300
+STRENGTHS, GROUPS, ENDS, PARTS = (0, 0.1, 0.25, 0.5, 1), (1, 4, 12, 40), (2, 10, 50), (2, 10)
+LENGTH, STEP, END = "one step, equal length", "one step, equal rate", "end of training"
+GEM, SPLIT, CUT, ENVELOPE, NEW = "GEM, by strength", "p-mGEM", "d-mGEM", "stopped early", "error on the new task"
+LOOKS = {ENVELOPE: Look(FAINT, "-", ""), CONSTANT: Look(FROZEN.colour, (0, (4, 2)), ""), GEM: Look(FROZEN.colour, "", "o"), SPLIT: INITIALIZED, CUT: THIRD}
+
+
+def front(new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points that none of the others betters on both tasks, in order."""
+    order = np.argsort(new, axis=None)
+    new, old = new.ravel()[order], old.ravel()[order]
+    least = old <= np.minimum.accumulate(old)
+    return new[least], old[least]
+
+
+def compute(table: Table, sampler: Sampler) -> None:
+    def trained(where: str, strength: float = 0.0, form: str = INSIDE, groups: int = 1, parts: int = 1) -> np.ndarray:
+        p, m, square, product, distance = (LARGE, STORED, CLOSE, CLOSE, 1 + CLOSE) if where == END else (P, M, 1.0, COS, 1.0)
+        gram = np.full((1 + parts, 1 + parts), square)
+        gram[0], gram[:, 0], gram[0, 0] = product, product, distance
+        start = Memories((p // groups,) * groups, (0, *[m // parts] * parts), (0.0, *[SIGMA] * parts), gram)
+
+        def run(seed: tuple[int, ...], trials: int) -> list[list[float]]:
+            rate = SLOW if where == END else RATE / np.sqrt(measure(start, [strength], 10_000, seed)["square"].mean[0]) if where == LENGTH else RATE
+            errors = path(start, trials, TAKEN if where == END else 1, rate, strength, form, seed=seed, reduced=where == END)[:, :, :2]
+            return np.concatenate([errors.mean(axis=0), errors[:, :, 1:].std(axis=0, ddof=1) / np.sqrt(trials)], axis=1).tolist()
+
+        return np.array(sampler.stored({"where": where, "strength": strength, "form": form, "groups": groups, "parts": parts}, __file__, run))
+
+    for where in (LENGTH, STEP, END):
+        found = {GEM: [trained(where, gamma) for gamma in STRENGTHS], SPLIT: [trained(where, groups=J) for J in (ENDS if where == END else GROUPS)]}
+        if where == END:
+            found[CUT] = [trained(where, parts=J) for J in PARTS]
+            stopped, source = np.concatenate([*found[GEM], *(trained(where, gamma, CONSTANT) for gamma in STRENGTHS)]).T[:2], "simulate"
+        else:
+            for name, family, changed in ((SPLIT, "split_memory", [{"J": J} for J in GROUPS]), (CONSTANT, "memory_constant", [{"v": v} for v in np.linspace(0, 1, 101)])):
+                moments = ("progress", "retention", "progress" if name == SPLIT else "square")
+                case = {"p": P, "m": M, "sigma": SIGMA, "delta": 1.0, "rho": COS, "G": 1.0}
+                progress, kept, square = np.array([[FORMULAS[f"{family}_{what}"](**case, **one) for one in changed] for what in moments])
+                rate = RATE / np.sqrt(square) if where == LENGTH else RATE + 0 * square
+                table.add_curve(where, name, NEW, 1 - 2 * rate * progress + rate**2 * square, 1 - 2 * rate * kept + rate**2 * square, f"{family}_{moments[2]}")
+            rate, source = rate * np.linspace(0, 1, 201)[:, None], "memory_constant_square"
+            stopped = 1 - 2 * rate * progress + rate**2 * square, 1 - 2 * rate * kept + rate**2 * square
+        table.add_curve(where, ENVELOPE, NEW, *front(*stopped), source)
+        for name, ends in found.items():
+            for new, old, stderr in (end[-1].tolist() for end in ends):
+                table.add_point(where, name, NEW, new, Simulated(old, stderr, sampler.trials, np.inf))
+
+
+def facts(table: Table) -> dict[str, Any]:
+    def below(where: str, line: str) -> tuple[int, int]:
+        points = table.select(kind=SIMULATION, quantity=where, training=SPLIT)
+        x, y = front(*(table.select(kind=THEORY, quantity=where, training=line).column(name) for name in ("x", "mean")))
+        return int(np.sum(points.column("mean") + 2 * points.column("stderr") < np.interp(points.column("x"), x, y, left=np.inf))), len(points)
+
+    (under, all), (beyond, every) = below(STEP, CONSTANT), np.sum([below(where, ENVELOPE) for where in (LENGTH, STEP, END)], axis=0)
+    return {"under": under, "all": all, "beyond": beyond, "every": every}
+
+
+def _panel(where: str, *absent: str, **axes: Any) -> Panel:
+    lines = [Line(look, "constant multiplier" if name == CONSTANT else name, {"training": name}) for name, look in LOOKS.items() if name not in absent]
+    return Panel(where, lines, {"quantity": where}, legend={"loc": "upper right"}, axes={"xlabel": NEW, **axes})
+
+
+PANELS = _panel(LENGTH, CUT, ylabel="error on the old task"), _panel(STEP, CUT), _panel(END, CONSTANT, xlim=(0, 0.4), ylim=(0.3, 1.1))
+FIGURE = Figure(__doc__, compute, curves(*PANELS), globals(), facts, trials=400, quick_trials=60, size=(9.8, 3.9))
