@@ -5,8 +5,8 @@ ${RATE:g}|g|$ for all; (b) one step at learning rate {RATE:g}. Both: $p={P}$, $m
 {SLOW:g} along the new task's population gradient: $p={LARGE}$, $m={STORED}$, truths at distance 1, $\theta$ at first at $|\theta-w_1|^2={CLOSE:g}$, across. $\sigma={SIGMA:g}$ in all.
 GEM with strengths {STRENGTHS}, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
 stopping, which no point to its right or above it improves on: in (a) and (b) shorter steps with a constant multiplier (law), in (c) all
-times of plain training, replay and GEM (means of the same simulation). Other lines: exact law. {simulation} Errors on the new task are as precise.
-Of p-mGEM's points, {under} of {all} in (b) lie below the line of all strengths, and {beyond} of {every} in all pictures below the envelope, each by two standard errors.
+times of plain training, replay and GEM (means of the same simulation). Blue line: exact law. {simulation} Errors on the new task are as precise.
+Of p-mGEM's points, {under} lie below the line of all strengths in (b), and {beyond} below the envelope of any picture, by two standard errors.
 """
 
 from typing import Any
@@ -24,8 +24,9 @@ P, M, SIGMA, COS, RATE = 120, 12, 0.5, -0.3, 0.5
 LARGE, STORED, CLOSE, SLOW, TAKEN = 200, 50, 0.2, 0.05, 300
 STRENGTHS, GROUPS, ENDS, PARTS = (0, 0.1, 0.25, 0.5, 1), (1, 4, 12, 40), (2, 10, 50), (2, 10)
 LENGTH, STEP, END = "one step, equal length", "one step, equal rate", "end of training"
-GEM, SPLIT, CUT, ENVELOPE, NEW = "GEM, by strength", "p-mGEM", "d-mGEM", "stopped early", "error on the new task"
-LOOKS = {ENVELOPE: Look(FAINT, "-", ""), CONSTANT: Look(FROZEN.colour, (0, (4, 2)), ""), GEM: Look(FROZEN.colour, "", "o"), SPLIT: INITIALIZED, CUT: THIRD}
+GEM, SPLIT, CUT, STOPPED, NEW = "GEM, by strength", "p-mGEM", "d-mGEM", "stopped early", "error on the new task"
+LOOKS = {STOPPED: Look(FAINT, "-", ""), CONSTANT: Look(FROZEN.colour, (0, (4, 2)), ""), **{name: Look(look.colour, "", look.marker) for name, look in ((GEM, FROZEN), (SPLIT, INITIALIZED), (CUT, THIRD))}}
+CASE = {"p": P, "m": M, "sigma": SIGMA, "delta": 1.0, "rho": COS, "G": 1.0}
 
 
 def front(new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,9 +39,9 @@ def front(new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def compute(table: Table, sampler: Sampler) -> None:
     def trained(where: str, strength: float = 0.0, form: str = INSIDE, groups: int = 1, parts: int = 1) -> np.ndarray:
-        p, m, square, product, distance = (LARGE, STORED, CLOSE, CLOSE, 1 + CLOSE) if where == END else (P, M, 1.0, COS, 1.0)
-        gram = np.full((1 + parts, 1 + parts), square)
-        gram[0], gram[:, 0], gram[0, 0] = product, product, distance
+        p, m, old, product, new = (LARGE, STORED, CLOSE, CLOSE, 1 + CLOSE) if where == END else (P, M, 1.0, COS, 1.0)
+        gram = np.pad(np.full((parts, parts), old), ((1, 0), (1, 0)), constant_values=product)
+        gram[0, 0] = new
         start = Memories((p // groups,) * groups, (0, *[m // parts] * parts), (0.0, *[SIGMA] * parts), gram)
 
         def run(seed: tuple[int, ...], trials: int) -> list[list[float]]:
@@ -54,36 +55,29 @@ def compute(table: Table, sampler: Sampler) -> None:
         found = {GEM: [trained(where, gamma) for gamma in STRENGTHS], SPLIT: [trained(where, groups=J) for J in (ENDS if where == END else GROUPS)]}
         if where == END:
             found[CUT] = [trained(where, parts=J) for J in PARTS]
-            stopped, source = np.concatenate([*found[GEM], *(trained(where, gamma, CONSTANT) for gamma in STRENGTHS)]).T[:2], "simulate"
+            stopped = np.concatenate([*found[GEM], *(trained(where, gamma, CONSTANT) for gamma in STRENGTHS)]).T[:2]
         else:
-            for name, family, changed in ((SPLIT, "split_memory", [{"J": J} for J in GROUPS]), (CONSTANT, "memory_constant", [{"v": v} for v in np.linspace(0, 1, 101)])):
-                moments = ("progress", "retention", "progress" if name == SPLIT else "square")
-                case = {"p": P, "m": M, "sigma": SIGMA, "delta": 1.0, "rho": COS, "G": 1.0}
-                progress, kept, square = np.array([[FORMULAS[f"{family}_{what}"](**case, **one) for one in changed] for what in moments])
-                rate = RATE / np.sqrt(square) if where == LENGTH else RATE + 0 * square
-                table.add_curve(where, name, NEW, 1 - 2 * rate * progress + rate**2 * square, 1 - 2 * rate * kept + rate**2 * square, f"{family}_{moments[2]}")
-            rate, source = rate * np.linspace(0, 1, 201)[:, None], "memory_constant_square"
-            stopped = 1 - 2 * rate * progress + rate**2 * square, 1 - 2 * rate * kept + rate**2 * square
-        table.add_curve(where, ENVELOPE, NEW, *front(*stopped), source)
+            values = [[FORMULAS[f"memory_constant_{what}"](**CASE, v=v) for v in np.linspace(0, 1, 101)] for what in ("square", "progress", "retention")]
+            square, *moments = np.array(values)
+            rate = np.linspace(1, 0, 201)[:, None] * (RATE / np.sqrt(square) if where == LENGTH else RATE)
+            stopped = [1 - 2 * rate * moment + rate**2 * square for moment in moments]
+            table.add_curve(where, CONSTANT, NEW, *(errors[0] for errors in stopped), "memory_constant_square")
+        table.add_curve(where, STOPPED, NEW, *front(*stopped), "simulate" if where == END else "memory_constant_square")
         for name, ends in found.items():
             for new, old, stderr in (end[-1].tolist() for end in ends):
                 table.add_point(where, name, NEW, new, Simulated(old, stderr, sampler.trials, np.inf))
 
 
 def facts(table: Table) -> dict[str, Any]:
-    def below(where: str, line: str) -> tuple[int, int]:
+    def below(where: str, line: str) -> int:
         points = table.select(kind=SIMULATION, quantity=where, training=SPLIT)
         x, y = front(*(table.select(kind=THEORY, quantity=where, training=line).column(name) for name in ("x", "mean")))
-        return int(np.sum(points.column("mean") + 2 * points.column("stderr") < np.interp(points.column("x"), x, y, left=np.inf))), len(points)
+        return int(np.sum(points.column("mean") + 2 * points.column("stderr") < np.interp(points.column("x"), x, y, left=np.inf)))
 
-    (under, all), (beyond, every) = below(STEP, CONSTANT), np.sum([below(where, ENVELOPE) for where in (LENGTH, STEP, END)], axis=0)
-    return {"under": under, "all": all, "beyond": beyond, "every": every}
-
-
-def _panel(where: str, *absent: str, **axes: Any) -> Panel:
-    lines = [Line(look, "constant multiplier" if name == CONSTANT else name, {"training": name}) for name, look in LOOKS.items() if name not in absent]
-    return Panel(where, lines, {"quantity": where}, legend={"loc": "upper right"}, axes={"xlabel": NEW, **axes})
+    return {"under": below(STEP, CONSTANT), "beyond": sum(below(where, STOPPED) for where in (LENGTH, STEP, END))}
 
 
-PANELS = _panel(LENGTH, CUT, ylabel="error on the old task"), _panel(STEP, CUT), _panel(END, CONSTANT, xlim=(0, 0.4), ylim=(0.3, 1.1))
-FIGURE = Figure(__doc__, compute, curves(*PANELS), globals(), facts, trials=400, quick_trials=60, size=(9.8, 3.9))
+LINES = [Line(look, "constant multiplier" if name == CONSTANT else name, {"training": name}) for name, look in LOOKS.items()]
+SHOWN = {LENGTH: {"ylabel": "error on the old task"}, STEP: {"xlim": (0.2, 1.15), "ylim": (0.92, 1.9)}, END: {"xlim": (0, 0.4), "ylim": (0.28, 1)}}
+PANELS = [Panel(where, LINES, {"quantity": where}, axes={"xlabel": NEW, **axes}) for where, axes in SHOWN.items()]
+FIGURE = Figure(__doc__, compute, curves(*PANELS, legend={"ncols": 5}), globals(), facts, trials=400, quick_trials=60, size=(9.8, 3.9))

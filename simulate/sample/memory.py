@@ -47,9 +47,9 @@ class Products(NamedTuple):
     unbiased: np.ndarray | None = None
 
 
+# What a step under several memories consists of, in D coordinates: gradients that are seen, the current one first, shape (draws, 1 + V, D); the
+# population gradients that they estimate, alike; first coordinates of the J groups, and D, shape (J + 1,).
 Gradients = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""What a step under several memories consists of, in D coordinates: gradients that are seen, the current one first, shape (draws, 1 + V, D);
-the population gradients that they estimate, alike; first coordinates of the J groups, and D, shape (J + 1,)."""
 
 
 def multiplier(products: Products, strength: float, form: str = INSIDE, debiased: bool = False) -> np.ndarray:
