@@ -5,7 +5,7 @@ ${RATE:g}|g|$ for all; (b) one step at learning rate {RATE:g}. Both: $p={P}$, $m
 {SLOW:g} along the new task's population gradient: $p={LARGE}$, $m={STORED}$, truths at distance 1, $\theta$ at first at $|\theta-w_1|^2={CLOSE:g}$, across. $\sigma={SIGMA:g}$ in all.
 GEM with strengths {STRENGTHS}, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
 stopping, which no point to its right or above it improves on: in (a) and (b) shorter steps with a constant multiplier (law), in (c) all
-times of plain training, replay and GEM (means of the same simulation). Blue line: exact law. {simulation} Errors on the new task are as precise.
+times of plain training, replay and GEM (means of the same simulation). Blue line: exact law. {simulation} Methods in one picture share their draws; errors on the new task are as precise.
 Of p-mGEM's points, {under} lie below the line of all strengths in (b), and {beyond} below the envelope of any picture, by two standard errors.
 """
 
@@ -45,8 +45,8 @@ def compute(table: Table, sampler: Sampler) -> None:
         start = Memories((p // groups,) * groups, (0, *[m // parts] * parts), (0.0, *[SIGMA] * parts), gram)
 
         def run(seed: tuple[int, ...], trials: int) -> list[list[float]]:
-            rate = SLOW if where == END else RATE / np.sqrt(measure(start, [strength], 10_000, seed)["square"].mean[0]) if where == LENGTH else RATE
-            errors = path(start, trials, TAKEN if where == END else 1, rate, strength, form, seed=seed, reduced=where == END)[:, :, :2]
+            rate = SLOW if where == END else RATE / np.sqrt(measure(start, [strength], 10_000, seed[:1])["square"].mean[0]) if where == LENGTH else RATE
+            errors = path(start, trials, TAKEN if where == END else 1, rate, strength, form, seed=seed[:1], reduced=where == END)[:, :, :2]
             return np.concatenate([errors.mean(axis=0), errors[:, :, 1:].std(axis=0, ddof=1) / np.sqrt(trials)], axis=1).tolist()
 
         return np.array(sampler.stored({"where": where, "strength": strength, "form": form, "groups": groups, "parts": parts}, __file__, run))

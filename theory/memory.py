@@ -141,10 +141,10 @@ class Memories:
     gram: Any
 
     def __post_init__(self) -> None:
-        for what, counts, least in (("parameters of a group", self.sizes, 1), ("samples behind the current gradient", self.samples[:1], 0), ("samples of a memory", self.samples[1:], 1)):
-            for count in counts:
-                whole(count, f"the number of {what}", least)
-        for sigma in self.sigma:
+        for size in self.sizes:
+            whole(size, "the number of parameters of a group", 1)
+        for i, (m, sigma) in enumerate(zip(self.samples, self.sigma, strict=False)):
+            whole(m, f"the number of samples of {f'memory {i}' if i else 'the current gradient'}", min(i, 1))
             not_negative(sigma, "sigma, the noise of a memory,")
         shape, n = np.shape(self.gram), len(self.samples)
         if n < 2 or len(self.sigma) != n or shape not in ((n, n), (len(self.sizes), n, n)):

@@ -145,10 +145,9 @@ def by_scalars(start: Memories, count: int, rng: np.random.Generator) -> Gradien
 
     Each mean has a chi-squared length of residuals and a normal direction, as in `reduced`; its parts in the groups share the length.
     """
-    random = [i for i, m in enumerate(start.samples) if m]
     normal, _, at, edges = _data(start, [int(m > 0) for m in start.samples], count, rng, reduced=True)
     seen = at.copy()
-    for row, i in enumerate(random):
+    for row, i in enumerate(np.flatnonzero(start.samples)):
         m, sigma, delta, across = start.samples[i], start.sigma[i], float(np.linalg.norm(at[0, i])), normal[:, row]
         unit, s, root = at[0, i] / (delta or 1), math.hypot(delta, sigma), np.sqrt(rng.chisquare(m, (count, 1)))
         seen[:, i] = root / m * (s * across + (delta * root - (s - sigma) * (across @ unit)[:, None]) * unit)
@@ -185,7 +184,7 @@ def path(start: Memories, count: int, steps: int, rate: float, strength: float =
     reduced : bool
         Turn the features such that all coordinates but as many as there are samples are 0: the same law, at a cost independent of p.
     fitted : bool
-        Go first to the point nearest to ``start`` that fits all memories: they are stored samples then, not fresh ones.
+        Go first to the point nearest to ``start`` that fits all memories best: they are stored samples then, not fresh ones.
 
     Returns
     -------
@@ -206,7 +205,7 @@ def path(start: Memories, count: int, steps: int, rate: float, strength: float =
     features, noise, at, edges = _data(start, counts, whole(count, "count, the number of draws,", 1), np.random.default_rng(np.random.SeedSequence(seed)), reduced)
     if fitted:
         X, residuals = features[:, counts[0] :], (np.sum(features * np.repeat(at, counts, axis=1), axis=-1) - noise)[:, counts[0] :, None]
-        at -= np.swapaxes(np.swapaxes(X, 1, 2) @ np.linalg.solve(X @ np.swapaxes(X, 1, 2), residuals), 1, 2)
+        at -= np.swapaxes(np.linalg.pinv(X) @ residuals, 1, 2)
     errors, rows = [np.sum(at**2, axis=-1)], _rows(counts)
     for step in range(steps):
         rows[0] = slice(step * batch, (step + 1) * batch)

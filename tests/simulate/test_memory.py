@@ -202,7 +202,7 @@ test_refused = refusals(
         "one draw": (lambda: measure(GOOD, [0.1], 1), "count, the number of draws, is 1"),
         "debiased": (lambda: measure(GOOD, [0.1], 10, debiased=True), "use sampler=direct"),
         "length of a group": (lambda: Memories((3, 1), (0, 4), (0, 0.5), ONE), "group of 1 parameters has no room for gradients of rank 2"),
-        "no memory": (lambda: Memories((9,), (0,), (0,), [[1]]), "do not agree"), "empty memory": (lambda: Memories((9,), (0, 0), (0, 0.5), ONE), "samples of a memory is 0"),
+        "no memory": (lambda: Memories((9,), (0,), (0,), [[1]]), "do not agree"), "empty memory": (lambda: Memories((9,), (0, 0), (0, 0.5), ONE), "samples of memory 1 is 0"),
         "products": (lambda: Memories((9,), (0, 4), (0, 0.5), [[1, -2], [-2, 1]]), "no matrix of inner products"),
         "path": (lambda: path(SEVERAL["parts"], 2, 1, 0.1, form=EQUALITY), "several memories"), "rate": (lambda: path(SEVERAL["batch"], 2, 1, 0), "rate, the learning rate, is 0"),
         "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"), "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
