@@ -6,7 +6,7 @@ ${RATE:g}|g|$ for all; (b) one step at learning rate {RATE:g}. Both: $p={P}$, $m
 GEM with strengths {STRENGTHS}, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
 stopping, which no point to its right or above it improves on: in (a) and (b) shorter steps with a constant multiplier (law), in (c) all
 times of plain training, replay and GEM (means of the same simulation). Blue line: exact law. {simulation} Methods in one picture share their draws; errors on the new task are as precise.
-Of p-mGEM's points, {under} lie below the line of all strengths in (b), and {beyond} below the envelope of any picture, by two standard errors.
+Points of p-mGEM that lie two standard errors below the line of all strengths in (b): {under}; below the envelope of any picture: {beyond}.
 """
 
 from typing import Any
@@ -59,7 +59,7 @@ def compute(table: Table, sampler: Sampler) -> None:
         else:
             values = [[FORMULAS[f"memory_constant_{what}"](**CASE, v=v) for v in np.linspace(0, 1, 101)] for what in ("square", "progress", "retention")]
             square, *moments = np.array(values)
-            rate = np.linspace(1, 0, 201)[:, None] * (RATE / np.sqrt(square) if where == LENGTH else RATE)
+            rate = np.linspace(1, 0, 41)[:, None] * (RATE / np.sqrt(square) if where == LENGTH else RATE)
             stopped = [1 - 2 * rate * moment + rate**2 * square for moment in moments]
             table.add_curve(where, CONSTANT, NEW, *(errors[0] for errors in stopped), "memory_constant_square")
         table.add_curve(where, STOPPED, NEW, *front(*stopped), "simulate" if where == END else "memory_constant_square")

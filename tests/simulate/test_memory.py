@@ -152,6 +152,15 @@ def test_the_step_is_the_nearest_that_meets_the_constraints_in_each_group(streng
             assert np.allclose(g + (strength + u) @ G, own) and np.all(u > -1e-9) and np.all(G @ own > -1e-9) and np.all(np.abs(u * (G @ own)) < 1e-9)
 
 
+def test_batches_are_fresh_in_every_step():
+    """Without strength a step on n samples multiplies the squared distance by 1 - 2 eta + eta^2 (n + p + 1)/n in the mean, and adds noise."""
+    error, n, p, sigma, eta = 1.0, 3, 9, 0.7, 0.2
+    found = path(SEVERAL["batch"], DRAWS, 4, eta, form=CONSTANT)[:, -1, 0]
+    for _ in range(4):
+        error = error * (1 - 2 * eta + eta**2 * (n + p + 1) / n) + eta**2 * p * sigma**2 / n
+    assert abs(found.mean() - error) < 5 * found.std() / np.sqrt(DRAWS)
+
+
 def test_any_strength_ends_at_the_hard_constraints_from_a_fit_of_the_memory():
     """As the rate goes to zero; law of least steps with n_2 samples at the population's end."""
     p, m, sigma, D = 40, 10, 0.5, 1.0
