@@ -45,6 +45,8 @@ def coloured_law(seq: TaskSequence, exact: bool = True) -> Law:
     DomainError
         For a least step of |n - d| <= 1, whose expectation is infinite.
     """
+    if seq.average is not None:
+        raise NoClosedForm("the law of features with a covariance has no averages of estimates; simulate them, or read the last estimate")
     truths = [{block: _vector(t, block, truth) for block, truth in task.truth.items()} for t, task in enumerate(seq.tasks)]
     colours = [_covariances(seq, t) for t in range(len(seq))]
     norms = colours if seq.risk == "features" else [{block: np.eye(len(sigma)) for block, sigma in one.items()} for one in colours]

@@ -78,6 +78,9 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
+    if seq.averaging is not None:
+        used = [seq.averaging[t] != 0 for t in range(tasks)]
+        errors = np.stack([errors[row].min(axis=0, initial=math.inf) for row in used])
     data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
     with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
         training = 1 / (1 / errors + 1 / data)
