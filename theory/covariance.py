@@ -8,17 +8,21 @@ the root of n - lambda / kappa = tr Sigma (Sigma + kappa)^{-1}, R = (Sigma + kap
 
 where f is the label noise plus the Sigma-risk of what is not trained. (C is the derivative of kappa R by lambda, since A (A'A + lambda)^{-2} A'
 is that of lambda (A A' + lambda)^{-1} ~ kappa R.) For least steps of n >= d + 2 samples, kappa = 0, it is exact with n - df2 - 1 in place of
-n - df2, which makes C the mean of (A A')^{-1}. Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
+n - df2, which makes C the mean of (A A')^{-1}. Where Sigma is a projection, of rank d, steps are those of standard normal features in d dimensions:
+E P = m Sigma, E P M P' = b Sigma M Sigma + a tr(M Sigma) Sigma and C = k Sigma / d, exactly, by any rule (`theory.projections`). Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
 """
 
+import math
 from typing import Any, cast
 
 import numpy as np
 
-from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal
+from theory.algebra import FloatAlgebra
+from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal, Subspace
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import TaskSequence
-from theory.recursion import Law
+from theory.projections import StepMoments
+from theory.recursion import OVER, Law, StepGeometry
 from theory.values import FrozenArray
 
 
@@ -64,16 +68,20 @@ def coloured_law(seq: TaskSequence, exact: bool = True) -> Law:
             mean[block], square[block] = 0 * mean[block], 0 * square[block]
         apart = {block: around(block, w) for block, w in truths[t].items()}
         f = noises[t] = float(task.noise) ** 2 + sum(np.sum(colours[t][b] * apart[b]) for b in task.truth if b not in task.train)
-        kappa, lost, approximate = _kappa(seq, t, np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train]), exact)
+        flat = _flat(seq, t, f)
+        variances = np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train])
+        kappa, lost, approximate = (0.0, 0, flat[2]) if flat else _kappa(seq, t, variances, exact)
         rough |= approximate
-        inverse = {b: np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
+        inverse = {b: colours[t][b] if flat else np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
         slack = task.samples - sum(np.sum((colours[t][b] @ r) * (colours[t][b] @ r).T) for b, r in inverse.items()) - lost
         spread = f + kappa**2 * sum(np.sum(apart[b] * (colours[t][b] @ r @ r)) for b, r in inverse.items())
+        seen = sum(np.sum(colours[t][b] * apart[b]) for b in inverse)
         for block, r in inverse.items():
             w, scale, pull = truths[t][block], float(task.scale_of(block)), colours[t][block] @ r
-            taken = scale**2 * (pull @ apart[block] @ pull + spread / slack * pull @ r)
-            along = scale * pull @ (np.outer(w, mean[block]) - square[block])
-            mean[block], square[block] = mean[block] + scale * pull @ (w - mean[block]), square[block] + along + along.T + taken
+            m, b, spare = (flat[0].m, flat[0].b, flat[0].a * seen + flat[1]) if flat else (1.0, 1.0, spread / slack)
+            taken = scale**2 * (b * pull @ apart[block] @ pull + spare * pull @ r)
+            along = scale * m * pull @ (np.outer(w, mean[block]) - square[block])
+            mean[block], square[block] = mean[block] + scale * m * pull @ (w - mean[block]), square[block] + along + along.T + taken
             steps[t] += np.trace(taken)
             updates[t] += 0 if task.starts_from_zero(block) else np.trace(taken)
         for block in filter(task.starts_from_zero, task.train):
@@ -82,6 +90,17 @@ def coloured_law(seq: TaskSequence, exact: bool = True) -> Law:
         for i, one in enumerate(truths):
             errors[t, i] = sum(np.sum(norms[i][block] * around(block, w)) for block, w in one.items())
     return Law(errors, steps, noises, (), updates, status="first order" if rough else "exact")
+
+
+def _flat(seq: TaskSequence, t: int, f: float) -> tuple[StepMoments, Any, bool] | None:
+    """Moments of a step on features of a subspace, k f / d of its noise f, and whether they are approximate; None of other features."""
+    task, law = seq.tasks[t], seq.features_of(t)
+    if not isinstance(law, Subspace) or task.memory or not task.equally_weighted:
+        return None
+    d = law.basis.shape[1]
+    geometry = StepGeometry(t, task.samples, d, FloatAlgebra(seq), "raise", OVER, seq.rule_of(t))
+    made = geometry.moments()
+    return made, geometry.noise_part(made, np.asarray(f)) / d, math.isfinite(geometry.root)
 
 
 def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:

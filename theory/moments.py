@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT
+from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
@@ -96,6 +96,8 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
     touch no others, the rank is the number of rows plus the least f (Koenig's theorem). The largest U of least f is what
     the data determine, and the next value of f lies the slack above. Without zeros the slack is ``|rows - d|``.
     """
+    if isinstance(law := seq.features_of(t), Subspace):  # which determines no block
+        return (0 if seq.tasks[t].memory else abs(seq.tasks[t].samples - law.basis.shape[1])), frozenset()
     groups = [(rows, _support(seq, s, t)) for s, rows in _rows(seq, t).items()]
     unions = {frozenset()}
     for support in dict.fromkeys(support for _, support in groups):
