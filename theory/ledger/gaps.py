@@ -175,3 +175,46 @@ FAMILIES = (
     Family("single_set_error", SINGLE, tuple({**_THREE, "n": count} for count in (8, 12, 30)), "below, at and above n = d"),
     Family("three_sets_error", TRIPLED, tuple({**_THREE, "n": count} for count in (20, 36, 60)), "below, at and above n = 3 d"),
 )
+
+_ABSTRACT = "NTK-CL, arXiv 2407.17120, abstract; in our model and words (reconstructed: the theorems' text was not at hand)"
+_GAPS = ("ridge_own_gap", "ridge_interplay_gap")
+# Name, statement, source, what it rests on, and in words where it holds and where it fails; `theory.gaps` measures what is called as it is.
+CLAIMS = (
+    (
+        "samples_reduce_gaps", "More training samples reduce the generalization gaps within a task and between tasks.", _ABSTRACT, (*_GAPS, "ridge_least_error", "ridge_forgetting"),
+        "nearly all penalties, and a task's own error at its best penalty always",
+        "few samples under a weak penalty on the way to as many as parameters, where the gap peaks. And the gap is not forgetting, which more samples of a dissimilar next "
+        "task make larger",
+    ),
+    (
+        "orthogonality_protects", "Orthogonal features of tasks keep the old task's error from growing.", _ABSTRACT, ("overlap_forgetting", "overlap_new_error"),
+        "no overlap, where no draw forgets whatever the truths; any overlap lets some truth of the next task forget, for its length enters with rho^2 q_2 > 0",
+        "truths that agree, where a small overlap lowers the old task's error: the slope at 0 is -2 m_2 (1 - m_1) <w_1, w_2>. Then zero overlap gives up backward transfer, "
+        "and forward transfer for 0 < rho < 2 m_1 <w_1, w_2>/tau",
+    ),
+    (
+        "regularization_reduces_gaps", "Regularization reduces the generalization gaps within a task and between tasks.", _ABSTRACT, (*_GAPS, "ridge_error", "recursion", "spectral"),
+        "a task's own gap under strong penalties. For the error of a stream there is one best penalty, several times that of a single task: it does the work of averaging",
+        "the gap between tasks, which a stronger penalty on the next task leaves larger, since the estimate stays where it fits the old samples",
+    ),
+    (
+        "tripling_reduces_gaps", "Three sets of features in place of one reduce both generalization gaps.", _ABSTRACT, (*_GAPS, "ridge_error", "ridge_forgetting", "ridge_best_penalty", "tripling_threshold"),
+        "hardly anywhere under the best penalties of each side; the error falls if and only if the signal in the further sets exceeds `tripling_threshold`",
+        "nearly every setting with tuned penalties: three times the parameters fit more of the samples. Three noisy views of one signal are another model, in which they help",
+    ),
+    (
+        "forgetting_is_gaps", "Forgetting at test time is the generalization gap of training.", _ABSTRACT, ("ridge_forgetting", *_GAPS, "ridge_training_error", "ridge_old_training_error"),
+        "with a second term: forgetting is the change of the old task's gap plus that of its training error, to rounding",
+        "most settings, for the gap alone: at n_2 >= p without a penalty the estimate does not depend on old samples, so that their gap is 0 whatever is forgotten",
+    ),
+    (
+        "averaging_helps", "A moving average of the parameters improves on the last estimate.", _ABSTRACT, ("recursion", "spectral"),
+        "different tasks, or much noise; weak penalties. With least steps of more samples than parameters and equal k sigma^2 the running mean is the best of all weights of sum 1",
+        "tasks that agree, with fewer samples than parameters under a strong penalty: early estimates are far from the truth, and the mean keeps them",
+    ),
+    (
+        "one_estimate_for_all", "One averaged estimate makes parameters stored for each task unnecessary.", _ABSTRACT, ("recursion", "spectral"),
+        "similar tasks, where one mean learns from all samples; it needs no more than itself, the last estimate and a count",
+        "dissimilar tasks, each of which an estimate of its own serves better",
+    ),
+)  # fmt: skip
