@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import sympy
 
-from theory import regimes
+from theory import gaps, regimes
 from theory.errors import DomainError, InputError
 from theory.formula import Formula
-from theory.ledger import notation as s, regimes as digest
+from theory.ledger import gaps as overlaps, notation as s, regimes as digest
 from theory.regions import advantage, frozen_wins
 
 PAPER = "He, Bai, Yang, arXiv 2602.20796, abstract"
@@ -446,11 +446,11 @@ def _one_head_frozen(p: int, head: int, n: int, sigma: Any) -> Any:
     return one_head_per_task(p, (head, head), (n, n), sigma, gram={"shared": [[1, 1], [1, 1]], "head": (1, 1)}, train_shared=False)
 
 
-def _measured(name: str, holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
-    """Return the judge of a claim that a function of `theory.regimes` measures."""
+def _measured(home: Any, name: str, holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
+    """Return the judge of a claim that a function of `theory.regimes` or `theory.gaps` measures."""
 
     def judge() -> ClaimVerdict:
-        shares, sizes = getattr(regimes, name)()
+        shares, sizes = getattr(home, name)()
         return ClaimVerdict(graded(float(np.mean(list(shares.values())))), holds_under, fails_in, {**shares, **sizes})
 
     return judge
@@ -536,7 +536,10 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
         Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "driftlaw; our own wording, no paper is quoted", False, _gem_pole, s.STORED),
-        *(Claim(name, statement, source, False, _measured(name, *words), uses) for name, statement, source, uses, *words in digest.CLAIMS),
+        *(
+            Claim(name, statement, source, False, _measured(home, name, *words), uses)
+            for home, chapter in ((regimes, digest), (gaps, overlaps)) for name, statement, source, uses, *words in chapter.CLAIMS
+        ),
         *(
             Claim(name, statement, "Memory strength and modular GEM, arXiv 2410.00868, in our words after its abstract", False, make(*judged), uses)
             for name, statement, uses, make, *judged in MEMORY_CLAIMS

@@ -113,6 +113,46 @@ class Gaussian(FeatureLaw):
 
 
 @dataclass(frozen=True)
+class Subspace(Gaussian):
+    """Standard normal features on a subspace of a single block, where features of other tasks may lie at other angles.
+
+    Parameters
+    ----------
+    basis : array, shape (d, k)
+        Independent columns that span it; features are z'U' for standard normal z and orthonormal U.
+
+    Notes
+    -----
+    Beyond the subspace a task sees and changes nothing: ``risk="features"`` measures errors of its predictions. Singular values of U_s'U_t are the
+    cosines of the principal angles between two tasks; `theory.constructors.overlapping` makes tasks at equal ones.
+
+    Examples
+    --------
+    A second task on coordinates of its own leaves the first one alone:
+
+    >>> import numpy as np
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5, 5), noise=0.5, truth=np.eye(20)[:2])
+    >>> first, second = (dl.Task(5, 0.5, {"w": np.eye(20)[i]}, ("w",), features=dl.Subspace(np.eye(20)[:, i : i + 10])) for i in (0, 10))
+    >>> law = dl.expected_errors(dl.TaskSequence({"w": 20}, [first, second], risk="features"))
+    >>> law.errors.round(4)
+    array([[0.8125, 1.    ],
+           [0.8125, 0.8125]])
+    """
+
+    covariance: Any = field(init=False, repr=False)
+    basis: Any
+
+    def __post_init__(self) -> None:
+        basis = np.asarray(self.basis, dtype=float)
+        if basis.ndim != 2 or not basis.size or not np.all(np.isfinite(basis)) or np.linalg.matrix_rank(basis) < basis.shape[1]:
+            raise InputError(f"the basis of a subspace has shape {basis.shape}; give finite, independent columns")
+        unit = np.linalg.qr(basis)[0]
+        object.__setattr__(self, "basis", FrozenArray(basis))
+        object.__setattr__(self, "covariance", FrozenArray(unit @ unit.T))
+
+
+@dataclass(frozen=True)
 class Rademacher(FeatureLaw):
     """Independent random signs.
 
@@ -459,7 +499,7 @@ def _at_least_zero(rule: Any, what: str, alone: bool = False) -> None:
 def as_features(features: Any) -> FeatureLaw:
     """Return ``features`` if it is a law; InputError otherwise."""
     if not isinstance(features, FeatureLaw) or type(features) is FeatureLaw:
-        raise InputError(f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Rademacher() or StudentT(df)")
+        raise InputError(f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Subspace(basis), Rademacher() or StudentT(df)")
     return features
 
 

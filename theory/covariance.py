@@ -8,18 +8,23 @@ the root of n - lambda / kappa = tr Sigma (Sigma + kappa)^{-1}, R = (Sigma + kap
 
 where f is the label noise plus the Sigma-risk of what is not trained. (C is the derivative of kappa R by lambda, since A (A'A + lambda)^{-2} A'
 is that of lambda (A A' + lambda)^{-1} ~ kappa R.) For least steps of n >= d + 2 samples, kappa = 0, it is exact with n - df2 - 1 in place of
-n - df2, which makes C the mean of (A A')^{-1}; without noise from n = d on. Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
+n - df2, which makes C the mean of (A A')^{-1}; without noise from n = d on. Where Sigma is a projection, of rank d, steps are
+those of standard normal features in d dimensions: E P = m Sigma, E P M P' = b Sigma M Sigma + a tr(M Sigma) Sigma and C = k Sigma / d, exactly,
+by any rule (`theory.projections`). Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
 """
 
+import math
 from typing import Any, cast
 
 import numpy as np
 
+from theory.algebra import FloatAlgebra
 from theory.checks import is_real
-from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal
+from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal, Subspace
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import TaskSequence
-from theory.recursion import Law
+from theory.projections import StepMoments
+from theory.recursion import OVER, Law, StepGeometry
 from theory.values import FrozenArray, is_symbolic
 
 
@@ -50,6 +55,8 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
     """
     if seq.grid_shape or any(map(is_symbolic, seq.values())):
         raise NoClosedForm("the law of features with a covariance is one of single numbers; pick a grid point with seq.at(index), or substitute the symbols")
+    if seq.average is not None:
+        raise NoClosedForm("the law of features with a covariance has no averages of estimates; simulate them, or read the last estimate")
     truths = [{block: _vector(t, block, truth) for block, truth in task.truth.items()} for t, task in enumerate(seq.tasks)]
     colours = [_covariances(seq, t) for t in range(len(seq))]
     norms = colours if seq.risk == "features" else [{block: np.eye(len(sigma)) for block, sigma in one.items()} for one in colours]
@@ -67,22 +74,24 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
             mean[block], square[block] = np.zeros_like(mean[block]), np.zeros_like(square[block])
         apart = {block: around(block, w) for block, w in truths[t].items()}
         f = noises[t] = float(task.noise) ** 2 + sum(np.sum(colours[t][b] * apart[b]) for b in task.truth if b not in task.train)
-        kappa, lost, approximate = _kappa(seq, t, np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train]), f, outside, exact)
+        flat, variances = _flat(seq, t, f, outside), np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train])
+        kappa, lost, approximate = (0.0, 0, flat[2]) if flat else _kappa(seq, t, variances, f, outside, exact)
         rough |= approximate
-        inverse = {b: np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
+        inverse = {b: colours[t][b] if flat else np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
         slack = task.samples - sum(np.sum((colours[t][b] @ r) * (colours[t][b] @ r).T) for b, r in inverse.items()) - lost
         spread = f + kappa**2 * sum(np.sum(apart[b] * (colours[t][b] @ r @ r)) for b, r in inverse.items())
-        noise: Any = 0.0 if spread == 0 else spread / slack
+        seen, erased = sum(np.sum(colours[t][b] * apart[b]) for b in inverse), kappa == 0 and not flat
+        m, b, noise = (flat[0].m, flat[0].b, flat[0].a * seen + flat[1]) if flat else (1.0, 1.0, 0.0 if spread == 0 else spread / slack)
         for block, r in inverse.items():
             w, scale, pull = truths[t][block], float(task.scale_of(block)), colours[t][block] @ r
             if scale == 0:
                 continue
-            taken = scale**2 * (pull @ apart[block] @ pull + noise * pull @ r)
-            along = scale * pull @ (np.outer(w, mean[block]) - square[block])
-            if kappa == 0 and scale == 1:  # the past is forgotten, even if it was infinite
+            taken = scale**2 * (b * pull @ apart[block] @ pull + noise * pull @ r)
+            along = scale * m * pull @ (np.outer(w, mean[block]) - square[block])
+            if erased and scale == 1:  # the past is forgotten, even if it was infinite
                 mean[block], square[block] = w, np.outer(w, w) + noise * r
             else:
-                mean[block], square[block] = mean[block] + scale * pull @ (w - mean[block]), square[block] + along + along.T + taken
+                mean[block], square[block] = mean[block] + scale * m * pull @ (w - mean[block]), square[block] + along + along.T + taken
             steps[t] += np.trace(taken)
             updates[t] += 0 if task.starts_from_zero(block) else np.trace(taken)
         for block in filter(task.starts_from_zero, task.train):
@@ -91,6 +100,17 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
         for i, one in enumerate(truths):
             errors[t, i] = sum(np.sum(norms[i][block] * around(block, w)) for block, w in one.items())
     return Law(errors, steps, noises, (), updates, status="first order" if rough else "exact")
+
+
+def _flat(seq: TaskSequence, t: int, f: float, outside: str) -> tuple[StepMoments, Any, bool] | None:
+    """Moments of a step on features of a subspace, k f / d of its noise f, and whether they are approximate; None of other features."""
+    task, law = seq.tasks[t], seq.features_of(t)
+    if not isinstance(law, Subspace) or task.memory or not task.equally_weighted:
+        return None
+    d = law.basis.shape[1]
+    geometry = StepGeometry(t, task.samples, d, FloatAlgebra(seq), outside, OVER, seq.rule_of(t))
+    made = geometry.moments()
+    return made, geometry.noise_part(made, np.asarray(f)) / d, math.isfinite(geometry.root)
 
 
 def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT
+from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
@@ -87,6 +87,9 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
+    if seq.averaging is not None:
+        used = [seq.averaging[t] != 0 for t in range(tasks)]
+        errors = np.stack([errors[row].min(axis=0, initial=math.inf) for row in used])
     data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
     with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
         training = 1 / (1 / errors + 1 / data)
@@ -102,6 +105,8 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
     touch no others, the rank is the number of rows plus the least f (Koenig's theorem). The largest U of least f is what
     the data determine, and the next value of f lies the slack above. Without zeros the slack is ``|rows - d|``.
     """
+    if isinstance(law := seq.features_of(t), Subspace):  # which determines no block
+        return (0 if seq.tasks[t].memory else abs(seq.tasks[t].samples - law.basis.shape[1])), frozenset()
     groups = [(rows, _support(seq, s, t)) for s, rows in _rows(seq, t).items()]
     unions = {frozenset()}
     for support in dict.fromkeys(support for _, support in groups):

@@ -188,6 +188,49 @@ def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float
     return search(lambda grid: read(expected_errors(seq.under(rule=Ridge(grid)))), bounds, (points,) * 4)
 
 
+def best_average(seq: TaskSequence, affine: bool = False) -> Optimum:
+    """Find the weights of theta_0, ..., theta_t in the sum whose mean error over tasks 0 to t is least, for every t.
+
+    Parameters
+    ----------
+    seq : TaskSequence
+        A single experiment.
+    affine : bool
+        Whether weights have to add up to 1.
+
+    Returns
+    -------
+    Optimum
+        ``choice`` has the weights, shape (T, T), as `TaskSequence` takes them for ``average``; ``value`` is generalization after the last task.
+
+    Notes
+    -----
+    The error is a parabola in the weights, whose coefficients are differences of errors at units and pairs of units.
+
+    Examples
+    --------
+    Where truths agree, noise makes a short sum of all estimates better than their mean:
+
+    >>> import driftlaw as dl
+    >>> from theory.optima import best_average
+    >>> seq = dl.one_block(20, (15, 15, 15), noise=0.5, gram=[[1] * 3] * 3)
+    >>> found = best_average(seq)
+    >>> found.choice[-1].round(3), round(found.value, 3), round(float(dl.expected_errors(seq.under(average="mean")).generalization()), 3)
+    (array([0.205, 0.197, 0.26 ]), 0.406, 0.559)
+    """
+    tasks = len(seq)
+    units = np.vstack([np.eye(tasks), np.zeros(tasks)])
+    pairs = (units[:, None] + units)[:, :, None] * np.tril(np.ones((tasks, tasks)))
+    errors, rows = expected_errors(_floating(seq).under(average=pairs)).errors, np.zeros((tasks, tasks))
+    for t in range(tasks):
+        q, ones, seen = errors[..., t, : t + 1].mean(-1), np.eye(t + 1), slice(t + 1)
+        square = (q[seen, seen] - q[seen, -1:] - q[-1:, seen] + q[-1, -1]) / 2
+        along = (square.diagonal() + q[-1, -1] - q[seen, -1]) / 2
+        start, free = (ones[-1], ones[:-1] - ones[-1]) if affine else (0 * ones[-1], ones)
+        rows[t, seen] = start + np.linalg.pinv(free @ square @ free.T, hermitian=True) @ free @ (along - square @ start) @ free
+    return Optimum(rows, float(expected_errors(_floating(seq).under(average=rows)).generalization()))
+
+
 def search(values_on: Callable[[np.ndarray], np.ndarray], bounds: tuple[float, float], sizes: Sequence[int]) -> Optimum:
     """Find where a function is least on a logarithmic grid, which is refined around its best point for every further size.
 

@@ -45,7 +45,7 @@ class Learner:
         self._truths = [np.repeat(given, trials // len(given), axis=0) for given in self._given] if drawn else self._given  # they may be the same in all trials
         self._picked = {t: self._pick(t, task) for t, task in drawn.items()}
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
-        self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
+        self._distances = [self._distance(block, theta) for block, theta in enumerate(self.theta)]
         self.curvatures: dict[Rule, float] = {}
         self.importance: dict[tuple[Rule, int], Any] = {}
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
@@ -56,11 +56,13 @@ class Learner:
         asked, path = slice(len(errors)), []
         for t, task in enumerate(self._plan.tasks):
             step_sizes[:, t], update_magnitude[:, t] = (self._backend.numpy(length)[asked] for length in self._learn(t, task))
+            path.append(list(self.theta) if self._plan.keeps_path else [])
             for block, truths in enumerate(self._plan.truths):
-                if block in task.trained:
-                    self._distances[block] = self._distance(block)
+                if self._plan.average is not None:
+                    self._distances[block] = self._distance(block, sum(float(weight) * theta[block] for weight, theta in zip(self._plan.average[t], path, strict=False)))
+                elif block in task.trained:
+                    self._distances[block] = self._distance(block, self.theta[block])
                 errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])[asked]
-            path.append(list(self.theta) if self._plan.keeps_data else [])
         if training_errors is not None:
             for (t, theta), (i, (features, labels)) in itertools.product(enumerate(path), enumerate(self._data)):
                 residual = labels - sum(predictions(x, theta[block]) for block, x in features.items())
@@ -163,9 +165,9 @@ class Learner:
         parts = [x[block] if block in x else self._backend.zeros(shape) for (x, _), shape in zip(samples, shapes, strict=True)]
         return namespace(parts[0]).concatenate(parts, axis=1)
 
-    def _distance(self, block: int) -> Any:
+    def _distance(self, block: int, theta: Any) -> Any:
         """Squared distances to the truths of all tasks that use ``block``, shape (trials, users)."""
-        difference = coloured(self.theta[block][:, None] - self._truths[block], self._plan.risk_roots[block])
+        difference = coloured(theta[:, None] - self._truths[block], self._plan.risk_roots[block])
         return namespace(difference).einsum("tud,tud->tu", difference, difference)
 
 

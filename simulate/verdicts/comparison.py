@@ -156,13 +156,14 @@ def _outside(claim: Conjecture, index: int, seq: TaskSequence, size: Mapping[str
     """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
     if claim.kind.sign or claim.own_builder is None:
         return False
-    if any(not isinstance(one, claim.rules) for one in seq.unusual):
+    spoken_of: Any = (*claim.rules, str) if claim.rules else ()  # risks and visits are texts, compared below
+    if any(not isinstance(one, spoken_of) for one in seq.unusual):
         return True
     return bool(claim.rules) and _conditions(seq) != _conditions(claim.own_builder({**claim.cases[index], **size}))
 
 
 def _conditions(seq: TaskSequence) -> Any:
-    return [(seq.features_of(t), seq.rule_of(t)) for t in range(len(seq))], seq.risk
+    return [(seq.features_of(t), seq.rule_of(t), task.again) for t, task in enumerate(seq.tasks)], seq.risk, seq.average
 
 
 def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:
