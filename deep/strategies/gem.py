@@ -92,10 +92,8 @@ class GEM(Rehearsing):
         """Project."""
         if self._gradients is None:
             return gradient
-        rows = parts = self._gradients.measure(task)
-        if self.debiased:
-            parts = rows.unflatten(0, (-1, self.parts))
-            rows = parts.mean(1)
+        parts = self._gradients.measure(task).unflatten(0, (-1, self.parts if self.debiased else 1))
+        rows = parts.mean(1) if self.debiased else parts[:, 0]
         groups = self._places(task)
         products = torch.stack([sum(rows[:, place] @ gradient[place] for place in group) for group in groups])
         grams = torch.stack([sum(rows[:, place] @ rows[:, place].T for place in group) for group in groups])
