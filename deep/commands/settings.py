@@ -50,6 +50,8 @@ class Settings(LoopOptions, DataOptions):
     """task, domain or class: what is known at evaluation."""
     scaling: str = "standardised"
     """Of pixels: standardised, unit (shares of 255) or none."""
+    first_weights: str = "torch"
+    """By whose rule: torch or glorot."""
     probe_examples: int = 1000
     """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
     device: str = "cpu"
