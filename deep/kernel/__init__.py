@@ -1,1 +1,1 @@
-"""The kernel view of continual learning on networks: empirical tangent kernels, and frozen features under a linear head."""
+"""Kernels task after task: the tangent kernel of networks against their training, and ridge regression on frozen features."""

