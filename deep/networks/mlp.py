@@ -1,7 +1,7 @@
 """Multilayer perceptrons."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -9,12 +9,14 @@ from deep.networks.base import Network
 from deep.networks.normalisation import normalise
 
 
-def mlp(image_shape: tuple[int, int, int], head_sizes: Sequence[int], normalisation: str, width: int, hidden: int = 2) -> Network:
+def mlp(
+    image_shape: tuple[int, int, int], head_sizes: Sequence[int], normalisation: str, width: int, hidden: int = 2, activation: Callable[[], nn.Module] = nn.ReLU
+) -> Network:
     """Return a perceptron with so many hidden layers of ``width`` units; each is a stage."""
     body = nn.ModuleDict()
     inputs = math.prod(image_shape)
     for number in range(1, hidden + 1):
-        layers = [nn.Linear(inputs, width), normalise(normalisation, width, 1), nn.ReLU()]
+        layers = [nn.Linear(inputs, width), normalise(normalisation, width, 1), activation()]
         body[f"hidden{number}"] = nn.Sequential(*([nn.Flatten()] if number == 1 else []), *layers)
         inputs = width
     return Network(body, width, head_sizes)

@@ -1,0 +1,160 @@
+"""Tangent kernels and ridge steps against other routes; features and heads against least squares written out."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from made_training import made_stream
+from scaffold import outcome
+
+from deep.__main__ import main
+from deep.kernel import ntk
+from deep.kernel.head import BACKBONES, Frozen, features
+from deep.kernel.ridge import KernelRecord, drift_bound, forgetting, kernel_step, kernel_steps, ridge_steps, squared_errors
+from deep.networks import build
+from deep.records import read_records
+from theory.errors import InputError
+
+ROWS = [slice(0, 5), slice(5, 9), slice(9, 16)]
+CALLS = []
+
+
+@BACKBONES.register(name="made")
+def made():
+    """Fixed random features of what 8 x 8 pixels are resized to."""
+
+    def see(images):
+        CALLS.append(len(images))
+        weights = torch.randn(images[0].numel(), 30, generator=torch.Generator().manual_seed(0))
+        return torch.tanh((images.flatten(1) / 255 - 0.5) @ weights)
+
+    return see
+
+
+def problem(seed=0, outputs=2):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((25, 12)), rng.standard_normal((25, outputs))
+
+
+def least_squares(x, y, penalty, start=0.0):
+    """Ridge around a start, by least squares with rows that pull."""
+    pull = penalty**0.5 * np.eye(x.shape[1])
+    return np.linalg.lstsq(np.vstack([x, pull]), np.vstack([y, pull @ (start + np.zeros((x.shape[1], y.shape[1])))]), rcond=None)[0]
+
+
+def test_kernel_recursion_weights_and_least_squares_are_one():
+    x, y = problem()
+    functions, weights = kernel_steps(x @ x[:16].T, ROWS, y, 0.7), ridge_steps(x, ROWS, y, 0.7)
+    assert np.allclose(x @ weights, functions, rtol=0, atol=1e-12)
+    reached = 0.0
+    for own, found in zip(ROWS, weights):
+        reached = least_squares(x[own], y[own], 0.7, reached)
+        assert np.allclose(found, reached, rtol=0, atol=1e-12)
+    assert np.allclose(kernel_step(0 * y, x @ x[:16].T, slice(16), y, 0.7), x @ least_squares(x[:16], y[:16], 0.7), rtol=0, atol=1e-12)
+    assert np.allclose(kernel_steps(3 * x @ x[:16].T, ROWS, y, 3 * 0.7), functions, rtol=0, atol=1e-12)  # three copies of a set
+    errors = squared_errors(functions, y, ROWS)
+    assert errors[2, 0] == pytest.approx(np.mean([sum((functions[2, row] - y[row]) ** 2) for row in range(5)]), rel=1e-12)
+    assert forgetting(errors) == pytest.approx(((errors[2, 0] - errors[0, 0]) + (errors[2, 1] - errors[1, 1])) / 2, rel=1e-12)
+
+
+def test_the_drift_bound_holds_and_is_reached_by_single_examples():
+    seen = slice(16, 25)
+    for seed in range(40):
+        x, y = problem(seed, 1)
+        kernel = x @ x[:16].T
+        functions = kernel_steps(kernel, ROWS, y, 0.3)
+        assert np.linalg.norm(functions[-1, seen] - functions[0, seen]) <= drift_bound(kernel, functions, ROWS, y, 0.3, seen)
+    one = [slice(0, 1), slice(1, 2)]
+    functions = kernel_steps(kernel[:, :2], one, y, 0.3)
+    assert drift_bound(kernel[:, :2], functions, one, y, 0.3, seen) == pytest.approx(np.linalg.norm(functions[1, seen] - functions[0, seen]), rel=1e-12)
+
+
+def test_the_tangent_kernel_is_the_product_of_differentiated_outputs(monkeypatch):
+    raw, theta = ntk.tangent_parametrised(build("mlp-100", (4, 4), (1,)), 3)
+    inputs = torch.randn(7, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    jacobian = torch.autograd.functional.jacobian(lambda parameters: raw(parameters, inputs), theta)
+    monkeypatch.setattr(ntk, "CHUNK", 3 * len(theta))  # blocks of 3, the last ones smaller
+    kernel = ntk.tangent_kernel(raw, theta, inputs, inputs[:5])
+    assert np.allclose(kernel, (jacobian @ jacobian[:5].T).numpy(), rtol=1e-10)
+    wide, theta = ntk.tangent_parametrised(build("mlp-400", (4, 4), (1,)), 3)
+    assert np.diag(ntk.tangent_kernel(wide, theta, inputs[:5], inputs[:5])) == pytest.approx(np.diag(kernel), rel=0.5)  # of order one at any width
+
+
+def test_training_reaches_the_ridge_solution_of_a_linear_function():
+    x, y = (torch.from_numpy(values) for values in problem(outputs=1))
+    start = torch.ones(12, dtype=torch.float64)
+    theta, converged = ntk.train(lambda p, rows: rows @ p, start, x, y[:, 0], 0.7)
+    assert converged and np.allclose(theta, least_squares(x.numpy(), y.numpy(), 0.7, 1.0)[:, 0], atol=1e-6)
+    assert not ntk.train(lambda p, rows: rows @ p, start, x, y[:, 0], 0.7, steps=2)[1]
+
+
+def test_lazy_networks_are_foretold():
+    """With 20 times the output and 400 times the penalty the fixed kernel says the same, and parameters move a twentieth as far."""
+    crude, lazy = (ntk.compare(made_stream(), 3, 16, 1, scale, scale**2) for scale in (1.0, 20.0))
+    assert crude == ntk.compare(made_stream(), 3, 16) and not crude["not converged"] + lazy["not converged"]
+    assert lazy["forgetting, fixed"] == pytest.approx(crude["forgetting, fixed"], rel=1e-9)
+    for name in ntk.KERNELS:
+        assert 0 < lazy[f"functions off by, {name}, task 3"] < 0.1 * crude[f"functions off by, {name}, task 3"] < 0.1
+        assert lazy[f"forgetting, {name}"] == pytest.approx(lazy["forgetting, network"], abs=0.1 * abs(crude["forgetting, fixed"] - crude["forgetting, network"]))
+    assert crude["functions off by, fixed, task 1"] == pytest.approx(crude["functions off by, refreshed, task 1"], rel=1e-9)
+    assert crude["functions off by, refreshed, task 3"] < crude["functions off by, fixed, task 3"] and crude["drift"] < crude["drift, bound"]
+
+
+def test_features_are_kept_until_the_backbone_is_another(tmp_path):
+    images = made_stream()[0].training().images
+    first = features(images, "made", 6, tmp_path)
+    CALLS.clear()
+    assert np.array_equal(features(images, "made", 6, tmp_path), first) and CALLS == [1] and first.shape == (len(images), 30)
+    (path,) = tmp_path.iterdir()
+    np.save(path, first + 1)  # as another backbone of the name left it
+    assert np.array_equal(features(images, "made", 6, tmp_path), first) and np.array_equal(np.load(path), first)
+    assert not np.allclose(features(images, "made", 5, tmp_path), first)
+
+
+def test_the_head_against_least_squares(tmp_path):
+    stream = made_stream(2, 20)
+    frozen = Frozen(stream, 2, "made", (4, 6), tmp_path)
+    kernel, (own, other), (held, _) = frozen.kernel([0, 1]), frozen.train, frozen.test
+    x, y = np.column_stack(frozen.sets), frozen.targets
+    weights = [least_squares(x[own], y[own], 0.5)]
+    weights.append(least_squares(x[other], y[other], 0.5, weights[0]))
+    swapped = least_squares(x[other], y[other], 0.5)
+    error = lambda w, rows: np.square(x[rows] @ w - y[rows]).sum(1).mean()  # noqa: E731
+    found = frozen.measure(kernel, 0.5)
+    assert found["forgetting"] == pytest.approx(error(weights[1], held) - error(weights[0], held), rel=1e-9)
+    assert found["own gap"] == pytest.approx(np.mean([error(w, frozen.test[t]) - error(w, frozen.train[t]) for t, w in enumerate(weights)]), rel=1e-9)
+    assert found["interplay gap"] == pytest.approx(error(weights[1], held) - error(weights[1], own), rel=1e-9)
+    for name, w in {"last": weights[1], "mean": sum(weights) / 2, "joint": least_squares(x[frozen.seen], y[frozen.seen], 0.5)}.items():
+        right = (x @ w).argmax(1) == frozen.labels
+        assert found[name] == np.mean([right[rows].mean() for rows in frozen.test]), name
+    back = error(least_squares(x[own], y[own], 0.5, swapped), frozen.test[1]) - error(swapped, frozen.test[1])
+    assert frozen.pairs(kernel, 0.5)["pairs, 100 a class"] == pytest.approx((found["forgetting"] + back) / 2, rel=1e-9)
+    assert frozen.routes(frozen.sets[1], frozen.kernel([1]), 0.5) < 1e-12 and not np.allclose(*(values[:, :30] for values in frozen.sets))
+
+
+def test_commands_and_bad_input(tmp_path, capsys):
+    head = ("ntk", "--backbone", "made", "--features", tmp_path, "--sizes", "4", "--samples", "40", "--records", tmp_path / "head.jsonl", "--json")
+    assert outcome(main, capsys, *head)[0] == 0
+    (record,) = read_records(tmp_path / "head.jsonl", KernelRecord)
+    assert record.settings["samples"] == 40 and record.measured["weights - kernels"] < 1e-12
+    small = ("ntk", "--width", "8", "--samples", "12", "--seeds", "0", "1")
+    status, out, _ = outcome(main, capsys, *small, "--tasks", "2", "--json")
+    trained, foretold = (np.array(json.loads(out)[0]["measured"][f"forgetting, {name}"]) for name in ("network", "fixed"))
+    assert json.loads(out)[0]["measured"]["forgetting off by, fixed"] == pytest.approx(abs(trained - foretold) / abs(trained).mean())
+    for more, reason in [
+        (("--tasks", "6"), "has 5 tasks"), (("--stream-options", "tasks=2", "--tasks", "2"), "one output"), (("--width",), "names none"),
+        (("--backbone", "lite1"), "unknown backbone"), (("--lam", "0"), "above 0"), (("--tasks", "1"), "at least 2"),
+    ]:  # fmt: skip
+        status, _, err = outcome(main, capsys, *small, *more)
+        assert status == 2 and reason in err, err
+
+
+def test_a_missing_package_and_a_wrong_size_are_told(tmp_path, monkeypatch):
+    images = made_stream()[0].training().images
+    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(InputError, match=r"install driftlaw\[backbones\]"):
+        features(images, "lite0", 32, tmp_path)
+    BACKBONES.register(lambda: torch.nn.Linear(4, 2), name="of four pixels")
+    with pytest.raises(InputError, match="cannot take images of 6 x 6 pixels"):
+        features(images, "of four pixels", 6, tmp_path)
