@@ -1,0 +1,175 @@
+"""Vision transformers and their checkpoints; NTK-CL: what its mechanisms compute in each form."""
+
+import hashlib
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from made_training import made_examples, made_task
+from scaffold import refusals
+
+from deep.networks.branches import PRETRAINED, branched
+from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
+from deep.strategies.ntk_cl import NtkCl, contrast
+from deep.streams import Split
+from deep.training.loop import train_task
+from driftlaw.testing.contracts.streams import made_dataset
+from driftlaw.testing.contracts.training import strategy_checks, trained
+
+SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 2}
+LIVE = NtkCl(
+    token="live", fusion="live", orthogonality="live", contrast="live", mean="adaptive", prototypes="refreshed", weights=(1, 1, 1), kinds=(1, 1, 1), measured=2
+)
+
+
+def make(shape, heads, normalisation="layer"):
+    return branched(shape, heads, "layer", weights=None, **SMALL)
+
+
+def close(left, right):
+    return float((left - right).detach().abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("check", [check for strategy in (NtkCl(), LIVE) for _, check in strategy_checks(strategy, make)])
+def test_contract(check):
+    check()
+
+
+def after(epochs=2, **options):
+    """Train the branches on a task; return network, task and strategy."""
+    torch.manual_seed(0)
+    task, loop, optimiser = made_task(make((1, 4, 4), (3,)).double(), made_examples(), epochs=epochs, momentum=0.9)
+    train_task(task, strategy := NtkCl(**options), loop, optimiser)
+    return task.network, task, strategy
+
+
+@pytest.mark.parametrize("form", ["published", "live"])
+def test_token_weights_stay_zero_where_they_begin_so(form):
+    """The map's gradient has the normalisation's weights as a factor, and theirs the map's output: both zero. The biases move."""
+    layer = after(20, token=form)[0].body["token"][0]
+    assert (not layer["linear"].weight.any()) == (not layer["norm"].weight.any()) == (form == "published")
+    assert layer["norm"].bias.any()
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_fusion_over_one_key_is_linear_and_has_no_gradient_of_attention(live):
+    fusion = make((1, 4, 4), (3,)).double().body["fusion"]
+    fusion.live.fill_(live)
+    first, second, token = torch.randn(3, 5, 24, dtype=torch.float64)
+    linear = close(2 * fusion((first + second) / 2, token), fusion(first, token) + fusion(second, token))
+    fusion(first, token).square().sum().backward()
+    assert linear == all(close(layer.weight.grad, 0 * layer.weight) for layer in (fusion.query, fusion.key)) == (not live)
+
+
+def test_orthogonality_is_a_signed_sum_or_an_energy():
+    """Opposite features have opposite sums and equal energies; what lies in the span of old prototypes has no sum, and the energy 1."""
+    _, task, strategy = after(orthogonality_strength=2.0)
+    strategy.begin_task(task)
+    batch = SimpleNamespace(targets=task.examples.targets[:1])
+
+    def term(form, mixed):
+        batch.features = torch.ones(1, 3, 24, dtype=torch.float64)
+        batch.features[0, 2] = mixed
+        values = []
+        for strategy.orthogonality_strength in (2.0, 0.0):
+            strategy.orthogonality = form
+            values.append(strategy.penalty(task.flat.parameters, batch, task))
+        return float((values[0] - values[1]).detach()) / 2
+
+    drawn, inside = torch.randn(24, dtype=torch.float64), strategy._basis @ torch.randn(3, dtype=torch.float64)
+    (sums, energies) = ([term(form, mixed) for mixed in (drawn, -drawn)] for form in ("published", "live"))
+    assert sums[0] == pytest.approx(-sums[1]) and abs(sums[0]) > 0.01 and energies[0] == pytest.approx(energies[1]) and 0.01 < energies[0] < 1
+    assert [term(form, inside) for form in ("published", "live")] == pytest.approx([0, 1], abs=1e-12)
+
+
+def test_contrast_is_least_where_classes_are_points():
+    targets = torch.tensor([0, 0, 1, 1])
+    apart, together = torch.eye(2)[targets], torch.eye(2)[targets.roll(1)]
+    assert float(contrast(apart, targets)) < 1e-3 < 5 < float(contrast(together, targets))
+
+
+@pytest.mark.parametrize("mean", ["iterates", "restart"])
+def test_running_mean(mean):
+    """It is the mean of the iterates; or each task begins there, and the iterates are the means."""
+    passed = []
+    for task, _ in trained(NtkCl(mean=mean), make, dtype=torch.float64):
+        passed.append([new.detach().clone() for _, new in task.network.averaged])
+        means = passed[-1] if mean == "restart" else [torch.stack(own).mean(0) for own in zip(*passed)]
+        assert all(close(old, wanted) for (old, _), wanted in zip(task.network.averaged, means))
+
+
+def test_blocks_are_those_of_pytorch():
+    ours, theirs = Block(24, 2).double(), torch.nn.TransformerEncoderLayer(24, 2, 96, 0.0, "gelu", 1e-6, True, True, dtype=torch.float64)
+    names = {"attn.qkv.": "self_attn.in_proj_", "attn.proj": "self_attn.out_proj", "mlp.fc1": "linear1", "mlp.fc2": "linear2"}
+    state = theirs.state_dict()
+    ours.load_state_dict({name: state[re.sub("|".join(names), lambda match: names[match[0]], name)] for name in ours.state_dict()})
+    tokens = torch.randn(3, 5, 24, dtype=torch.float64)
+    assert close(ours(tokens), theirs.train()(tokens))
+
+
+def hugging_face(weights):
+    """Rename timm's names to Hugging Face's; divide what these hold apart."""
+    found = {}
+    for name, value in weights.items():
+        name = re.sub(r"^blocks\.(\d+)\.norm(1|2)", lambda match: f"blocks.{match[1]}.layernorm_{'before' if match[2] == '1' else 'after'}", name)
+        for ours, theirs in {
+            "cls_token": "embeddings.cls_token", "pos_embed": "embeddings.position_embeddings", "patch_embed.proj": "embeddings.patch_embeddings.projection",
+            "attn.proj": "attention.output.dense", "mlp.fc1": "intermediate.dense", "mlp.fc2": "output.dense", "blocks.": "encoder.layer.",
+        }.items():  # fmt: skip
+            name = name.replace(ours, theirs)
+        name = "vit." + re.sub("^norm", "layernorm", name)
+        parts = zip(("query", "key", "value"), value.chunk(3)) if "attn.qkv" in name else [("", value)]
+        found |= {name.replace("attn.qkv", f"attention.attention.{part}"): own for part, own in parts}
+    return found | {"classifier.weight": torch.zeros(7, 24), "vit.pooler.dense.bias": torch.zeros(24)}
+
+
+def safetensors(weights):
+    header, content = {"__metadata__": {"format": "pt"}}, b""
+    for name, value in weights.items():
+        content += (own := value.numpy().tobytes())
+        header[name] = {"dtype": "F32", "shape": [*value.shape], "data_offsets": [len(content) - len(own), len(content)]}
+    return len(text := json.dumps(header).encode()).to_bytes(8, "little") + text + content
+
+
+def test_checkpoints(tmp_path):
+    one = vit((1, 4, 4), (3,), "layer", **SMALL)
+    weights = {name: value.detach() for name, value in timm_names(one).items()}
+    (tmp_path / "a.safetensors").write_bytes(safetensors(hugging_face(weights)))
+    torch.save({"model": {**weights, "head.bias": torch.zeros(7)}}, tmp_path / "b.pth")
+    for file in ("a.safetensors", "b.pth"):
+        other = load_checkpoint(vit((1, 4, 4), (3,), "layer", **SMALL), tmp_path / file)
+        assert torch.equal(one.features(images := torch.randn(2, 1, 4, 4)), other.features(images))
+
+
+def fits_not(shape=(1, 4, 4), **sizes):
+    return load_checkpoint(vit(shape, (), "layer", **SMALL | sizes), FILE)
+
+
+FILE = "small.pt"
+test_what_does_not_fit = refusals({
+    "another width": (lambda: fits_not(width=12), r"cls_token has shape \(1, 1, 24\) there, \(1, 1, 12\) in the network"),
+    "fewer blocks": (lambda: fits_not(depth=1), r"blocks.1.norm1.weight has shape \(24,\) there, none"),
+    "more colours": (lambda: fits_not((3, 4, 4)), r"patch_embed.proj.weight has shape \(24, 1, 2, 2\) there, \(24, 3, 2, 2\)"),
+    "larger images": (lambda: fits_not((1, 8, 8)), "for images of 2 x 2 patches, these have 16"),
+    "odd images": (lambda: fits_not((1, 5, 4)), "multiples of 2"),
+    "no file": (lambda: read_checkpoint("nowhere.safetensors"), "cannot read the checkpoint nowhere.safetensors"),
+    "code": (lambda: read_checkpoint(__file__), "cannot read"),
+    "another network": (lambda: NtkCl().check(("conv1", "head")), "vit-micro-branches"),
+    "weights": (lambda: NtkCl(weights=(0, 0, 0)), "not all 0"),
+    "classes": (lambda: Split(classes=(4, 7)).build(made_dataset(6)), r"\(4, 7\).* has 6"),
+})  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(timm_names(vit((1, 4, 4), (), "layer", **SMALL)), FILE)
+
+
+def test_the_pretrained_weights_are_those_of_their_record():
+    record = json.loads(PRETRAINED.with_suffix(".json").read_text())
+    assert hashlib.sha256(PRETRAINED.read_bytes()).hexdigest() == record["sha256"] and record["accuracy"] > 0.4
+    stream = Split(tasks=2, classes=(record["base_classes"][1], 100)).build(made_dataset(100, 3))
+    assert min(stream[0].classes) == 50 and sorted(stream[0].classes + stream[1].classes) == [*range(50, 100)]
