@@ -9,6 +9,7 @@ import pytest
 import torch
 from made_training import made_examples, made_task
 from scaffold import refusals
+from torch.nn.functional import cosine_similarity
 
 from deep.networks.branches import PRETRAINED, branched
 from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
@@ -63,25 +64,29 @@ def test_fusion_over_one_key_is_linear_and_has_no_gradient_of_attention(live):
     assert linear == all(close(layer.weight.grad, 0 * layer.weight) for layer in (fusion.query, fusion.key)) == (not live)
 
 
-def test_orthogonality_is_a_signed_sum_or_an_energy():
-    """Opposite features have opposite sums and equal energies; what lies in the span of old prototypes has no sum, and the energy 1."""
-    _, task, strategy = after(orthogonality_strength=2.0)
+def test_terms_of_the_penalty():
+    """Orthogonality: opposite features have opposite sums and equal energies; in the span of old prototypes they have no sum, and the energy 1.
+    The contrastive loss has opposite signs in its two forms."""
+    _, task, strategy = after(orthogonality_strength=0.0, contrast_strength=0.0, pull=0.0)
     strategy.begin_task(task)
-    batch = SimpleNamespace(targets=task.examples.targets[:1])
+    batch = SimpleNamespace(targets=torch.tensor([0, 0, 1]))
 
-    def term(form, mixed):
-        batch.features = torch.ones(1, 3, 24, dtype=torch.float64)
-        batch.features[0, 2] = mixed
+    def term(name, form, *mixed):
+        batch.features = torch.ones(3, 3, 24, dtype=torch.float64)
+        batch.features[:, 2] = torch.stack(mixed)
+        setattr(strategy, name, form)
         values = []
-        for strategy.orthogonality_strength in (2.0, 0.0):
-            strategy.orthogonality = form
+        for strength in (2.0, 0.0):
+            setattr(strategy, f"{name}_strength", strength)
             values.append(strategy.penalty(task.flat.parameters, batch, task))
         return float((values[0] - values[1]).detach()) / 2
 
     drawn, inside = torch.randn(24, dtype=torch.float64), strategy._basis @ torch.randn(3, dtype=torch.float64)
-    (sums, energies) = ([term(form, mixed) for mixed in (drawn, -drawn)] for form in ("published", "live"))
-    assert sums[0] == pytest.approx(-sums[1]) and abs(sums[0]) > 0.01 and energies[0] == pytest.approx(energies[1]) and 0.01 < energies[0] < 1
-    assert [term(form, inside) for form in ("published", "live")] == pytest.approx([0, 1], abs=1e-12)
+    signed, energy = ([term("orthogonality", form, own, own, own) for own in (drawn, -drawn, inside)] for form in ("published", "live"))
+    assert signed == pytest.approx([signed[0], -signed[0], 0], abs=1e-12) and abs(signed[0]) > 0.01
+    assert energy == pytest.approx([energy[0], energy[0], 1]) and 0.01 < energy[0] < 1
+    live, published = (term("contrast", form, drawn, drawn.roll(1), inside) for form in ("live", "published"))
+    assert live == pytest.approx(-published) and live > 0.01
 
 
 def test_contrast_is_least_where_classes_are_points():
@@ -91,13 +96,38 @@ def test_contrast_is_least_where_classes_are_points():
 
 
 @pytest.mark.parametrize("mean", ["iterates", "restart"])
-def test_running_mean(mean):
-    """It is the mean of the iterates; or each task begins there, and the iterates are the means."""
-    passed = []
-    for task, _ in trained(NtkCl(mean=mean), make, dtype=torch.float64):
-        passed.append([new.detach().clone() for _, new in task.network.averaged])
+def test_a_task_moves_running_means_its_classes_and_their_prototypes(mean):
+    """The mean is that of the iterates; or each task begins there, and the iterates are the means. Other classes' weights and prototypes stay."""
+    passed, weight, prototypes = [], 0, 0
+    for task, _ in trained(NtkCl(mean=mean, measured=2), make, "class", dtype=torch.float64):
+        network, examples, (head,) = task.network, task.examples, task.network.heads
+        passed.append([new.detach().clone() for _, new in network.averaged])
         means = passed[-1] if mean == "restart" else [torch.stack(own).mean(0) for own in zip(*passed)]
-        assert all(close(old, wanted) for (old, _), wanted in zip(task.network.averaged, means))
+        assert all(close(old, wanted) for (old, _), wanted in zip(network.averaged, means))
+        moved = [(now != before).flatten(1).any(1) for now, before in ((head.weight.detach(), weight), (head.prototypes.permute(2, 0, 1, 3), prototypes))]
+        own = torch.bincount(examples.units, minlength=6) > 0
+        assert not task.number or all(torch.equal(rows, own) for rows in moved)
+        weight, prototypes = head.weight.detach().clone(), head.prototypes.permute(2, 0, 1, 3).clone()
+        with network.evaluating():
+            inputs = examples.batch(torch.arange(len(examples)))[0]
+            features, outputs = network.sets(inputs, (True, True, False)).detach(), network(inputs)
+        wanted = [weight * cosine_similarity(features[:, state, None, 2], head.prototypes[state, 2], dim=-1) for state, weight in ((0, 0.3), (1, 0.1))]
+        assert float((outputs - sum(wanted)).detach().abs().max()) < 1e-7  # weights in single precision
+        unit = examples.units[0]
+        assert close(features[examples.units == unit].mean(0), head.prototypes[:, :, unit])
+
+
+def test_the_kernel_of_the_fusion_is_that_of_a_linear_map():
+    """s'(V c + b) / 2 has the kernel width (c'c + 1) / 4 in V and b, for signs s; frozen features do not drift, those of branches do."""
+    strategy = NtkCl(measured=2, weights=(1, 1, 1))
+    *_, (task, _) = trained(strategy, make, "class", 2, torch.float64)
+    found, several = strategy.decision(), strategy._memory.tasks.values()
+    with task.network.evaluating():
+        rows = [task.network.sets(own.batch(torch.tensor([0, len(own) // 2]))[0], (False, True, False))[:, 1, 0].detach() for own in several]
+    norms = [[float((24 * (left @ right.T + 1) / 4).norm()) for right in rows] for left in rows]
+    wanted = {"within": (norms[0][0] + norms[1][1]) / 2, "between": norms[0][1], "share": norms[0][1] / (norms[0][0] * norms[1][1]) ** 0.5}
+    assert found["kernel_after"]["fusion"] == pytest.approx(wanted) != found["kernel_before"]["fusion"]
+    assert found["drift"]["frozen"] == [0, 0, 0] < found["drift"]["current"]
 
 
 def test_blocks_are_those_of_pytorch():
