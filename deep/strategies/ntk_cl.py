@@ -19,8 +19,6 @@ from theory.checks import between, known, whole
 from theory.errors import InputError
 
 FORMS = PUBLISHED, LIVE = ("published", "live")
-MEANS = ("iterates", "restart", "adaptive")
-PROTOTYPES = ("stored", "refreshed")
 DIRECTIONS = 40  # of old prototypes, at most; in the public code
 TEMPERATURE = 0.1
 _CURRENT, _MIXED = STATES.index("current"), KINDS.index("mixed")
@@ -89,8 +87,8 @@ class NtkCl(Strategy):
     _found: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        choices = dict.fromkeys(("token", "fusion", "orthogonality", "contrast"), FORMS) | {"mean": MEANS, "prototypes": PROTOTYPES}
-        for name, several in choices.items():
+        choices = {"mean": ("iterates", "restart", "adaptive"), "prototypes": ("stored", "refreshed")}
+        for name, several in (choices | dict.fromkeys(("token", "fusion", "orthogonality", "contrast"), FORMS)).items():
             known(getattr(self, name), several, f"{name} of ntk-cl:")
         for name in ("orthogonality_strength", "contrast_strength", "pull"):
             between(getattr(self, name), f"the {name}", 0.0, 1e12)
@@ -131,12 +129,9 @@ class NtkCl(Strategy):
             total = total + task.loss(task.examples.among_candidates(head.scores(batch.features[:, kind])), batch.targets)
         unit = normalize(batch.features[:, _MIXED], dim=1)
         within = unit @ self._basis
-        if self.orthogonality == LIVE:
-            total = total + self.orthogonality_strength * within.square().sum(1).mean()
-        else:
-            total = total + self.orthogonality_strength * (unit - within @ self._basis.mT).sum(1).mean()
-        sign = 1 if self.contrast == LIVE else -1
-        return total + sign * self.contrast_strength * contrast(unit, batch.targets)
+        terms = within.square() if self.orthogonality == LIVE else unit - within @ self._basis.mT
+        contrasted = contrast(unit, batch.targets) * (1 if self.contrast == LIVE else -1)
+        return total + self.orthogonality_strength * terms.sum(1).mean() + self.contrast_strength * contrasted
 
     @torch.no_grad()
     def end_task(self, task: TaskContext) -> None:
@@ -149,13 +144,14 @@ class NtkCl(Strategy):
             old.lerp_(new, weight / self._mass)
             if self.mean == "restart":
                 new.copy_(old)
-        self._memory.see(task)
-        *earlier, own = self._memory.tasks.values()
+        several = [*self._memory.tasks.values(), task.examples]
         states = [bool(used) or name == "current" for name, used in zip(STATES, network.readout.any(1), strict=True)]
-        measures = self.measured and earlier and task.examples.candidates is None  # all classes are seen
-        self._found = self._measure(task, [*earlier, own], states) if measures else {}
-        for head, units, means in class_means(network, [*earlier, own] if self.prototypes == "refreshed" else [own], states):
+        measures = self.measured and task.number and task.examples.candidates is None  # all classes are seen
+        self._found = self._measure(task, several, states) if measures else {}
+        for head, units, means in class_means(network, several if self.prototypes == "refreshed" else several[-1:], states):
             head.prototypes[:, :, units] = means
+        if self.measured or self.prototypes == "refreshed":
+            self._memory.see(task)
 
     def decision(self) -> dict[str, Any]:
         """Return what was measured.

@@ -2,7 +2,7 @@
 
     python tests/bench/ntk_cl_readouts.py ../shared/data [FORM ...]
 
-Ten tasks of five classes that have not pretrained vit-micro, 50 images a class, in class orders of their own. A line for each training, of
+Ten tasks of five classes that have not pretrained vit-micro, 30 images a class, in class orders of their own. A line for each training, of
 which those that are recorded are left out. The preset `ntk-cl` of `driftlaw deep study` trains each way to read out anew, with all tasks' accuracies.
 """
 
@@ -33,7 +33,7 @@ FORMS = {
     "fusion live": {"fusion": "live"}, "adaptive": {"mean": "adaptive"}, "restart": {"mean": "restart"},
 }  # fmt: skip
 ORDERS = range(1, 7)
-OPTIONS = {"tasks": 10, "classes": (50, 100), "class_order": "seeded", "validation_share": 0.002, "train_examples": 250, "test_examples": 250}
+OPTIONS = {"tasks": 10, "classes": (50, 100), "class_order": "seeded", "validation_share": 0.002, "train_examples": 150, "test_examples": 200}
 LOOP = {"epochs": 5, "batch_size": 16, "learning_rate": 0.05, "momentum": 0.9, "scaling": "unit"}
 
 
