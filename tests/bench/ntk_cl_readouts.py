@@ -12,7 +12,6 @@ from itertools import product
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.nn.functional import normalize
 
 from deep.data import load
@@ -37,25 +36,18 @@ OPTIONS = {"tasks": 10, "classes": (50, 100), "class_order": "seeded", "validati
 LOOP = {"epochs": 5, "batch_size": 16, "learning_rate": 0.05, "momentum": 0.9, "scaling": "unit"}
 
 
-def read_out(cosines: list[Tensor], units: list[Tensor]) -> dict[str, float]:
-    """Return the mean over tasks of the accuracy among all classes, by readout, of cosines of shape (N, states, kinds, classes)."""
-    found = {}
-    for name, weights in READOUTS.items():
-        hits = [(torch.einsum("nsku,sk->nu", own, weights).argmax(1) == right).double().mean() for own, right in zip(cosines, units, strict=True)]
-        found[name] = float(torch.stack(hits).mean())
-    return found
-
-
 @torch.no_grad()
 def read_outs(network: Network, test: list[Examples], training: list[Examples]) -> dict[str, dict[str, float]]:
-    """Read out with the stored prototypes, then with those that the network as it is makes of all training data."""
+    """Measure each readout's mean over tasks of the accuracy among all classes: by stored prototypes, then by those that the network makes now."""
     (head,), found = network.heads, {}
     with network.evaluating():
         features = [normalize(network.sets(own.batch(torch.arange(len(own)))[0], (True,) * 3), dim=-1) for own in test]
     for name, again in (("stored", []), ("refreshed", training)):
         for _, units, means in class_means(network, again, (True,) * 3):
             head.prototypes[:, :, units] = means
-        found[name] = read_out([torch.einsum("nskd,skud->nsku", own, normalize(head.prototypes, dim=-1)) for own in features], [own.units for own in test])
+        cosines = [torch.einsum("nskd,skud->nsku", own, normalize(head.prototypes, dim=-1)) for own in features]
+        right = [torch.stack([torch.einsum("nsku,sk->nu", own, weights).argmax(1) == part.units for weights in READOUTS.values()]) for own, part in zip(cosines, test)]
+        found[name] = dict(zip(READOUTS, torch.stack([hits.double().mean(1) for hits in right]).mean(0).tolist()))
     return found
 
 

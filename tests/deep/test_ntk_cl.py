@@ -139,20 +139,18 @@ def test_blocks_are_those_of_pytorch():
     assert close(ours(tokens), theirs.train()(tokens))
 
 
+BLOCK = ("layernorm_before", "attention.attention.qkv", "attention.output.dense", "layernorm_after", "intermediate.dense", "output.dense")
+LAYERS = ("embeddings.patch_embeddings.projection", *(f"encoder.layer.{number}.{layer}" for number in range(2) for layer in BLOCK), "layernorm")
+NAMES = ("embeddings.cls_token", "embeddings.position_embeddings", *(f"{layer}.{part}" for layer in LAYERS for part in ("weight", "bias")))
+
+
 def hugging_face(weights):
-    """Rename timm's names to Hugging Face's; divide what these hold apart."""
-    found = {}
-    for name, value in weights.items():
-        name = re.sub(r"^blocks\.(\d+)\.norm(1|2)", lambda match: f"blocks.{match[1]}.layernorm_{'before' if match[2] == '1' else 'after'}", name)
-        for ours, theirs in {
-            "cls_token": "embeddings.cls_token", "pos_embed": "embeddings.position_embeddings", "patch_embed.proj": "embeddings.patch_embeddings.projection",
-            "attn.proj": "attention.output.dense", "mlp.fc1": "intermediate.dense", "mlp.fc2": "output.dense", "blocks.": "encoder.layer.",
-        }.items():  # fmt: skip
-            name = name.replace(ours, theirs)
-        name = "vit." + re.sub("^norm", "layernorm", name)
-        parts = zip(("query", "key", "value"), value.chunk(3)) if "attn.qkv" in name else [("", value)]
-        found |= {name.replace("attn.qkv", f"attention.attention.{part}"): own for part, own in parts}
-    return found | {"classifier.weight": torch.zeros(7, 24), "vit.pooler.dense.bias": torch.zeros(24)}
+    """Name weights as Hugging Face does, which holds queries, keys and values apart, and has other heads."""
+    found = {"classifier.weight": torch.zeros(7, 24), "vit.pooler.dense.bias": torch.zeros(24)}
+    for name, value in zip(NAMES, weights.values(), strict=True):
+        parts = zip(("query", "key", "value"), value.chunk(3)) if "qkv" in name else [("", value)]
+        found |= {"vit." + name.replace("qkv", part): own for part, own in parts}
+    return found
 
 
 def safetensors(weights):
