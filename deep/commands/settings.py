@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 # Names of what only torch can load, for help that takes no time.
-NETWORKS = ("mlp-100", "mlp-400", "mlp-100x4", "convnet", "paper-resnet", "resnet18-20", "resnet18-64")
+NETWORKS = ("mlp-100", "mlp-400", "mlp-100x4", "convnet", "paper-resnet", "resnet18-20", "resnet18-64", "vit-micro", "vit-micro-branches")
 NORMALISATIONS = ("none", "batch", "group", "layer")
 
 

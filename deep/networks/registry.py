@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from deep.networks.base import HEAD, Network
+from deep.networks.branches import branched
 from deep.networks.convnet import convnet
 from deep.networks.mlp import mlp
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.resnet import nine_blocks, resnet18
+from deep.networks.vit import MICRO, vit
 from theory.checks import known
 from theory.errors import InputError
 from theory.own import where
@@ -45,6 +47,8 @@ NETWORKS.register(convnet, normalisation="group")
 NETWORKS.register(partial(nine_blocks, filters=64), name="paper-resnet", normalisation="batch")
 NETWORKS.register(partial(resnet18, filters=20), name="resnet18-20", normalisation="batch")
 NETWORKS.register(partial(resnet18, filters=64), name="resnet18-64", normalisation="batch")
+NETWORKS.register(partial(vit, **MICRO), name="vit-micro", normalisation="layer")
+NETWORKS.register(branched, name="vit-micro-branches", normalisation="layer")
 
 
 def default_network(datasets: Sequence[str]) -> str:

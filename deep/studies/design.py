@@ -60,7 +60,7 @@ class StudyStream:
         """Number of stages of the network."""
         from deep.networks.registry import build
 
-        return len(build(self.network, (32, 32), (2,)).stages)
+        return len(build(self.network, (32, 32, 3), (2,)).stages)
 
 
 @dataclass(frozen=True)

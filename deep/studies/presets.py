@@ -1,4 +1,4 @@
-"""The designs by name, read from the files beside this one: `hybrid.toml`, `regimes.toml`, `memory.toml`."""
+"""The designs by name, read from the files beside this one: `hybrid.toml`, `regimes.toml`, `memory.toml`, `ntk_cl.toml`."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from theory.parts import Parts, instances
 
 PRESETS: Parts[Preset] = Parts("preset", instances(Preset))
 PUBLISHED: dict[str, dict[str, Sequence[float]]] = {}  # by stream and training: Task.Acc, Avg.Acc and forgetting in %, in arXiv 2602.20796
-FILES = [Path(__file__).with_name(f"{name}.toml") for name in ("hybrid", "regimes", "memory")]
+FILES = [Path(__file__).with_name(f"{name}.toml") for name in ("hybrid", "regimes", "memory", "ntk_cl")]
 
 
 def units(orders: int, first_seed: int, count: int, first: int = 0) -> tuple[Unit, ...]:

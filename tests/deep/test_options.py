@@ -18,6 +18,7 @@ CASES = {(kind, field.name, bad) for kind, field in FIELDS for bad in NONSENSE.g
 MEANT = {("run", name, 0) for name in ("order", "seed", "probe_examples")} | {("run", name, 1.5) for name in ("learning_rate", "weight_decay")}
 MEANT |= {("rotated", "max_angle", 1.5), ("si", "damping", 1.5), ("lwf", "temperature", 1.5)}
 MEANT |= {(name, "strength", 1.5) for name in ("ewc", "si", "lwf", "gem", "fast-gem", "replay")}
+MEANT |= {("ntk-cl", "measured", 0), *(("ntk-cl", name, 1.5) for name in ("orthogonality_strength", "contrast_strength", "pull"))}
 
 
 @pytest.mark.parametrize(("kind", "option", "bad"), sorted(CASES - MEANT, key=str))

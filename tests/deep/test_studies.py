@@ -11,6 +11,7 @@ from made_study import TINY
 from scaffold import ROOT, refusals
 
 from deep.__main__ import main
+from deep.networks import build
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.runs.execute import DataSource
@@ -258,7 +259,7 @@ def test_presets_make_sense(name):
     """Every candidate of every stream is a configuration that the network takes."""
     preset = presets.PRESETS[name]
     for stream in preset.streams:
-        names = [str(number) for number in range(stream.stages)]
+        names = build(stream.network, (32, 32, 3), (2,)).stages
         for rule, options in (entry for entry in candidates(preset, stream) if entry[0] not in ABSENT):
             config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu")
             strategy(rule, **options).check(names)
