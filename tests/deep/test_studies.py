@@ -14,7 +14,7 @@ from deep.__main__ import main
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.runs.execute import DataSource
-from deep.strategies import STRATEGIES, strategy
+from deep.strategies import STRATEGIES
 from deep.studies import presets, protocol
 from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Rule, Unit
 from deep.studies.driver import Setting, Wanted, candidates, check, config, dealt, mean_step_weight, train_all
@@ -260,8 +260,7 @@ def test_presets_make_sense(name):
     for stream in preset.streams:
         names = [str(number) for number in range(stream.stages)]
         for rule, options in (entry for entry in candidates(preset, stream) if entry[0] not in ABSENT):
-            config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu")
-            strategy(rule, **options).check(names)
+            config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu").new_strategy().check(names)
 
 
 test_designs_and_rules_that_are_refused = refusals([

@@ -17,7 +17,7 @@ from deep.studies.design import AS_RATE, Rule
 from deep.studies.explanation import EXHAUSTIVE, SCHEDULE, SCORES, masks, schedules, unit_effects
 from deep.studies.presets import PRESETS
 from deep.studies.records import GROUPS, PairRecord, UnitEffects
-from deep.studies.statistics import Results, comparisons, detectable, image_variance, power, verdicts
+from deep.studies.statistics import Results, comparisons, detectable, image_residuals, power, verdicts
 from deep.training.run import BOUND
 from simulate.work.provenance import equal
 from theory.errors import InputError
@@ -94,7 +94,7 @@ def test_shared_test_images_widen_intervals_by_what_they_are_worth():
         gains = by_image + by_unit + generator.normal(0, 1, (units, GROUPS))
         parts = np.stack([gains, np.ones_like(gains)], 2) / GROUPS
         means.append(gains.mean())
-        found.append((image_variance(parts, parts * [0, 1], range(units)), gains.mean(1).var(ddof=1) / units))
+        found.append((np.square(image_residuals(parts, parts * [0, 1], range(units))).sum(), gains.mean(1).var(ddof=1) / units))
     shared, own = np.mean(found, 0)
     assert shared + own == pytest.approx(np.var(means), rel=4 * (2 / 400) ** 0.5) and shared == pytest.approx(0.3**2 / GROUPS, rel=0.15)
 
