@@ -1,7 +1,7 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -68,29 +68,19 @@ def again_files() -> list[Path]:
     return [path for name in ("later_rate", "images") if (path := RECORDS / _CONFIRMED.format(name)).exists()]
 
 
-@cache
-def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
-    """Read what explains a study."""
-    records = read_records(path, UnitEffects, PairRecord)
-    return [entry for entry in records if isinstance(entry, UnitEffects)], [entry for entry in records if isinstance(entry, PairRecord)]
-
-
-def confirmed_streams(*names: str) -> list[tuple[Preset, Results, str, str, str]]:
-    """Return every stream of the named confirmed studies, or of all: preset, results, the stream, its file's name, its case in tables."""
-    files = confirmed_files()
-    studies = [(PRESETS[name], confirmed(files[name]), files[name].name) for name in names or files]
+def confirmed_streams() -> list[tuple[Preset, Results, str, str, str]]:
+    """Return every stream of the confirmed studies: preset, results, the stream, its file's name, its case in tables."""
+    studies = [(PRESETS[name], confirmed(path), path.name) for name, path in confirmed_files().items()]
     return [(preset, results, stream, file, case(preset, stream)) for preset, results, file in studies for stream in results.streams]
 
 
-def explained_streams(*names: str) -> list[tuple[list[UnitEffects], list[PairRecord], str, str]]:
-    """Return the units and the pairs of every stream that was explained, of the named studies or of all, its file's name, its case."""
-    found = []
+def explained_streams() -> Iterator[tuple[list[UnitEffects], list[PairRecord], str, str]]:
+    """Give the units and the pairs of every stream that was explained, its file's name, its case."""
     for name, path in explained_files().items():
-        effects, pairs = explained(path) if not names or name in names else ([], [])
-        for stream in dict.fromkeys(unit.stream for unit in effects):
-            units, own_pairs = ([entry for entry in entries if entry.stream == stream] for entries in (effects, pairs))
-            found.append((units, own_pairs, path.name, case(PRESETS[name], stream)))
-    return found
+        records = read_records(path, UnitEffects, PairRecord)
+        for stream in dict.fromkeys(entry.stream for entry in records):
+            units, pairs = ([entry for entry in records if entry.stream == stream and isinstance(entry, kind)] for kind in (UnitEffects, PairRecord))
+            yield units, pairs, path.name, case(PRESETS[name], stream)
 
 
 def case(preset: Preset, stream: str) -> str:

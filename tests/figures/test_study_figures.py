@@ -15,7 +15,7 @@ from deep.studies.driver import candidates
 from deep.studies.presets import PRESETS
 from deep.studies.protocol import Candidate, Protocol, choose, write_protocol, written
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
-from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting, memory_study, regimes_study
+from figures import hybrid_accuracy, hybrid_forgetting, hybrid_scores, magnitude_forgetting, memory_study, regimes_study
 from figures.kit import studies
 from figures.kit.draw import letter
 from figures.kit.table import MARK, MEASURED, THEORY, Table
@@ -23,7 +23,7 @@ from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
 
 DIGITS = PRESETS["digits"]
-MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
+MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_scores, magnitude_forgetting)
 STREAMS = ("split digits", "rotated digits")
 UNITS = 6
 ARMS = (*BASELINES, *(rule.strategy for rule in DIGITS.rules), *(rule.control_name for rule in DIGITS.rules))
@@ -134,17 +134,6 @@ def test_strategies_are_filled_and_what_they_are_compared_with_is_hollow():
 
 def test_letters_of_many_panels():
     assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
-
-
-def test_depths_are_counts_of_trained_stages(recorded):
-    table = hybrid_depths.FIGURE.table(None)
-    chosen = table.select(quantity=hybrid_depths.CHOSEN)
-    assert {row.training for row in chosen} == {"threshold", "graded", "per-stage"}  # the others decide no depth
-    for stream in STREAMS:
-        assert [chosen.only(training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
-    searched = table.select(quantity=hybrid_depths.BEST)
-    assert {row.case for row in searched} == {STREAMS[0]} and list(searched.column("mean")) == [3.0, 2.0]
-    assert "in 3 development runs" in hybrid_depths.FIGURE.caption(table)
 
 
 def test_scores_benefits_and_pairs(recorded):
