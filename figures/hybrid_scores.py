@@ -99,13 +99,11 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 def _scores(ax: Axes, table: Table) -> None:
     rows = table.select(quantity=BENEFIT)
-    spread = rows.column("stderr") * np.sqrt(rows.column("trials"))
-    look = STEPS[1]
+    spread, look = rows.column("stderr") * np.sqrt(rows.column("trials")), STEPS[1]
     ax.errorbar(rows.column("x"), 100 * rows.column("mean"), 100 * spread, fmt=look.marker, color=look.colour, markersize=3.6, elinewidth=0.8)
     reference(ax, linewidth=0.7, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=SCORES), "r")
-    ax.set_xlabel("score (cosine of gradients)")
-    ax.set_ylabel("benefit of all stages (points)")
+    ax.set(xlabel="score (cosine of gradients)", ylabel="benefit of all stages (points)")
 
 
 def _correlation(ax: Axes, table: Table, symbol: str) -> None:
@@ -121,14 +119,12 @@ def _pairs(ax: Axes, table: Table) -> None:
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
     bars(ax, bins, Look(MARKED, "", "s"), 100)
     reference(ax, linewidth=0.7, zorder=0)
-    left, right = points.column("x").min(), points.column("x").max()
-    span = right - left
-    right = max(right + 0.05 * span, 0.1 * span)
+    left, span = points.column("x").min(), np.ptp(points.column("x"))
+    right = max(left + 1.05 * span, 0.1 * span)
     ax.axvspan(0, right, color=POLE, linewidth=0, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=RANKS), r"$\rho$")
-    ax.set_xlim(left - 0.05 * span, right)
-    ax.set_xlabel("law: initialized $-$ frozen forgetting (squared weights)")
-    ax.set_ylabel("first task kept,\nfrozen $-$ initialized (points)")
+    words = {"xlabel": "law: initialized $-$ frozen forgetting (squared weights)", "ylabel": "first task kept,\nfrozen $-$ initialized (points)"}
+    ax.set(xlim=(left - 0.05 * span, right), **words)
 
 
 def facts(table: Table) -> dict:

@@ -57,8 +57,7 @@ def facts(table: Table) -> dict:
     others = [row for row in tried if not simple(row.training)]
     beyond = [row for row in others if all(mark.mean < row.mean for mark in edge if mark.x >= row.x)]
     outside = f"Of {len(others)} settings of the other kinds {len(beyond)} lie outside."
-    units = {row.trials for row in tried}
-    return {"runs": runs(table.select(quantity=DIFFERENCE)), "units": max(units), "outside": outside, "errors": 100 * float(np.median(tried.column("stderr")))}
+    return {"runs": runs(table.select(quantity=DIFFERENCE)), "units": tried.rows[0].trials, "outside": outside, "errors": 100 * float(np.median(tried.column("stderr")))}
 
 
 FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(8.6, 3.4), sources=sources(recorded_files(MEMORY)))
