@@ -101,6 +101,10 @@ def test_shared_test_images_count_in_a_swap():
     outcomes = [decide({"x": ("a", "b")}, {"x": clear}, 1.0, images=found)[0].verdict for found in ({}, {"x": images})]
     assert outcomes == [SWAP, UNDECIDED]
     assert len(all_pairs(clear)) == 2 and not all_pairs(clear, images=images)
+    # Two that hardly differ from unit to unit, and do on images, hide no other difference.
+    even = {("a", 1): clear["a", 1], ("b", 1): clear["b", 1], ("c", 1): clear["b", 1] + np.resize([1e-9, -1e-9], 12)}
+    uneven = {key: np.stack([np.tile(own[:, None] / GROUPS + (key[0] == "c") * np.resize([1e-3, -1e-3], GROUPS), 1), np.full((12, GROUPS), 1 / GROUPS)], 2) for key, own in even.items()}
+    assert {(row["better"], row["other"]) for row in all_pairs(even, images=uneven)} == {("a", "b"), ("a", "c")}
 
 
 def test_all_pairs_in_new_units_and_on_new_images_are_seldom_wrong():

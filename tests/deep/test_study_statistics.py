@@ -2,6 +2,7 @@
 
 import runpy
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 
 import numpy as np
@@ -18,6 +19,7 @@ from deep.studies.explanation import EXHAUSTIVE, SCHEDULE, SCORES, masks, schedu
 from deep.studies.presets import PRESETS
 from deep.studies.records import GROUPS, PairRecord, UnitEffects
 from deep.studies.statistics import Results, comparisons, detectable, image_residuals, power, verdicts
+from deep.training.examples import StreamExamples
 from deep.training.run import BOUND
 from simulate.work.provenance import equal
 from theory.errors import InputError
@@ -186,3 +188,16 @@ def test_the_example_measures_pairs_as_they_were_recorded():
     example = runpy.run_path(str(ROOT / "examples" / "pairs_of_tasks.py"))
     again = islice(example["pair_records"](preset, preset.streams[3], preset.development[0], DataSource(download=False)), 2)
     assert all(equal(to_json(one), to_json(other), exact=False, bound=BOUND) for one, other in zip(stored, again, strict=False))
+
+
+def test_the_example_compares_memories_with_held_out_images(monkeypatch):
+    """Where the memory is all that the task trained on, and the images held out are the same, gradients are one and no constraint is violated."""
+    monkeypatch.setattr(StreamExamples, "evaluation", lambda examples, task, trained: examples.training(task))
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    example, preset = import_module("held_out_constraints"), PRESETS["memory-digits"]
+    preset = replace(preset, streams=(replace(preset.streams[0], options={"tasks": 3, "train_examples": 100}),))
+    options = {"memory_size": 100, "strength": 0.0, "epochs": 5, "learning_rate": 0.1}
+    rows = list(example.measured(preset, preset.rules[1], options, preset.development[0], DataSource(download=False)))
+    assert [row["task"] for row in rows] == [2, 3] and any(row["conflict"] > 0 for row in rows)
+    for row in rows:
+        assert [row[name] for name in ("slope", "ratio", "alignment", "violated")] == pytest.approx([1, 1, 1, 0], abs=1e-3)

@@ -244,7 +244,7 @@ def test_the_envelope_is_of_plain_training_and_simple_memories(recorded, tmp_pat
     table = memory_study.FIGURE.table(None)
     tried, edge = table.select(quantity=memory_study.TRIED), [(row.x, row.mean) for row in table.select(quantity=memory_study.ENVELOPE)]
     simple, others = ([(row.x, row.mean) for row in tried if memory_study.simple(row.training) == kind] for kind in (True, False))
-    assert len(simple) == 45 and len(others) == 36 and {mean for _, mean in edge} <= {mean for _, mean in simple}
+    assert len(simple) == 45 and len(others) == 36 and {mean for _, mean in edge} <= {mean for _, mean in simple} and sorted(edge, reverse=True) == sorted(edge, key=lambda point: point[1])
 
     def beyond(points):
         return [point for point in points if not any(x >= point[0] and y >= point[1] for x, y in edge)]
