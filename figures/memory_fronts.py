@@ -3,7 +3,7 @@ r"""Finer constraints against memory strength, and both against stopping early.
 Error on the old task against error on the new one; towards the lower left is better. (a) One step at the same root mean square length
 ${RATE:g}|g|$ for all; (b) one step at learning rate {RATE:g}. Both: $p={P}$, $m={M}$, $|\bar g|=|g|=1$, cosine ${COS:g}$. (c) The end of {TAKEN} steps at rate
 {SLOW:g} along the new task's population gradient: $p={LARGE}$, $m={STORED}$, truths at distance 1, $\theta$ at first at $|\theta-w_1|^2={CLOSE:g}$, across. $\sigma={SIGMA:g}$ in all.
-GEM with strengths {STRENGTHS}, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
+GEM with strengths {STRENGTHS}, the last in (c) alone, p-mGEM with {GROUPS} groups of parameters, in (c) {ENDS}; d-mGEM with {PARTS} parts of the memory. Grey: the envelope of early
 stopping, which no point to its right or above it improves on: in (a) and (b) shorter steps with a constant multiplier (law), in (c) all
 times of plain training, replay and GEM (means of the same simulation). Blue line: exact law. {simulation} Methods in one picture share their draws; errors on the new task are as precise.
 Points of p-mGEM that lie two standard errors below the line of all strengths in (b): {under}; below the envelope of any picture: {beyond}.
@@ -52,7 +52,7 @@ def compute(table: Table, sampler: Sampler) -> None:
         return np.array(sampler.stored({"where": where, "strength": strength, "form": form, "groups": groups, "parts": parts}, __file__, run))
 
     for where in (LENGTH, STEP, END):
-        found = {GEM: [trained(where, gamma) for gamma in STRENGTHS], SPLIT: [trained(where, groups=J) for J in (ENDS if where == END else GROUPS)]}
+        found = {GEM: [trained(where, gamma) for gamma in (STRENGTHS if where == END else STRENGTHS[:-1])], SPLIT: [trained(where, groups=J) for J in (ENDS if where == END else GROUPS)]}
         if where == END:
             found[CUT] = [trained(where, parts=J) for J in PARTS]
             stopped = np.concatenate([*found[GEM], *(trained(where, gamma, CONSTANT) for gamma in STRENGTHS)]).T[:2]
@@ -78,6 +78,6 @@ def facts(table: Table) -> dict[str, Any]:
 
 
 LINES = [Line(look, "constant multiplier" if name == CONSTANT else name, {"training": name}) for name, look in LOOKS.items()]
-SHOWN = {LENGTH: {"ylabel": "error on the old task"}, STEP: {"xlim": (0.2, 1.15), "ylim": (0.92, 1.9)}, END: {"xlim": (0, 0.4), "ylim": (0.28, 1)}}
+SHOWN = {LENGTH: {"ylabel": "error on the old task"}, STEP: {"xlim": (0.2, 1.25), "ylim": (0.92, 1.9)}, END: {"xlim": (0, 0.4), "ylim": (0.28, 1)}}
 PANELS = [Panel(where, LINES, {"quantity": where}, axes={"xlabel": NEW, **axes}) for where, axes in SHOWN.items()]
 FIGURE = Figure(__doc__, compute, curves(*PANELS, legend={"ncols": 5}), globals(), facts, trials=400, quick_trials=60, size=(9.8, 3.9))

@@ -247,20 +247,20 @@ def measure(
     >>> found["violation"].mean.tolist()
     [1.0, 0.0]
     """
-    sampler = sampler or (by_scalars if isinstance(step, Memories) else reduced)
-    products, rows = sampler(step, whole(count, "count, the number of draws,", 2), np.random.default_rng(np.random.SeedSequence(seed))), []
+    draw: Any = sampler or (by_scalars if isinstance(step, Memories) else reduced)
+    products, rows = draw(step, whole(count, "count, the number of draws,", 2), np.random.default_rng(np.random.SeedSequence(seed))), []
     known(form, FORMS, "form of memory strength")
     if not len(values):
         raise InputError("there is no memory strength; give one or more of at least 0")
     if debiased and (not isinstance(products, Products) or products.unbiased is None):
-        raise InputError(f"{sampler.__name__} draws no single samples, from which the bias is estimated; use sampler=direct")
+        raise InputError(f"{draw.__name__} draws no single samples, from which the bias is estimated; use sampler=direct")
     for strength in values:
         not_negative(strength, "a memory strength")
         retention, gap, progress, square = _inner(products, strength, form, debiased)
         share = float(np.mean(retention.reshape(count, -1).min(axis=1) < 0))
         others = ((row.mean(axis=0), row.std(axis=0, ddof=1) / math.sqrt(count)) for row in (gap, progress, retention, square))
         rows.append([(share, math.sqrt(max(share * (1 - share), 1 / count) / count)), *others])  # none in n draws is not never
-    return {name: Estimate(*(np.array(part) for part in zip(*(row[i] for row in rows), strict=True)), count) for i, name in enumerate(QUANTITIES)}
+    return {name: Estimate(np.array([row[i][0] for row in rows]), np.array([row[i][1] for row in rows]), count) for i, name in enumerate(QUANTITIES)}
 
 
 def _inner(products: Products | Gradients, strength: float, form: str, debiased: bool) -> tuple[np.ndarray, ...]:

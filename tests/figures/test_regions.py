@@ -60,7 +60,7 @@ def test_memory_prints_the_laws_beside_the_samples_and_draws_them(capsys, tmp_pa
         seen = row["violation"]
         assert seen["law"] == FORMULAS["memory_violation"](**case, gamma=row["strength"]) and abs(seen["law"] - seen["simulated"]) < 5 * seen["stderr"]
     assert found["strengths"][0]["progress"]["simulated"] > found["strengths"][-1]["progress"]["simulated"]
-    status, out, _ = outcome(main, capsys, *words, "--form", "added", "--strengths", 0.1)
+    status, out, _ = outcome(main, capsys, *words, "--form", "equality", "--strengths", 0.1)
     assert status == 0 and "alignment" in out and "-  " in out
     assert outcome(main, capsys, *words[:-4], "--cos", -1.3)[0] == outcome(main, capsys, *words, "--groups", 7)[0] == outcome(main, capsys, *words, "--strengths", -1)[0] == 2
 

@@ -322,3 +322,17 @@ def test_feature_laws_against_the_exact_law(made, training):
     assert apart("correlated") and (training == "frozen" or not apart("Student t"))  # nothing is frozen: heavy tails do not show
     moments = own.select(case="Student t").column("moment_order").max()
     assert moments == 2.5 if training == "frozen" else moments > 4
+
+
+def test_fronts_have_no_point_below_the_envelope_of_stopping(made):
+    """Small groups lie below the line of strengths at an equal rate, but not below the envelope; were it higher, they would be seen to."""
+    from figures import memory_fronts as fronts
+
+    table = made("memory_fronts")
+    found = fronts.facts(table)
+    assert found["beyond"] == 0 < found["under"]
+    for where in fronts.SHOWN:
+        envelope = table.select(kind=THEORY, quantity=where, training=fronts.STOPPED)
+        assert np.all(np.diff(envelope.column("x")) >= 0) and np.all(np.diff(envelope.column("mean")) <= 0)
+    raised = fronts.facts(type(table)([*table.select(kind=SIMULATION), *(replace(row, mean=row.mean + 1) for row in table.select(kind=THEORY))]))
+    assert raised["beyond"] > 0

@@ -87,8 +87,8 @@ V = _function(
 def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float, added: bool = False) -> float:
     """Probability that GEM's step violates the constraint on the population; gamma in units of |g|."""
     s, sign = np.hypot(delta, sigma), -1.0 if rho >= 0 else 1.0
-    turns = [_REACH * sigma / delta, *(np.roots([-sign * delta, end * sigma, abs(rho) * m / gamma]) for end in (-_REACH, _REACH) if gamma)]
-    ends = np.unique(np.hstack(turns).real.clip(*_roots(m)).tolist() + [*_roots(m)])  # u at which a range of b opens or ends
+    turns = [_REACH * sigma / delta, *(np.roots([-sign * delta, end * sigma, abs(rho) * m / gamma]) for end in (-_REACH, _REACH) if gamma > 1e-150)]
+    ends = np.unique([*np.real(np.hstack(turns)).clip(*_roots(m)), *_roots(m)])  # u at which a range of b opens or ends
     u, weight = (part.ravel() for part in _nodes(ends[:-1], ends[1:], 120))
     at = abs(rho) * m / (gamma * u) if gamma else np.full_like(u, np.inf) if rho else 0 * u  # |h| beyond which the strength decides
     zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
