@@ -35,6 +35,14 @@ def by_condition(function: Any) -> Any:
     return HANDLERS[-1]
 
 
+def filtered(rule: Any, values: Any, eigenvalues: np.ndarray) -> np.ndarray:
+    """Return what the filter of a rule gives at eigenvalues; InputError unless it is a finite number for each."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or values.shape != eigenvalues.shape or not np.all(np.isfinite(values)):
+        what = f"an array of shape {values.shape}" if isinstance(values, np.ndarray) else repr(values)
+        raise InputError(f"the filter of {rule!r} returns {what} for eigenvalues of shape {eigenvalues.shape}; return an array with a finite number for each of them")
+    return values
+
+
 class FeatureLaw:
     """What all laws of features share, mean zero above all; not made directly."""
 
