@@ -381,8 +381,8 @@ def _proved(name: str, part: Callable[[sympy.Expr], sympy.Expr], holds_under: st
 
         signs = {"conflict": sympy.Symbol("rho", negative=True), "agreement": sympy.Symbol("rho", positive=True)}
         found = {words: sympy.factor(part(FORMULAS[name].expanded).subs(rho, cosine)) for words, cosine in signs.items()}
-        share = float(np.mean([expression.is_negative is True for expression in found.values()]))
-        return ClaimVerdict(graded(share), holds_under, fails_in, {f"what has to be negative, {words} of the gradients": str(expression) for words, expression in found.items()})
+        negative = graded(float(np.mean([expression.is_negative is True for expression in found.values()])))
+        return ClaimVerdict(negative, holds_under, fails_in, {f"what has to be negative, {words} of the gradients": str(expression) for words, expression in found.items()})
 
     return judge
 
