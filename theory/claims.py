@@ -381,15 +381,10 @@ def _proved(name: str, part: Callable[[sympy.Expr], sympy.Expr], holds_under: st
 
         signs = {"conflict": sympy.Symbol("rho", negative=True), "agreement": sympy.Symbol("rho", positive=True)}
         found = {words: sympy.factor(part(FORMULAS[name].expanded).subs(rho, cosine)) for words, cosine in signs.items()}
-        share = float(np.mean([expression.is_negative is True for expression in found.values()]))
-        return ClaimVerdict(graded(share), holds_under, fails_in, {f"what has to be negative, {words} of the gradients": str(expression) for words, expression in found.items()})
+        negative = graded(float(np.mean([expression.is_negative is True for expression in found.values()])))
+        return ClaimVerdict(negative, holds_under, fails_in, {f"what has to be negative, {words} of the gradients": str(expression) for words, expression in found.items()})
 
     return judge
-
-
-def _slope(expression: sympy.Expr) -> sympy.Expr:
-    """Slope by the constant multiplier."""
-    return sympy.diff(expression, sympy.Symbol("v", real=True))
 
 
 def _unseen(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
@@ -488,7 +483,7 @@ MEMORY_CLAIMS: tuple[Any, ...] = (
     ("strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _of_memory, _unseen,
      "a memory that theta was not fitted to: violations fall from nearly 1 at strength 0, most of them around gamma* = -<g, gbar>/|gbar|^2, for any p",
      "memories that see no conflict, which no strength changes; stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
-    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _proved, "memory_constant_gap", _slope,
+    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _proved, "memory_constant_gap", lambda value: value.diff(sympy.Symbol("v", real=True)),
      "nowhere for a constant multiplier: what falls is the probability that the value on unseen data is negative", "every setting: the gap is v nu, which grows with the strength"),
     ("strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"), _of_memory, _bias,
      "fresh memories: |g_m|^2 exceeds |gbar|^2 by nu in the mean, so that projecting removes the share A of the conflict; strength above gamma* removes all of it",
@@ -497,7 +492,7 @@ MEMORY_CLAIMS: tuple[Any, ...] = (
      _of_memory, lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
      "a constant multiplier, after the share c* = sigma^2/(D^2 + sigma^2) of the way to the new task's truth",
      "before c*, where it increases forgetting to first order in the step: theta_1 has fitted the stored noise, and leaving it lowers the error"),
-    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _proved, "memory_constant_progress", _slope,
+    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _proved, "memory_constant_progress", lambda value: value.diff(sympy.Symbol("v", real=True)),
      "conflict: progress falls by |<g, gbar>| a unit of strength, and the step's noise grows with its square", "tasks that agree, where progress grows"),
     ("finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"), _of_memory, _fewer("split_memory_progress", "memory_gem_progress", "progress of two groups over GEM's", {}, {}),
      "every setting, and every draw: what meets all constraints of a partition meets their sum", "nowhere"),

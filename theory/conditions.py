@@ -35,6 +35,13 @@ def by_condition(function: Any) -> Any:
     return HANDLERS[-1]
 
 
+def filtered(rule: Any, values: Any, eigenvalues: np.ndarray) -> np.ndarray:
+    """Return what the filter of a rule gives at eigenvalues; InputError unless it is a finite number for each."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or values.shape != eigenvalues.shape or not np.all(np.isfinite(values)):
+        raise InputError(f"the filter of {rule!r} returns {values!r} for eigenvalues of shape {eigenvalues.shape}; return an array with a finite number for each of them")
+    return values
+
+
 class FeatureLaw:
     """What all laws of features share, mean zero above all; not made directly."""
 
@@ -217,9 +224,7 @@ class MinNorm(Rule):
         if self.route not in ROUTES:
             near = difflib.get_close_matches(str(self.route), (*ROUTES, MIN_NORM), n=1, cutoff=0.3)
             guess = f"did you mean {near[0]!r}? " if near else ""
-            raise InputError(
-                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, or {RULES}"
-            )
+            raise InputError(f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, or {RULES}")
 
 
 @dataclass(frozen=True)

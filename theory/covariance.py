@@ -19,13 +19,12 @@ from typing import Any, cast
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.checks import is_real
 from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal, Subspace
 from theory.errors import DomainError, NoClosedForm
-from theory.problem import TaskSequence
+from theory.problem import TaskSequence, require_single
 from theory.projections import StepMoments
 from theory.recursion import OVER, Law, StepGeometry
-from theory.values import FrozenArray, is_symbolic
+from theory.values import FrozenArray
 
 
 def is_coloured(seq: TaskSequence) -> bool:
@@ -53,8 +52,7 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
     DomainError
         Names the threshold.
     """
-    if seq.grid_shape or any(map(is_symbolic, seq.values())):
-        raise NoClosedForm("the law of features with a covariance is one of single numbers; pick a grid point with seq.at(index), or substitute the symbols")
+    require_single(seq, "the law of features with a covariance is that of", NoClosedForm)
     if seq.average is not None:
         raise NoClosedForm("the law of features with a covariance has no averages of estimates; simulate them, or read the last estimate")
     truths = [{block: _vector(t, block, truth) for block, truth in task.truth.items()} for t, task in enumerate(seq.tasks)]
@@ -120,15 +118,13 @@ def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:
 
 
 def _vector(t: int, block: str, truth: Any) -> np.ndarray:
-    if not isinstance(truth, FrozenArray) or not all(map(is_real, truth.values)):
-        raise NoClosedForm(f"the law of features with a covariance needs truths as vectors of numbers, not {truth!r} of block {block!r} in task {t}; or simulate")
+    if not isinstance(truth, FrozenArray):
+        raise NoClosedForm(f"the law of features with a covariance needs truths as vectors, not {truth!r} of block {block!r} in task {t}; or simulate")
     return truth.values.astype(float)
 
 
 def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, f: float, outside: str, exact: bool) -> tuple[float, float, bool]:
     """Return kappa, what the slack loses (NaN where the expectation is infinite), and whether all is approximate."""
-    from scipy.optimize import brentq
-
     task, rule, gap = seq.tasks[t], seq.rule_of(t), seq.tasks[t].samples - len(variances)
     plain = isinstance(rule, MinNorm)
     weighted = (not task.equally_weighted and gap < 0) if plain else {task.weight_of(block) for block in task.train} != {1}
@@ -148,8 +144,13 @@ def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, f: float, outside: 
             f"no exact law is known for task {t}: features with a covariance have one for least steps of n >= d + 2 samples, and here n = {task.samples}, "
             f"d = {len(variances)}, {rule!r}; take theory.equivalents.approximate_errors, or simulate it"
         )
-    penalty = float(rule.lam) if isinstance(rule, Ridge) else 0.0
+    return kappa_of(task.samples, variances, 1, float(rule.lam) if isinstance(rule, Ridge) else 0.0), 0, True
 
-    bounds = np.log([variances.min(), variances.max() * len(variances) + penalty]) + (-40, 40)
-    root = brentq(lambda x: task.samples - penalty / np.exp(x) - np.sum(variances / (variances + np.exp(x))), *bounds, xtol=1e-14)
-    return float(np.exp(cast(float, root))), 0, True
+
+def kappa_of(samples: int, variances: np.ndarray, counts: Any, penalty: float = 0.0) -> float:
+    """Return the root kappa of n - lambda / kappa = tr Sigma (Sigma + kappa)^-1 for eigenvalues of Sigma and how often they occur."""
+    from scipy.optimize import brentq
+
+    bounds = np.log([variances.min(), np.sum(counts * variances) + penalty]) + (-40, 40)
+    root = brentq(lambda x: samples - penalty / np.exp(x) - np.sum(counts * variances / (variances + np.exp(x))), *bounds, xtol=1e-14)
+    return float(np.exp(cast(float, root)))

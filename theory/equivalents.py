@@ -11,18 +11,21 @@ steps with at least as many samples as parameters, stay exact. Source: standard 
 ridgeless regression; the recursion over tasks is driftlaw's own.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
-from theory.algebra import FloatAlgebra, algebra_of
-from theory.covariance import coloured_law, is_coloured
+from theory.algebra import FloatAlgebra
+from theory.conditions import Ridge
+from theory.covariance import coloured_law, is_coloured, kappa_of
 from theory.errors import InputError, NoClosedForm
 from theory.optima import Optimum, reader, search
-from theory.problem import Task, TaskSequence
+from theory.problem import Task, TaskSequence, require_single
+from theory.projections import StepMoments
 from theory.recursion import OVER, Law, Recursion, require_usual
 from theory.rules import resolved
+
+SMOOTH = Ridge(1.0)  # of a geometry without threshold
 
 
 def approximate_errors(seq: TaskSequence) -> Law:
@@ -46,14 +49,8 @@ def approximate_errors(seq: TaskSequence) -> Law:
     require_usual(seq, rules=False)
     if any(task.memory for task in seq.tasks):
         raise NoClosedForm("there is no deterministic equivalent here for memory; use expected_errors or simulate it")
-    algebra = algebra_of(seq)
-    if not isinstance(algebra, FloatAlgebra):
-        if algebra.symbolic:
-            raise InputError("deterministic equivalents need numbers; substitute the symbols")
-        algebra = FloatAlgebra(seq)
-    if algebra.lead:
-        raise InputError("deterministic equivalents take one experiment at a time; pick a grid point with seq.at(index)")
-    return _Equivalents(seq, algebra, "raise", (OVER,) * len(seq)).run()
+    require_single(seq, "deterministic equivalents take")
+    return _Equivalents(seq, FloatAlgebra(seq), "raise", (OVER,) * len(seq)).run()
 
 
 class Spectrum:
@@ -72,13 +69,7 @@ class Spectrum:
         if not 0 < samples < d.sum():
             raise InputError(f"a spectrum with {d.sum():g} dimensions has an equivalent for 0 < n < {d.sum():g} samples only, not {samples}")
 
-        def excess(log_kappa: float) -> float:
-            return float((d * v / (v + np.exp(log_kappa))).sum() - samples)
-
-        # kappa lies between the values of an isotropic spectrum at the smallest and at the largest eigenvalue
-        isotropic = d.sum() / samples - 1
-        bounds = np.log(v.min() * isotropic) - 1e-9, np.log(v.max() * isotropic) + 1e-9
-        self.kappa = float(np.exp(cast(float, brentq(excess, *bounds, xtol=1e-14))))
+        self.kappa = kappa_of(samples, v, d)
         self.survival = self.kappa / (v + self.kappa)  # Q
         self.share = d * (v / (v + self.kappa)) ** 2  # df2, block by block
         self.slack = samples - float(self.share.sum())  # n - df2
@@ -87,27 +78,17 @@ class Spectrum:
 class _Equivalents(Recursion):
     """The law's recursion with deterministic equivalents for the steps that it cannot do exactly."""
 
-    def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
-        dimension = self.seq.trained_dimension(t)
-        if task.equally_weighted or task.samples >= dimension or task.samples == 0:
-            return super().train(t, task)
+    def _parts(self, t: int, task: Task, error: dict[str, Any], noise: Any) -> list[Any]:
+        """Each block by itself: what all directions lose and the noise spill into the others by its share."""
+        if task.equally_weighted or task.samples >= self.seq.trained_dimension(t) or task.samples == 0:
+            return super()._parts(t, task, error, noise)
         self.root = 0.0  # first order
-        before = self.reset(t, task)
-        error = {block: self.distances(block)[..., t] for block in task.truth}
-        noise = sum((error[block] for block in task.truth if block not in task.train), self.algebra.noise_variance[t])
         spectrum = Spectrum(task.samples, [self.seq.blocks[b] for b in task.train], [1 / float(task.weight_of(b)) for b in task.train])
-        survived = sum(q**2 * error[block] for q, block in zip(spectrum.survival, task.train, strict=True))
-        spill = (survived + noise) / spectrum.slack
-        step_total, update_total = self.algebra.zeros(), self.algebra.zeros()
-        for q, share, block in zip(spectrum.survival, spectrum.share, task.train, strict=True):
-            scale = float(task.scale_of(block))
-            taken = ((1 - q) ** 2 * error[block] + share * spill) * scale**2
-            step_total, update_total = step_total + taken, update_total + taken
-            if task.starts_from_zero(block):
-                product, square = before[block]
-                update_total = update_total - 2 * (1 - q) * scale * product + square
-            self.shift(block, t, (1 - q) * scale, taken)
-        return step_total, update_total, noise
+        level = noise + sum(q**2 * error[block] for q, block in zip(spectrum.survival, task.train, strict=True))
+        parts: list[Any] = []
+        for q, share, block in zip(spectrum.survival, spectrum.share / spectrum.slack, task.train, strict=True):
+            parts.append(((block,), self._geometry(t, self.seq.blocks[block], OVER, SMOOTH), StepMoments(0.0, (1 - q) ** 2, 1 - q, share, False), level))
+        return [*parts, ((), parts[0][1], StepMoments(0.0, 0.0, 0.0, 0.0, False), noise)]
 
 
 def best_weight(criterion: str, seq: TaskSequence, block: str = "shared", bounds: tuple[float, float] = (1e-3, 1e4), points: int = 141) -> Optimum:

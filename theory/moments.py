@@ -24,11 +24,9 @@ import numpy as np
 
 from theory.algebra import FloatAlgebra
 from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
-from theory.errors import InputError
-from theory.problem import TaskSequence
+from theory.problem import TaskSequence, require_single
 from theory.quantities import Quantity, Readings, parse_quantity
 from theory.rules import held_samples, resolved
-from theory.values import is_symbolic
 
 LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
 _MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the features' rank
@@ -76,8 +74,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     5 8.0
     18 1.5
     """
-    if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
-        raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
+    require_single(seq, "moment orders need")
     held = [held_samples(seq, t) for t in range(len(seq))]
     seq, tasks = resolved(seq), len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
@@ -183,10 +180,9 @@ class _Blocks:
             slack, determined, moved = _beside_heads(self.seq, t)
             quiet = stays  # shared parameters are noise to one's own
         own, start, held = math.inf if is_damped(self.seq, t) else (slack + 1) / 2, min(self.order[block] for block in task.train), self.held[t]
-        if held is not None:
-            quiet, past = stays, min(start, untrained)
-            if task.again or task.samples < self.seq.trained_dimension(t):
-                own = 1 / (2 / held + 1 / past) if held and past and not task.again else 0.0  # by Hoelder's inequality, since penalty and residual share the past
+        quiet, past = quiet if held is None else stays, min(start, untrained)
+        if held is not None and (task.again or task.samples < self.seq.trained_dimension(t)):
+            own = 1 / (2 / held + 1 / past) if held and past and not task.again else 0.0  # by Hoelder's inequality, since penalty and residual share the past
         law = self.seq.features_of(t)
         if isinstance(law, StudentT) and set(task.truth) - set(task.train):
             own = min(own, law.df / 2)  # what frozen blocks get wrong enters the step times the features, squared

@@ -388,6 +388,13 @@ class TaskSequence:
         return self if tasks == list(self.tasks) else replace(self, tasks=tasks)
 
 
+def require_single(seq: TaskSequence, what: str, error: type[Exception] = InputError) -> None:
+    """Raise an error unless all values of an experiment are single numbers."""
+    entries = [entry for task in seq.tasks for truth in task.truth.values() if isinstance(truth, FrozenArray) for entry in truth.values]
+    if seq.grid_shape or any(map(is_symbolic, (*seq.values(), *entries))):
+        raise error(f"{what} one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
+
+
 def _visited(seq: TaskSequence, visits: Any) -> TaskSequence:
     """The experiment with a task for every visit."""
     chosen: list[Any] = [one if isinstance(one, tuple) else (one,) for one in visits] if isinstance(visits, Iterable) else []

@@ -42,10 +42,8 @@ def held_samples(seq: TaskSequence, t: int) -> float | None:
     rule: Any = seq.rule_of(t)
     if not isinstance(rule, CONSOLIDATING) or rule.strength == 0 or not any(_held(seq, s, rule) for s in range(t)):
         return None
-    if not isinstance(rule, EWC) or rule.fisher != "sample":
-        return 0
     counts = [[0, *(seq.tasks[s].samples for s in range(t) if block in seq.tasks[s].train and _held(seq, s, rule) and not seq.tasks[s].again)] for block in seq.tasks[t].train]
-    return min(sum(one) if rule.decay else one[-1] for one in counts)
+    return min(sum(one) if rule.decay else one[-1] for one in counts) if isinstance(rule, EWC) and rule.fisher == "sample" else 0
 
 
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:

@@ -34,7 +34,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition
+from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition, filtered
 from theory.errors import NoClosedForm
 from theory.projections import StepMoments
 from theory.values import plain_array
@@ -177,7 +177,7 @@ def _sums(rule: Rule, handler: Any, n: int, d: int, pairs: bool) -> tuple[float,
         raise NoClosedForm(f"eigenvalues of {n} samples in {d} dimensions are too many for the exact law under {rule!r} (min(n, d) <= {LARGEST}); {remedy}")
     else:
         x, mass = _nodes(n, d)
-        h = filter_values(rule, x, n)
+        h = filtered(rule, filter_values(rule, x, n), x)
         q = x * h
         _require_smooth(rule, q, mass)
         share, k, root = float(mass @ q), float(mass @ (q * h)), math.inf

@@ -52,8 +52,6 @@ def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
     rank = [np.where(step.over, step.n, step.d) if not algebra.exact else step.n if step.over else step.d for step in steps]
     noise = [step.noise_part(step.moments(), state.noise[t]) / (size or 1 if algebra.exact else np.maximum(size, 1)) for step, t, size in zip(steps, first, rank, strict=True)]
 
-    known: dict[Any, Any] = {}
-
     @cache
     def trace(word: tuple[int, ...]) -> Any:
         return rank[word[0]] if len(word) == 1 else _alternating(len(word) // 2, rank[0], rank[-1], state.p)
@@ -61,34 +59,30 @@ def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
     def expectation(words: Words) -> Any:
         return sum(trace(word) * factor for word, factor in words.items())
 
-    def square(K: list[Words]) -> Any:
-        key = tuple(frozenset(item for item in words.items() if item[1]) for words in K)
-        if key in known:  # orders meet the same estimates again
-            return known[key]
+    @cache  # orders meet the same estimates again
+    def squared(parts: tuple[frozenset[Any], ...]) -> Any:
+        K = list(map(dict, parts))
         pairs = {(i, j): expectation(_times({word[::-1]: c for word, c in K[i].items()}, K[j])) for i, j in product(range(len(K)), repeat=2)}
-        known[key] = sum(state.products[..., first[i], first[j]] * found / state.p + (noise[i] * found if i == j else 0) for (i, j), found in pairs.items())
-        return known[key]
+        return sum(state.products[..., first[i], first[j]] * found / state.p + (noise[i] * found if i == j else 0) for (i, j), found in pairs.items())
 
-    def visit(t: int, j: int, K: list[Words]) -> tuple[list[Words], list[Words], list[Words]]:
-        """Return the estimate after a visit, its step and the change."""
-        task, before = seq.tasks[t], K
-        K = [{} for _ in first] if task.starts_from_zero(task.train[0]) else K
-        taken = 0 if task.takes_no_step else 1
-        step = [_times({(j,): -taken}, words) for words in K]
-        step[j] = _plus(step[j], {(j,): taken})
-        K = [_plus(words, change) for words, change in zip(K, step, strict=True)]
-        return K, step, [_plus(after, {word: -c for word, c in old.items()}) for after, old in zip(K, before, strict=True)]
+    def square(K: list[Words]) -> Any:
+        return squared(tuple(frozenset(item for item in words.items() if item[1]) for words in K))
 
     errors, lengths, updates, noises = algebra.zeros(*(len(seq),) * 2), *(algebra.zeros(len(seq)) for _ in range(3))
     orders = list(product(*choices))
     for order in orders:
         K: list[Words] = [{} for _ in first]
         for t, source in enumerate(order):
-            K, step, change = visit(t, first.index(source), K)
+            task, j, before = seq.tasks[t], first.index(source), K
+            K = [{} for _ in first] if task.starts_from_zero(task.train[0]) else K
+            taken = 0 if task.takes_no_step else 1
+            step = [_times({(j,): -taken}, words) for words in K]
+            step[j] = _plus(step[j], {(j,): taken})
+            K = [_plus(words, change) for words, change in zip(K, step, strict=True)]
             towards = sum(state.products[..., order, first[i]] * np.asarray(expectation(words) / state.p)[..., None] for i, words in enumerate(K))
             errors[..., t, :] += state.error[..., order] - 2 * towards + np.asarray(square(K))[..., None] + state.untrained[..., order]
             lengths[..., t], noises[..., t] = lengths[..., t] + square(step), noises[..., t] + state.noise[source]
-            updates[..., t] += square(change)
+            updates[..., t] += square([_plus(after, {word: -c for word, c in old.items()}) for after, old in zip(K, before, strict=True)])
     conditions = tuple(dict.fromkeys(step.condition for step in steps if step.condition is not None))
     errors, lengths, noises, updates = (algebra.finish(values / algebra.lift(len(orders))) for values in (errors, lengths, noises, updates))
     return Law(errors, lengths, noises, conditions, updates)

@@ -103,9 +103,7 @@ class Learner:
         """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
         again = task.again or (t,) * (t in self._stored)
         if again and task.samples:
-            for s in again:  # whose first visit may be still to come
-                if s not in self._stored:
-                    self._stored[s] = self._fresh(s, self._plan.tasks[s])
+            self._stored |= {s: self._fresh(s, self._plan.tasks[s]) for s in dict.fromkeys(again) if s not in self._stored}  # first visits may be still to come
             if len(again) == 1:
                 return self._stored[again[0]]
             features, labels = zip(*(self._stored[s] for s in again), strict=True)

@@ -11,7 +11,7 @@ from simulate.sample.features import roots, spare_arrays
 from simulate.sample.solvers import step_filter
 from simulate.sample.steps import FAR_WEIGHTS, MOST_WEIGHTS, choose_route, filtered_step, least_step
 from simulate.sample.truths import BlockTruths, as_float, as_int, block_truths
-from theory.conditions import CONSOLIDATING, FeatureLaw, HeadDistillation, MinNorm, Rademacher, Rule
+from theory.conditions import CONSOLIDATING, FeatureLaw, HeadDistillation, MinNorm, Rademacher, Rule, filtered
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
@@ -233,7 +233,7 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
 def solved(task: TaskPlan, features: list[Any], residual: Any, curvatures: dict[Rule, float]) -> list[Any]:
     """Return full steps of the trained blocks, the least ones or filtered ones, whose largest curvatures are noted."""
     if not isinstance(task.rule, MinNorm):
-        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: step_filter(task.rule, values, task.rows))
+        steps, largest = filtered_step(features, residual, task.weights, task.route, lambda values: filtered(task.rule, step_filter(task.rule, values, task.rows), values))
         curvatures[task.rule] = max(curvatures.get(task.rule, 0.0), largest / task.rows)
         return steps
     if task.teachers:  # rows of earlier tasks' outputs, which are to stay

@@ -30,6 +30,7 @@ these coordinates as the direct sampler solves it. Directions of stored samples 
 Why ridge steps grow with n: with q samples turned to the K directions and the residual, and M = G'G of the features outside, a step needs the
 corner of (M + lambda)^{-1} that belongs to these q. Without a penalty the inverse of that corner is again a Wishart matrix, of size q, whatever
 the others are. With one it is M_11 + lambda - M_12 (M_22 + lambda)^{-1} M_21, in which all n - q eigenvalues of M_22 count.
+Turning G to a band of q x q blocks with chi-distributed diagonals (Golub and Kahan) would leave a cost of n q^2 in place of n^3; that is not built.
 """
 
 import numpy as np

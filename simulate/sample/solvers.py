@@ -18,9 +18,7 @@ from theory.errors import InputError
 @by_condition
 def step_filter(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute g at eigenvalues of A'A, shape (..., k)."""
-    raise InputError(
-        f"no sampler trains by {rule!r}; choose {RULES}, or register a filter with simulate.sample.solvers.step_filter.register"
-    )
+    raise InputError(f"no sampler trains by {rule!r}; choose {RULES}, or register a filter with simulate.sample.solvers.step_filter.register")
 
 
 @step_filter.register

@@ -200,10 +200,7 @@ def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: fl
     for t, task in enumerate(seq.tasks):
         rows, dimension = task.samples + sum((task.memory or {}).values()), seq.trained_dimension(t)
         if isinstance(rule := seq.rule_of(t), CONSOLIDATING) and rows < dimension and orders.step_sizes[t] == order:
-            return (
-                f"under {rule} only moments below order {order:g} of the step of task {t} are known to exist, as a coordinate may be free of penalty, and a normal "
-                f"interval needs order above {least}; give it at least its {dimension} trained parameters in samples, take theory.constructors.ewc_rules, or simulate it"
-            )
+            return f"order above {least} is needed, {order:g} is known to exist under {rule} in task {t} (n < d); take theory.constructors.ewc_rules, or simulate it"
         if orders.step_sizes[t] < math.inf and (step_slack(seq, t)[0] + 1) / 2 == order:
             gap = round(2 * order - 1)
             zeros = "" if abs(rows - dimension) == gap else " where zeros in stored samples count"

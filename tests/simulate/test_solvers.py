@@ -9,9 +9,25 @@ from sympy import Symbol
 
 from simulate import Distillation, Flow, GradientDescent, MinNorm, Rademacher, Ridge, simulate
 from simulate.sample.plan import make_plan
+from simulate.sample.solvers import step_filter
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory import InputError, Task, TaskSequence, one_block
+from theory import InputError, Task, TaskSequence, expected_errors, one_block
 from theory.conditions import ROUTES as SOLVERS
+from theory.spectral import filter_values
+
+
+class Strange(Flow):
+    """A user's rule whose filter returns what it should not."""
+
+
+@pytest.mark.parametrize("returned", [np.ones(3), np.nan, "x", None], ids=str)
+def test_a_filter_has_a_finite_number_for_each_eigenvalue(returned):
+    for registry in (filter_values, step_filter):
+        registry.register(Strange, lambda rule, x, rows: returned * x if isinstance(returned, float) else returned)
+    seq = one_block(20, (5, 5), 0.5, gram=[[1, 0], [0, 1]]).under(rule=Strange(1.0))
+    for compute in (expected_errors, lambda seq: simulate(seq, 10)):
+        with pytest.raises(InputError, match="the filter of Strange.*finite number for each"):
+            compute(seq)
 
 
 def ridge_step(lam):
@@ -166,7 +182,7 @@ REFUSED = {
     "no rate": (lambda: GradientDescent(3, 0), "rate of gradient descent is 0"),
     "rate nan": (lambda: GradientDescent(3, float("nan")), "rate of gradient descent is nan"),
     "route": (lambda: MinNorm("svd"), "no solver 'svd'"),
-    "name": (lambda: simulate(CASES["frozen"], 2, solver="min-norm"), f"did you mean 'min_norm'.*{SOLVERS[0]}.*Ridge.lam. or Grad"),
+    "name": (lambda: simulate(CASES["frozen"], 2, solver="min-norm"), f"did you mean 'min_norm'.*{SOLVERS[0]}.*Ridge.lam.*Grad"),
     "class": (lambda: simulate(CASES["frozen"], 2, solver=Ridge), "no solver <class"),
 }
 

@@ -136,8 +136,9 @@ UNKNOWN = {
     "weights": (lambda: approximate_errors(one_block(6, (20,), 0.5, gram=[[1]]).under(Gaussian(np.ones(6)))), "truths as vectors.*'shared' in task 0"),
     "weights of ridge steps": (lambda: approximate_errors(replace(one_block(6, (9,), 0.5, [np.ones(6)]), tasks=single(rule=Ridge(1.0), weights={"shared": 2.0}))), "unequal weights"),
     "few samples without noise": (law(tasks=[replace(single(5)[0], noise=0)]), "n = 5, d = 6"),
-    "grid": (law(tasks=[replace(single()[0], noise=np.array([0.1, 0.2]))]), "single numbers"),
-    "symbol": (law(tasks=[replace(single()[0], samples=sympy.Symbol("n", integer=True))]), "single numbers"),
+    "grid": (law(tasks=[replace(single()[0], noise=np.array([0.1, 0.2]))]), "one numeric experiment"),
+    "symbols in a vector": (law(tasks=[replace(single()[0], truth={"shared": [sympy.Symbol("w"), *range(5)]})]), "one numeric experiment"),
+    "symbol": (law(tasks=[replace(single()[0], samples=sympy.Symbol("n", integer=True))]), "one numeric experiment"),
     "signs": (law(features=Rademacher(), tasks=single(features=None)), "no exact law is known for Rademacher"),
 }
 test_what_has_no_law_is_refused_by_name = refusals(UNKNOWN, NoClosedForm)

@@ -63,5 +63,5 @@ def test_bad_input_is_named():
     with pytest.raises(NoClosedForm, match="memory"):
         approximate_errors(TaskSequence({"a": 9}, [Task(3, 0.1, {"a": np.ones(9)}, ("a",)), Task(3, 0.1, {"a": np.ones(9)}, ("a",), memory={0: 2})]))
     grid = initialized({"shared": 30, "specific": np.arange(40, 50)}, (20, 15), 0.3, gram=TRUTHS)
-    with pytest.raises(InputError, match="one experiment at a time"):
+    with pytest.raises(InputError, match="one numeric experiment"):
         approximate_errors(grid)

@@ -116,8 +116,8 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("Replay._require_fitted", "np.any", "np.all", 1): "a grid of samples below what is stored is refused by TaskSequence",
     },
     "theory.visits": {
-        ("visits_law.visit", "0", "-1", 1): "a task starts all blocks from zero or none",
-        **{(where, "True", "False", place): "both are as long" for where, place in (("visits_law", 1), ("visits_law.visit", 1), ("visits_law.visit", 2))},
+        ("visits_law", "0", "-1", 1): "a task starts all blocks from zero or none",
+        **{("visits_law", "True", "False", place): "both are as long" for place in (1, 2, 3)},
         ("visits_law.square", "1", "0", 1): "what counts nothing spares a repetition",
         ("_moment", "True", "False", 1): "as above",
         ("visits_law", "1", "2", 1): "without samples there is no noise",
