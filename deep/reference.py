@@ -145,7 +145,7 @@ class Reference:
         rows = [("method", "measure", "seeds", "published", "here", "verdict"), ("---",) * 6, *self.rows(own)]
         settings = [f"`{stream.stream}`", *_listed(stream.options), f"{stream.scenario}-incremental", f"`{stream.network}`", *_listed(stream.loop)]
         lines = [f"## {self.title}\n", f"{self.source}\n", f"Setting: {', '.join(settings)}.\n", *(f"| {' | '.join(row)} |" for row in rows), ""]
-        for method in self.methods:
+        for method in (method for method in self.methods if any(run.arm == method.name for run in own)):
             reached = [f"{' '.join(_listed(chosen))} {'diverged' if value is None else f'{value:.3f}'}" for chosen, value in self.tried(own, method.name)]
             chosen = ", ".join([f"`{method.strategy}`", *_listed({**method.options, **method.loop})])
             lines.append(f"- {method.name}: {chosen}.{' Tried: ' + '; '.join(reached) + '.' if reached else ''}")

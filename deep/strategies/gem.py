@@ -75,6 +75,7 @@ class GEM(Rehearsing):
         super().__post_init__()
         self.memory = Memory(whole(self.memory_size, "the size of the memory", 1))
         self._strengths = [between(strength, "the strength", 0.0, MOST) for strength in (self.strength if isinstance(self.strength, (list, tuple)) else [self.strength])]
+        whole(len(self._strengths), "the number of strengths", 1)
         self.now = self._strengths[0]
         known(self.form, FORMS, "form of the strength:")
         known(self.groups, GROUPS, "groups of parameters:")

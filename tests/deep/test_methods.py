@@ -365,6 +365,7 @@ test_what_cannot_be_meant = refusals([
     (lambda: strategy("si", damping=0.0), "the damping is 0.0; give a finite number above 0"),
     (lambda: strategy("gem", groups="stages"), "unknown groups of parameters: 'stages' .did you mean 'stage'"),
     (lambda: strategy("gem", debiased=True), "parts is 1 and memory_size 256; choose 2 or more that divide it"),
+    (lambda: strategy("gem", strength=[]), "the number of strengths is 0"),
     (lambda: strategy("gem", strength=[0.5, -1.0]), "the strength is -1.0"),
     (lambda: strategy("fast-gem", debiased=True, parts=2), "choose rule='diagonal'"),
     (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),

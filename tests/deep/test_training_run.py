@@ -192,12 +192,12 @@ def test_keys_are_made_of_everything():
         {"strategy_options": {"start": "fresh"}}, {"network": "mlp-400"}, {"normalisation": "batch"}, {"scenario": "class"}, {"epochs": 3},
         {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True},
         {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"}, {"own_parts": True},
-        {"device": "cuda", "execution": "captured"}, {"iterations": 5}, {"scaling": "unit"},
+        {"device": "cuda", "execution": "captured"}, {"iterations": 5}, {"scaling": "unit"}, {"first_weights": "glorot"},
     ]
     assert {name for change in changes for name in change} == {field.name for field in dataclasses.fields(RunConfig)}
     keys = [RunConfig(**change).key for change in [{}, *changes]]
     assert len(set(keys)) == len(keys) and RunConfig().key == keys[0]
-    assert not {"iterations", "scaling"} & {*RunConfig().canonical()}  # so that keys of earlier runs stand
+    assert not {"iterations", "scaling", "first_weights"} & {*RunConfig().canonical()}  # so that keys of earlier runs stand
     program = "from deep.training.config import RunConfig; print(RunConfig().key)"
     assert python("-c", program).stdout.strip() == keys[0]
 
