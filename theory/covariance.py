@@ -9,7 +9,8 @@ the root of n - lambda / kappa = tr Sigma (Sigma + kappa)^{-1}, R = (Sigma + kap
 where f is the label noise plus the Sigma-risk of what is not trained. (C is the derivative of kappa R by lambda, since A (A'A + lambda)^{-2} A'
 is that of lambda (A A' + lambda)^{-1} ~ kappa R.) For least steps of n >= d + 2 samples, kappa = 0, it is exact with n - df2 - 1 in place of
 n - df2, which makes C the mean of (A A')^{-1}. Where Sigma is a projection, of rank d, steps are those of standard normal features in d dimensions:
-E P = m Sigma, E P M P' = b Sigma M Sigma + a tr(M Sigma) Sigma and C = k Sigma / d, exactly, by any rule (`theory.projections`). Source: standard equivalents of ridge regression; the recursion over tasks is driftlaw's own.
+E P = m Sigma, E P M P' = b Sigma M Sigma + a tr(M Sigma) Sigma and C = k Sigma / d, exactly, by any rule (`theory.projections`). Source: standard
+equivalents of ridge regression; the recursion over tasks is driftlaw's own.
 """
 
 import math
@@ -69,8 +70,7 @@ def coloured_law(seq: TaskSequence, exact: bool = True) -> Law:
         apart = {block: around(block, w) for block, w in truths[t].items()}
         f = noises[t] = float(task.noise) ** 2 + sum(np.sum(colours[t][b] * apart[b]) for b in task.truth if b not in task.train)
         flat = _flat(seq, t, f)
-        variances = np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train])
-        kappa, lost, approximate = (0.0, 0, flat[2]) if flat else _kappa(seq, t, variances, exact)
+        kappa, lost, approximate = (0.0, 0, flat[2]) if flat else _kappa(seq, t, np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train]), exact)
         rough |= approximate
         inverse = {b: colours[t][b] if flat else np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
         slack = task.samples - sum(np.sum((colours[t][b] @ r) * (colours[t][b] @ r).T) for b, r in inverse.items()) - lost
