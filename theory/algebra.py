@@ -45,10 +45,6 @@ class FloatAlgebra:
         """Return a number or grid as float64."""
         return plain_array(value).astype(float)
 
-    def entries(self, array: np.ndarray) -> np.ndarray:
-        """Return an array of numbers as float64."""
-        return array.astype(float)
-
     def zeros(self, *shape: int) -> np.ndarray:
         """Zeros with the leading grid axes."""
         return np.zeros(self.lead + shape)
@@ -90,10 +86,6 @@ class ExactAlgebra:
     def lift(self, value: Any) -> Any:
         """Return a dimension, count or scale as an element of the coefficient field."""
         return self.field(value)
-
-    def entries(self, array: np.ndarray) -> np.ndarray:
-        """Return an array of numbers and symbols as elements of the coefficient field."""
-        return np.frompyfunc(self.lift, 1, 1)(array)
 
     def zeros(self, *shape: int) -> np.ndarray:
         """Zeros with the leading axis of atoms."""

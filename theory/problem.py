@@ -514,13 +514,13 @@ def _memory(memory: Any) -> FrozenMapping | None:
 def _average(value: Any, tasks: int) -> Any:
     if value is None or (isinstance(value, str) and value == MEAN):
         return value
-    found = _square("average", value, tasks)
+    found = _square("average", value, tasks, "weights")
     if np.any(np.triu(np.ones((tasks, tasks)), 1) * (found.values != 0)):
         raise InputError("average gives a weight to an estimate that is still to come; row t has weights for columns 0 to t only")
     return found
 
 
-def _square(what: str, matrix: Any, tasks: int) -> FrozenArray:
+def _square(what: str, matrix: Any, tasks: int, of: str = "inner products") -> FrozenArray:
     if not isinstance(matrix, np.ndarray) and hasattr(matrix, "tolist"):
         matrix = matrix.tolist()
     if isinstance(matrix, FrozenArray):
@@ -528,11 +528,11 @@ def _square(what: str, matrix: Any, tasks: int) -> FrozenArray:
     if isinstance(matrix, np.ndarray) and matrix.dtype.kind in "iuf":
         shape = matrix.shape
         if not np.all(np.isfinite(matrix)):
-            raise InputError(f"{what} holds NaN or infinity; give finite numbers")
+            raise InputError(f"{what} holds NaN or infinity; give finite {of}")
         result = FrozenArray(matrix)
     else:
         if not isinstance(matrix, Iterable) or not all(isinstance(row, Iterable) for row in matrix):
-            raise InputError(f"{what} is {matrix!r}; give {tasks} rows of {tasks} numbers")
+            raise InputError(f"{what} is {matrix!r}; give {tasks} rows of {tasks} {of}")
         rows = [list(row) for row in matrix]
         shape = (len(rows), *{len(row) for row in rows})
         if shape == (tasks, tasks):

@@ -215,7 +215,7 @@ class Recursion:
         self.users = {block: np.isin(np.arange(tasks), seq.users(block)) for block in seq.blocks}
         self.coefficients = {block: algebra.coefficients(tasks) for block in seq.blocks}
         self.square = {block: algebra.zeros() for block in seq.blocks}
-        self.weights = None if seq.averaging is None else algebra.entries(seq.averaging)
+        self.weights: Any = None if seq.averaging is None else (np.frompyfunc(algebra.lift, 1, 1) if algebra.exact else algebra.lift)(seq.averaging)
         kept = () if self.weights is None else seq.blocks
         self.towards = {block: algebra.zeros(tasks, tasks) for block in kept}  # [s, i] E theta_s . w_i
         self.between = {block: algebra.zeros(tasks, tasks) for block in kept}  # [s, t] E theta_s . theta_t

@@ -56,7 +56,7 @@ class Learner:
         asked, path = slice(len(errors)), []
         for t, task in enumerate(self._plan.tasks):
             step_sizes[:, t], update_magnitude[:, t] = (self._backend.numpy(length)[asked] for length in self._learn(t, task))
-            path.append(list(self.theta) if self._plan.keeps_path else [])
+            path.append(list(self.theta) if self._plan.keeps_data or self._plan.average is not None else [])
             for block, truths in enumerate(self._plan.truths):
                 if self._plan.average is not None:
                     self._distances[block] = self._distance(block, sum(float(weight) * theta[block] for weight, theta in zip(self._plan.average[t], path, strict=False)))

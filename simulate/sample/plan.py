@@ -110,18 +110,12 @@ class Plan:
         stored = sum(task.kept * (1 + self._width(task.used)) for task in self.tasks)
         if self.keeps_data:
             stored += sum(task.samples * (1 + self._width(task.used)) for task in self.tasks)
-        if self.keeps_path:
-            stored += len(self.tasks) * sum(self.dimensions)
+        stored += len(self.tasks) * sum(self.dimensions) * (self.keeps_data or self.average is not None)
         state = 5 * sum(self.dimensions) + 2 * sum(len(truths.users) for truths in self.truths)
         random = sum(truths.fixed.size for truths in self.truths if truths.random)
         # differences to truths and what the norm makes of them, or directions while they are drawn
         largest = max(truths.fixed.size * (1 if root is None else 2) for truths, root in zip(self.truths, self.risk_roots, strict=True))
         return math.ceil(self.float_bytes * (stored + state + random + max(largest, *(self._task_floats(task) for task in self.tasks))))
-
-    @property
-    def keeps_path(self) -> bool:
-        """Whether all estimates stay until the end."""
-        return self.keeps_data or self.average is not None
 
     def _width(self, blocks: tuple[int, ...]) -> int:
         return sum(self.dimensions[block] for block in blocks)

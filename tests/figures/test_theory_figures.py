@@ -11,7 +11,7 @@ import pytest
 from figures import interval_coverage, phase_diagrams
 from figures.kit import MARK, SIMULATION, THEORY
 from figures.phase_diagrams import HEIGHTS, winner
-from theory import Task, TaskSequence, expanding, expected_errors, frozen, initialized, one_block
+from theory import Ridge, Task, TaskSequence, expanding, expected_errors, frozen, initialized, one_block
 from theory.equivalents import approximate_errors
 from theory.regions import frozen_wins
 
@@ -97,6 +97,9 @@ def experiments() -> Iterator[tuple[str, str, dict, TaskSequence]]:
         yield "replay", "forgetting", {"case": f"d_w={distance:g}", "x": m}, constrained(distance, m)
     for cosine, (k, kind) in itertools.product((1.0, 0.75, 0.5, 0.0), ((0, THEORY), (5, THEORY), (16, THEORY), (16, MARK))):
         yield "replay", "generalization", {"case": f"cosine={cosine:g}", "x": k, "kind": kind}, replayed(cosine, k)
+    for penalty, name in itertools.product((0.1, 1000.0), ("last", "mean")):
+        seq = one_block(40, (34,) * 6, 0.3, gram=alike(6, 0.7)).under(rule=Ridge(penalty), average="mean" if name == "mean" else None)
+        yield "averages", "generalization", {"training": name, "case": "cosine 0.7, n = 34", "x": penalty}, seq
     for n_2 in (2, 20, 52):
         yield "fluctuations", "deviation", {"x": n_2}, paper("initialized", 20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5)
 

@@ -11,7 +11,7 @@ from scaffold import refusals
 from theory import Flow, GradientDescent, InputError, MinNorm, Ridge, expected_errors, frozen, initialized, one_block, one_head_per_task, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
-from theory.optima import best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
+from theory.optima import best_average, best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
 
 GRAM = {"shared": np.array([[1.0, 0.8, 0.9], [0.8, 1.2, 0.7], [0.9, 0.7, 1.1]]), "specific": np.diag([1.0, 0.5, 2.0])}
 SETTING = {"blocks": {"shared": 12, "specific": 20}, "samples": (16, 9, 10), "noise": 0.4}
@@ -34,6 +34,17 @@ def test_no_other_scale_is_better(criterion):
         task = replace(seq.tasks[-1], scale=float(optimum.choice) + offset)
         law = expected_errors(replace(seq, tasks=(*seq.tasks[:-1], task)))
         assert getattr(law, criterion)() > optimum.value
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_no_other_weights_make_a_better_average(affine):
+    seq = initialized(**SETTING, gram=GRAM).under(rule=Ridge(3.0))
+    best = best_average(seq, affine)
+    for t, direction in itertools.product(range(3), np.array([[1, -1, 0], [0, 1, -1], [0.1, 0.1, 0.1]])[: 2 if affine else 3]):
+        rows = best.choice + 1e-2 * np.outer(np.eye(3)[t], direction * (np.arange(3) <= t) * (not affine or t == 2))
+        found = [expected_errors(seq.under(average=one)).generalization(t) for one in (best.choice, rows)]
+        assert found[0] < found[1] or np.array_equal(rows, best.choice)
+    assert best.value == found[0] < min(expected_errors(seq.under(average=one)).generalization() for one in (np.eye(3), "mean"))
 
 
 def test_fractions_stay_exact():

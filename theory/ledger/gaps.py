@@ -74,18 +74,18 @@ _BOTH: Any = (*_FIRST, *_SECOND)
 _LENGTH: Any = ((tau, (m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2),)  # E |theta_1|^2
 _OLD: Any = (
     *_BOTH, *_TRUTHS, *_LENGTH, *_OWN[2:], (a_2, ((p + 1) * q_2 - (n_2 + p + lam_2 + 1) * m_2 + n_2) / ((p - 1) * (p + 2))), (b_2, q_2 - p * a_2),
-    (along, n_1 * w_22 - 2 * w_12 * (n_1 - lam_1 * m_1) + w_11 * (n_1 - 2 * lam_1 * m_1 + lam_1**2 * k_1 / p) + s.sigma_1**2 * (p * m_1 - lam_1 * k_1)),
-    (length, n_1 * p * w_22 - 2 * w_12 * (n_1 * p * m_1 + 2 * lam_1 * k_1 / p)
+    (along, -2 * w_12 * (n_1 - lam_1 * m_1) + w_11 * (n_1 - 2 * lam_1 * m_1 + lam_1**2 * k_1 / p) + s.sigma_1**2 * (p * m_1 - lam_1 * k_1)),
+    (length, -2 * w_12 * (n_1 * p * m_1 + 2 * lam_1 * k_1 / p)
      + w_11 * (n_1 * (p * m_1 - lam_1 * k_1) + 4 * lam_1 * (k_1 - lam_1 * t(n_1, p, lam_1)) / p)
      + s.sigma_1**2 * ((n_1 * p - 2) * k_1 + 4 * lam_1 * t(n_1, p, lam_1))),
 )  # fmt: skip
-_RESIDUAL = own - 2 * m_2 * lam_1 * (m_1 * w_12 - tau) + b_2 * along + a_2 * length + n_1 * k_2 * s.sigma_2**2
+_RESIDUAL = own - 2 * m_2 * lam_1 * (m_1 * w_12 - tau) + b_2 * along + a_2 * length  # but for what moves fresh samples as much: task 2's noise, and |w_2|^2
 _SEVERAL = Condition(p > 1, "of one parameter all directions are one")
 _BRACKET = q_2 * w_22 + k_2 * s.sigma_2**2 + 2 * m_2 * (m_1 * w_11 - tau)
 _OVERLAPS: Any = (*_FIRST[:2], *_SECOND, *_TRUTHS, *_LENGTH)
 _STEP: Any = (*_BOTH, (step, q_2 * (E_1 - 2 * X + d_w) + k_2 * s.sigma_2**2))
 _OVERLAPPING = {
-    **_COMMON, "rules": (Ridge, Subspace), "uses": ("spectral",),
+    **_COMMON, "rules": (Ridge, Subspace), "uses": ("spectral",), "domain": (Condition(sympy.Abs(overlap) <= 1, "a cosine"),),
     "assumptions": ("features of each task i.i.d. N(0, 1) on a subspace of dimension p, all principal angles of both equal, fresh data for each task", _COMMON["assumptions"][1]),
 }  # fmt: skip
 _COSINE = {**_PENALTIES, "rho": "cosine of all principal angles between the features of both tasks"}
@@ -108,14 +108,15 @@ OWN_GAP = Entry(
 OLD_TRAINING = Entry(
     name="ridge_old_training_error",
     statement="Squared residual on task 1's samples after a ridge step on task 2, summed over them.",
-    expression=_RESIDUAL, intermediates=_OLD, parameters=_PENALTIES, quantity="training_error[1,0]", build=two_ridge_tasks, domain=(_SEVERAL,),
+    expression=_RESIDUAL + n_1 * (q_2 * w_22 + k_2 * s.sigma_2**2), intermediates=_OLD, parameters=_PENALTIES, quantity="training_error[1,0]", build=two_ridge_tasks, domain=(_SEVERAL,),
     **{**_COMMON, "uses": ("spectral",)},
 )  # fmt: skip
 OLD_GAP = Entry(
     name="ridge_interplay_gap",
-    statement="Generalization gap of task 1 after task 2: mean squared error on fresh samples of task 1 minus that on those it was trained on.",
-    expression=(1 - 2 * m_2 + q_2) * E_1 + 2 * (m_2 - q_2) * X + q_2 * d_w + k_2 * s.sigma_2**2 + s.sigma_1**2 - new / n_1,
-    intermediates=(*_OLD, (new, _RESIDUAL)), parameters=_PENALTIES, domain=(_SEVERAL,), **_COMMON,
+    statement="Generalization gap of task 1 after task 2: mean squared error on fresh samples of task 1 minus that on those it was trained on. Of task 2 it "
+    "depends on the penalty, the samples and <w_1, w_2> alone: its noise, and |w_2|^2 at that, move both alike.",
+    expression=(1 - 2 * m_2 + q_2) * E_1 + 2 * (m_2 - q_2) * X - q_2 * (w_11 + 2 * c_w) + s.sigma_1**2 - new / n_1,
+    intermediates=(*_OLD, (new, _RESIDUAL)), parameters={name: words for name, words in _PENALTIES.items() if name not in ("sigma_2", "d_w")}, domain=(_SEVERAL,), **_COMMON,
 )  # fmt: skip
 MEAN_FORGETTING = Entry(
     name="mean_forgetting",
@@ -168,7 +169,7 @@ _THREE = {"d": 12, "n": 20, "sigma": 0.3, "S_1": 1.0, "S_x": 0.4, "lambda_1": 2.
 _SIDES = tuple({**_TWO_TASKS, "n_1": n_1, "n_2": n_2} for n_1, n_2 in ((12, 30), (20, 20), (40, 8)))
 FAMILIES = (
     Family("ridge_training_error", OWN_TRAINING, tuple({**_TWO_TASKS, "n_1": count} for count in (12, 20, 40)), "below, at and above n = p"),
-    Family("ridge_old_training_error", OLD_TRAINING, _SIDES, "below, at and above n = p"),
+    Family("ridge_old_training_error", OLD_TRAINING, tuple({**_TWO_TASKS, "p": p, "n_1": n_1} for p, n_1 in ((12, 2), (3, 3), (3, 5))), "below, at and above n = p"),
     Family("mean_forgetting", MEAN_FORGETTING, _SIDES, "below, at and above n = p"),
     Family("overlap_forgetting", OVERLAP_FORGETTING, tuple({**_TWO_TASKS, "p": 10, "n_1": 6, "n_2": 8, "rho": rho, "c_w": 0.1} for rho in (0.2, 0.6, -0.4)), "small, large and opposed overlap"),
     Family("overlap_new_error", OVERLAP_TRANSFER, tuple({**_TWO_TASKS, "p": 10, "n_1": 6, "n_2": 8, "rho": rho, "c_w": 0.1} for rho in (0.3, 0.9)), "with and without a gain from task 1"),
@@ -205,7 +206,7 @@ CLAIMS = (
     (
         "forgetting_is_gaps", "Forgetting at test time is the generalization gap of training.", _ABSTRACT, ("ridge_forgetting", *_GAPS, "ridge_training_error", "ridge_old_training_error"),
         "with a second term: forgetting is the change of the old task's gap plus that of its training error, to rounding",
-        "most settings, for the gap alone: at n_2 >= p without a penalty the estimate does not depend on old samples, so that their gap is 0 whatever is forgotten",
+        "most settings, for the gap alone: it knows nothing of task 2's noise and of |w_2|^2 at given <w_1, w_2>, of which forgetting grows without bound; at n_2 >= p without a penalty the estimate does not depend on old samples, so that their gap is 0 whatever is forgotten",
     ),
     (
         "averaging_helps", "A moving average of the parameters improves on the last estimate.", _ABSTRACT, ("recursion", "spectral"),

@@ -11,7 +11,7 @@ from theory.law import expected_errors
 from theory.ledger import gaps
 from theory.ledger.ridge import one_ridge_task, two_ridge_tasks
 
-REST = {"sigma_1": 0.3, "sigma_2": 0.5, "w_11": 1.1, "c_w": -0.3, "d_w": 0.8, "rho": 0.7, "sigma": 0.4, "S_1": 0.9, "S_x": 0.6, "lambda_3": 1.7}
+REST = {"sigma_1": 0.3, "sigma_2": 0.5, "w_11": 1.1, "c_w": -0.3, "d_w": 0.8, "rho": 0.45, "sigma": 0.4, "S_1": 0.9, "S_x": 0.6, "lambda_3": 1.7}
 CASES = tuple(
     {**REST, "p": p, "d": p, "n_1": n_1, "n": n_1, "n_2": n_2, "lambda_1": lam_1, "lambda_2": lam_2}
     for p, n_1, n_2, lam_1, lam_2 in ((3, 5, 2, 0.7, 1.3), (5, 2, 7, 1.9, 0.4), (3, 3, 3, 0.3, 2.2))
