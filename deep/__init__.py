@@ -6,6 +6,7 @@
     deep.training    the loop on one flat vector of parameters: `deep.training.run.train_run(config, stream)`
     deep.strategies  how tasks are learned one after another, one file each: `deep.strategies.strategy("frozen", depth=2)`
     deep.records     what was measured, as JSON lines that are read without torch; `deep.metrics` of the accuracy matrix
+    deep.reference   whole settings of peers, what was published of them, and what comes out here
     deep.runs        a folder of runs, trained side by side, resumed after interruption
 
 `driftlaw deep run --stream split-digits --strategy frozen` trains; `driftlaw deep --help` lists the other commands.

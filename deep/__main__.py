@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from theory.commands import parse
 from theory.exits import command_line
 
-COMMANDS = ("data", "streams", "run", "status", "resume", "show", "study", "path", "linear", "ntk")  # files of deep/commands
+COMMANDS = ("data", "streams", "run", "status", "resume", "show", "study", "reference", "path", "linear", "ntk")  # files of deep/commands
 ABOUT = "networks that learn one task after another: data sets, streams of tasks, training, studies"
 
 

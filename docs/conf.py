@@ -19,7 +19,7 @@ from driftlaw import __version__  # noqa: E402
 from figures.report import entries, statements  # noqa: E402
 from figures.report.mathml import mathml, tag  # noqa: E402
 from figures.report.prose import pretty  # noqa: E402
-from theory.claims import CLAIMS  # noqa: E402
+from theory.claims import CLAIMS, MEMORY_CLAIMS  # noqa: E402
 from theory.formulas import FORMULAS, SLOTS  # noqa: E402
 from theory.law import BASIS  # noqa: E402
 
@@ -42,6 +42,8 @@ def chapters(what: str) -> Iterator[tuple[str, nodes.Node]]:
     elif what == "published":
         yield "Numbered statements of the paper", markup("".join(map(statements.slot, SLOTS.values())))
         yield "Claims, with computed verdicts", markup("".join(map(statements.claim, CLAIMS.values())))
+    elif what == "memory":
+        yield "Verdicts", markup("".join(statements.claim(CLAIMS[name]) for name, *_ in MEMORY_CLAIMS))
     elif what == "rests":
         yield "Laws and facts", markup(entries.definitions({f"<code>{name}</code>": pretty(about) for name, about in BASIS.items()}))
         yield "Formulas", table({entries.link(f.name): (f.status, f.uses) for f in FORMULAS.values()})
@@ -70,7 +72,7 @@ def table(rows: dict[str, tuple[str, tuple[str, ...]]]) -> nodes.Node:
 
 
 class Generated(SphinxDirective):
-    """``{driftlaw} catalogue``, ``published``, ``rests``, or a folder of Python files: sections that are made anew in every build."""
+    """``{driftlaw} catalogue``, ``published``, ``memory``, ``rests``, or a folder of Python files: sections that are made anew in every build."""
 
     required_arguments = 1
 

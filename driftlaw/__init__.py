@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: na
         Ridge as Ridge,
         StandardNormal as StandardNormal,
         StudentT as StudentT,
+        Subspace as Subspace,
         Task as Task,
         TaskSequence as TaskSequence,
         derive as derive,

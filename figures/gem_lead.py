@@ -8,11 +8,11 @@ place share their draws. Experiment: $n={N}$ samples a task, $\sigma={SIGMA:g}$,
 
 from figures.kit import STEPS, THEORY, Figure, Line, Panel, Point, Sampler, Table, curves
 from theory import TaskSequence, expected_errors
-from theory.regimes import EWC, GEM, LWF, N, P, tuned, under
+from theory.regimes import PENALISED, GEM, DISTILLED, N, P, tuned, under
 
 COSINES, SIGMA, QUANTITY, AT = (1.0, 0.98, 0.9), 0.1, "generalization", 5
 TASKS, SIMULATED = range(2, 13), (2, 3, 5, 8, 12)
-LOOKS = dict(zip((GEM, LWF, EWC), STEPS, strict=False))
+LOOKS = dict(zip((GEM, DISTILLED, PENALISED), STEPS, strict=False))
 
 
 def sequences(tasks: int, cosine: float) -> dict[str, TaskSequence]:

@@ -37,7 +37,7 @@ def compute(table: Table, _: Sampler) -> None:
         for score, gains, _unit in points:
             table.add_measured(BENEFIT, "initialized - frozen", "score", score, gains, source, own)
         scores, gained, runs = zip(*((score, float(np.mean(gains)), (unit.order, unit.seed)) for score, gains, unit in points), strict=True)
-        _add_correlation(table, SCORES, scores, gained, _within(runs), source, own)
+        _add_correlation(table, SCORES, scores, gained, _shuffles([(run, (place,)) for place, run in enumerate(runs)]), source, own)
         _add_pairs(table, pairs, source, own)
 
 
@@ -55,36 +55,21 @@ def _add_correlation(table: Table, name: str, x: Sequence[float], y: Sequence[fl
         table.add_mark(CORRELATION, name, x_name, 0.0, value, source, own)
 
 
-def _within(units: Sequence[Any]) -> Callable[[], np.ndarray]:
-    """Return what shuffles entries within their units."""
-    generator = np.random.default_rng(SEED)
-    places = [np.flatnonzero([other == unit for other in units]) for unit in dict.fromkeys(units)]
+def _shuffles(entries: Sequence[tuple[Any, tuple[int, ...]]]) -> Callable[[], np.ndarray]:
+    """Return what shuffles the numbers of each run, and with a number all entries that it is in: pairs of one task are not independent."""
+    generator, index = np.random.default_rng(SEED), {entry: place for place, entry in enumerate(entries)}
+    numbers = {run: sorted({number for other, own in index if other == run for number in own}) for run, _ in entries}
 
     def shuffled() -> np.ndarray:
-        order = np.arange(len(units))
-        for place in places:
-            order[place] = generator.permutation(place)
-        return order
-
-    return shuffled
-
-
-def _of_tasks(pairs: Sequence[PairRecord]) -> Callable[[], np.ndarray]:
-    """Return what shuffles the tasks of each unit, and with a task all pairs that it is in: pairs are not independent."""
-    generator = np.random.default_rng(SEED)
-    index = {(pair.order, pair.seed, pair.first, pair.second): number for number, pair in enumerate(pairs)}
-    tasks = {unit: sorted({key[2] for key in index if key[:2] == unit}) for unit in dict.fromkeys(key[:2] for key in index)}
-
-    def shuffled() -> np.ndarray:
-        renamed = {unit: dict(zip(names, generator.permutation(names).tolist(), strict=True)) for unit, names in tasks.items()}
-        return np.array([index[*key[:2], renamed[key[:2]][key[2]], renamed[key[:2]][key[3]]] for key in index])
+        renamed = {run: dict(zip(own, generator.permutation(own).tolist(), strict=True)) for run, own in numbers.items()}
+        return np.array([index[run, tuple(renamed[run][number] for number in own)] for run, own in index])
 
     return shuffled
 
 
 def _add_pairs(table: Table, pairs: list[PairRecord], source: str, own: str) -> None:
-    foreseen = [law_advantage(pair) for pair in pairs]
-    _add_correlation(table, RANKS, rankdata(foreseen), rankdata([pair.kept for pair in pairs]), _of_tasks(pairs), source, own)
+    foreseen, tasks = [law_advantage(pair) for pair in pairs], _shuffles([((pair.order, pair.seed), (pair.first, pair.second)) for pair in pairs])
+    _add_correlation(table, RANKS, rankdata(foreseen), rankdata([pair.kept for pair in pairs]), tasks, source, own)
     for value, pair in sorted(zip(foreseen, pairs, strict=True), key=lambda entry: entry[0]):
         table.add_mark(WINS, KEPT, "law", value, pair.kept, source, own)
         table.add_mark(WINS, BOTH, "law", value, pair.advantage, source, own)
@@ -114,13 +99,11 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 def _scores(ax: Axes, table: Table) -> None:
     rows = table.select(quantity=BENEFIT)
-    spread = rows.column("stderr") * np.sqrt(rows.column("trials"))
-    look = STEPS[1]
+    spread, look = rows.column("stderr") * np.sqrt(rows.column("trials")), STEPS[1]
     ax.errorbar(rows.column("x"), 100 * rows.column("mean"), 100 * spread, fmt=look.marker, color=look.colour, markersize=3.6, elinewidth=0.8)
     reference(ax, linewidth=0.7, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=SCORES), "r")
-    ax.set_xlabel("score (cosine of gradients)")
-    ax.set_ylabel("benefit of all stages (points)")
+    ax.set(xlabel="score (cosine of gradients)", ylabel="benefit of all stages (points)")
 
 
 def _correlation(ax: Axes, table: Table, symbol: str) -> None:
@@ -136,14 +119,12 @@ def _pairs(ax: Axes, table: Table) -> None:
     ax.plot(points.column("x"), 100 * points.column("mean"), linestyle="none", marker="o", markersize=2.4, color=FROZEN.colour, alpha=0.35)
     bars(ax, bins, Look(MARKED, "", "s"), 100)
     reference(ax, linewidth=0.7, zorder=0)
-    left, right = points.column("x").min(), points.column("x").max()
-    span = right - left
-    right = max(right + 0.05 * span, 0.1 * span)
+    left, span = points.column("x").min(), np.ptp(points.column("x"))
+    right = max(left + 1.05 * span, 0.1 * span)
     ax.axvspan(0, right, color=POLE, linewidth=0, zorder=0)
     _correlation(ax, table.select(quantity=CORRELATION, training=RANKS), r"$\rho$")
-    ax.set_xlim(left - 0.05 * span, right)
-    ax.set_xlabel("law: initialized $-$ frozen forgetting (squared weights)")
-    ax.set_ylabel("first task kept,\nfrozen $-$ initialized (points)")
+    words = {"xlabel": "law: initialized $-$ frozen forgetting (squared weights)", "ylabel": "first task kept,\nfrozen $-$ initialized (points)"}
+    ax.set(xlim=(left - 0.05 * span, right), **words)
 
 
 def facts(table: Table) -> dict:

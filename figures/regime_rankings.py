@@ -13,31 +13,31 @@ import numpy as np
 
 from figures.kit import PLAIN, STEPS, THEORY, Figure, Line, Panel, Point, Sampler, Table, curves
 from theory import TaskSequence, expected_errors
-from theory.regimes import EWC, LWF, PLAIN as NO_METHOD, N, P, SHOWN, T as TASKS, tuned, under
+from theory.regimes import PENALISED, DISTILLED, PLAIN as NO_METHOD, N, P, SHOWN, T as TASKS, tuned, under
 
 COSINE, QUANTITY, X_NAME, AT = SHOWN[0], "generalization", "trained", 14
 TRAINED = (*range(4, 42), *range(42, P + 1, 6))
 SIMULATED = (6, 14, 28, 36, 66, 90, P)
 CASES = ("best strengths of each $d$", f"best strengths of $d={AT}$")
-MORE = f"{LWF} - {EWC}"
-LOOKS = {NO_METHOD: PLAIN, LWF: STEPS[1], EWC: STEPS[2], MORE: STEPS[0]}
+MORE = f"{DISTILLED} - {PENALISED}"
+LOOKS = {NO_METHOD: PLAIN, DISTILLED: STEPS[1], PENALISED: STEPS[2], MORE: STEPS[0]}
 
 
 def sequences(trained: int, case: str) -> dict[str, TaskSequence]:
     """Return the experiment under every method, with its strength of the case."""
-    return {m: under(m, tuned(m, trained if case == CASES[0] else AT, *SHOWN).choice, trained, *SHOWN) for m in (NO_METHOD, LWF, EWC)}
+    return {m: under(m, tuned(m, trained if case == CASES[0] else AT, *SHOWN).choice, trained, *SHOWN) for m in (NO_METHOD, DISTILLED, PENALISED)}
 
 
 def compute(table: Table, sampler: Sampler) -> None:
     for case in CASES:
         found = [{name: float(expected_errors(seq, outside="nan").read(QUANTITY)) for name, seq in sequences(d, case).items()} for d in TRAINED]
         for name in LOOKS:
-            table.add_curve(QUANTITY, name, X_NAME, TRAINED, [row[name] if name in row else row[LWF] - row[EWC] for row in found], "expected_errors", case)
-        sampler.add(table, X_NAME, [Point(sequences(d, case), (QUANTITY,), (LWF, EWC), x=d, case=case) for d in SIMULATED])
+            table.add_curve(QUANTITY, name, X_NAME, TRAINED, [row[name] if name in row else row[DISTILLED] - row[PENALISED] for row in found], "expected_errors", case)
+        sampler.add(table, X_NAME, [Point(sequences(d, case), (QUANTITY,), (DISTILLED, PENALISED), x=d, case=case) for d in SIMULATED])
 
 
 def _panel(names: tuple[str, ...], case: str) -> Panel:
-    label = f"{LWF} $-$ {EWC}" if names == (MORE,) else f"generalization error $G_{TASKS}$"
+    label = f"{DISTILLED} $-$ {PENALISED}" if names == (MORE,) else f"generalization error $G_{TASKS}$"
     axes = {"ylabel": label} if case == CASES[0] else {}
     axes |= {"xlabel": "$d$, trained parameters", "ylim": (-0.15, 0.6)} if names == (MORE,) else {"yscale": "log"}
     legend = {"loc": "upper right"} if len(names) > 1 else None
@@ -50,6 +50,6 @@ def facts(table: Table) -> dict:
 
 
 FIGURE = Figure(
-    __doc__, compute, curves(*(_panel(names, case) for names, case in product(((NO_METHOD, LWF, EWC), (MORE,)), CASES)), ncols=2, sharex=True, sharey="row"),
+    __doc__, compute, curves(*(_panel(names, case) for names, case in product(((NO_METHOD, DISTILLED, PENALISED), (MORE,)), CASES)), ncols=2, sharex=True, sharey="row"),
     globals(), facts, trials=2000, quick_trials=200, size=(7.6, 5.2),
 )  # fmt: skip

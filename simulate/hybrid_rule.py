@@ -132,7 +132,7 @@ def hybrid(
     """
     rule = _checked(seq, threshold, keep)
     blocks = tuple(list(seq.blocks).index(block) for block in rule.keep)
-    plan = AdaptivePlan(make_plan(seq), make_plan(frozen_sequence(seq, rule.keep)), blocks, rule.threshold)
+    plan = AdaptivePlan(*(make_plan(one, memory_limit=memory_limit) for one in (seq, frozen_sequence(seq, rule.keep))), blocks, rule.threshold)
     tasks, seed = len(seq), canonical_seed(seed)
     errors, steps, updates, scores, frozen = fill(
         lambda streams, count: AdaptiveLearner(plan, streams, count), plan, seed, trials, ((tasks, tasks), *[(tasks,)] * 4),
@@ -168,7 +168,7 @@ def watch(seq: TaskSequence, trials: int, seed: int | tuple[int, ...] = 0) -> tu
     >>> seen["distances"][:, 0].mean(axis=0).round(1)
     array([1. , 1.9])
     """
-    plan, seed = make_plan(seq), canonical_seed(seed)
+    plan, seed = make_plan(seq, memory_limit=2**30), canonical_seed(seed)
     shapes = ((len(seq),) * 2, *[(len(seq),)] * 3, *[(len(seq), len(seq.blocks))] * 4)
     errors, lengths, updates, level, distances, squares, products, steps = fill(
         lambda streams, count: WatchingLearner(plan, streams, count), plan, seed, trials, shapes, memory_limit=2**30, workers=None, progress=False

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: na
         Ridge as Ridge,
         StandardNormal as StandardNormal,
         StudentT as StudentT,
+        Subspace as Subspace,
     )
     from theory.constructors import (
         expanding as expanding,

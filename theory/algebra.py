@@ -45,6 +45,10 @@ class FloatAlgebra:
         """Return a number or grid as float64."""
         return plain_array(value).astype(float)
 
+    def entries(self, array: np.ndarray) -> np.ndarray:
+        """Return an array of numbers as float64."""
+        return array.astype(float)
+
     def zeros(self, *shape: int) -> np.ndarray:
         """Zeros with the leading grid axes."""
         return np.zeros(self.lead + shape)
@@ -86,6 +90,10 @@ class ExactAlgebra:
     def lift(self, value: Any) -> Any:
         """Return a dimension, count or scale as an element of the coefficient field."""
         return self.field(value)
+
+    def entries(self, array: np.ndarray) -> np.ndarray:
+        """Return an array of numbers and symbols as elements of the coefficient field."""
+        return np.frompyfunc(self.lift, 1, 1)(array)
 
     def zeros(self, *shape: int) -> np.ndarray:
         """Zeros with the leading axis of atoms."""
@@ -175,7 +183,7 @@ def _field(seq: TaskSequence):
     from sympy import sympify
     from sympy.polys.fields import sfield
 
-    coefficients = list(seq.blocks.values())
+    coefficients = [*seq.blocks.values(), *([] if seq.averaging is None else seq.averaging.ravel())]
     for t, task in enumerate(seq.tasks):
         coefficients += [task.samples, *(task.scale_of(block) for block in task.train), *(task.memory or {}).values()]
         if isinstance(rule := seq.rule_of(t), Ridge):

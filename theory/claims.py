@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import sympy
 
-from theory import regimes
+from theory import gaps, regimes
 from theory.errors import DomainError, InputError
 from theory.formula import Formula
-from theory.ledger import notation as s, regimes as digest
+from theory.ledger import gaps as overlaps, notation as s, regimes as digest
 from theory.regions import advantage, frozen_wins
 
 PAPER = "He, Bai, Yang, arXiv 2602.20796, abstract"
@@ -372,6 +372,26 @@ def _of_memory(measured: Callable[..., dict[str, Any]], holds_under: str, fails_
     return judge
 
 
+def _proved(name: str, part: Callable[[sympy.Expr], sympy.Expr], holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
+    """Return the judge of a claim on memory that a part of a formula is negative, whatever the setting: proved by its sign."""
+
+    def judge() -> ClaimVerdict:
+        from theory.formulas import FORMULAS
+        from theory.ledger.memory import rho
+
+        signs = {"conflict": sympy.Symbol("rho", negative=True), "agreement": sympy.Symbol("rho", positive=True)}
+        found = {words: sympy.factor(part(FORMULAS[name].expanded).subs(rho, cosine)) for words, cosine in signs.items()}
+        share = float(np.mean([expression.is_negative is True for expression in found.values()]))
+        return ClaimVerdict(graded(share), holds_under, fails_in, {f"what has to be negative, {words} of the gradients": str(expression) for words, expression in found.items()})
+
+    return judge
+
+
+def _slope(expression: sympy.Expr) -> sympy.Expr:
+    """Slope by the constant multiplier."""
+    return sympy.diff(expression, sympy.Symbol("v", real=True))
+
+
 def _unseen(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
     shares = [law("memory_violation", gamma=times * law("memory_threshold")) for times in (0, 1, 2)]
     return {"holds": shares[2] < shares[0], **{f"probability of a violation at strength {name}": share for name, share in zip(("0", "gamma*", "2 gamma*"), shares, strict=True)}}
@@ -381,12 +401,19 @@ def _front(law: Callable[..., float], at: dict[str, Any], rate: float = 0.5) -> 
     """p-mGEM of two groups against the constant strength with the same error on the new task, and the directions of both (G = delta)."""
     G, rho, length = at["G"] ** 2, at["rho"], law("memory_square")
     kept, progress = law("split_memory_retention"), law("split_memory_progress")
-    roots = np.roots([rate**2 * length, 2 * rate * (rate - 1) * rho * G, (rate**2 - 2 * rate) * (G - progress)])
-    v = min((root.real for root in roots if not root.imag and root.real >= 0), default=math.nan)
-    change = -2 * rate * kept + rate**2 * progress, -2 * rate * (rho * G + v * G) + rate**2 * (G + 2 * v * rho * G + v**2 * length)
+    own = -2 * rate * kept + rate**2 * progress
+
+    def least(step: float) -> float:  # change of the old task's error with the constant strength that reaches the same error on the new one
+        roots = np.roots([step**2 * length, 2 * step * (step - 1) * rho * G, (step**2 - 2 * step) * G - (rate**2 - 2 * rate) * progress])
+        v = min((root.real for root in roots if not root.imag and root.real >= 0), default=math.nan)
+        return -2 * step * (rho * G + v * G) + step**2 * (G + 2 * v * rho * G + v**2 * length)
+
     across = length - (at["m"] + 1) / at["m"] * rho**2 * G - (G + at["sigma"] ** 2) / at["m"]
     squares = (kept - progress * rho) ** 2 / ((progress - progress**2 / G) * G), (1 - rho**2) ** 2 * G / across
-    return {"holds": change[0] < change[1], "squared cosine with gbar, beside g, of two groups over that of any constant strength": squares[0] / squares[1]}
+    return {
+        "holds": own < least(rate), "squared cosine with gbar, beside g, of two groups over that of any constant strength": squares[0] / squares[1],
+        "error on the old task above that of the best shorter step with a constant strength": own - float(np.nanmin([least(step) for step in np.linspace(rate / 50, rate, 50)])),
+    }  # fmt: skip
 
 
 def _at_no_distance(training: str) -> Callable[..., Any]:
@@ -419,29 +446,16 @@ def _one_head_frozen(p: int, head: int, n: int, sigma: Any) -> Any:
     return one_head_per_task(p, (head, head), (n, n), sigma, gram={"shared": [[1, 1], [1, 1]], "head": (1, 1)}, train_shared=False)
 
 
-def _measured(name: str, holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
-    """Return the judge of a claim that a function of `theory.regimes` measures."""
+def _measured(home: Any, name: str, holds_under: str, fails_in: str) -> Callable[[], ClaimVerdict]:
+    """Return the judge of a claim that a function of `theory.regimes` or `theory.gaps` measures."""
 
     def judge() -> ClaimVerdict:
-        shares, sizes = getattr(regimes, name)()
+        shares, sizes = getattr(home, name)()
         return ClaimVerdict(graded(float(np.mean(list(shares.values())))), holds_under, fails_in, {**shares, **sizes})
 
     return judge
 
 
-NO_DISTANCE = {
-    "relation": "<=", "build": _at_no_distance("frozen"), "against": _at_no_distance("initialized"),
-    "space": {"p": (2, 200), "p_1": (2, 200), "n_1": (1, 400), "n_2": (1, 200), "sigma": (0.0, 3.0), "u_11": (0.0, 10.0), "q_11": (0.0, 10.0)},
-    "constraint": lambda p, p_1, n_1, n_2: (n_1 < p + p_1 - 1) & (n_2 < p_1 - 1),
-}  # fmt: skip
-MORE_REPLAY = {
-    "quantity": "forgetting", "relation": "<=", "build": _stored(1), "against": _stored(0), "space": {"p": (10, 60), "n_1": (1, 40), "n_2": (1, 40), "m": (0, 39), "sigma": (0.0, 1.0)},
-    "constraint": lambda p, n_1, n_2, m: (m < n_1) & (n_1 < p - 1) & (m + 1 + n_2 < p - 1),
-}  # fmt: skip
-ONE_HEAD = {
-    "quantity": "forgetting", "formula": 0, "build": _one_head_frozen, "space": {"p": (5, 60), "head": (5, 60), "n": (1, 50), "sigma": (0.0, 1.0)},
-    "constraint": lambda head, n: n < head - 1,
-}  # fmt: skip
 def _fewer(first: str, second: str, words: str, changed: dict[str, Any], against: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     """Return what measures whether one law lies below another."""
     return lambda law, at: {"holds": law(first, **changed) < law(second, **against), words: law(first, **changed) / law(second, **against)}
@@ -457,33 +471,45 @@ def _halves(law: Callable[..., float], at: dict[str, Any]) -> dict[str, Any]:
     return {"holds": abs(ratio[1] - 1) < 0.01, "retention of two groups over GEM's": ratio[0], "the same in a hundred times the dimension": ratio[1]}
 
 
+NO_DISTANCE = {
+    "relation": "<=", "build": _at_no_distance("frozen"), "against": _at_no_distance("initialized"),
+    "space": {"p": (2, 200), "p_1": (2, 200), "n_1": (1, 400), "n_2": (1, 200), "sigma": (0.0, 3.0), "u_11": (0.0, 10.0), "q_11": (0.0, 10.0)},
+    "constraint": lambda p, p_1, n_1, n_2: (n_1 < p + p_1 - 1) & (n_2 < p_1 - 1),
+}  # fmt: skip
+MORE_REPLAY = {
+    "quantity": "forgetting", "relation": "<=", "build": _stored(1), "against": _stored(0), "space": {"p": (10, 60), "n_1": (1, 40), "n_2": (1, 40), "m": (0, 39), "sigma": (0.0, 1.0)},
+    "constraint": lambda p, n_1, n_2, m: (m < n_1) & (n_1 < p - 1) & (m + 1 + n_2 < p - 1),
+}  # fmt: skip
+ONE_HEAD = {
+    "quantity": "forgetting", "formula": 0, "build": _one_head_frozen, "space": {"p": (5, 60), "head": (5, 60), "n": (1, 50), "sigma": (0.0, 1.0)},
+    "constraint": lambda head, n: n < head - 1,
+}  # fmt: skip
 MEMORY_CLAIMS: tuple[Any, ...] = (
-    ("strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _unseen,
+    ("strength_holds_on_unseen_data", "Memory strength makes the constraint of GEM hold on data that are not in the memory.", ("memory_violation", "memory_threshold"), _of_memory, _unseen,
      "a memory that theta was not fitted to: violations fall from nearly 1 at strength 0, most of them around gamma* = -<g, gbar>/|gbar|^2, for any p",
      "memories that see no conflict, which no strength changes; stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
-    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _fewer("memory_constant_gap", "memory_constant_gap", "gap at strength 1 over that at 1/2", {"v": 1.0}, {}),
+    ("strength_reduces_the_gap", "Memory strength reduces the gap between the constraint's value on the memory and on unseen data.", ("memory_constant_gap",), _proved, "memory_constant_gap", _slope,
      "nowhere for a constant multiplier: what falls is the probability that the value on unseen data is negative", "every setting: the gap is v nu, which grows with the strength"),
-    ("strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"), _bias,
+    ("strength_compensates_the_bias", "Memory strength compensates the bias of the memory.", ("memory_projected_retention", "memory_constant_retention", "memory_alignment", "memory_threshold"), _of_memory, _bias,
      "fresh memories: |g_m|^2 exceeds |gbar|^2 by nu in the mean, so that projecting removes the share A of the conflict; strength above gamma* removes all of it",
      "stored samples that theta was fitted to, up to c* (stored_strength_protects)"),
     ("stored_strength_protects", "Memory strength lowers forgetting on stored samples.", ("stored_constant_gain", "stored_memory_crossing"),
-     lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
+     _of_memory, lambda law, at: {"holds": law("stored_constant_gain") > 0, "c*": law("stored_memory_crossing"), "gain": law("stored_constant_gain")},
      "a constant multiplier, after the share c* = sigma^2/(D^2 + sigma^2) of the way to the new task's truth",
      "before c*, where it increases forgetting to first order in the step: theta_1 has fitted the stored noise, and leaving it lowers the error"),
-    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _fewer("memory_constant_progress", "memory_constant_progress", "progress at strength 2 over that at 1/2", {"v": 2.0}, {}),
+    ("too_much_strength_hurts", "Too much memory strength hurts the new task.", ("memory_constant_progress",), _proved, "memory_constant_progress", _slope,
      "conflict: progress falls by |<g, gbar>| a unit of strength, and the step's noise grows with its square", "tasks that agree, where progress grows"),
-    ("finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"), _fewer("split_memory_progress", "memory_gem_progress", "progress of two groups over GEM's", {}, {}),
+    ("finer_is_more_conservative", "Finer constraints make smaller changes feasible: they are more conservative.", ("split_memory_progress", "memory_gem_progress"), _of_memory, _fewer("split_memory_progress", "memory_gem_progress", "progress of two groups over GEM's", {}, {}),
      "every setting, and every draw: what meets all constraints of a partition meets their sum", "nowhere"),
-    ("finer_has_a_smaller_uniform_gap", "A smaller feasible set has the smaller generalization error, by its Rademacher complexity.", ("memory_square",),
-     lambda law, at: {"holds": law("memory_square") <= at["delta"] ** 2, "E <g_m - gbar, g_m>/|gbar|^2": law("memory_square") / at["delta"] ** 2 - 1},
+    ("finer_has_a_smaller_uniform_gap", "A smaller feasible set has the smaller generalization error, by its Rademacher complexity.", ("memory_square",), _proved, "memory_square", lambda square: square - sympy.Symbol("delta", positive=True) ** 2,
      "groups so small that the memory's error g_m - gbar is itself not feasible",
      "groups of some size: <g_m - gbar, g_m> is positive in the mean, in each group too, so that the error is feasible and the supremum of the gap stays |g_m - gbar|"),
-    ("finer_has_the_better_front", "p-mGEM reaches forgetting and progress that no memory strength does.", ("split_memory_retention", "split_memory_progress", "memory_square"), _front,
+    ("finer_has_the_better_front", "p-mGEM reaches forgetting and progress that no memory strength does.", ("split_memory_retention", "split_memory_progress", "memory_square"), _of_memory, _front,
      "one step at a fixed learning rate (here 1/2, two groups, against constant strength), for the step is the shorter one",
-     "equal lengths of the step, where no partition has the better direction unless the groups follow the tasks; tuned stopping times are not judged here"),
-    ("arbitrary_partitions_lose", "An arbitrary partition of the parameters loses the benefit.", ("split_memory_retention", "memory_gem_retention"), _halves,
+     "equal lengths of the step, where no partition has the better direction unless the groups follow the tasks; and against shorter steps with a constant strength (last size), a stop before the end"),
+    ("arbitrary_partitions_lose", "An arbitrary partition of the parameters loses the benefit.", ("split_memory_retention", "memory_gem_retention"), _of_memory, _halves,
      "a fixed number of groups that do not follow the tasks, in large dimensions (here p above 4,000, within 1 %)", "groups of few parameters, which are another method"),
-    ("small_parts_over_constrain", "Small parts of the memory over-constrain.", ("memory_parts_capacity",), _fewer("memory_parts_capacity", "memory_parts_capacity", "parts above which no step is left, of one sample over those of four", {"b": 1}, {"b": 4}),
+    ("small_parts_over_constrain", "Small parts of the memory over-constrain.", ("memory_parts_capacity",), _of_memory, _fewer("memory_parts_capacity", "memory_parts_capacity", "parts above which no step is left, of one sample over those of four", {"b": 1}, {"b": 4}),
      "J/p above a threshold, in the limit; it is the lower the smaller the parts, 2 (1 + delta^2/sigma^2) for two samples", "fewer parts"),
 )  # fmt: skip
 CLAIMS: dict[str, Claim] = {
@@ -510,10 +536,13 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim("more_replay_forgets_less", "More replay means less forgetting.", "common belief in the field", False, _more_replay, ("constraints_forgetting",), MORE_REPLAY),
         Claim("gem_keeps_the_threshold", "Projecting gradients away from stored samples (GEM, A-GEM, OGD) leaves the double-descent peak where it was.", "driftlaw; our own wording, no paper is quoted", False, _gem_pole, s.STORED),
-        *(Claim(name, statement, source, False, _measured(name, *words), uses) for name, statement, source, uses, *words in digest.CLAIMS),
         *(
-            Claim(name, statement, "Memory strength and modular GEM, arXiv 2410.00868, in our words after its abstract", False, _of_memory(*judged), uses)
-            for name, statement, uses, *judged in MEMORY_CLAIMS
+            Claim(name, statement, source, False, _measured(home, name, *words), uses)
+            for home, chapter in ((regimes, digest), (gaps, overlaps)) for name, statement, source, uses, *words in chapter.CLAIMS
+        ),
+        *(
+            Claim(name, statement, "Memory strength and modular GEM, arXiv 2410.00868, in our words after its abstract", False, make(*judged), uses)
+            for name, statement, uses, make, *judged in MEMORY_CLAIMS
         ),
     )
 }  # fmt: skip

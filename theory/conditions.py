@@ -21,6 +21,7 @@ from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symboli
 
 MIN_NORM = "min_norm"
 ROUTES = ("auto", "gram", "qr")
+RULES = "MinNorm(), Ridge(lam), GradientDescent(steps, rate), Flow(time), Distillation(strength), HeadDistillation(strength), EWC(strength) or SI(strength)"
 
 # Eigenvalues of a covariance that are this small beside the largest one count as rounding of its entries.
 ROUNDING = 1e-10
@@ -112,6 +113,46 @@ class Gaussian(FeatureLaw):
 
 
 @dataclass(frozen=True)
+class Subspace(Gaussian):
+    """Standard normal features on a subspace of a single block, where features of other tasks may lie at other angles.
+
+    Parameters
+    ----------
+    basis : array, shape (d, k)
+        Independent columns that span it; features are z'U' for standard normal z and orthonormal U.
+
+    Notes
+    -----
+    Beyond the subspace a task sees and changes nothing: ``risk="features"`` measures errors of its predictions. Singular values of U_s'U_t are the
+    cosines of the principal angles between two tasks; `theory.constructors.overlapping` makes tasks at equal ones.
+
+    Examples
+    --------
+    A second task on coordinates of its own leaves the first one alone:
+
+    >>> import numpy as np
+    >>> import driftlaw as dl
+    >>> seq = dl.one_block(20, (5, 5), noise=0.5, truth=np.eye(20)[:2])
+    >>> first, second = (dl.Task(5, 0.5, {"w": np.eye(20)[i]}, ("w",), features=dl.Subspace(np.eye(20)[:, i : i + 10])) for i in (0, 10))
+    >>> law = dl.expected_errors(dl.TaskSequence({"w": 20}, [first, second], risk="features"))
+    >>> law.errors.round(4)
+    array([[0.8125, 1.    ],
+           [0.8125, 0.8125]])
+    """
+
+    covariance: Any = field(init=False, repr=False)
+    basis: Any
+
+    def __post_init__(self) -> None:
+        basis = np.asarray(self.basis, dtype=float)
+        if basis.ndim != 2 or not basis.size or not np.all(np.isfinite(basis)) or np.linalg.matrix_rank(basis) < basis.shape[1]:
+            raise InputError(f"the basis of a subspace has shape {basis.shape}; give finite, independent columns")
+        unit = np.linalg.qr(basis)[0]
+        object.__setattr__(self, "basis", FrozenArray(basis))
+        object.__setattr__(self, "covariance", FrozenArray(unit @ unit.T))
+
+
+@dataclass(frozen=True)
 class Rademacher(FeatureLaw):
     """Independent random signs.
 
@@ -177,8 +218,7 @@ class MinNorm(Rule):
             near = difflib.get_close_matches(str(self.route), (*ROUTES, MIN_NORM), n=1, cutoff=0.3)
             guess = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(
-                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, Ridge(lam) or "
-                "GradientDescent(steps, rate), Flow(time) or Distillation(strength)"
+                f"there is no solver {self.route!r}; {guess}choose one of {', '.join(ROUTES)}, {MIN_NORM}, or {RULES}"
             )
 
 
@@ -241,9 +281,7 @@ class Distillation(Rule):
     strength: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strength", number(self.strength, "the strength of distillation"))
-        if below(self.strength, 0):
-            raise InputError(f"the strength of distillation is {self.strength!r}; give a number of at least 0")
+        _at_least_zero(self, "strength of distillation")
 
     @property
     def share(self) -> Any:
@@ -325,7 +363,7 @@ class EWC(Rule):
     decay: float = 1.0
 
     def __post_init__(self) -> None:
-        _at_least_zero(self, "strength of consolidation")
+        _at_least_zero(self, "strength of consolidation", alone=True)
         object.__setattr__(self, "decay", between(self.decay, "the decay of the Fisher information", 0, 1))
         known(self.fisher, ("empirical", "sample"), "Fisher information", "fisher={!r}")
 
@@ -361,7 +399,7 @@ class SI(Rule):
     damping: float = 1e-6
 
     def __post_init__(self) -> None:
-        _at_least_zero(self, "strength of synaptic intelligence")
+        _at_least_zero(self, "strength of synaptic intelligence", alone=True)
         object.__setattr__(self, "damping", positive(self.damping, "the damping", "such as 1e-6"))
 
 
@@ -450,16 +488,18 @@ def _above_zero(value: Any, what: str, hint: str) -> Any:
     return value
 
 
-def _at_least_zero(rule: Any, what: str) -> None:
-    if not is_real(rule.strength) or not 0 <= rule.strength < math.inf:
-        raise InputError(f"the {what} is {rule.strength!r}; give a finite number of at least 0")
-    object.__setattr__(rule, "strength", float(rule.strength))
+def _at_least_zero(rule: Any, what: str, alone: bool = False) -> None:
+    """Check a rule's strength; ``alone`` takes single numbers only."""
+    strength = number(rule.strength, f"the {what}")
+    if below(strength, 0) or (alone and not is_real(strength)):
+        raise InputError(f"the {what} is {strength!r}; give a finite number of at least 0")
+    object.__setattr__(rule, "strength", float(strength) if alone else strength)
 
 
 def as_features(features: Any) -> FeatureLaw:
     """Return ``features`` if it is a law; InputError otherwise."""
     if not isinstance(features, FeatureLaw) or type(features) is FeatureLaw:
-        raise InputError(f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Rademacher() or StudentT(df)")
+        raise InputError(f"features is {features!r}; choose StandardNormal(), Gaussian(covariance), Subspace(basis), Rademacher() or StudentT(df)")
     return features
 
 

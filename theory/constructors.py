@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import MinNorm, Ridge, Rule
+from theory.conditions import MinNorm, Ridge, Rule, Subspace
 from theory.errors import InputError
 from theory.problem import PREVIOUS, Isotropic, Task, TaskSequence
 from theory.values import FrozenArray, below, is_symbolic
@@ -119,6 +119,46 @@ def one_block(dimension: Any, samples: Sequence[Any], noise: Any, truth: Sequenc
     return initialized({"shared": dimension}, samples, noise, gram=None if gram is None else {"shared": gram}, start=start, **wrap)
 
 
+def overlapping(dimension: int, overlaps: Any, samples: Sequence[int], noise: Any, gram: Any) -> TaskSequence:
+    """Tasks on features of equal dimension whose subspaces lie at equal angles, x = U_t z with U_s'U_t = overlaps[s, t] I: the cross-kernel model.
+
+    Parameters
+    ----------
+    dimension : int
+        Of z, and of the part U_t'theta that task t uses.
+    overlaps : array_like, shape (T, T)
+        Cosines of all principal angles between two tasks, negative ones included; positive semidefinite with a diagonal of 1.
+    gram : array_like, shape (T, T)
+        Inner products of the truths U_t'w_t. Errors are those of predictions.
+
+    Examples
+    --------
+    Where truths agree a small overlap helps the old task, a large one at different truths harms it:
+
+    >>> import driftlaw as dl
+    >>> from theory.constructors import overlapping
+    >>> for agreement in (0.5, 0.0):
+    ...     seqs = [overlapping(30, [[1, c], [c, 1]], (15, 15), 0.2, [[1, agreement], [agreement, 1]]) for c in (0.2, 0.8)]
+    ...     print(agreement, [round(float(dl.expected_errors(seq.under(rule=dl.Ridge(1.0))).forgetting()), 3) for seq in seqs])
+    0.5 [-0.032, 0.081]
+    0.0 [0.019, 0.386]
+    """
+    turns, truths = _root(overlaps, "overlaps"), _root(gram, "gram")
+    if len(truths) != len(turns) or len(truths) > dimension or not np.allclose(np.sum(turns**2, axis=1), 1):
+        raise InputError(f"overlaps {np.asarray(overlaps).tolist()} and gram are for {len(turns)} and {len(truths)} tasks in {dimension} dimensions; both need one row a task, at most one a dimension, and overlaps a diagonal of 1")
+    frames = [np.kron(turn[:, None], np.eye(dimension)) for turn in turns]
+    seq = one_block(len(turns) * dimension, samples, noise, truth=[frame[:, : len(truths)] @ w for frame, w in zip(frames, truths, strict=True)])
+    return replace(seq, risk="features", tasks=[replace(task, features=Subspace(frame)) for task, frame in zip(seq.tasks, frames, strict=True)])
+
+
+def _root(matrix: Any, what: str) -> np.ndarray:
+    """Vectors, one a row, that have these inner products."""
+    values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=float))
+    if values.min() < -1e-9 * abs(values).max():
+        raise InputError(f"{what} has the eigenvalue {values.min():.6g}, so it is no matrix of inner products")
+    return vectors * np.sqrt(np.maximum(values, 0))
+
+
 def gem(dimension: Any, samples: Sequence[Any], stored: Any, noise: Any, truth: Sequence[Any] | None = None, gram: Any = None) -> TaskSequence:
     """One block on which later tasks keep stored samples fitted: GEM, A-GEM and OGD in the limit of small steps.
 
@@ -225,7 +265,7 @@ def trainable_fraction(
         return [v if isinstance(v, str) else FrozenArray(v).values[parts[part]] for v in values]
 
     def share(matrix: Any, part: str) -> Any:
-        return _scaled(matrix, shares[part], whole)
+        return scaled(matrix, shares[part], whole)
 
     new_blocks = {**shares, **{block: d for block, d in blocks.items() if block != split}}
     return frozen(new_blocks, samples, noise, cut(truth, cut_truths), cut(gram, share), keep=(kept,))
@@ -373,7 +413,7 @@ def _per_task(value: Any, t: int, tasks: int, what: str = "noise") -> Any:
     return value
 
 
-def _scaled(matrix: Any, part: int, whole: int) -> Any:
+def scaled(matrix: Any, part: int, whole: int) -> Any:
     """``matrix * part / whole`` without leaving exact arithmetic where the entries are exact."""
     from fractions import Fraction
 

@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from theory.algebra import FloatAlgebra, algebra_of
 from theory.covariance import coloured_law, is_coloured
 from theory.errors import InputError, NoClosedForm
-from theory.optima import Optimum, _criterion, search
+from theory.optima import Optimum, reader, search
 from theory.problem import Task, TaskSequence
 from theory.recursion import OVER, Law, Recursion, require_usual
 from theory.rules import resolved
@@ -42,7 +42,7 @@ def approximate_errors(seq: TaskSequence) -> Law:
     """
     seq = resolved(seq)
     if is_coloured(seq):
-        return coloured_law(seq, exact=False)
+        return coloured_law(seq, "raise", exact=False)
     require_usual(seq, rules=False)
     if any(task.memory for task in seq.tasks):
         raise NoClosedForm("there is no deterministic equivalent here for memory; use expected_errors or simulate it")
@@ -129,7 +129,7 @@ def best_weight(criterion: str, seq: TaskSequence, block: str = "shared", bounds
     """
     from dataclasses import replace
 
-    read = _criterion(criterion)
+    read = reader(criterion)
 
     def value(weight: float) -> float:
         tasks = (seq.tasks[0], *(replace(task, weights={block: float(weight)}) if block in task.train else task for task in seq.tasks[1:]))

@@ -94,7 +94,7 @@ def expected_errors(seq: TaskSequence, *, outside: str = "raise", regime: Any = 
         require_usual(replace(seq, tasks=[replace(task, again=()) for task in seq.tasks]), rules=False)
         return visits_law(seq, algebra_of(seq), outside, regimes)
     if is_coloured(seq):
-        return coloured_law(seq)
+        return coloured_law(seq, outside)
     memory = any(task.memory for task in seq.tasks)
     require_usual(seq, rules=not memory)
     if memory:

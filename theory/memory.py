@@ -5,6 +5,10 @@ one is g; the memory's gradient g_m = X(X'gbar - noise)/m is a mean over m store
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from theory.checks import between, positive, whole
 from theory.errors import InputError
@@ -97,3 +101,65 @@ class StoredStep:
         not_negative(self.sigma, "sigma, the noise of task 1,")
         not_negative(self.distance, "distance, that of the truths,")
         between(self.share, "share, the way gone to w_2,", 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Memories:
+    """Where a step or a path starts under memories of several earlier tasks, or under parts of a memory, that theta has not seen.
+
+    Parameters
+    ----------
+    sizes : tuple of int, length J
+        Parameters of each group that has constraints of its own (p-mGEM); one group is GEM.
+    samples : tuple of int, length 1 + V
+        Behind the current gradient, fresh ones in every step (0: the population's gradient), then in each of V memories. Parts of a
+        memory (d-mGEM) are memories whose rows of ``gram`` are equal.
+    sigma : tuple of float, length 1 + V
+        Standard deviation of the label noise of each of them.
+    gram : array_like, shape (1 + V, 1 + V) or (J, 1 + V, 1 + V)
+        Inner products of the population gradients theta - w at the start: the current task's, then those of the memories' tasks. A
+        single matrix is spread over the groups in proportion to their sizes; otherwise each group has its own.
+
+    Raises
+    ------
+    InputError
+        If lengths do not agree, a group is smaller than the rank of its matrix, or a matrix is none of inner products.
+
+    Examples
+    --------
+    A current task in conflict with one earlier task, whose memory of 20 samples is cut in two, with constraints in two groups:
+
+    >>> from theory.memory import Memories
+    >>> d, g = 1.0, -0.3
+    >>> Memories((40, 60), (0, 10, 10), (0.0, 0.5, 0.5), [[1, g, g], [g, d, d], [g, d, d]]).coordinates.shape
+    (2, 3, 2)
+    """
+
+    sizes: tuple[int, ...]
+    samples: tuple[int, ...]
+    sigma: tuple[float, ...]
+    gram: Any
+
+    def __post_init__(self) -> None:
+        for size in self.sizes:
+            whole(size, "the number of parameters of a group", 1)
+        for i, (m, sigma) in enumerate(zip(self.samples, self.sigma, strict=False)):
+            whole(m, f"the number of samples of {f'memory {i}' if i else 'the current gradient'}", min(i, 1))
+            not_negative(sigma, "sigma, the noise of a memory,")
+        shape, n = np.shape(self.gram), len(self.samples)
+        if n < 2 or len(self.sigma) != n or shape not in ((n, n), (len(self.sizes), n, n)):
+            raise InputError(f"{n} numbers of samples, {len(self.sigma)} of sigma and a gram of shape {shape} do not agree; give one of each for g and for each memory")
+        if min(self.sizes) < (rank := self.coordinates.shape[-1]):
+            raise InputError(f"a group of {min(self.sizes)} parameters has no room for gradients of rank {rank}; make it larger")
+
+    @cached_property
+    def coordinates(self) -> np.ndarray:
+        """The population gradients in an orthonormal basis of each group, shape (J, 1 + V, k), k the largest rank."""
+        spread = np.array(self.sizes) / sum(self.sizes) if np.ndim(self.gram) == 2 else np.ones(len(self.sizes))
+        gram = spread[:, None, None] * np.asarray(self.gram, dtype=float)
+        values, vectors = np.linalg.eigh(gram)
+        scale = 1e-10 * np.abs(values).max()
+        if values.min() < -scale or not np.allclose(gram, np.swapaxes(gram, 1, 2), rtol=0, atol=scale):
+            raise InputError("gram is no matrix of inner products; make it symmetric, with cosines that can be")
+        rank = int(np.sum(values > scale, axis=1).max())
+        return (vectors * np.sqrt(values.clip(0))[:, None])[:, :, ::-1][:, :, :rank]

@@ -5,21 +5,29 @@ or f chi^2_d / chi^2_{n-d+1} (n >= d): moments of order q exist if and only if q
 the slack of the features, by how many rows or columns they are away from losing rank (`step_slack`): they lose it on a set
 of codimension slack + 1. A step without noise is a projection of what was wrong before, and a step that damps small
 singular values (ridge regression, gradient descent that stops early) is bounded by the residual: both have all moments.
+
+Under `EWC` and `SI` a step has a penalty D >= 0 on coordinates, which does not depend on the task's own data. By Cauchy and Binet, det (AA' + D) =
+sum over sets S of coordinates of prod_S D_j det (AA' without S), and Cramer's rule makes the step the mean, with these terms as weights, of the
+least-squares fits without the coordinates of S. So for n >= d it is no longer than the longest of these, whose order is (n - d + 1) / 2 at least. For
+n < d its squared length is at most |residual|^2 / (4 min D), and E (min D)^-q is finite for q < N / 2 with the samples' Fisher information from N
+samples. The order may be higher than that, but not as high as the least step's: it is 1 for n = N = 1 in any dimension, since a coordinate of little
+penalty fits all alone. Of other penalties for n < d no moment is known here, which is order 0.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT
+from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
 from theory.errors import InputError
 from theory.problem import TaskSequence
 from theory.quantities import Quantity, Readings, parse_quantity
-from theory.rules import resolved
+from theory.rules import held_samples, resolved
 from theory.values import is_symbolic
 
 LEAST_DAMPING = 1e-3  # penalty times dimension from which a pilot sees the skewness that is there
@@ -28,7 +36,7 @@ _MOST_UNIONS = 2**10  # of patterns of zeros; beyond, nothing is said of the fea
 
 @dataclass(frozen=True)
 class MomentOrders(Readings):
-    """Supremum tau of the finite moment orders of every quantity; the mean is finite iff tau > 1, the variance iff tau > 2.
+    """Supremum tau of the finite moment orders of every quantity; the mean is finite iff tau > 1, the variance iff tau > 2; 0 where none is known.
 
     Parameters
     ----------
@@ -56,7 +64,7 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     Parameters
     ----------
     seq : TaskSequence
-        A single numeric experiment. With memory or unequal weights, and of training errors, the orders may be too low, never too high.
+        A single numeric experiment. With memory, visits or unequal weights, and of training errors, the orders may be too low, never too high.
 
     Examples
     --------
@@ -70,14 +78,18 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
     """
     if seq.grid_shape or any(is_symbolic(value) for value in seq.values()):
         raise InputError("moment orders need one numeric experiment; pick a grid point with seq.at(index), or substitute the symbols")
+    held = [held_samples(seq, t) for t in range(len(seq))]
     seq, tasks = resolved(seq), len(seq)
     errors, steps, updates = np.full((tasks, tasks), math.inf), np.full(tasks, math.inf), np.full(tasks, math.inf)
-    blocks = _Blocks(seq)
+    blocks = _Blocks(seq, held)
     for t, task in enumerate(seq.tasks):
         previous = min((blocks.order[block] for block in task.train if task.starts_from_zero(block)), default=math.inf)
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
+    if seq.averaging is not None:
+        used = [seq.averaging[t] != 0 for t in range(tasks)]
+        errors = np.stack([errors[row].min(axis=0, initial=math.inf) for row in used])
     data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
     with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
         training = 1 / (1 / errors + 1 / data)
@@ -93,6 +105,8 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
     touch no others, the rank is the number of rows plus the least f (Koenig's theorem). The largest U of least f is what
     the data determine, and the next value of f lies the slack above. Without zeros the slack is ``|rows - d|``.
     """
+    if isinstance(law := seq.features_of(t), Subspace):  # which determines no block
+        return (0 if seq.tasks[t].memory else abs(seq.tasks[t].samples - law.basis.shape[1])), frozenset()
     groups = [(rows, _support(seq, s, t)) for s, rows in _rows(seq, t).items()]
     unions = {frozenset()}
     for support in dict.fromkeys(support for _, support in groups):
@@ -136,19 +150,19 @@ def _support(seq: TaskSequence, s: int, t: int) -> frozenset[str]:
 class _Blocks:
     """Where the tasks so far have left every block: its moment order, and the tasks whose truth it equals for certain."""
 
-    def __init__(self, seq: TaskSequence) -> None:
-        self.seq, self.gram = seq, FloatAlgebra(seq).gram
+    def __init__(self, seq: TaskSequence, held: Sequence[float | None]) -> None:
+        self.held, self.seq, self.gram = held, seq, FloatAlgebra(seq).gram
         self.order = dict.fromkeys(seq.blocks, math.inf)
         self.right = {block: self.without_truth(block) for block in seq.blocks}
 
     def without_truth(self, block: str) -> set[int]:
         """Tasks whose truth is zero."""
-        return {i for i in self.seq.users(block) if self.gram[block][i, i] == 0}
+        return {i for i in self.seq.users(block) if self.gram[block][i, i] == 0 and len(self.seq.tasks[i].again) < 2}
 
     def with_truth(self, block: str, t: int) -> set[int]:
-        """Tasks whose truth is that of task ``t``."""
-        gram = self.gram[block]
-        return {i for i in self.seq.users(block) if gram[i, i] + gram[t, t] - 2 * gram[i, t] == 0}
+        """Tasks whose truth is that of task ``t``; of one that is drawn none is known."""
+        gram, drawn = self.gram[block], [len(task.again) > 1 for task in self.seq.tasks]
+        return {i for i in self.seq.users(block) if i == t or not (drawn[i] or drawn[t] or gram[i, i] + gram[t, t] - 2 * gram[i, t])}
 
     def train(self, t: int) -> float:
         """Update the blocks by task ``t`` and return the order of its step."""
@@ -168,14 +182,17 @@ class _Blocks:
         if isinstance(self.seq.rule_of(t), HeadDistillation):
             slack, determined, moved = _beside_heads(self.seq, t)
             quiet = stays  # shared parameters are noise to one's own
-        own = math.inf if is_damped(self.seq, t) else (slack + 1) / 2
+        own, start, held = math.inf if is_damped(self.seq, t) else (slack + 1) / 2, min(self.order[block] for block in task.train), self.held[t]
+        if held is not None:
+            quiet, past = stays, min(start, untrained)
+            if task.again or task.samples < self.seq.trained_dimension(t):
+                own = 1 / (2 / held + 1 / past) if held and past and not task.again else 0.0  # by Hoelder's inequality, since penalty and residual share the past
         law = self.seq.features_of(t)
         if isinstance(law, StudentT) and set(task.truth) - set(task.train):
             own = min(own, law.df / 2)  # what frozen blocks get wrong enters the step times the features, squared
-        # what untrained blocks got wrong depends on stored rows, and then Hoelder's inequality is what is left
-        inverse = max(1 / own, 1 / untrained) if rows.keys() == {t} else 1 / own + 1 / untrained
+        # what untrained blocks got wrong depends on rows that were met before, and then Hoelder's inequality is what is left
+        inverse = math.inf if not (own and untrained) else max(1 / own, 1 / untrained) if rows.keys() == {t} and not task.again else 1 / own + 1 / untrained
         noise = math.inf if quiet or not inverse else 1 / inverse
-        start = min(self.order[block] for block in task.train)
         for block in moved:
             erased = block in determined and task.scale_of(block) == 1 and isinstance(self.seq.rule_of(t), MinNorm)
             self.order[block] = noise if erased else min(start, noise)

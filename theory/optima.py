@@ -44,7 +44,7 @@ def best_trainable_fraction(criterion: str, blocks: dict[str, int], samples: Seq
     Parameters are those of `theory.constructors.trainable_fraction`; counts within 1 of a threshold with noise are
     passed over (their expectation is infinite).
     """
-    read = _criterion(criterion)
+    read = reader(criterion)
     counts = list(range(blocks[split] + 1))
     seqs = (_floating(trainable_fraction(count, blocks, samples, noise, split=split, **truths)) for count in counts)
     return _least(counts, [float(read(expected_errors(seq, outside="nan"))) for seq in seqs])
@@ -61,7 +61,7 @@ def best_scale(criterion: str, seq: TaskSequence) -> Optimum:
     InputError
         If the last task does not move what the criterion counts (the parabola is flat).
     """
-    read = _criterion(criterion)
+    read = reader(criterion)
     nothing, forward, backward = (read(expected_errors(_with(seq, len(seq) - 1, scale=scale))) for scale in (0, 1, -1))
     curvature, slope = forward + backward - 2 * nothing, forward - backward  # twice the coefficients of s^2 and of s
     if curvature == 0:
@@ -102,7 +102,7 @@ def best_step(criterion: str, seq: TaskSequence) -> Optimum:
     last = len(seq) - 1
     penalty, seq = _penalised(_floating(seq), last)
     levels = [expected_errors(_with(seq, last, scale=scale)) for scale in (-1, 0, 1)]
-    backward, nothing, forward = (float(_criterion(criterion)(law)) for law in levels)
+    backward, nothing, forward = (float(reader(criterion)(law)) for law in levels)
     if not np.isclose(forward + backward - 2 * nothing, 2 * levels[2].step_sizes[last], rtol=1e-6):
         trained = list(seq.tasks[last].train)
         raise InputError(f"{criterion} counts only some of the blocks {trained}, which the last task trains: no step of one filter is best there")
@@ -184,8 +184,51 @@ def best_constant_penalty(criterion: str, seq: TaskSequence, bounds: tuple[float
     Optimum
         ``choices`` and ``values`` hold the first grid.
     """
-    read, seq = _criterion(criterion), _floating(seq)
+    read, seq = reader(criterion), _floating(seq)
     return search(lambda grid: read(expected_errors(seq.under(rule=Ridge(grid)))), bounds, (points,) * 4)
+
+
+def best_average(seq: TaskSequence, affine: bool = False) -> Optimum:
+    """Find the weights of theta_0, ..., theta_t in the sum whose mean error over tasks 0 to t is least, for every t.
+
+    Parameters
+    ----------
+    seq : TaskSequence
+        A single experiment.
+    affine : bool
+        Whether weights have to add up to 1.
+
+    Returns
+    -------
+    Optimum
+        ``choice`` has the weights, shape (T, T), as `TaskSequence` takes them for ``average``; ``value`` is generalization after the last task.
+
+    Notes
+    -----
+    The error is a parabola in the weights, whose coefficients are differences of errors at units and pairs of units.
+
+    Examples
+    --------
+    Where truths agree, noise makes a short sum of all estimates better than their mean:
+
+    >>> import driftlaw as dl
+    >>> from theory.optima import best_average
+    >>> seq = dl.one_block(20, (15, 15, 15), noise=0.5, gram=[[1] * 3] * 3)
+    >>> found = best_average(seq)
+    >>> found.choice[-1].round(3), round(found.value, 3), round(float(dl.expected_errors(seq.under(average="mean")).generalization()), 3)
+    (array([0.205, 0.197, 0.26 ]), 0.406, 0.559)
+    """
+    tasks = len(seq)
+    units = np.vstack([np.eye(tasks), np.zeros(tasks)])
+    pairs = (units[:, None] + units)[:, :, None] * np.tril(np.ones((tasks, tasks)))
+    errors, rows = expected_errors(_floating(seq).under(average=pairs)).errors, np.zeros((tasks, tasks))
+    for t in range(tasks):
+        q, ones, seen = errors[..., t, : t + 1].mean(-1), np.eye(t + 1), slice(t + 1)
+        square = (q[seen, seen] - q[seen, -1:] - q[-1:, seen] + q[-1, -1]) / 2
+        along = (square.diagonal() + q[-1, -1] - q[seen, -1]) / 2
+        start, free = (ones[-1], ones[:-1] - ones[-1]) if affine else (0 * ones[-1], ones)
+        rows[t, seen] = start + np.linalg.pinv(free @ square @ free.T, hermitian=True) @ free @ (along - square @ start) @ free
+    return Optimum(rows, float(expected_errors(_floating(seq).under(average=rows)).generalization()))
 
 
 def search(values_on: Callable[[np.ndarray], np.ndarray], bounds: tuple[float, float], sizes: Sequence[int]) -> Optimum:
@@ -203,11 +246,10 @@ def search(values_on: Callable[[np.ndarray], np.ndarray], bounds: tuple[float, f
     (low, high), searched = bounds, []
     for points in sizes:
         grid = np.geomspace(low, high, points)
-        values = values_on(grid)
-        best = int(np.argmin(values))
+        searched.append(_least(grid.tolist(), values_on(grid).tolist()))
+        best = searched[-1].choices.index(searched[-1].choice)
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
-        searched.append((grid, values))
-    return Optimum(float(grid[best]), float(values[best]), *(tuple(found.tolist()) for found in searched[0]))
+    return replace(searched[0], choice=searched[-1].choice, value=searched[-1].value)
 
 
 def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("shared",)) -> Optimum:
@@ -230,7 +272,7 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
     """
     if len(seq) > MAX_SCHEDULED_TASKS:
         raise InputError(f"the sequence has {len(seq)} tasks and so 2^{len(seq) - 1} schedules; search at most {MAX_SCHEDULED_TASKS} tasks")
-    read, seq = _criterion(criterion), _floating(seq)
+    read, seq = reader(criterion), _floating(seq)
     frozen = [seq.tasks[0], *(frozen_task(task, tuple(keep)) for task in seq.tasks[1:])]
     schedules = [(False, *rest) for rest in itertools.product((False, True), repeat=len(seq) - 1)]
     values = []
@@ -240,7 +282,8 @@ def best_schedule(criterion: str, seq: TaskSequence, keep: Sequence[str] = ("sha
     return _least(schedules, values)
 
 
-def _criterion(name: str) -> Callable[[Law], Any]:
+def reader(name: str) -> Callable[[Law], Any]:
+    """Return what reads a criterion from a law; InputError for an unknown one."""
     if name not in CRITERIA:
         raise InputError(f"criterion is {name!r}; choose one of {', '.join(CRITERIA)}")
     return lambda law: getattr(law, name)()

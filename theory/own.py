@@ -170,6 +170,11 @@ def load(path: Path | str) -> ModuleType:
     return SourceFile.read(path).module()
 
 
+def loaded_files() -> list[str]:
+    """Return the user's files that were loaded in this process, for messages."""
+    return [str(source) for source in _LOADED]
+
+
 def loaded(arguments: Sequence[str] | None = None) -> list[str]:
     """Take every ``--load FILE.py`` out of a command's arguments and load the files; return the other arguments."""
     left: list[str] = []

@@ -22,7 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from theory.checks import unknown
 from theory.errors import InputError
-from theory.own import SourceFile, require_current, source_now, source_of, where
+from theory.own import SourceFile, loaded_files, require_current, source_now, source_of, where
 
 P = TypeVar("P")
 
@@ -150,7 +150,9 @@ class Parts(Mapping[str, P], Generic[P]):
         if source is not None:
             return self._versions[name, source]
         if name not in self:
-            raise InputError(f"{unknown(name, self, self.what)}; one of your own is known once its file is loaded: --load FILE.py")
+            files = ", ".join(loaded_files())
+            own = f"{files} registered none of that name" if files else "one of your own is known once its file is loaded: --load FILE.py"
+            raise InputError(f"{unknown(name, self, self.what)}; {own}")
         return self._parts[name]
 
     def receive(self, name: str, own: Any) -> None:

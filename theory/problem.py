@@ -20,6 +20,7 @@ from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symboli
 
 PREVIOUS, ZERO = "previous", "zero"
 RISKS = ("euclidean", "features")
+MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Task:
     memory : mapping of earlier task (from 0) to int, optional
         Number of stored samples of each earlier task that are fitted along with the fresh ones; always the first
         ones of that task, so that the memories of different tasks are nested.
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation, optional
-        How this task is trained; by default as the sequence says.
+    rule : Rule, optional
+        How this task is trained, one of `theory.conditions.RULES`; by default as the sequence says.
     features : StandardNormal, Gaussian, Rademacher or StudentT, optional
         Law of this task's features; by default as the sequence says.
     again : tuple of int
-        Earlier task, or tasks of which one is drawn in every trial, whose samples and labels this one is trained on once more
+        Task, or tasks of which one is drawn in every trial, whose samples and labels this one is trained on once more, or for the first time
         (`TaskSequence.under` with ``visits``).
 
     Examples
@@ -174,12 +175,15 @@ class TaskSequence:
         axes, shape (*grid, T, T), one matrix per grid point. Rows of tasks that do not use the block are ignored.
     features : StandardNormal, Gaussian, Rademacher or StudentT
         Law of the features of all tasks that name no other (`theory.conditions`).
-    rule : MinNorm, Ridge, GradientDescent, Flow or Distillation
-        How tasks that name no other are trained, always from where the training starts. "min_norm" or "auto" is the
+    rule : Rule
+        How tasks that name no other are trained (`theory.conditions.RULES`), always from where the training starts. "min_norm" or "auto" is the
         least step that fits; "gram" and "qr" name the way to compute it.
     risk : {"euclidean", "features"}
         Norm of the errors: the Euclidean distance of estimate and truth, or the mean squared error of predictions
         ``(theta - w)' Sigma (theta - w)`` with the covariance of the task's features. Steps are always Euclidean.
+    average : "mean" or array_like, optional
+        What errors are measured at after task t, while training goes on from the last estimate: that one, if left out; "mean" is the running
+        mean of theta_0, ..., theta_t; else row t of an array of shape (T, T) has the weights of theta_0, ..., theta_t in a sum.
 
     Raises
     ------
@@ -210,6 +214,7 @@ class TaskSequence:
     features: FeatureLaw = StandardNormal()
     rule: Rule = MinNorm()
     risk: str = "euclidean"
+    average: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.blocks, Mapping) or not self.blocks:
@@ -222,10 +227,10 @@ class TaskSequence:
         tasks = tuple(self.tasks)
         if not tasks or not all(isinstance(task, Task) for task in tasks):
             raise InputError(f"tasks holds {len(tasks)} objects of types {sorted({type(t).__name__ for t in tasks})}; give at least one Task")
-        gram = FrozenMapping({b: _gram(b, g, len(tasks)) for b, g in (self.gram or {}).items()})
+        gram = FrozenMapping({b: _square(f"gram[{b!r}]", g, len(tasks)) for b, g in (self.gram or {}).items()})
         if self.risk not in RISKS:
             raise InputError(f"risk is {self.risk!r}; choose one of {', '.join(RISKS)}")
-        conditions = {"features": as_features(self.features), "rule": as_rule(self.rule)}
+        conditions = {"features": as_features(self.features), "rule": as_rule(self.rule), "average": _average(self.average, len(tasks))}
         for field, value in {"blocks": blocks, "tasks": tasks, "gram": gram, **conditions}.items():
             object.__setattr__(self, field, value)
         for t, task in enumerate(tasks):
@@ -263,12 +268,20 @@ class TaskSequence:
         again = (f"the data of task {s} again" for task in self.tasks for s in task.again)
         return tuple(dict.fromkeys((*found, *again))) + ((f"risk={self.risk!r}",) if self.risk != RISKS[0] else ())
 
-    def under(self, features: Any = None, rule: Any = None, risk: str | None = None, visits: Any = None) -> TaskSequence:
-        """Return the experiment with other features, another rule or another risk for all of its tasks, or with other visits.
+    @property
+    def averaging(self) -> np.ndarray | None:
+        """Weights of theta_s in what errors after task t are measured at, shape (..., T, T); None where that is theta_t."""
+        if self.average != MEAN:
+            return None if self.average is None else self.average.values
+        return np.array([[Fraction(s <= t, t + 1) for s in range(len(self))] for t in range(len(self))])
+
+    def under(self, features: Any = None, rule: Any = None, risk: str | None = None, visits: Any = None, average: Any = None) -> TaskSequence:
+        """Return the experiment with other features, another rule, risk or average for all of its tasks, or with other visits.
 
         None leaves what is there; anything else takes the place of what single tasks say, too. A sequence of rules has one for each task.
         ``visits`` are the tasks in the order of training, (0, 1, 0, 1) for two passes over two tasks; later visits use the data of the first
-        one again. A tuple among them is a task that is drawn in every trial: (0, 1, (0, 1), (0, 1)). Each visit is a task of the result.
+        one again. A tuple among them is a task that is drawn in every trial: (0, 1, (0, 1), (0, 1)), or ((0, 1),) * 4 for an order of which all is
+        drawn. Each visit is a task of the result; the error on one that is drawn is that on the task that it was.
 
         Examples
         --------
@@ -280,21 +293,21 @@ class TaskSequence:
         [0.75, 0.5625, 0.5289]
         """
         if visits is not None:
-            return _visited(self, visits).under(features, rule, risk)
+            return _visited(self, visits).under(features, rule, risk, average=average)
         each = rule if isinstance(rule, (list, tuple)) else None
         if each is not None and len(each) != len(self):
             raise InputError(f"there are {len(each)} rules for {len(self)} tasks; give one for each, or one for all")
         given = {"features": features, "rule": None if each is not None else rule}
         chosen = {name: value for name, value in given.items() if value is not None}
-        if not chosen and each is None and risk is None:
+        if not chosen and each is None and risk is average is None:
             return self
         own = [{}] * len(self) if each is None else [{"rule": one} for one in each]
         tasks = tuple(replace(task, **dict.fromkeys(chosen), **one) for task, one in zip(self.tasks, own, strict=True))
-        return replace(self, tasks=tasks, **chosen, risk=self.risk if risk is None else risk)
+        return replace(self, tasks=tasks, **chosen, risk=self.risk if risk is None else risk, average=self.average if average is None else average)
 
     def teachers(self, t: int) -> dict[tuple[str, ...], int]:
         """Trained blocks that outputs of earlier tasks move with, and of how many tasks."""
-        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for earlier in self.tasks[:t])
+        shared = (tuple(block for block in self.tasks[t].train if block in earlier.truth) for s, earlier in enumerate(self.tasks[:t]) if s in (earlier.again or (s,)))
         return dict(Counter(blocks for blocks in shared if blocks))
 
     def trained_dimension(self, t: int, without: Sequence[str] = ()) -> Any:
@@ -314,15 +327,19 @@ class TaskSequence:
             found += [truth.norm for truth in task.truth.values() if isinstance(truth, Isotropic)]
         for rule in {self.rule_of(t) for t in range(len(self))}:
             found += rule.numbers.values()
-        for matrix in self.gram.values():
+        for matrix in self._matrices:
             found += list(matrix.values.ravel()) if matrix.values.dtype == object else []
         return found
+
+    @property
+    def _matrices(self) -> tuple[FrozenArray, ...]:
+        return (*self.gram.values(), *([self.average] if isinstance(self.average, FrozenArray) else []))
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Common shape of all grids; () for a single experiment."""
         shapes = [value.shape for value in self.values() if is_grid(value)]
-        shapes += [matrix.shape[:-2] for matrix in self.gram.values()]
+        shapes += [matrix.shape[:-2] for matrix in self._matrices]
         try:
             return np.broadcast_shapes(*shapes)
         except ValueError:
@@ -355,7 +372,8 @@ class TaskSequence:
             truth = {block: pick_truth(value) for block, value in task.truth.items()}
             tasks.append(replace(task, **numbers, truth=truth, rule=pick_rule(task.rule)))
         gram = {block: pick_gram(matrix) for block, matrix in self.gram.items()}
-        return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram, rule=pick_rule(self.rule))
+        average = pick_gram(self.average) if isinstance(self.average, FrozenArray) else self.average
+        return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram, rule=pick_rule(self.rule), average=average)
 
     def undistilled(self) -> TaskSequence:
         """The experiment with distillation written as what it is, a partial least step."""
@@ -378,15 +396,17 @@ def _visited(seq: TaskSequence, visits: Any) -> TaskSequence:
         raise InputError(f"visits is {visits!r}; give tasks from 0 to {len(seq) - 1} in the order of training, such as (0, 1, 0, 1)")
     if any(task.memory or task.again for task in seq.tasks):
         raise InputError("the experiment has memory, or visits already; give visits to one with neither")
-    first, tasks = {}, []
+    order, tasks = [one[0] for one in chosen], []
+    first = {s: t for t, (s, *others) in reversed(list(enumerate(chosen))) if not others}
+    for t, one in enumerate(chosen):  # truths of tasks that are drawn alone stand at visits where they may be, those first that have few left
+        if left := sorted({s for s in one if s not in first}, key=lambda s: sum(s in later for later in chosen[t:])):
+            first[left[0]], order[t] = t, left[0]
     for t, one in enumerate(chosen):
-        task = seq.tasks[one[0]]
-        if len(one) > 1 and any(s not in first or replace(seq.tasks[s], truth=task.truth) != task for s in one):
-            raise InputError(f"visit {t} is one of the tasks {one}; each has to be visited once before, and they may differ in truths only")
-        truth = {b: replace(w, name=w.name or f"visited task {one[0]}") if isinstance(w, Isotropic) else w for b, w in task.truth.items()}
-        tasks.append(replace(task, truth=truth, again=tuple(first[s] for s in one if s in first)))
-        first.setdefault(one[0], t)
-    order = [one[0] for one in chosen]
+        task = seq.tasks[order[t]]
+        if any(s not in first or replace(seq.tasks[s], truth=task.truth) != task for s in one):
+            raise InputError(f"visit {t} is one of the tasks {one}; they may differ in truths only, and there have to be as many visits as tasks")
+        truth = {b: replace(w, name=w.name or f"visited task {order[t]}") if isinstance(w, Isotropic) else w for b, w in task.truth.items()}
+        tasks.append(replace(task, truth=truth, again=tuple(first[s] for s in one) if len(one) > 1 or first[one[0]] < t else ()))
     return replace(seq, tasks=tasks, gram={block: matrix.values[..., order, :][..., order] for block, matrix in seq.gram.items()})
 
 
@@ -484,20 +504,28 @@ def _memory(memory: Any) -> FrozenMapping | None:
     return FrozenMapping(counts)
 
 
-def _gram(block: str, matrix: Any, tasks: int) -> FrozenArray:
+def _average(value: Any, tasks: int) -> Any:
+    if value is None or (isinstance(value, str) and value == MEAN):
+        return value
+    found = _square("average", value, tasks)
+    if np.any(np.triu(np.ones((tasks, tasks)), 1) * (found.values != 0)):
+        raise InputError("average gives a weight to an estimate that is still to come; row t has weights for columns 0 to t only")
+    return found
+
+
+def _square(what: str, matrix: Any, tasks: int) -> FrozenArray:
     if not isinstance(matrix, np.ndarray) and hasattr(matrix, "tolist"):
         matrix = matrix.tolist()
     if isinstance(matrix, FrozenArray):
         matrix = matrix.values
-    what = f"gram[{block!r}]"
     if isinstance(matrix, np.ndarray) and matrix.dtype.kind in "iuf":
         shape = matrix.shape
         if not np.all(np.isfinite(matrix)):
-            raise InputError(f"{what} holds NaN or infinity; give finite inner products")
+            raise InputError(f"{what} holds NaN or infinity; give finite numbers")
         result = FrozenArray(matrix)
     else:
         if not isinstance(matrix, Iterable) or not all(isinstance(row, Iterable) for row in matrix):
-            raise InputError(f"{what} is {matrix!r}; give {tasks} rows of {tasks} inner products")
+            raise InputError(f"{what} is {matrix!r}; give {tasks} rows of {tasks} numbers")
         rows = [list(row) for row in matrix]
         shape = (len(rows), *{len(row) for row in rows})
         if shape == (tasks, tasks):
@@ -528,11 +556,12 @@ def _check_task(seq: TaskSequence, t: int, task: Task) -> None:
             f"task {t} is trained by {rule}, which starts where its teacher stands, but block {again[0]!r} was trained before and "
             "starts from zero; start it from the previous estimate, or take another rule"
         )
-    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (task.memory or not task.takes_full_step or not task.equally_weighted):
-        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights and memory out")
+    stale = task.memory or (task.again and isinstance(rule, HeadDistillation))
+    if isinstance(rule, (HeadDistillation, *CONSOLIDATING)) and (stale or not task.takes_full_step or not task.equally_weighted):
+        raise InputError(f"task {t} is trained by {rule}, which takes whole steps of equal weights on fresh samples; leave scale, weights, memory and visits out")
     if isinstance(rule, CONSOLIDATING) and (named := [block for block in task.train if block in seq.gram]):
         raise InputError(f"task {t} is trained by {rule}, which looks at single coordinates, and gram gives block {named[0]!r} none; give vectors or Isotropic")
-    if any(s >= t or seq.tasks[s].again or seq.tasks[s].samples != task.samples for s in task.again):
+    if any(s >= len(seq) or s not in (seq.tasks[s].again or (s,)) or seq.tasks[s].samples != task.samples for s in task.again):
         raise InputError(f"task {t} cannot use the data of {task.again} again; give visits to an experiment instead (TaskSequence.under)")
     for earlier, count in (task.memory or {}).items():
         if earlier >= t:

@@ -4,7 +4,7 @@ Each block b is described by the coefficients c_b with E theta_b = sum_j c_b[j] 
 by the Gram matrix g_b of its truths; a task updates them by rational operations only. The step on trained blocks S
 is P delta_S + A (A'A)^{-1} nu, where P projects on the span of the data, delta is truth minus start, and nu, given
 the past, is N(0, f I), independent of the data of S: label noise plus the error of the blocks that are used but not
-trained. Source: the project's derivation, stated in the README; single block: Lin et al., arXiv 2302.05836.
+trained. Source: the project's derivation; single block: Lin et al., arXiv 2302.05836.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Law(Readings):
         Raises
         ------
         NoClosedForm
-            With memory of earlier tasks, and under other rules than the least step.
+            With memory of earlier tasks, data that are used again or features with a covariance, and under other rules than the least step.
 
         Examples
         --------
@@ -90,7 +90,7 @@ class Law(Readings):
                [Fraction(1125, 1672), Fraction(0, 1)]], dtype=object)
         """
         if self._training is None:
-            raise NoClosedForm("training errors have no known closed form with memory of earlier tasks; simulate them, or leave memory out")
+            raise NoClosedForm("training errors have no known closed form with memory, data that are used again or a covariance; simulate them, or leave these out")
         return self._training()
 
     @property
@@ -122,7 +122,7 @@ def _known(values: Any, unknown: tuple[int, ...], instead: str) -> Any:
 
 def require_usual(seq: TaskSequence, *, rules: bool) -> None:
     """Refuse feature laws, risks and, unless they may be others, rules for which no law is known; NoClosedForm says what to use instead."""
-    unknown = [one for one in seq.unusual if not (rules and isinstance(one, Rule))]
+    unknown = [one for one in seq.unusual if not (rules and isinstance(one, Rule))] + ["averages of estimates"] * (seq.average is not None and not rules)
     if unknown:
         raise NoClosedForm(
             f"no exact law is known for {', '.join(map(str, unknown))}{'' if rules else ' here'}: laws are those of standard normal features, "
@@ -215,6 +215,10 @@ class Recursion:
         self.users = {block: np.isin(np.arange(tasks), seq.users(block)) for block in seq.blocks}
         self.coefficients = {block: algebra.coefficients(tasks) for block in seq.blocks}
         self.square = {block: algebra.zeros() for block in seq.blocks}
+        self.weights = None if seq.averaging is None else algebra.entries(seq.averaging)
+        kept = () if self.weights is None else seq.blocks
+        self.towards = {block: algebra.zeros(tasks, tasks) for block in kept}  # [s, i] E theta_s . w_i
+        self.between = {block: algebra.zeros(tasks, tasks) for block in kept}  # [s, t] E theta_s . theta_t
         self.conditions: list[Any] = []
         self.root = math.inf  # the least D of steps to second order, and 0 with one to first order
 
@@ -223,9 +227,11 @@ class Recursion:
         errors = self.algebra.zeros(tasks, tasks)
         steps, updates, noises = (self.algebra.zeros(tasks) for _ in range(3))
         for t, task in enumerate(self.seq.tasks):
+            for between in self.between.values():
+                between[..., t] = between[..., t - 1]  # zeros before the first
             steps[..., t], updates[..., t], noises[..., t] = self.train(t, task)
             for block, users in self.users.items():
-                errors[..., t, :] += np.where(users, self.distances(block), 0)
+                errors[..., t, :] += np.where(users, self.distances(block) if self.weights is None else self._averaged(block, t), 0)
         finish = self.algebra.finish
         status = "exact" if self.root == math.inf else f"second order, D = {self.root:.3g}" if self.root else "first order"
         return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates), status=status)
@@ -238,6 +244,13 @@ class Recursion:
         """E |theta_b - w_{i,b}|^2 for every task i, shape (..., T)."""
         return self.diagonal[block] - 2 * self.products(block) + self.square[block][..., None]
 
+    def _averaged(self, block: str, t: int) -> np.ndarray:
+        """E |average_b - w_{i,b}|^2 for every task i, shape (..., T)."""
+        row, between = self.weights[..., [t], :], self.between[block]
+        self.towards[block][..., t, :], between[..., t, t] = self.products(block), self.square[block]
+        between[..., t, :t] = between[..., :t, t]
+        return self.diagonal[block] + (row @ between @ np.swapaxes(row, -1, -2) - 2 * (row @ self.towards[block]))[..., 0, :]
+
     def reset(self, t: int, task: Task) -> dict[str, tuple[Any, Any]]:
         """Put blocks that start from zero there; return E theta_b . w_{t,b} and E |theta_b|^2 as they were."""
         before = {block: (self.products(block)[..., t], self.square[block]) for block in task.train}
@@ -245,6 +258,8 @@ class Recursion:
             if task.starts_from_zero(block):
                 self.coefficients[block] = self.algebra.coefficients(len(self.seq))
                 self.square[block] = self.algebra.zeros()
+                if block in self.between:
+                    self.between[block][..., t] = 0
         return before
 
     def train(self, t: int, task: Task) -> tuple[Any, Any, Any]:
@@ -325,6 +340,8 @@ class Recursion:
         unit[..., t] = 1
         factor = rate if self.algebra.exact else np.asarray(rate)[..., None]
         self.coefficients[block] = self.coefficients[block] * (1 - factor) + unit * factor
+        if block in self.between:
+            self.between[block][..., t] = self.between[block][..., t] * (1 - factor) + self.towards[block][..., t] * factor
 
 
 def _refuse_weights(t: int, task: Task, geometry: StepGeometry) -> None:

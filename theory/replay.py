@@ -48,11 +48,11 @@ def replay_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
         estimate fits or more rows than parameters.
     """
     for t in range(len(seq)):
-        _require_one_block(seq, t)
-    return _Replay(seq, algebra, outside, regimes).run()
+        require_one_block(seq, t)
+    return Replay(seq, algebra, outside, regimes).run()
 
 
-def _require_one_block(seq: TaskSequence, t: int) -> None:
+def require_one_block(seq: TaskSequence, t: int) -> None:
     task, trained = seq.tasks[t], {block for task in seq.tasks for block in task.train}
     if set(task.train) != trained:
         reason = f"trains {sorted(task.train)} of the blocks {sorted(trained)}"
@@ -67,7 +67,7 @@ def _require_one_block(seq: TaskSequence, t: int) -> None:
     raise NoClosedForm(f"task {t} {reason}; with memory, or data that are used again, the law exists only when every task trains the same blocks alike. Simulate it instead")
 
 
-class _Replay:
+class Replay:
     """Expected squared distances of the estimate to every truth and (last column) to zero, task after task."""
 
     def __init__(self, seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside: str, regimes: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ def resolved(seq: TaskSequence) -> TaskSequence:
         rule: Any = seq.rule_of(t)
         if isinstance(rule, HeadDistillation):
             tasks[t] = replace(task, rule=_with_one_head(seq, t, task, rule))
-        elif isinstance(rule, CONSOLIDATING) and (rule.strength == 0 or not any(_held(seq, s, rule) for s in range(t))):
+        elif isinstance(rule, CONSOLIDATING) and held_samples(seq, t) is None:
             tasks[t] = replace(task, rule=MinNorm())
     return replace(seq, tasks=tasks).undistilled()
 
@@ -37,10 +37,21 @@ def distillation(seq: TaskSequence, t: int, rule: Any) -> Distillation:
     return Distillation(plain_array(rule.strength) * sum(seq.teachers(t).values()))
 
 
+def held_samples(seq: TaskSequence, t: int) -> float | None:
+    """Samples that the least penalty of task ``t`` on a coordinate rests on, at least; 0 where nothing is known of it, None without such penalties."""
+    rule: Any = seq.rule_of(t)
+    if not isinstance(rule, CONSOLIDATING) or rule.strength == 0 or not any(_held(seq, s, rule) for s in range(t)):
+        return None
+    if not isinstance(rule, EWC) or rule.fisher != "sample":
+        return 0
+    counts = [[0, *(seq.tasks[s].samples for s in range(t) if block in seq.tasks[s].train and _held(seq, s, rule) and not seq.tasks[s].again)] for block in seq.tasks[t].train]
+    return min(sum(one) if rule.decay else one[-1] for one in counts)
+
+
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:
     """Whether a rule holds on to what task ``s`` has learned."""
-    if seq.rule_of(s) != rule:
-        return False
     n, d = seq.tasks[s].samples, seq.trained_dimension(s)
+    if seq.rule_of(s) != rule or (not is_symbolic(n) and not np.any(plain_array(n))):
+        return False
     fitted = not (is_symbolic(n) or is_symbolic(d)) and np.all(plain_array(n) <= plain_array(d))
     return not (isinstance(rule, EWC) and rule.fisher == "empirical" and fitted)

@@ -50,7 +50,7 @@ def filter_values(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute the filter h at positive eigenvalues of A'A, any shape; a rule of one's own registers its filter here, if it is smooth."""
     raise NoClosedForm(
         f"no exact law is known for {rule!r}: laws are those of the least step, Ridge (which is EWC with the population's Fisher information, "
-        "theory.constructors.ewc_rules), Distillation, Flow and GradientDescent; simulate the experiment, or register the rule's filter with "
+        "theory.constructors.ewc_rules), Distillation, HeadDistillation, Flow and GradientDescent; simulate the experiment, or register the rule's filter with "
         "theory.spectral.filter_values.register"
     )
 

@@ -1,4 +1,4 @@
-"""The exact law of two tasks that are visited again and again, each time with the data of its first visit.
+"""The exact law of two tasks that are visited again and again, each time with the data of its first visit; where visits are drawn, their mean.
 
 A step of scale 1 fits the data of its task, theta <- theta + P_j (z_j - theta), where P_j projects on the span of the samples and z_j = w_j +
 A (A'A)^{-1} noise is the same at every visit. So theta = K_0 z_0 + K_1 z_1, with K_j in the algebra of words in P_0 and P_1. The samples
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
@@ -28,9 +28,10 @@ from theory.algebra import ExactAlgebra, FloatAlgebra
 from theory.errors import NoClosedForm
 from theory.problem import TaskSequence
 from theory.recursion import Law, StepGeometry
-from theory.replay import _Replay, _require_one_block
+from theory.replay import Replay, require_one_block
 
 Words = dict[tuple[int, ...], Any]
+MOST = 2**10  # orders that the mean is taken over
 
 
 def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside: str, regimes: tuple[str, ...]) -> Law:
@@ -39,18 +40,21 @@ def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
     Raises
     ------
     NoClosedForm
-        For visits of more than two tasks, visits that are drawn, and what the law with memory refuses.
+        For visits of more than two tasks, more than `MOST` orders of visits that are drawn, and what the law with memory refuses.
     """
     for t in range(len(seq)):
-        _require_one_block(seq, t)
-    source = [task.again[0] if task.again else t for t, task in enumerate(seq.tasks)]
-    if len(set(source)) > 2 or any(len(task.again) > 1 for task in seq.tasks):
-        raise NoClosedForm("with data that are used again the law is one of two tasks in a given order; simulate other visits, or average the law over orders")
-    first, state = sorted(set(source)), _Replay(seq, algebra, outside, regimes)
+        require_one_block(seq, t)
+    choices = [task.again or (t,) for t, task in enumerate(seq.tasks)]
+    if len(set().union(*choices)) > 2 or math.prod(map(len, choices)) > MOST:
+        raise NoClosedForm(f"with data that are used again the law is one of two tasks, and of at most {MOST:,} orders where visits are drawn; simulate other visits")
+    first, state = sorted(set().union(*choices)), Replay(seq, algebra, outside, regimes)
     steps = [StepGeometry(t, seq.tasks[t].samples, state.dimension, algebra, outside, regimes[t]) for t in first]
     rank = [np.where(step.over, step.n, step.d) if not algebra.exact else step.n if step.over else step.d for step in steps]
     noise = [step.noise_part(step.moments(), state.noise[t]) / (size or 1 if algebra.exact else np.maximum(size, 1)) for step, t, size in zip(steps, first, rank, strict=True)]
 
+    known: dict[Any, Any] = {}
+
+    @cache
     def trace(word: tuple[int, ...]) -> Any:
         return rank[word[0]] if len(word) == 1 else _alternating(len(word) // 2, rank[0], rank[-1], state.p)
 
@@ -58,24 +62,35 @@ def visits_law(seq: TaskSequence, algebra: FloatAlgebra | ExactAlgebra, outside:
         return sum(trace(word) * factor for word, factor in words.items())
 
     def square(K: list[Words]) -> Any:
+        key = tuple(frozenset(item for item in words.items() if item[1]) for words in K)
+        if key in known:  # orders meet the same estimates again
+            return known[key]
         pairs = {(i, j): expectation(_times({word[::-1]: c for word, c in K[i].items()}, K[j])) for i, j in product(range(len(K)), repeat=2)}
-        return sum(state.products[..., first[i], first[j]] * found / state.p + (noise[i] * found if i == j else 0) for (i, j), found in pairs.items())
+        known[key] = sum(state.products[..., first[i], first[j]] * found / state.p + (noise[i] * found if i == j else 0) for (i, j), found in pairs.items())
+        return known[key]
 
-    errors, lengths, updates, noises = algebra.zeros(*(len(seq),) * 2), *(algebra.zeros(len(seq)) for _ in range(3))
-    K: list[Words] = [{} for _ in first]
-    for t, task in enumerate(seq.tasks):
-        j, before = first.index(source[t]), K
+    def visit(t: int, j: int, K: list[Words]) -> tuple[list[Words], list[Words], list[Words]]:
+        """Return the estimate after a visit, its step and the change."""
+        task, before = seq.tasks[t], K
         K = [{} for _ in first] if task.starts_from_zero(task.train[0]) else K
         taken = 0 if task.takes_no_step else 1
         step = [_times({(j,): -taken}, words) for words in K]
         step[j] = _plus(step[j], {(j,): taken})
         K = [_plus(words, change) for words, change in zip(K, step, strict=True)]
-        towards = sum(state.products[..., :-1, first[i]] * np.asarray(expectation(words) / state.p)[..., None] for i, words in enumerate(K))
-        errors[..., t, :] = state.error[..., :-1] - 2 * towards + np.asarray(square(K))[..., None] + state.untrained
-        lengths[..., t], noises[..., t] = square(step), state.noise[t]
-        updates[..., t] = square([_plus(after, {word: -c for word, c in old.items()}) for after, old in zip(K, before, strict=True)])
+        return K, step, [_plus(after, {word: -c for word, c in old.items()}) for after, old in zip(K, before, strict=True)]
+
+    errors, lengths, updates, noises = algebra.zeros(*(len(seq),) * 2), *(algebra.zeros(len(seq)) for _ in range(3))
+    orders = list(product(*choices))
+    for order in orders:
+        K: list[Words] = [{} for _ in first]
+        for t, source in enumerate(order):
+            K, step, change = visit(t, first.index(source), K)
+            towards = sum(state.products[..., order, first[i]] * np.asarray(expectation(words) / state.p)[..., None] for i, words in enumerate(K))
+            errors[..., t, :] += state.error[..., order] - 2 * towards + np.asarray(square(K))[..., None] + state.untrained[..., order]
+            lengths[..., t], noises[..., t] = lengths[..., t] + square(step), noises[..., t] + state.noise[source]
+            updates[..., t] += square(change)
     conditions = tuple(dict.fromkeys(step.condition for step in steps if step.condition is not None))
-    errors, lengths, noises, updates = (algebra.finish(values) for values in (errors, lengths, noises, updates))
+    errors, lengths, noises, updates = (algebra.finish(values / algebra.lift(len(orders))) for values in (errors, lengths, noises, updates))
     return Law(errors, lengths, noises, conditions, updates)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 # Names of what only torch can load, for help that takes no time.
-NETWORKS = ("mlp-100", "mlp-400", "mlp-100x4", "convnet", "paper-resnet", "resnet18-20", "resnet18-64")
+NETWORKS = ("mlp-100", "mlp-400", "mlp-100x4", "convnet", "paper-resnet", "resnet18-20", "resnet18-64", "vit-micro", "vit-micro-branches")
 NORMALISATIONS = ("none", "batch", "group", "layer")
 
 
@@ -50,6 +50,8 @@ class Settings(LoopOptions, DataOptions):
     """task, domain or class: what is known at evaluation."""
     scaling: str = "standardised"
     """Of pixels: standardised, unit (shares of 255) or none."""
+    first_weights: str = "torch"
+    """By whose rule: torch or glorot."""
     probe_examples: int = 1000
     """Training examples on which gradients are measured for the cosines; 0 leaves them out."""
     device: str = "cpu"

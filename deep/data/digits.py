@@ -6,6 +6,7 @@ that data set), https://doi.org/10.24432/C50P49 .
 
 import gzip
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,13 @@ def digits() -> Dataset:
     note = f"Own division: the {len(whole):,} images divided into {len(train):,} for training and {len(test):,} for testing."
     files = tuple(FileRecord("scikit-learn, load_digits", part, "part of the installed package") for part in PARTS)
     return Dataset("digits", tuple("0123456789"), train, test, files, (note,))
+
+
+def digits_28() -> Dataset:
+    """Return the digits in the size of MNIST's: each pixel as 3 x 3, in a frame of 2."""
+    small = digits()
+    large = [Part(np.pad(part.images.repeat(3, 1).repeat(3, 2), ((0, 0), (2, 2), (2, 2))), part.labels) for part in (small.train, small.test) if part]
+    return replace(small, name="digits-28", train=large[0], test=large[1])
 
 
 def _table() -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from deep.data.contents import CHECKED, read
 from deep.data.dataset import PARTS, Dataset, FileRecord, Part, with_own_parts
-from deep.data.digits import digits
+from deep.data.digits import digits, digits_28
 from deep.data.locations import DataRoot, Located, Search, fetch_part, resolve_root, search, what_to_put_where
 from deep.data.sources import SOURCES, Source
 from theory.errors import InputError
@@ -28,6 +28,7 @@ def _admit(part: DataPart, name: str | None) -> tuple[str, DataPart]:
 
 DATASETS: Parts[DataPart] = Parts("data set", _admit)
 DATASETS.register(digits)
+DATASETS.register(digits_28)
 for _source in SOURCES.values():
     DATASETS.register(_source)
 

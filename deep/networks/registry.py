@@ -7,13 +7,15 @@ from operator import attrgetter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deep.networks.base import HEAD, Network
+from deep.networks.branches import branched
 from deep.networks.convnet import convnet
 from deep.networks.mlp import mlp
 from deep.networks.normalisation import NORMALISATIONS
 from deep.networks.resnet import nine_blocks, resnet18
+from deep.networks.vit import MICRO, vit
 from theory.checks import known
 from theory.errors import InputError
 from theory.own import where
@@ -36,6 +38,7 @@ def _admit(make: Callable[..., Network] | Architecture, name: str | None, normal
     return name, Architecture(make, known(normalisation, NORMALISATIONS, "normalisation"))
 
 
+FIRST_WEIGHTS = ("torch", "glorot")
 NETWORKS: Parts[Architecture] = Parts("network", _admit, given=attrgetter("make"))
 NETWORKS.register(partial(mlp, width=100), name="mlp-100")
 NETWORKS.register(partial(mlp, width=400), name="mlp-400")
@@ -44,6 +47,8 @@ NETWORKS.register(convnet, normalisation="group")
 NETWORKS.register(partial(nine_blocks, filters=64), name="paper-resnet", normalisation="batch")
 NETWORKS.register(partial(resnet18, filters=20), name="resnet18-20", normalisation="batch")
 NETWORKS.register(partial(resnet18, filters=64), name="resnet18-64", normalisation="batch")
+NETWORKS.register(partial(vit, **MICRO), name="vit-micro", normalisation="layer")
+NETWORKS.register(branched, name="vit-micro-branches", normalisation="layer")
 
 
 def default_network(datasets: Sequence[str]) -> str:
@@ -52,7 +57,7 @@ def default_network(datasets: Sequence[str]) -> str:
 
 
 def build(
-    network: str | Architecture, image_shape: tuple[int, ...], head_sizes: Sequence[int], normalisation: str | None = None, seed: int = 0
+    network: str | Architecture, image_shape: tuple[int, ...], head_sizes: Sequence[int], normalisation: str | None = None, seed: int = 0, first_weights: str = "torch"
 ) -> Network:
     """Return a network with its first weights.
 
@@ -67,7 +72,10 @@ def build(
     normalisation : {"none", "batch", "group", "layer"}, optional
         Default: the network's own.
     seed : int
-        Decides the weights, which PyTorch's own rules draw; the global generators stay as they are.
+        Decides the weights; the global generators stay as they are.
+    first_weights : {"torch", "glorot"}
+        By PyTorch's own rules; or those of linear layers uniform up to sqrt(6 / (inputs + outputs)), with biases 0
+        (Glorot and Bengio, AISTATS 2010), as codes of other authors draw them.
 
     Raises
     ------
@@ -82,6 +90,9 @@ def build(
         torch.random.default_generator.manual_seed(seed)
         made = architecture.make((channels, height, width), head_sizes, normalisation)
         _check_stages(made, (channels, height, width), head_sizes, where(getattr(architecture.make, "func", architecture.make)))
+        layers = [layer for layer in made.modules() if isinstance(layer, nn.Linear)] if first_weights == "glorot" else []
+        for parameter in (parameter for layer in layers for parameter in layer.parameters()):
+            (nn.init.xavier_uniform_ if parameter.dim() > 1 else nn.init.zeros_)(parameter)
     return made
 
 

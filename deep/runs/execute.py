@@ -177,6 +177,7 @@ def _comes_out_again(job: Job | _Sealed) -> bool:
 def _one_thread() -> Iterator[None]:
     """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine.
 
+    Numbers below 1e-38 become 0: Adam's moments of parameters without a gradient get stuck there, where processors are slow.
     One run at a time in a process, whose threads, such as a cluster worker's, share torch's settings and generators.
     """
     import torch
@@ -184,10 +185,12 @@ def _one_thread() -> Iterator[None]:
     with _TRAINING:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
+            torch.set_flush_denormal(False)
             if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()  # what this process keeps for later, others may need now
 

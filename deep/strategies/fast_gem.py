@@ -11,6 +11,7 @@ from torch import Tensor
 from deep.strategies.gem import GEM
 from deep.training.strategy import STRATEGIES
 from theory.checks import known, whole
+from theory.errors import InputError
 
 RULES = ("steps", "diagonal")
 
@@ -40,6 +41,8 @@ class FastGEM(GEM):
         super().__post_init__()
         known(self.rule, RULES, "rule of the dual:")
         whole(self.steps, "the number of steps", 1)
+        if self.debiased and self.rule == "steps":
+            raise InputError("the dual of debiased memories may have no minimum, where steps do not end; choose rule='diagonal', or gem")
 
     def solve(self, grams: Tensor, products: Tensor) -> Tensor:
         """Return v, on the device."""
@@ -50,4 +53,4 @@ class FastGEM(GEM):
             factors = torch.full_like(products, self.bound)
             for _ in range(self.steps):
                 factors = (factors - rate * ((grams @ factors[:, :, None])[:, :, 0] + products)).clamp_min(self.bound)
-        return torch.where((products < 0).any(1, keepdim=True), factors + (self.strength - self.bound), 0.0)
+        return torch.where((products < 0).any(1, keepdim=True), factors + (self.now - self.bound), 0.0)

@@ -61,12 +61,15 @@ class Split(StreamOptions):
         Default 5 for up to 20 classes, 10 above.
     class_order : {"natural", "seeded"}
         How the classes are arranged before they are divided among the tasks.
+    classes : (int, int), optional
+        The first of the classes that the stream has, and the one after the last; default all. Others may have pretrained a network.
     """
 
     kind: ClassVar[str] = "split"
 
     tasks: int | None = None
     class_order: str = "natural"
+    classes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,6 +77,10 @@ class Split(StreamOptions):
 
     def _tasks(self, divisions: tuple[Division, ...], seed: int, order: int) -> list[StreamTask]:
         (division,) = divisions
-        groups = divide_classes(arranged_classes(len(division.dataset.classes), self.class_order, seed), self.tasks)
+        count = len(division.dataset.classes)
+        first, after = self.classes or (0, count)
+        if not 0 <= first < after <= count:
+            raise InputError(f"the classes are {self.classes}, but {division.dataset.name} has {count}; give the first and the one after the last, of (0, {count})")
+        groups = divide_classes([first + label for label in arranged_classes(after - first, self.class_order, seed)], self.tasks)
         places = ordering(len(groups), order, seed)
         return [self._task(class_names(groups[place]), division, groups[place], seed, place) for place in places]

@@ -60,7 +60,7 @@ class StudyStream:
         """Number of stages of the network."""
         from deep.networks.registry import build
 
-        return len(build(self.network, (32, 32), (2,)).stages)
+        return len(build(self.network, (32, 32, 3), (2,)).stages)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Rule:
     ----------
     strategy : str
     grid : tuple of mapping
-        Candidates: options of the strategy. Those of one method in several regimes correspond by their places.
+        Candidates: options of the strategy, and of `deep.training.options.LoopOptions` where they differ from the stream's. Those of one
+        method in several regimes correspond by their places.
     control : {"at random", "as a rate"}
         Of a hybrid. "at random": the rule's own decisions of the same order and seed, dealt to the tasks in another order at random.
         "as a rate": initialized training whose steps after the first task are multiplied by the rule's mean step weight, for

@@ -6,7 +6,7 @@ All runs go through the folder of runs, so that a study goes on where it was sto
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from deep.networks import NETWORKS, build
 from deep.records import FINISHED
 from deep.runs.execute import DataSource, build_stream, train_runs
 from deep.runs.folder import RunsFolder
-from deep.strategies import strategy
+from deep.strategies import STRATEGIES, strategy
 from deep.streams.registry import parse_name
 from deep.studies.design import ALL, AS_RATE, CONFIRM, DEVELOP, EXPLAIN, FROZEN, HYBRID, INITIALIZED, POWER, Preset, Rule, StudyStream, Unit
 from deep.studies.protocol import REMEDY, Candidate, Protocol, check_protocol, choose, read_protocol, write_protocol, written
@@ -30,12 +30,15 @@ from deep.training.device import DTYPES, chosen_device
 from deep.training.evaluate import outputs_of
 from deep.training.examples import StreamExamples
 from deep.training.keys import training_stamp
+from deep.training.options import LoopOptions
 from deep.training.run import BOUND
 from simulate.work.jobs import run_jobs
 from simulate.work.keys import canonical, json_value
-from simulate.work.provenance import differences, equal, named, same_processor
+from simulate.work.provenance import differences, named, same_processor
 from simulate.work.store import RunStore
 from theory.errors import InputError
+
+LOOP = frozenset(entry.name for entry in fields(LoopOptions))
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A run that the study wants: arm, stream, unit and what is trained."""
+    """A run that the study wants: arm, stream, unit and what is trained; ``options`` are of the strategy, some of the loop."""
 
     stream: StudyStream
     arm: str
@@ -75,13 +78,19 @@ class Wanted:
     deal: int = 0
 
 
+def apart(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a candidate's options of the strategy, and of the loop."""
+    own, loop = ({name: value for name, value in options.items() if (name in LOOP) == is_loop} for is_loop in (False, True))
+    return own, loop
+
+
 def config(wanted: Wanted, phase: str, device: str, own_parts: bool = False) -> RunConfig:
     """Return the configuration of a run; only the phase "confirm" is measured on the test part."""
-    stream, part = wanted.stream, "test" if phase == CONFIRM else "validation"
+    stream, part, (options, loop) = wanted.stream, "test" if phase == CONFIRM else "validation", apart(wanted.options)
     return RunConfig(
         stream=stream.stream, stream_options=dict(stream.options), order=wanted.unit.order, seed=wanted.unit.seed, strategy=wanted.strategy,
-        strategy_options=dict(wanted.options), network=stream.network, scenario=stream.scenario, probe_examples=0, device=device, evaluate_on=part,
-        own_parts=own_parts, **stream.loop,
+        strategy_options=options, network=stream.network, scenario=stream.scenario, probe_examples=0, device=device, evaluate_on=part,
+        own_parts=own_parts, **{**stream.loop, **loop},
     )  # fmt: skip
 
 
@@ -93,7 +102,7 @@ def train_all(wanted: Sequence[Wanted], preset: Preset, phase: str, setting: Set
     records = {record.key: record for record in train_runs(list(configs.values()), setting.out, setting.source, setting.workers, setting.tell)}
     jobs = [(chosen, setting.out, setting.source) for chosen in configs.values()] if phase == CONFIRM else []
     found = {jobs[index][0].key: parts for index, parts in run_jobs(images, jobs, workers=setting.workers, kind="processes")}
-    return [study_run(records[own.key], preset.name, phase, entry.stream.label, entry.arm, entry.deal, found.get(own.key, ())) for entry, own in keyed]
+    return [study_run(records[own.key], preset.name, phase, entry.stream.label, entry.arm, entry.deal, entry.options, found.get(own.key, ())) for entry, own in keyed]
 
 
 def images(job: tuple[RunConfig, Path, DataSource]) -> list[list[float]]:
@@ -167,7 +176,7 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     """Refuse a protocol that does not fit; where other code wrote it, develop some of its choices again, and refuse it if one comes out otherwise.
 
     These are the first rule of each strategy, on the first stream whose data are here. Mean Avg.Acc and standard error are compared, bit
-    for bit on one kind of processor, within `deep.training.run.BOUND` on others.
+    for bit on one kind of processor, within the share `deep.training.run.BOUND` of the mean on others.
 
     Raises
     ------
@@ -187,9 +196,10 @@ def check(protocol: Protocol, preset: Preset, setting: Setting) -> None:
     runs = train_all(wanted, preset, DEVELOP, setting)
     for rule, own in zip(rules, stored, strict=True):
         again = _measured(own.strategy, own.options, runs)
-        then, now = ([entry.average_accuracy, entry.stderr] for entry in (own, again))
-        if not equal(then, now, same_processor(protocol.stamp or None, today), BOUND):
-            reason = f"{rule.name} on {label} has Avg.Acc {now[0]} in development now, not {then[0]}. {REMEDY}"
+        then, now = ((entry.average_accuracy, entry.stderr) for entry in (own, again))
+        bound = 0.0 if same_processor(protocol.stamp or None, today) else BOUND * then[0]  # of a standard error, too: it is a difference of accuracies
+        if not np.allclose(then, now, rtol=0, atol=bound):
+            reason = f"{rule.name} on {label} has Avg.Acc {now[0]} +- {now[1]} in development now, not {then[0]} +- {then[1]}. {REMEDY}"
             raise InputError(f"the protocol does not fit: it was written by other code ({named(changed)} changed since), and {reason}")
     what = f"{', '.join(rule.name for rule in rules)} on {label}"
     setting.tell(f"the protocol was written by other code ({named(changed)} changed since); {what} came out again, so it stands")
@@ -239,9 +249,9 @@ def run_study(preset: Preset, phase: str, protocol_file: Path, setting: Setting)
 
 def study_stamp(preset: Preset) -> dict[str, Any]:
     """Return the stamp of the code that develops a preset."""
-    used = [strategy(rule.strategy, **rule.grid[0]) for rule in preset.rules] + [strategy(INITIALIZED), strategy(FROZEN)]
-    streams = [parse_name(stream.stream)[0].__module__ for stream in preset.streams]
-    return dict(training_stamp(__name__, *dict.fromkeys((*(type(entry).__module__ for entry in used), *streams))))
+    used = [STRATEGIES.find(name) for name in (*(rule.strategy for rule in preset.rules), INITIALIZED, FROZEN)]
+    streams = [parse_name(stream.stream)[0] for stream in preset.streams]
+    return dict(training_stamp(__name__, *dict.fromkeys(entry.__module__ for entry in (*used, *streams))))
 
 
 def _measured(name: str, options: Mapping, runs: Sequence[StudyRun]) -> Candidate:
@@ -255,10 +265,10 @@ def _measured(name: str, options: Mapping, runs: Sequence[StudyRun]) -> Candidat
 
 def _controls(stream: StudyStream, rule: Rule, run: StudyRun, deals: int) -> Iterator[Wanted]:
     if rule.control == AS_RATE:
-        yield Wanted(stream, rule.control_name, run.unit, INITIALIZED, {"rate": mean_step_weight(run)})
+        yield Wanted(stream, rule.control_name, run.unit, INITIALIZED, {"rate": mean_step_weight(run), **apart(run.options)[1]})
     elif len(set(run.trained[1:])) > 1:
         for deal in range(deals):
-            yield Wanted(stream, rule.control_name, run.unit, "scheduled", {"masks": dealt(run.trained[1:], run.seed, deal)}, deal)
+            yield Wanted(stream, rule.control_name, run.unit, "scheduled", {"masks": dealt(run.trained[1:], run.seed, deal), **apart(run.options)[1]}, deal)
 
 
 def dealt(masks: tuple[str, ...], seed: int, deal: int) -> list[str]:
@@ -283,7 +293,7 @@ def mean_step_weight(run: StudyRun) -> float:
         if "scales" in decision:
             factors.append((sum(decision["scales"]) + (len(mask) - len(decision["scales"]))) / len(mask))
         elif "weight" in decision:
-            whole = strategy(run.strategy, **run.options).depth
+            whole = strategy(run.strategy, **apart(run.options)[0]).depth
             factors.append((whole + (len(mask) - whole) * decision["weight"]) / len(mask))
         else:
             raise InputError(f"the strategy {run.strategy} records neither scales nor a step weight; choose the control 'at random' for it")

@@ -11,6 +11,7 @@ import numpy as np
 from deep import metrics
 from deep.records import FINISHED, RunRecord
 from deep.studies.design import Unit
+from simulate.work.keys import json_value
 
 METRICS = ("average_accuracy", "task_accuracy", "forgetting")
 GROUPS = 32  # of test images, by their numbers: what they share is resampled as one
@@ -44,7 +45,7 @@ class StudyRun(Line):
     deal : int
         Number of the random order, for controls that deal decisions at random; else 0.
     strategy, options
-        As the run was configured.
+        As the study wanted them, options of the loop among them where development chooses these.
     learning_rate : float
     order, seed : int
     network, scenario : str
@@ -225,11 +226,11 @@ class PairRecord(Line):
         return self.frozen[1] - self.initialized[1]
 
 
-def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str, deal: int = 0, images: Any = ()) -> StudyRun:
+def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str, deal: int, options: Mapping, images: Any) -> StudyRun:
     """Return what a study keeps of a run's record."""
     config = record.config
     return StudyRun(
-        preset, phase, stream, arm, deal, config["strategy"], config["strategy_options"], config["learning_rate"], config["order"], config["seed"],
+        preset, phase, stream, arm, deal, config["strategy"], json_value(dict(options), "options"), config["learning_rate"], config["order"], config["seed"],
         config["network"], config["scenario"], record.key, record.status,
         accuracy=tuple(tuple(round(share, _DIGITS) for share in result.accuracy[: number + 1]) for number, result in enumerate(record.results)),
         trained=tuple("".join("1" if stage else "0" for stage in result.trained) for result in record.results),

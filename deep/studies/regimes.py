@@ -9,15 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from deep.studies.design import Preset
+from deep.studies.design import COMMON, Preset
 from deep.studies.protocol import Protocol, choose
-from deep.studies.records import StudyRun
-from deep.studies.statistics import DECIDING, POWER, Results, Verdict, contrast, detectable, image_variance, signed, superiority
+from deep.studies.records import GROUPS, StudyRun
+from deep.studies.statistics import DECIDING, POWER, Results, Verdict, contrast, detectable, image_residuals, signed, superiority
 from simulate.evidence import holm
 
 SWAP, STAYS, UNDECIDED, NOT_TESTABLE = OUTCOMES = ("swap", "no swap", "undecided", "not testable")
 FLIPS, SEED = 4096, 0  # of the signs of units: all where there are no more than so many
+MEAN = "their mean"
+TUNINGS = {"": "own", COMMON: "common"}  # options of each regime, and those that are one for all of them
 Values = Mapping[tuple[str, int], np.ndarray]  # by method and regime, shape (units, ...)
+UNTOLD: Values = {}
 
 
 class Side(NamedTuple):
@@ -33,9 +36,9 @@ class Side(NamedTuple):
     seen: float
 
 
-def side(text: str, gains: np.ndarray, shared: float = 0.0, margin: float = 0.0, tail: float = 0.05) -> Side:
-    """Test whether the mean of differences, shape (units,), is above ``-margin``; ``shared`` is the variance by common test images."""
-    found, freedom = contrast(gains, shared)
+def side(text: str, gains: np.ndarray, images: Any = (), margin: float = 0.0, tail: float = 0.05) -> Side:
+    """Test whether the mean of differences, shape (units,), is above ``-margin``; ``images`` are their `image_residuals`."""
+    found, freedom = contrast(gains, images)
     p = float(student.sf((found.mean + margin) / found.stderr, freedom)) if found.stderr else float(found.mean + margin <= 0)
     return Side(text, found.mean, p, superiority(gains), detectable(tail, freedom) * found.stderr - margin)
 
@@ -76,9 +79,14 @@ def _sides(first: str, last: str, values: Values, images: Values, effect: float,
     ends = (regimes[0], regimes[-1])
     tests = [(first, last, ends[0]), (last, first, ends[1])] if first != last else [(first, other, regime) for regime, other in product(ends, methods)]
     for ours, theirs, regime in tests:
-        one, other = (ours, regime), (theirs, regime)
-        shared = image_variance(images[one], images[other], range(len(values[one]))) if images else 0.0
-        yield side(f"{ours} over {theirs} in R{regime}", values[one] - values[other], shared, effect if first == last else 0.0, tail)
+        gains, common = _paired(values, images, (ours, regime), (theirs, regime))
+        yield side(f"{ours} over {theirs} in R{regime}", gains, common, effect if first == last else 0.0, tail)
+
+
+def _paired(values: Values, images: Values, one: tuple[str, int], other: tuple[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Differences, shape (units,), and what they share by common test images, shape (GROUPS,); the latter 0 where nothing tells it."""
+    gains = values[one] - values[other]
+    return gains, image_residuals(images[one], images[other], range(len(gains))) if images else np.zeros(GROUPS)
 
 
 def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, tail: float, effect: float, left: str) -> Verdict:
@@ -91,24 +99,27 @@ def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: f
     return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm); foreseen: {foresaw}; {', '.join(numbers)}{blind}{left}")
 
 
-def all_pairs(values: Values, level: float = 0.95) -> list[dict[str, Any]]:
+def all_pairs(values: Values, level: float = 0.95, images: Values = UNTOLD) -> list[dict[str, Any]]:
     """Return regime, better method, the other, mean difference and P(better) of all pairs that differ, all of them at once.
 
     Notes
     -----
     max |t| over pairs and regimes under flips of the signs of whole units, which keeps what methods and regimes of a unit share: strong
-    control for symmetric differences. A pair that stands there with both signs is a flip of ranks.
+    control for symmetric differences. Where ``images`` tell what units share, as in `decide`, so do flips of groups of test images,
+    and its variance stands in t. A pair that stands there with both signs is a flip of ranks.
     """
     methods, regimes = sorted({method for method, _ in values}), sorted({regime for _, regime in values})
     names = [(regime, first, second) for first, second in combinations(methods, 2) for regime in regimes]
-    gains = np.array([values[first, regime] - values[second, regime] for regime, first, second in names])
-    units = gains.shape[1]
+    gains, common = map(np.array, zip(*(_paired(values, images, (first, regime), (second, regime)) for regime, first, second in names), strict=True))
+    units, generator = gains.shape[1], np.random.default_rng(SEED)
     if units < 2:
         return []
-    signs = np.random.default_rng(SEED).choice([1, -1], (FLIPS, units)) if 2**units > FLIPS else np.array(list(product((1, -1), repeat=units)))
+    signs = generator.choice([1, -1], (FLIPS, units)) if 2**units > FLIPS else np.array(list(product((1, -1), repeat=units)))
     signs[0] = 1
-    means = signs @ gains.T / units
-    found = np.abs(means) / np.sqrt(np.maximum((gains**2).mean(1) - means**2, 1e-24) / (units - 1))
+    means, shifts = signs @ gains.T / units, generator.choice([1, -1], (len(signs), GROUPS)) @ common.T
+    shifts[0] = 0
+    variances = np.maximum((gains**2).mean(1) - means**2, 1e-24) / (units - 1) + (common**2).sum(1)
+    found = np.abs(means + shifts) / np.sqrt(variances)
     chances = (found.max(1)[:, None] >= found[0] * (1 - 1e-12)).mean(0)
     rows = []
     for (regime, *pair), gain, mean, chance in zip(names, gains, means[0], chances, strict=True):
@@ -119,14 +130,26 @@ def all_pairs(values: Values, level: float = 0.95) -> list[dict[str, Any]]:
     return rows
 
 
-def foreseen(preset: Preset, protocol: Protocol) -> dict[str, tuple[str, str]]:
-    """Return by stream the methods that development found best in the first regime and in the last."""
+def depth_effects(values: Values, images: Values = UNTOLD, level: float = 0.95) -> list[tuple[str, float, float, float, tuple[float, float, float]]]:
+    """Return of every method and of their mean: name, Avg.Acc in the last regime minus that in the first, its Student interval, P(above 0)."""
+    (first, *_, last), methods, found = sorted({regime for _, regime in values}), sorted({method for method, _ in values}), []
+    values, images = (own and {**own, **{(MEAN, end): np.mean([own[name, end] for name in methods], 0) for end in (first, last)}} for own in (values, images))
+    for name in (*methods, MEAN):
+        gains, common = _paired(values, images, (name, last), (name, first))
+        estimate, freedom = contrast(gains, common)
+        half = float(student.ppf((1 + level) / 2, freedom)) * estimate.stderr
+        found.append((name, estimate.mean, estimate.mean - half, estimate.mean + half, superiority(gains)))
+    return found
+
+
+def foreseen(preset: Preset, protocol: Protocol, suffix: str = "") -> dict[str, tuple[str, str]]:
+    """Return by stream the methods that development found best in the first regime and in the last; with `COMMON`, with one option for all."""
     found = {}
     for stream in preset.streams:
         if stream.label not in protocol.absent:
             chosen = choose(preset, stream, protocol.tried[stream.label])
             ends = ([rule for rule in preset.rules if rule.regime == end(other.regime for other in preset.rules)] for end in (min, max))
-            found[stream.label] = tuple(max(rules, key=lambda rule: chosen[rule.name].average_accuracy).label for rules in ends)
+            found[stream.label] = tuple(max(rules, key=lambda rule: chosen[rule.name + suffix].average_accuracy).label for rules in ends)
     return found
 
 

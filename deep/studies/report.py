@@ -8,12 +8,12 @@ from typing import Any
 from scipy.stats import t as student
 
 from deep.records import to_json
-from deep.studies.design import AS_RATE, COMMON, CONFIRM, HYBRID, REGIMES, Preset
+from deep.studies.design import AS_RATE, CONFIRM, HYBRID, REGIMES, Preset
 from deep.studies.presets import PUBLISHED
 from deep.studies.protocol import Protocol, choose
 from deep.studies.records import METRICS, StudyRun, UnitEffects
-from deep.studies.regimes import all_pairs, decide, foreseen, measured, norms
-from deep.studies.statistics import POWER, Comparison, Results, Verdict, comparisons, detectable, interval_text, power, signed, verdicts
+from deep.studies.regimes import TUNINGS, Values, all_pairs, decide, depth_effects, foreseen, measured, norms
+from deep.studies.statistics import DECIDING, POWER, Comparison, Results, Verdict, comparisons, detectable, interval_text, power, signed, verdicts
 from simulate.evidence import Estimate
 from simulate.wording import table
 
@@ -42,20 +42,27 @@ class Study:
         """Return all verdicts."""
         if self.preset.study != REGIMES or not self.results.streams:
             return verdicts(self.compared(), self.preset.rules, self.preset.effect)
-        streams, whole = self.results.streams, all(run.images or not run.finished for run in self.runs if run.phase == CONFIRM)
-        values = {stream: measured(self.preset, self.results, stream) for stream in streams}
-        images = {stream: measured(self.preset, self.results, stream, read=lambda run: run.images) for stream in streams if whole}
-        return decide(foreseen(self.preset, self.protocol), values, self.preset.effect, self.preset.level, images, len(self.preset.confirmation))
+        design, found = self.preset, []
+        for suffix in TUNINGS:
+            values, images = self.read(suffix)
+            decided = decide(foreseen(design, self.protocol, suffix), values, design.effect, design.level, images, len(design.confirmation))
+            found += [dataclasses.replace(entry, rule=entry.rule + suffix, sentence=f"{TUNINGS[suffix]} options: {entry.sentence}") for entry in decided]
+        return found
+
+    def read(self, suffix: str = "") -> tuple[dict[str, Values], dict[str, Values]]:
+        """Return by stream Avg.Acc by method and regime in every unit, and what groups of test images added; the latter where all records tell."""
+        whole = all(run.images or not run.finished for run in self.runs if run.phase == CONFIRM)
+        return tuple({stream: measured(self.preset, self.results, stream, suffix, what) for stream in self.results.streams if told}
+                     for what, told in ((lambda run: run.metric(DECIDING), True), (lambda run: run.images, whole)))  # fmt: skip
 
     def pairs(self) -> list[dict[str, Any]]:
         """Return the pairs of methods that differ, of all at once; in regimes with each one's own options, and with options common to all."""
-        tunings = {HYBRID: (), REGIMES: ("", COMMON)}.get(self.preset.study, ("",))
-        return [
-            {"stream": stream, "options": suffix.strip() or "own", **row}
-            for stream in self.results.streams
-            for suffix in tunings
-            for row in all_pairs(measured(self.preset, self.results, stream, suffix), self.preset.level)
-        ]
+        found = []
+        for suffix in {HYBRID: (), REGIMES: TUNINGS}.get(self.preset.study, ("",)):
+            values, images = self.read(suffix)
+            found += [{"stream": stream, "options": TUNINGS[suffix], **row}
+                      for stream, own in values.items() for row in all_pairs(own, self.preset.level, images.get(stream, {}))]  # fmt: skip
+        return found
 
     def text(self) -> str:
         """Return what a person reads."""
@@ -74,8 +81,12 @@ class Study:
         if self.preset.study != HYBRID and results.streams:
             rows = [("stream", "options", "regime", "better", "other", "difference", "P")]
             rows += [(*map(str, list(row.values())[:5]), signed(row["difference"]), _wins(row["wins"])) for row in self.pairs()]
-            parts.append(f"pairs of methods that differ, of all pairs and regimes at once (sign flips of whole units)\n{table(rows)}")
+            parts.append(f"pairs of methods that differ, of all pairs and regimes at once (sign flips of whole units and of groups of test images)\n{table(rows)}")
         if self.preset.study == REGIMES and results.streams:
+            rows, (values, images) = [("stream", "method", "last regime minus first", "P")], self.read()
+            for stream, own in values.items():
+                rows += [(stream, name, "{} [{}, {}]".format(*map(signed, numbers)), _wins(wins)) for name, *numbers, wins in depth_effects(own, images.get(stream, {}))]
+            parts.append(f"what depth is worth, Avg.Acc in points with Student's 95 % interval\n{table(rows)}")
             rows = [("stream", "regime", "update norm", "its correlation with forgetting")]
             found = [(stream, *row) for stream in results.streams for row in norms(self.preset, results, stream)]
             rows += [(stream, str(regime), f"{norm:.3g}", f"{r:+.2f} [{low:+.2f}, {high:+.2f}]") for stream, regime, norm, r, low, high in found]

@@ -125,22 +125,27 @@ def order_means(values: Mapping[Unit, float]) -> list[float]:
     return [float(np.mean([value for unit, value in values.items() if unit.order == order])) for order in sorted({unit.order for unit in values})]
 
 
-def contrast(values: Sequence[float], shared: float = 0.0) -> tuple[Estimate, float]:
-    """Estimate the mean of independent values whose errors have a variance of their mean in common; return its degrees of freedom too (Satterthwaite)."""
-    found = Estimate.from_samples(values)
+def contrast(values: Sequence[float], images: Any = ()) -> tuple[Estimate, float]:
+    """Estimate the mean of independent values, whose errors share `image_residuals`; return its degrees of freedom too (Satterthwaite)."""
+    found, shared = Estimate.from_samples(values), float(np.square(images).sum())
     own, freedom = found.stderr**2, found.count - 1.0
     freedom = (own + shared) ** 2 / (own**2 / freedom + shared**2 / (GROUPS - 1)) if own + shared else freedom
     return Estimate(found.mean, math.sqrt(own + shared), found.count), freedom
 
 
-def image_variance(ours: Any, theirs: Any, orders: Sequence[int]) -> float:
-    """Compute the variance of a mean difference that all units share because they share test images, beyond what units show.
+def image_residuals(ours: Any, theirs: Any, orders: Sequence[int]) -> np.ndarray:
+    """Compute what each group of test images adds to a mean difference that all units share, beyond what units show.
 
     Parameters
     ----------
     ours, theirs : array of shape (units, GROUPS, 2)
         `StudyRun.images` of two arms.
     orders : sequence of int
+
+    Returns
+    -------
+    array of shape (GROUPS,)
+        Its squares sum to the variance that shared test images add.
 
     Notes
     -----
@@ -150,7 +155,8 @@ def image_variance(ours: Any, theirs: Any, orders: Sequence[int]) -> float:
     gains, shown = np.subtract(ours, theirs)[:, :, 0], np.asarray(ours)[:, :, 1]
     weights = np.array([1 / (list(orders).count(order) * len(set(orders))) for order in orders])
     residuals = weights[:, None] * (gains - shown * gains.sum(1, keepdims=True))
-    return max(0.0, float((residuals.sum(0) ** 2).sum() - (residuals**2).sum()) * GROUPS / (GROUPS - 1))
+    total, both = residuals.sum(0), (residuals**2).sum()
+    return total * math.sqrt(max(0.0, 1 - both / (total**2).sum()) * GROUPS / (GROUPS - 1)) if both else 0 * total
 
 
 def power(shift: float, tail: float, freedom: float) -> float:
@@ -209,11 +215,9 @@ def compared(results: Results, stream: str, rule: Rule, reference: str, tail: fl
     values = order_means(gains)
     if len(values) < 2:
         return replace(found, fault=f"it can be compared with {reference} in {len(values)} order(s) of tasks only")
-    shared = 0.0
-    if all(run.images for unit in gains for run in (*own[unit], *theirs[unit])):
-        sides = [[np.mean([run.images for run in runs[unit]], 0) for unit in gains] for runs in (own, theirs)]
-        shared = image_variance(*sides, [unit.order for unit in gains])
-    difference, freedom = contrast(values, shared)
+    whole = all(run.images for unit in gains for run in (*own[unit], *theirs[unit]))
+    sides = [[np.mean([run.images for run in runs[unit]], 0) for unit in gains if whole] for runs in (own, theirs)]
+    difference, freedom = contrast(values, image_residuals(*sides, [unit.order for unit in gains]) if whole else ())
     half, seen = (float(times) * difference.stderr for times in (student.ppf(1 - tail, freedom), detectable(tail, freedom)))
     return replace(found, difference=difference, low=difference.mean - half, high=difference.mean + half, wins=superiority(values), detectable=seen)
 

@@ -11,6 +11,7 @@ from typing import Any
 from deep.data import DATASETS
 from deep.networks import NETWORKS, Architecture, Network, default_network
 from deep.networks.normalisation import NORMALISATIONS
+from deep.networks.registry import FIRST_WEIGHTS
 from deep.streams import SCENARIOS, STREAMS, Stream, StreamOptions, make_options, parse_name
 from deep.training.captured import check_capturable
 from deep.training.examples import SCALINGS
@@ -26,7 +27,7 @@ from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
-_LATER = {"iterations": None, "scaling": "standardised"}  # options younger than stored runs: left out at these values, so that keys stand
+_LATER = {"iterations": None, "scaling": "standardised", "first_weights": "torch"}  # options younger than stored runs: left out at these values, so that keys stand
 FILES = "files"  # beside a stored configuration: where own parts come from
 
 
@@ -65,6 +66,8 @@ class RunConfig(LoopOptions):
         Divide the official test images of a data set in two where its training part cannot be found.
     scaling : {"standardised", "unit", "none"}
         Pixels by mean and deviation of the first task's; as shares of 255; or 0 to 255 as they are.
+    first_weights : {"torch", "glorot"}
+        As `deep.networks.build` says.
     **options
         Of `deep.training.options.LoopOptions`.
 
@@ -98,6 +101,7 @@ class RunConfig(LoopOptions):
     evaluate_on: str = "validation"
     own_parts: bool = False
     scaling: str = "standardised"
+    first_weights: str = "torch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,6 +120,7 @@ class RunConfig(LoopOptions):
             check_capturable(chosen_strategy, self.device)
         known(self.evaluate_on, PARTS, "part to evaluate on")
         known(self.scaling, SCALINGS, "scaling of pixels:")
+        known(self.first_weights, FIRST_WEIGHTS, "first weights:")
         flag(self.own_parts, "own_parts")
         resolved = {"network": chosen, "normalisation": normalisation}
         resolved |= {name: json_value(dict(getattr(self, name)), name) for name in ("stream_options", "strategy_options")}

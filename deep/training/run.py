@@ -134,7 +134,7 @@ class _Run:
         self.config, self.device = config, device
         self.examples = StreamExamples(stream, config.scenario, config.evaluate_on, device, DTYPES[config.precision], config.scaling)
         weights = _draw(config.seed, Role.WEIGHTS)
-        network = build(config.part(NETWORKS, config.network), stream.image_shape, self.examples.view.sizes, config.normalisation, weights)
+        network = build(config.part(NETWORKS, config.network), stream.image_shape, self.examples.view.sizes, config.normalisation, weights, config.first_weights)
         self.network: Network = network.to(device, DTYPES[config.precision])
         self.strategy = config.new_strategy()
         self.strategy.check(self.network.stages)

@@ -1,6 +1,7 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from matplotlib.lines import Line2D
 from deep.records import read_records
 from deep.studies.design import AS_RATE, BASELINES, CONFIRM, Preset
 from deep.studies.presets import FILES, PRESETS
+from deep.studies.protocol import read_protocol
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
+from deep.studies.report import Study
 from deep.studies.statistics import SUPPORTED, WORSE, Results, comparisons, verdicts
 from figures.kit.draw import letter, panels, vertical
 from figures.kit.figure import DEEP, READERS, RECORDS, Figure, runs_sentence
@@ -22,7 +25,7 @@ from figures.kit.style import FROZEN, INITIALIZED, MARKED, NOTE, PLAIN, STEPS, T
 from figures.kit.table import MARK, MEASURED, Table
 
 STUDIES = DEEP / "studies"
-CODE = (*READERS, *FILES, *(STUDIES / f"{name}.py" for name in ("design", "presets", "records", "statistics")))
+CODE = (*READERS, *FILES, *(STUDIES / f"{name}.py" for name in ("design", "presets", "protocol", "records", "regimes", "report", "statistics")))
 BASE, *_ = BASELINES  # what the others are compared with
 LOOKS = dict(zip(BASELINES, (INITIALIZED, FROZEN, Look("#8A8A8A", "-", "v")), strict=True)) | {
     "threshold": STEPS[1], "graded": Look("#0B1F4B", "-", "<"), "per-stage": THIRD, "magnitude": STEPS[3], "constrained": STEPS[2],
@@ -65,29 +68,19 @@ def again_files() -> list[Path]:
     return [path for name in ("later_rate", "images") if (path := RECORDS / _CONFIRMED.format(name)).exists()]
 
 
-@cache
-def explained(path: Path) -> tuple[list[UnitEffects], list[PairRecord]]:
-    """Read what explains a study."""
-    records = read_records(path, UnitEffects, PairRecord)
-    return [entry for entry in records if isinstance(entry, UnitEffects)], [entry for entry in records if isinstance(entry, PairRecord)]
-
-
-def confirmed_streams(*names: str) -> list[tuple[Preset, Results, str, str, str]]:
-    """Return every stream of the named confirmed studies, or of all: preset, results, the stream, its file's name, its case in tables."""
-    files = confirmed_files()
-    studies = [(PRESETS[name], confirmed(files[name]), files[name].name) for name in names or files]
+def confirmed_streams() -> list[tuple[Preset, Results, str, str, str]]:
+    """Return every stream of the confirmed studies: preset, results, the stream, its file's name, its case in tables."""
+    studies = [(PRESETS[name], confirmed(path), path.name) for name, path in confirmed_files().items()]
     return [(preset, results, stream, file, case(preset, stream)) for preset, results, file in studies for stream in results.streams]
 
 
-def explained_streams(*names: str) -> list[tuple[list[UnitEffects], list[PairRecord], str, str]]:
-    """Return the units and the pairs of every stream that was explained, of the named studies or of all, its file's name, its case."""
-    found = []
+def explained_streams() -> Iterator[tuple[list[UnitEffects], list[PairRecord], str, str]]:
+    """Give the units and the pairs of every stream that was explained, its file's name, its case."""
     for name, path in explained_files().items():
-        effects, pairs = explained(path) if not names or name in names else ([], [])
-        for stream in dict.fromkeys(unit.stream for unit in effects):
-            units, own_pairs = ([entry for entry in entries if entry.stream == stream] for entries in (effects, pairs))
-            found.append((units, own_pairs, path.name, case(PRESETS[name], stream)))
-    return found
+        records = read_records(path, UnitEffects, PairRecord)
+        for stream in dict.fromkeys(entry.stream for entry in records):
+            units, pairs = ([entry for entry in records if entry.stream == stream and isinstance(entry, kind)] for kind in (UnitEffects, PairRecord))
+            yield units, pairs, path.name, case(PRESETS[name], stream)
 
 
 def case(preset: Preset, stream: str) -> str:
@@ -148,14 +141,9 @@ def differences(metric: str, table: Table, _: Sampler) -> None:
 def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> None:
     """Draw the differences, with the verdicts' marks if verdicts rest on the metric."""
     cases = table.cases()
-    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharey=True), cases, strict=True)):
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharex=judged, sharey=True), cases, strict=True)):
         own = table.select(case=name)
-        for row in own.select(quantity=DIFFERENCE):
-            shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
-            ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
-        vertical(ax, 0, linewidth=0.7)
-        ax.set_yticks(list(LINES.values()), list(LINES), fontsize=8.5)
-        ax.set_ylim(max(LINES.values()) + 0.8, -1.4)
+        forest(ax, own.select(quantity=DIFFERENCE), LINES, -1.4)
         base = own.only(quantity=ITSELF)
         level = f"initialized: {100 * base.mean:.1f} $\\pm$ {100 * base.half:.1f} %"
         ax.text(0.5, 0.98, level, transform=ax.transAxes, fontsize=8.5, va="top", ha="center", color=NOTE, backgroundcolor="white")
@@ -169,6 +157,27 @@ def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> 
     handles = [Line2D([], [], color=colour, marker=shape, linestyle="", markersize=size, markerfacecolor=fill, label=label)
                for colour, shape, size, fill, label in shown]  # fmt: skip
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
+
+
+def forest(ax: Axes, rows: Table, lines: Mapping[str, float], top: float = -0.8) -> None:
+    """Draw differences of shares with their intervals, in points, each on its arm's line."""
+    for row in rows:
+        shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
+        ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
+    vertical(ax, 0, linewidth=0.7)
+    ax.set_yticks(list(lines.values()), list(lines), fontsize=8.5)
+    ax.set_ylim(max(lines.values()) + 0.8, top)
+
+
+def recorded_files(study: str) -> dict[str, Path]:
+    """Files of the recorded studies of a kind other than the hybrid one, by preset."""
+    return {name: path for name, path in _present("{}.jsonl").items() if PRESETS[name].study == study}
+
+
+def recorded(study: str) -> dict[Path, Study]:
+    """Read them, by their files."""
+    protocols = {name: read_protocol(path.with_name(f"{name}_protocol.json")) for name, path in recorded_files(study).items()}
+    return {path: Study(PRESETS[name], protocols[name], tuple(read_records(path, StudyRun))) for name, path in recorded_files(study).items()}
 
 
 def runs(table: Table) -> str:

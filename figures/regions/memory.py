@@ -13,9 +13,9 @@ from figures.kit.table import NORMAL
 from simulate.sample.memory import QUANTITIES, measure
 from simulate.wording import table
 from theory.formulas import FORMULAS
-from theory.memory import CONSTANT, INSIDE, MemoryStep
+from theory.memory import ADDED, CONSTANT, INSIDE, MemoryStep
 
-LAWS = {INSIDE: "memory_violation", CONSTANT: "memory_constant_violation"}
+LAWS = {INSIDE: "memory_violation", ADDED: "memory_added_violation", CONSTANT: "memory_constant_violation"}
 
 
 @dataclass(frozen=True)
@@ -78,5 +78,5 @@ def over_strengths(step: MemoryStep, values: Sequence[float] | None = None, form
     known = form in LAWS and step.groups == 1 and step.sigma > 0 and abs(step.cos) < 1
     rows = [{"strength": value, **{q: {"simulated": float(e.mean[i]), "stderr": float(e.stderr[i])} for q, e in found.items()}} for i, value in enumerate(values)]
     for value, row in zip(values, rows, strict=True):
-        row["violation"]["law"] = FORMULAS[LAWS[form]](**case, gamma=value, v=value) if known and (value or form == INSIDE) else None
+        row["violation"]["law"] = FORMULAS[LAWS[form]](**case, gamma=value, v=value) if known and (value or form != CONSTANT) else None
     return Strengths(step, form, draws, FORMULAS["memory_alignment"](**case), rows)

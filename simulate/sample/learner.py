@@ -40,10 +40,12 @@ class Learner:
 
     def __init__(self, plan: Plan, streams: Streams, trials: int, backend: Backend = NUMPY) -> None:
         self._plan, self._streams, self._trials, self._backend = plan, streams, trials, backend
-        self._truths = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
-        self._picked = {t: self._pick(t, task) for t, task in enumerate(plan.tasks) if len(task.again) > 1}
+        self._given = [backend.array(truths.draw(streams, block, trials)) for block, truths in enumerate(plan.truths)]
+        drawn = {t: task for t, task in enumerate(plan.tasks) if len(task.again) > 1}
+        self._truths = [np.repeat(given, trials // len(given), axis=0) for given in self._given] if drawn else self._given  # they may be the same in all trials
+        self._picked = {t: self._pick(t, task) for t, task in drawn.items()}
         self.theta = [backend.zeros((trials, dimension)) for dimension in plan.dimensions]
-        self._distances = [self._distance(block) for block in range(len(plan.dimensions))]
+        self._distances = [self._distance(block, theta) for block, theta in enumerate(self.theta)]
         self.curvatures: dict[Rule, float] = {}
         self.importance: dict[tuple[Rule, int], Any] = {}
         self._stored: dict[int, tuple[dict[int, Any], Any]] = {}
@@ -54,11 +56,13 @@ class Learner:
         asked, path = slice(len(errors)), []
         for t, task in enumerate(self._plan.tasks):
             step_sizes[:, t], update_magnitude[:, t] = (self._backend.numpy(length)[asked] for length in self._learn(t, task))
+            path.append(list(self.theta) if self._plan.keeps_path else [])
             for block, truths in enumerate(self._plan.truths):
-                if block in task.trained:
-                    self._distances[block] = self._distance(block)
+                if self._plan.average is not None:
+                    self._distances[block] = self._distance(block, sum(float(weight) * theta[block] for weight, theta in zip(self._plan.average[t], path, strict=False)))
+                elif block in task.trained:
+                    self._distances[block] = self._distance(block, self.theta[block])
                 errors[:, t, list(truths.users)] += self._backend.numpy(self._distances[block])[asked]
-            path.append(list(self.theta) if self._plan.keeps_data else [])
         if training_errors is not None:
             for (t, theta), (i, (features, labels)) in itertools.product(enumerate(path), enumerate(self._data)):
                 residual = labels - sum(predictions(x, theta[block]) for block, x in features.items())
@@ -69,7 +73,7 @@ class Learner:
         features, labels = self._draw(t, task)
         if self._plan.keeps_data:
             self._data.append((features, labels))
-        if task.kept:
+        if task.kept and t not in self._stored:
             kept = {block: _copy(x[:, : task.kept]) for block, x in features.items()}
             self._stored[t] = kept, _copy(labels[:, : task.kept])
         return self._train(t, task, features, labels)
@@ -91,27 +95,32 @@ class Learner:
         """Draw which of its tasks is visited in every trial, shape (trials,), and give the visit its truths."""
         picked = (len(task.again) * self._streams.generator(t, ORDER).random(self._trials)).astype(int)
         for block in task.used:
-            users, trials = self._plan.truths[block].users, np.arange(self._trials)
-            rows = np.array([users.index(s) for s in task.again])[picked]
-            self._truths[block] = np.repeat(self._truths[block], self._trials // len(self._truths[block]), axis=0)  # they may be the same in all trials
-            self._truths[block][:, users.index(t)] = self._truths[block][trials, rows]
+            users, given = self._plan.truths[block].users, self._given[block]
+            self._truths[block][:, users.index(t)] = given[np.arange(self._trials) % len(given), np.array([users.index(s) for s in task.again])[picked]]
         return picked
 
     def _draw(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
         """Features (trials, samples, d_b) of every used block, and labels (trials, samples), fresh or used again."""
-        if task.again:
-            if len(task.again) == 1:
-                return self._stored[task.again[0]]
-            features, labels = zip(*(self._stored[s] for s in task.again), strict=True)
+        again = task.again or (t,) * (t in self._stored)
+        if again and task.samples:
+            for s in again:  # whose first visit may be still to come
+                if s not in self._stored:
+                    self._stored[s] = self._fresh(s, self._plan.tasks[s])
+            if len(again) == 1:
+                return self._stored[again[0]]
+            features, labels = zip(*(self._stored[s] for s in again), strict=True)
             place = self._picked[t], np.arange(self._trials)
             return {block: np.stack([x[block] for x in features])[place] for block in features[0]}, np.stack(labels)[place]
+        return self._fresh(t, task)
+
+    def _fresh(self, t: int, task: TaskPlan) -> tuple[dict[int, Any], Any]:
         labels = task.noise * self._streams.noise(t).standard_normal((self._trials, task.samples))
         features = {}
         for block in task.used:
             shape = (self._trials, task.samples, self._plan.dimensions[block])
             features[block] = coloured(draw(task.law, self._streams, t, block, shape), task.roots[block])
             row = self._plan.truths[block].users.index(t)
-            labels += predictions(features[block], self._truths[block][:, row])
+            labels += predictions(features[block], self._given[block][:, row])
         return features, labels
 
     def _steps(self, task: TaskPlan, features: dict[int, Any], labels: Any, start: list[Any]) -> list[Any]:
@@ -156,9 +165,9 @@ class Learner:
         parts = [x[block] if block in x else self._backend.zeros(shape) for (x, _), shape in zip(samples, shapes, strict=True)]
         return namespace(parts[0]).concatenate(parts, axis=1)
 
-    def _distance(self, block: int) -> Any:
+    def _distance(self, block: int, theta: Any) -> Any:
         """Squared distances to the truths of all tasks that use ``block``, shape (trials, users)."""
-        difference = coloured(self.theta[block][:, None] - self._truths[block], self._plan.risk_roots[block])
+        difference = coloured(theta[:, None] - self._truths[block], self._plan.risk_roots[block])
         return namespace(difference).einsum("tud,tud->tu", difference, difference)
 
 

@@ -23,6 +23,7 @@ def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False)
         raise InputError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
     others: list[Any] = [seq.features_of(t) for t in range(len(seq)) if seq.features_of(t) != StandardNormal()]
     others += [rule for rule in map(seq.rule_of, range(len(seq))) if isinstance(rule, CONSOLIDATING)]
+    others += ["averages of estimates"] if seq.average is not None else []
     others += [f"the data of task {s} again" for task in seq.tasks for s in task.again]
     possible = not others and not training_errors
     if method == "reduced" and training_errors:

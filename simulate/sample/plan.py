@@ -92,6 +92,8 @@ class Plan:
         Bytes that a number of the working arrays takes.
     keeps_data : bool
         Whether the data of all tasks and all estimates stay until the end, for training errors.
+    average : ndarray, shape (T, T), optional
+        Weights of theta_s in what errors after task t are measured at.
     """
 
     dimensions: tuple[int, ...]
@@ -100,18 +102,26 @@ class Plan:
     risk_roots: tuple[np.ndarray | None, ...]
     float_bytes: float = _FLOAT
     keeps_data: bool = False
+    average: np.ndarray | None = None
 
     @property
     def bytes_per_trial(self) -> int:
         """Estimate of the working memory that one trial takes at its peak, without its results."""
         stored = sum(task.kept * (1 + self._width(task.used)) for task in self.tasks)
         if self.keeps_data:
-            stored += sum(task.samples * (1 + self._width(task.used)) + sum(self.dimensions) for task in self.tasks)
+            stored += sum(task.samples * (1 + self._width(task.used)) for task in self.tasks)
+        if self.keeps_path:
+            stored += len(self.tasks) * sum(self.dimensions)
         state = 5 * sum(self.dimensions) + 2 * sum(len(truths.users) for truths in self.truths)
         random = sum(truths.fixed.size for truths in self.truths if truths.random)
         # differences to truths and what the norm makes of them, or directions while they are drawn
         largest = max(truths.fixed.size * (1 if root is None else 2) for truths, root in zip(self.truths, self.risk_roots, strict=True))
         return math.ceil(self.float_bytes * (stored + state + random + max(largest, *(self._task_floats(task) for task in self.tasks))))
+
+    @property
+    def keeps_path(self) -> bool:
+        """Whether all estimates stay until the end."""
+        return self.keeps_data or self.average is not None
 
     def _width(self, blocks: tuple[int, ...]) -> int:
         return sum(self.dimensions[block] for block in blocks)
@@ -142,7 +152,8 @@ def make_plan(seq: TaskSequence, keeps_data: bool = False, memory_limit: float =
     """
     names, dimensions, tasks = make_tasks(seq)
     risk_roots = tuple(_risk_root(seq, name, block, tasks) for block, name in enumerate(names))
-    return Plan(dimensions, tuple(block_truths(seq, name, memory_limit) for name in names), tasks, risk_roots, keeps_data=keeps_data)
+    average = None if seq.averaging is None else np.vectorize(lambda weight: as_float(weight, "a weight of the average"))(seq.averaging)
+    return Plan(dimensions, tuple(block_truths(seq, name, memory_limit) for name in names), tasks, risk_roots, keeps_data=keeps_data, average=average)
 
 
 def make_tasks(seq: TaskSequence) -> tuple[list[str], tuple[int, ...], tuple[TaskPlan, ...]]:
@@ -209,7 +220,7 @@ def _task_plan(seq: TaskSequence, t: int, names: list[str], dimensions: tuple[in
         scales=tuple(as_float(task.scale_of(name), f"the scale of block {name!r} in task {t}") for name in trained),
         weights=weights,
         memory=tuple(memory.items()),
-        kept=max((samples if t in seq.tasks[later].again else _counts(seq, later).get(t, 0) for later in range(t + 1, len(seq))), default=0),
+        kept=max(samples if t in seq.tasks[later].again else _counts(seq, later).get(t, 0) for later in range(len(seq))),
         again=task.again,
         route="svd" if teachers else _route(rule, law, groups, [(dimensions[names.index(name)], colours[names.index(name)]) for name in trained], weights),
         rule=rule,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import Flow, GradientDescent, Ridge, Rule, by_condition
+from theory.conditions import RULES, Flow, GradientDescent, Ridge, Rule, by_condition
 from theory.errors import InputError
 
 
@@ -19,8 +19,7 @@ from theory.errors import InputError
 def step_filter(rule: Any, eigenvalues: np.ndarray, rows: int) -> np.ndarray:
     """Compute g at eigenvalues of A'A, shape (..., k)."""
     raise InputError(
-        f"no sampler trains by {rule!r}; choose MinNorm(), Ridge(lam), GradientDescent(steps, rate), Flow(time) or Distillation(strength), or register a "
-        "filter with simulate.sample.solvers.step_filter.register"
+        f"no sampler trains by {rule!r}; choose {RULES}, or register a filter with simulate.sample.solvers.step_filter.register"
     )
 
 

@@ -259,7 +259,7 @@ class _Sweep:
         how = point.sampling
         draws = (((point.key.split("-")[0], chunk), 0, count - 1) for chunk, count in chunks_of(trials, how.method))
         estimate = tally.estimate(draws) if tally is not None and finite else None
-        mean = tally.mean if tally is not None and order > 1 else None  # below, not even the mean exists
+        mean = tally.mean if tally is not None and not 0 < order <= 1 else None  # below, not even the mean exists
         return SweepRow(point.case, point.label, text, mean, estimate, trials, order, found, how)
 
 

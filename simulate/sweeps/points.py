@@ -51,8 +51,8 @@ class SweepPoint:
 
     @property
     def measurable(self) -> list[str]:
-        """Full names of the quantities with a finite variance."""
-        return [name for name in self.quantities.values() if self.orders[name] > FINITE_VARIANCE]
+        """Full names of the quantities with a finite variance, or with no order known."""
+        return [name for name in self.quantities.values() if not 0 < self.orders[name] <= FINITE_VARIANCE]
 
 
 def make_points(build: Callable[..., TaskSequence], cases: Any, quantities: Any, sampling: Sampling, *conditions: Any) -> list[SweepPoint]:

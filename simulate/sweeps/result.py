@@ -37,7 +37,7 @@ class SweepRow:
         The mean with its standard error; None if the variance is infinite.
     trials : int
     moment_order : float
-        Supremum of the finite moment orders: the mean needs one above 1, the standard error one above 2.
+        Supremum of the finite moment orders: the mean needs one above 1, the standard error one above 2; 0 where none is known.
     status : str
         "fixed" (as many trials as asked), "reached", "zero", "not reached" (`simulate.sweeps.precision`) or "infinite variance".
     sampling : Sampling

@@ -15,7 +15,7 @@ import numpy as np
 
 from simulate.verdicts.conjecture import Conjecture, NoValue
 from simulate.wording import case_labels, round_up
-from theory.conditions import StandardNormal, StudentT
+from theory.conditions import CONSOLIDATING, StandardNormal, StudentT
 from theory.errors import DomainError, InputError
 from theory.moments import MomentOrders, moment_orders, step_slack
 from theory.problem import TaskSequence
@@ -156,13 +156,14 @@ def _outside(claim: Conjecture, index: int, seq: TaskSequence, size: Mapping[str
     """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
     if claim.kind.sign or claim.own_builder is None:
         return False
-    if any(not isinstance(one, claim.rules) for one in seq.unusual):
+    spoken_of: Any = (*claim.rules, str) if claim.rules else ()  # risks and visits are texts, compared below
+    if any(not isinstance(one, spoken_of) for one in seq.unusual):
         return True
     return bool(claim.rules) and _conditions(seq) != _conditions(claim.own_builder({**claim.cases[index], **size}))
 
 
 def _conditions(seq: TaskSequence) -> Any:
-    return [(seq.features_of(t), seq.rule_of(t)) for t in range(len(seq))], seq.risk
+    return [(seq.features_of(t), seq.rule_of(t), task.again) for t, task in enumerate(seq.tasks)], seq.risk, seq.average
 
 
 def _moment_order(orders: MomentOrders, quantity: Quantity | Callable) -> float:
@@ -198,6 +199,11 @@ def _heavy_tail(seq: TaskSequence, orders: MomentOrders, order: float, least: fl
     place = ""
     for t, task in enumerate(seq.tasks):
         rows, dimension = task.samples + sum((task.memory or {}).values()), seq.trained_dimension(t)
+        if isinstance(rule := seq.rule_of(t), CONSOLIDATING) and rows < dimension and orders.step_sizes[t] == order:
+            return (
+                f"under {rule} only moments below order {order:g} of the step of task {t} are known to exist, as a coordinate may be free of penalty, and a normal "
+                f"interval needs order above {least}; give it at least its {dimension} trained parameters in samples, take theory.constructors.ewc_rules, or simulate it"
+            )
         if orders.step_sizes[t] < math.inf and (step_slack(seq, t)[0] + 1) / 2 == order:
             gap = round(2 * order - 1)
             zeros = "" if abs(rows - dimension) == gap else " where zeros in stored samples count"

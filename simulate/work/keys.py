@@ -68,11 +68,12 @@ def sequence_key(seq: TaskSequence) -> dict[str, Any]:
         If the experiment holds symbols or grids, which no run can have.
     """
     conditions = [[condition_key(seq.features_of(t)), condition_key(seq.rule_of(t))] for t in range(len(seq))]
-    return {**draw_key(seq), **({"conditions": conditions, "risk": seq.risk} if seq.unusual else {})}
+    average = {} if seq.average is None else {"average": _field(seq.average)}
+    return {**draw_key(seq), **({"conditions": conditions, "risk": seq.risk} if seq.unusual else {}), **average}
 
 
 def draw_key(seq: TaskSequence) -> dict[str, Any]:
-    """Describe what an experiment's seeds are made from: all but feature laws, rules and risk, so that these are paired.
+    """Describe what an experiment's seeds are made from: all but feature laws, rules, risk and average, so that these are paired.
 
     The order of blocks counts, because it numbers their random streams; vectors stand by the hash of their content.
 

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 import torch
-from made_training import OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task, train_until
+from made_training import ANY_NETWORK, OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task, train_until
 from stand_in_device import DEVICE, StandInDevice
 from torch import Tensor
 from torch.utils._pytree import tree_map
@@ -34,7 +34,7 @@ CASES = {
     "one head, domains": {"scenario": "domain"},
     "kept moments": {"optimiser": "adam", "keep_moments": True},
     "momentum and decay": OPTIMISERS["momentum"],
-    **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in STRATEGIES},
+    **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in ANY_NETWORK},
 }
 
 
@@ -73,7 +73,7 @@ def test_every_kind_of_run_keeps_to_the_device(case, steps):
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", ANY_NETWORK)
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):
     """It is read on the CPU; network, moments, gradients and the strategy's state have to go back."""
     config = made_config(**CASES[name], optimiser="adam", keep_moments=True)

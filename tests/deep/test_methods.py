@@ -216,6 +216,45 @@ def test_parts_of_a_memory_have_constraints_of_their_own():
     assert len(rows) == 4 and len(whole) == 12 and (rows - rows[0]).abs().amax(1)[1:].min() > 1e-3
 
 
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("parts", [2, 12])
+def test_debiased_memories_lose_what_sampling_adds_to_their_length(parts, noise):
+    """Of two parts, <g_1, g_2> is left; of as many parts as examples the estimate of the catalogue; a tenth of the length where labels are noise."""
+    tasks, loop, optimiser = tasks_of()
+    tasks[0].examples.targets.mul_(noise)
+    learner, seen = strategy("gem", memory_size=12, parts=parts, debiased=True, groups="stage", strength=0.0), []
+    train_task(tasks[0], learner, loop, optimiser)
+    tasks[0].flat.set(tasks[0].first)  # at the minimum noise alone would be left
+    learner.begin_task(tasks[1])
+    learner.solve = lambda grams, products: seen.append((grams.clone(), products)) or torch.zeros_like(products)
+    gradient = tasks[1].gradient(tasks[1].examples)
+    learner.transform_gradient(gradient, tasks[1])
+    memory = learner.memory.examples[0]
+    own = torch.stack([tasks[1].gradient(memory.subset(part)) for part in torch.arange(12).chunk(parts)])
+    mean = tasks[1].gradient(memory)
+    for stage, gram, product in zip(range(3), *map(list, seen[0])):
+        place = tasks[0].flat.place(stage)
+        square = mean[place].square().sum()
+        left = own[0, place] @ own[1, place] if parts == 2 else (12 * square - own[:, place].square().sum(1).mean()) / 11
+        torch.testing.assert_close(gram[0, 0], left.clamp_min(0.1 * square) + RIDGE)
+        torch.testing.assert_close(product[0], mean[place] @ gradient[place])
+        assert left < 0.1 * square if noise else 0.1 * square < left < 0.99 * square
+
+
+def test_a_dual_that_has_no_minimum_gets_more_on_its_diagonal():
+    gram, product = np.array([[0.5, 1.0], [1.0, 0.5]]), np.array([-1.0, -1.0])
+    np.testing.assert_allclose(solved("gem", gram[None], product[None], strength=0.0)[0], least(gram + np.eye(2), product, 0.0))
+
+
+def test_strengths_follow_a_schedule():
+    tasks, loop, optimiser = tasks_of()
+    learner, used = strategy("gem", strength=[0.0, 0.7]), []
+    for task in [*tasks, TaskContext(3, tasks[0].flat, tasks[0].examples, tasks[0].first)]:
+        train_task(task, learner, loop, optimiser)
+        used.append((learner.now, learner.bound))
+    assert used == [(0.0, 0.0), (0.0, 0.0), (0.7, 0.7), (0.7, 0.7)]
+
+
 @pytest.mark.parametrize("old_heads", [False, True])
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
 def test_memories_in_one_pass_have_the_gradients_that_they_have_alone(scenario, old_heads):
@@ -325,5 +364,8 @@ test_what_cannot_be_meant = refusals([
     (lambda: fisher(made_task(made_network(), made_examples(4))[0], made_examples(4), "tru"), "unknown labels"),
     (lambda: strategy("si", damping=0.0), "the damping is 0.0; give a finite number above 0"),
     (lambda: strategy("gem", groups="stages"), "unknown groups of parameters: 'stages' .did you mean 'stage'"),
+    (lambda: strategy("gem", debiased=True), "parts is 1 and memory_size 256; choose 2 or more that divide it"),
+    (lambda: strategy("gem", strength=[0.5, -1.0]), "the strength is -1.0"),
+    (lambda: strategy("fast-gem", debiased=True, parts=2), "choose rule='diagonal'"),
     (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),
 ])

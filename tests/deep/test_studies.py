@@ -11,21 +11,20 @@ from made_study import TINY
 from scaffold import ROOT, refusals
 
 from deep.__main__ import main
+from deep.networks import build
 from deep.records import read_records
 from deep.runs import RunsFolder
 from deep.runs.execute import DataSource
-from deep.strategies import STRATEGIES, strategy
 from deep.studies import presets, protocol
 from deep.studies.design import BEST_DEPTH, FROZEN, INITIALIZED, Rule, Unit
-from deep.studies.driver import Setting, Wanted, candidates, check, config, dealt, mean_step_weight, train_all
-from deep.studies.protocol import read_protocol
+from deep.studies.driver import Setting, Wanted, _measured, candidates, check, config, dealt, mean_step_weight, train_all
+from deep.studies.protocol import Candidate, read_protocol
 from deep.studies.records import METRICS, StudyRun, UnitEffects
 from deep.studies.statistics import VERDICTS, Results
 from deep.training.run import BOUND
 from simulate.work.provenance import equal
 from theory.errors import InputError
 
-ABSENT = {"ewc", "si", "lwf", "gem", "fast-gem"} - {*STRATEGIES}  # strategies that presets name
 RECORDS = ROOT / "figures" / "records"
 
 
@@ -137,6 +136,14 @@ def test_what_is_printed(study, capsys):
     assert all(entry["verdict"] in VERDICTS and entry["sentence"] in out for entry in value["verdicts"])
 
 
+def test_candidates_tune_the_loop_too(study):
+    wanted = Wanted(TINY.streams[1], "held", Unit(0, 100), "constrained", {"weight": 0.1, "epochs": 1, "learning_rate": 0.02})
+    (run,) = train_all([wanted], TINY, "develop", Setting(study, workers=1))
+    chosen = RunsFolder(study).run(run.key).config()
+    assert run.options == wanted.options and (chosen["epochs"], run.learning_rate, chosen["strategy_options"]) == (1, 0.02, {"weight": 0.1})
+    assert Candidate("constrained", wanted.options, run.metric("average_accuracy"), None) == _measured("constrained", wanted.options, [run])
+
+
 def test_explanation(study):
     effects = read_records(study / "explain.jsonl", UnitEffects)
     assert [(unit.order, unit.seed) for unit in effects] == list(TINY.development)
@@ -195,8 +202,9 @@ def test_confirmation_after_a_change_of_the_design_or_the_code(study, tmp_path, 
 
 
 def test_committed_protocols_are_read_and_fit_their_presets():
-    for name in ("digits-large", "mnist-large", "cifar100-cpu"):
-        protocol.check_protocol(read_protocol(RECORDS / f"hybrid_{name}_protocol.json"), presets.PRESETS[name], "cpu", {})
+    for path in RECORDS.glob("*_protocol.json"):
+        found = read_protocol(path)
+        protocol.check_protocol(found, presets.PRESETS[found.preset], "cpu", {})
 
 
 def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
@@ -258,10 +266,9 @@ def test_presets_make_sense(name):
     """Every candidate of every stream is a configuration that the network takes."""
     preset = presets.PRESETS[name]
     for stream in preset.streams:
-        names = [str(number) for number in range(stream.stages)]
+        names = build(stream.network, (32, 32, 3), (2,)).stages
         for rule, options in (entry for entry in candidates(preset, stream) if entry[0] not in ABSENT):
-            config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu")
-            strategy(rule, **options).check(names)
+            config(Wanted(stream, rule, preset.development[0], rule, options), "develop", "cpu").new_strategy().check(names)
 
 
 test_designs_and_rules_that_are_refused = refusals([

@@ -2,6 +2,7 @@
 
 import runpy
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 
 import numpy as np
@@ -17,7 +18,8 @@ from deep.studies.design import AS_RATE, Rule
 from deep.studies.explanation import EXHAUSTIVE, SCHEDULE, SCORES, masks, schedules, unit_effects
 from deep.studies.presets import PRESETS
 from deep.studies.records import GROUPS, PairRecord, UnitEffects
-from deep.studies.statistics import Results, comparisons, detectable, image_variance, power, verdicts
+from deep.studies.statistics import Results, comparisons, detectable, image_residuals, power, verdicts
+from deep.training.examples import StreamExamples
 from deep.training.run import BOUND
 from simulate.work.provenance import equal
 from theory.errors import InputError
@@ -94,7 +96,7 @@ def test_shared_test_images_widen_intervals_by_what_they_are_worth():
         gains = by_image + by_unit + generator.normal(0, 1, (units, GROUPS))
         parts = np.stack([gains, np.ones_like(gains)], 2) / GROUPS
         means.append(gains.mean())
-        found.append((image_variance(parts, parts * [0, 1], range(units)), gains.mean(1).var(ddof=1) / units))
+        found.append((np.square(image_residuals(parts, parts * [0, 1], range(units))).sum(), gains.mean(1).var(ddof=1) / units))
     shared, own = np.mean(found, 0)
     assert shared + own == pytest.approx(np.var(means), rel=4 * (2 / 400) ** 0.5) and shared == pytest.approx(0.3**2 / GROUPS, rel=0.15)
 
@@ -186,3 +188,16 @@ def test_the_example_measures_pairs_as_they_were_recorded():
     example = runpy.run_path(str(ROOT / "examples" / "pairs_of_tasks.py"))
     again = islice(example["pair_records"](preset, preset.streams[3], preset.development[0], DataSource(download=False)), 2)
     assert all(equal(to_json(one), to_json(other), exact=False, bound=BOUND) for one, other in zip(stored, again, strict=False))
+
+
+def test_the_example_compares_memories_with_held_out_images(monkeypatch):
+    """Where the memory is all that the task trained on, and the images held out are the same, gradients are one and a strong memory violates nothing."""
+    monkeypatch.setattr(StreamExamples, "evaluation", lambda examples, task, trained: examples.training(task))
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    example, preset = import_module("held_out_constraints"), PRESETS["memory-digits"]
+    preset = replace(preset, streams=(replace(preset.streams[0], options={"tasks": 3, "train_examples": 100}),))
+    options = {"memory_size": 100, "strength": 2.0, "epochs": 30, "learning_rate": 0.1}
+    rows = list(example.measured(preset, preset.rules[1], options, preset.development[0], DataSource(download=False)))
+    assert [row["task"] for row in rows] == [2, 3] and any(row["conflict"] > 0 for row in rows)
+    for row in rows:
+        assert [row[name] for name in ("slope", "ratio", "alignment", "violated")] == pytest.approx([1, 1, 1, 0], abs=1e-3)

@@ -9,6 +9,7 @@ from deep.commands.settings import NETWORKS as NETWORK_NAMES, NORMALISATIONS as 
 from deep.data import DATASETS
 from deep.networks import NETWORKS
 from deep.networks.normalisation import NORMALISATIONS
+from deep.reference import REFERENCES
 from deep.strategies import STRATEGIES
 from deep.streams import STREAMS
 from deep.studies.presets import PRESETS
@@ -44,7 +45,7 @@ def ours(parts):
 HELP = {
     "check": FORMS, "sweep": FORMS, "verify": FAMILIES, "robustness": FAMILIES, "figures": discover(), "report": (), "calibrate": (), "theory": (), "gpu": (),
     "deep run": (*ours(STRATEGIES), *ours(NETWORKS), *NORMALISATIONS, *STREAMS, *DATASETS, *OPTIMISERS, *PRECISIONS, *EXECUTIONS), "deep": (), "deep data": DATASETS,
-    "deep streams": (*STREAMS, *DATASETS), "deep study": PRESETS, "theory show": (), "theory export": (), "derive": FORMS, "refute": ("small_distance_forgetting",), "compare": FORMS, "memory": STRENGTHS,
+    "deep streams": (*STREAMS, *DATASETS), "deep study": PRESETS, "deep reference": ours(REFERENCES), "theory show": (), "theory export": (), "derive": FORMS, "refute": ("small_distance_forgetting",), "compare": FORMS, "memory": STRENGTHS,
 }  # fmt: skip
 
 

@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
+from made_study import made_run
 from scipy.stats import spearmanr, t as student
 
 from deep.records import write_records
-from deep.studies.design import BASELINES, CONFIRM, DEVELOP
+from deep.studies.design import BASELINES, COMMON, CONFIRM, DEVELOP, Preset
+from deep.studies.driver import candidates
 from deep.studies.presets import PRESETS
+from deep.studies.protocol import Candidate, Protocol, choose, write_protocol, written
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
-from figures import hybrid_accuracy, hybrid_depths, hybrid_forgetting, hybrid_scores, magnitude_forgetting
+from figures import hybrid_accuracy, hybrid_forgetting, hybrid_scores, magnitude_forgetting, memory_study, regimes_study
 from figures.kit import studies
 from figures.kit.draw import letter
 from figures.kit.table import MARK, MEASURED, THEORY, Table
@@ -19,27 +23,24 @@ from figures.registry import MissingRecords, require_records
 from theory import expected_errors, frozen, initialized
 
 DIGITS = PRESETS["digits"]
-MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_depths, hybrid_scores, magnitude_forgetting)
+MODULES = (hybrid_accuracy, hybrid_forgetting, hybrid_scores, magnitude_forgetting)
 STREAMS = ("split digits", "rotated digits")
 UNITS = 6
 ARMS = (*BASELINES, *(rule.strategy for rule in DIGITS.rules), *(rule.control_name for rule in DIGITS.rules))
 
 
-def made_run(stream: str, place: int, unit: int, gain: float) -> StudyRun:
+def made(stream: str, place: int, unit: int, gain: float) -> StudyRun:
     """Return a run of three tasks; its accuracies, updates and depths follow from its arm's place and its unit."""
-    first, last = 0.75 + place / 256, 0.5 + place / 128 + (unit + 1) * place / 1024 + gain
-    return StudyRun(
-        "digits", CONFIRM, stream, ARMS[place], 0, "any", {}, 0.05, unit, 1000 + unit, "mlp-100", "task", f"{stream}{place}{unit}", "finished",
-        accuracy=((first,), (first, first), (last, last, first)),
-        trained=("111", *(("111" if unit % 2 else "011", "001")[:: -1 if ARMS[place].endswith("at random") else 1])),
-        update=(9.0, 1.0 + place, 2.0 + unit), decision=({}, {}, {}), device="cpu", versions={"python": "3"},
-    )  # fmt: skip
+    arm, first, last = ARMS[place], 0.75 + place / 256, 0.5 + place / 128 + (unit + 1) * place / 1024 + gain
+    trained = ("111", *(("111" if unit % 2 else "011", "001")[:: -1 if arm.endswith("at random") else 1]))
+    accuracy = ((first,), (first, first), (last, last, first))
+    return made_run(arm, unit, (0.0,) * 3, stream, preset="digits", options={}, accuracy=accuracy, trained=trained, update=(9.0, 1.0 + place, 2.0 + unit))
 
 
 def made_runs() -> list[StudyRun]:
     """Threshold is far above everything on the split stream."""
     return [
-        made_run(stream, place, unit, 0.25 * (ARMS[place] == "threshold" and stream == "split digits"))
+        made(stream, place, unit, 0.25 * (ARMS[place] == "threshold" and stream == "split digits"))
         for stream in STREAMS
         for place in range(len(ARMS))
         for unit in range(UNITS)
@@ -135,17 +136,6 @@ def test_letters_of_many_panels():
     assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
 
-def test_depths_are_counts_of_trained_stages(recorded):
-    table = hybrid_depths.FIGURE.table(None)
-    chosen = table.select(quantity=hybrid_depths.CHOSEN)
-    assert {row.training for row in chosen} == {"threshold", "graded", "per-stage"}  # the others decide no depth
-    for stream in STREAMS:
-        assert [chosen.only(training="graded", case=stream, x=task).mean for task in (2, 3)] == [2.5, 1.0]
-    searched = table.select(quantity=hybrid_depths.BEST)
-    assert {row.case for row in searched} == {STREAMS[0]} and list(searched.column("mean")) == [3.0, 2.0]
-    assert "in 3 development runs" in hybrid_depths.FIGURE.caption(table)
-
-
 def test_scores_benefits_and_pairs(recorded):
     table = hybrid_scores.FIGURE.table(None)
     points = table.select(quantity=hybrid_scores.BENEFIT)
@@ -197,9 +187,9 @@ def test_chances_of_correlations_are_chances(monkeypatch):
         return np.arange(18.0), np.arange(18.0) + generator.standard_normal(18)
 
     low, high = 0.1 - 4 * (0.09 / 200) ** 0.5, 0.1 + 4 * (0.09 / 200) ** 0.5
-    assert low < share(lambda: hybrid_scores._of_tasks(pairs), of_tasks) < high
-    assert share(lambda: hybrid_scores._within(of_units.tolist()), of_runs) < high
-    assert share(lambda: hybrid_scores._within(of_units.tolist()), related, 5) == 1
+    assert low < share(lambda: hybrid_scores._shuffles([(pair.seed, (pair.first, pair.second)) for pair in pairs]), of_tasks) < high
+    within = hybrid_scores._shuffles([(unit, (place,)) for place, unit in enumerate(of_units.tolist())])
+    assert share(lambda: within, of_runs) < high and share(lambda: within, related, 5) == 1
 
 
 def test_updates_and_the_law_beside_them(recorded):
@@ -223,6 +213,44 @@ def test_pictures(recorded, picture, module):
     table = module.FIGURE.table(None)
     shown = " ".join(text.get_text() for ax in picture(module.FIGURE, table).axes for text in [ax.title, *ax.texts, ax._left_title])
     assert all(name in shown for name in {row.case for row in table if row.case != magnitude_forgetting.LAW})
+
+
+def recorded_study(preset: Preset, folder: Path) -> list[StudyRun]:
+    """Write records and protocol of a study that never happened."""
+    generator, (stream, *_) = np.random.default_rng(2), preset.streams
+    tried = tuple(Candidate(name, dict(options), share, 0.01) for (name, options), share in zip(candidates(preset, stream), generator.uniform(0.6, 0.9, 999).tolist(), strict=False))
+    write_protocol(folder / f"{preset.name}_protocol.json", Protocol(preset.name, preset.fingerprint, {stream.label: tried}, {stream.label: written(preset, stream, tried)}, {}, "cpu"))
+    arms = [(arm, entry, unit, CONFIRM) for arm, entry in choose(preset, stream, tried).items() for unit in preset.confirmation]
+    arms += [(entry.strategy, entry, unit, DEVELOP) for entry in tried for unit in preset.development]
+    runs = [made_run(arm, unit.order, generator.uniform(0.4, 0.9, 3).tolist(), stream.label, seed=unit.seed, phase=phase, strategy=entry.strategy, options=dict(entry.options))
+            for arm, entry, unit, phase in arms]  # fmt: skip
+    write_records(folder / f"{preset.name}.jsonl", runs)
+    return runs
+
+
+def test_regimes_are_compared_with_fine_tuning_and_the_last_with_the_first(recorded, tmp_path, picture):
+    runs = {(run.arm, run.order): run.metric("average_accuracy") for run in recorded_study(PRESETS["regimes-digits"], tmp_path) if run.phase == CONFIRM}
+    table, orders = regimes_study.FIGURE.table(None), range(6, 39)
+    for end in ("", COMMON):
+        gains = [[runs["LwF R3" + end, order] - runs["fine-tuning R3" + end, order] for order in orders], [runs[f"SI R5{end}", order] - runs[f"SI R1{end}", order] for order in orders]]
+        rows = [table.only(training=name + end, case=f"split digits, one head: {case}") for name, case in (("LwF", "R3"), ("SI", regimes_study.DEPTH))]
+        assert [row.mean for row in rows] == pytest.approx(np.mean(gains, 1), abs=1e-12) and {row.trials for row in rows} == {33}
+    assert "own options: split digits, one head: undecided" in regimes_study.FIGURE.caption(table) and len(picture(regimes_study.FIGURE, table).axes) == 6
+
+
+def test_the_envelope_is_of_plain_training_and_simple_memories(recorded, tmp_path, picture):
+    """No point of theirs lies beyond it, and each corner is one of them; others are counted where they do."""
+    recorded_study(PRESETS["memory-digits"], tmp_path)
+    table = memory_study.FIGURE.table(None)
+    tried, edge = table.select(quantity=memory_study.TRIED), [(row.x, row.mean) for row in table.select(quantity=memory_study.ENVELOPE)]
+    simple, others = ([(row.x, row.mean) for row in tried if memory_study.simple(row.training) == kind] for kind in (True, False))
+    assert len(simple) == 45 and len(others) == 36 and {mean for _, mean in edge} <= {mean for _, mean in simple} and sorted(edge, reverse=True) == sorted(edge, key=lambda point: point[1])
+
+    def beyond(points):
+        return [point for point in points if not any(x >= point[0] and y >= point[1] for x, y in edge)]
+
+    assert not beyond(simple) and f"Of 36 settings of the other kinds {len(beyond(others))} lie outside." in memory_study.FIGURE.caption(table)
+    assert picture(memory_study.FIGURE, table).axes[1].lines[0].get_xydata() == pytest.approx(100 * np.array(edge))
 
 
 def test_there_is_no_figure_without_records(tmp_path, monkeypatch):

@@ -62,6 +62,7 @@ def test_seeds_do_not_see_rules_and_keys_do():
     """So runs under two rules are paired, seeds of usual experiments are those of always, and stored results do not mix."""
     others = [mixed(), USUAL.under(rule=Ridge(3.0)), USUAL.under(Rademacher()), USUAL.under(risk="features"), mixed(features=StudentT(5))]
     others.append(USUAL.under(Rademacher(), risk="features"))
+    others += [USUAL.under(average="mean"), USUAL.under(average=np.eye(len(USUAL)))]
     assert all(draw_key(seq) == draw_key(USUAL) for seq in others)
     keys = [canonical(sequence_key(seq)) for seq in (USUAL, *others)]
     assert len(set(keys)) == len(keys) and sequence_key(USUAL) == draw_key(USUAL)

@@ -148,5 +148,6 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (refused(SEQ, keep=tuple(BLOCKS)), "would train nothing"),
     (refused(CASES["replay"]), "task 1 has memory"),
     (refused(CASES["no samples, restarted"], keep=("a",)), "task 1 has no samples and so no gradient"),
-    (refused(SEQ, memory_limit=100), "above memory_limit=100"),
+    (refused(SEQ, memory_limit=1000), "above memory_limit=1,000"),
+    (refused(initialized({"shared": 10**6, "specific": 20}, (5,) * 3, 0, truth={"shared": [np.zeros(10**6)] * 3, "specific": [np.zeros(20)] * 3}), memory_limit=10**6), "beyond memory_limit=1,000,000"),
 ])

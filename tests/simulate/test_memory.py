@@ -1,6 +1,7 @@
 """Steps under a memory: the sampler that draws scalars against the one that draws vectors, both against the laws, and what is refused."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ from law_comparison import least_p
 from scaffold import refusals
 from scipy.optimize import minimize
 
-from simulate.sample.memory import direct, measure, multiplier, reduced, stored, stored_gain
+from simulate.sample.memory import by_scalars, by_vectors, direct, measure, moved, multiplier, path, reduced, stored, stored_gain
 from theory.formulas import FORMULAS
-from theory.memory import ADDED, CONSTANT, EQUALITY, INSIDE, MemoryStep, StoredStep
+from theory.memory import ADDED, CONSTANT, EQUALITY, INSIDE, Memories, MemoryStep, StoredStep
 
 STEPS = {
     "conflict": MemoryStep(12, 6, 0.5, 1.0, -0.4), "no noise": MemoryStep(9, 5, 0.0, 1.3, -0.5, 0.8), "agreement": MemoryStep(8, 3, 1.5, 0.7, 0.3),
@@ -18,6 +19,12 @@ STEPS = {
     "groups": MemoryStep(12, 5, 0.6, 1.1, -0.3, 0.9, groups=3),
 }  # fmt: skip
 STORED = [StoredStep(14, 4, 8, 0.9, 1.2, share) for share in (0.15, 0.6)] + [StoredStep(12, 7, 7, 0.4, 0.8, 0.5)]
+ONE = [[1, -0.5], [-0.5, 0.8]]
+SEVERAL = {
+    "two tasks": Memories((12,), (0, 4, 6), (0, 0.5, 0.9), [[1.2, -0.4, 0.2], [-0.4, 0.8, 0.1], [0.2, 0.1, 0.6]]), "batch": Memories((9,), (3, 5), (0.7, 0.4), ONE),
+    "parts": Memories((10,), (0, 3, 3, 2), (0, 0.5, 0.5, 0.5), [[1, -0.5, -0.5, -0.5], *[[-0.5, 1, 1, 1]] * 3]),
+    "unequal groups": Memories((4, 9), (2, 5, 3), (0.3, 0.6, 0.2), [[[0.5, -0.2, 0], [-0.2, 0.3, 0.1], [0, 0.1, 0.4]], [[0.5, 0.1, -0.3], [0.1, 0.9, 0.2], [-0.3, 0.2, 0.5]]]),
+}  # fmt: skip
 DRAWS, FALSE_ALARM = 20_000, 1e-6
 
 
@@ -41,10 +48,28 @@ def test_scalars_have_the_law_of_a_memory_that_theta_was_fitted_to(step):
     assert p > FALSE_ALARM, what
 
 
+def products(seen, at, edges):
+    """Inner products of all gradients in each group, and with the population's, side by side."""
+    groups = [(seen[:, :, a:b], at[:, :, a:b]) for a, b in pairwise(edges)]
+    return np.concatenate([(own @ np.swapaxes(other, 1, 2)).reshape(len(seen), -1) for own, population in groups for other in (own, population)], axis=1)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_memories_have_the_law_of_vectors_in_a_step_and_along_a_path(name):
+    start = SEVERAL[name]
+    p, what = least_p(*(products(*drawn(sampler, start, seed)) for seed, sampler in enumerate((by_vectors, by_scalars))))
+    assert p > FALSE_ALARM, what
+    for form in (INSIDE, ADDED):
+        p, what = least_p(*(path(start, 3000, 3, 0.3, 0.2, form, seed=seed, reduced=seed > 0, fitted=name == "two tasks")[:, 1:].reshape(3000, -1) for seed in (0, 1)))
+        assert p > FALSE_ALARM, (form, what)
+
+
 def test_another_law_is_seen():
     """A noise that differs by a tenth, one stored sample more, and a regression without its noise."""
     step = STEPS["conflict"]
-    right = moving(drawn(direct, step))
+    right, start = moving(drawn(direct, step)), SEVERAL["two tasks"]
+    for other in (replace(start, sigma=(0, 0.6, 0.9)), replace(start, samples=(0, 4, 7)), replace(start, sizes=(13,))):
+        assert least_p(products(*drawn(by_vectors, start)), products(*drawn(by_scalars, other, 1)))[0] < FALSE_ALARM
     for other in (replace(step, sigma=0.55), replace(step, m=7), replace(step, sigma=0.0, distance=float(np.hypot(1, 0.5)))):
         assert least_p(right, moving(drawn(reduced, other, 1)))[0] < FALSE_ALARM
 
@@ -85,6 +110,68 @@ def test_stored_samples_agree_with_the_laws(step, sampler):
     assert np.all(products.current < 0)
 
 
+@pytest.mark.parametrize("sampler", [by_vectors, by_scalars])
+def test_groups_batches_and_several_memories_agree_with_the_laws(sampler):
+    """Unequal groups sum the laws of each, for which the errors of the others are noise; batches and other memories enter by products."""
+    start, total = Memories((4, 9), (0, 5), (0, 0.6), [[[0.4, -0.3], [-0.3, 0.5]], [[0.5, 0.2], [0.2, 0.9]]]), 1.4 + 0.6**2
+    cases = [
+        {"p": p, "m": 5, "sigma": np.sqrt(total - d), "delta": np.sqrt(d), "rho": x / np.sqrt(g * d), "G": np.sqrt(g)} for p, g, x, d in ((4, 0.4, -0.3, 0.5), (9, 0.5, 0.2, 0.9))
+    ]
+    found = measure(start, [0.0], DRAWS, 7, sampler=sampler)
+    for quantity in ("retention", "progress"):
+        error = found[quantity].mean[0] - sum(FORMULAS[f"memory_gem_{quantity}"](**case) for case in cases)
+        assert np.all(np.abs(error) < 5 * found[quantity].stderr[0])
+    seen = drawn(sampler, SEVERAL["batch"], 8)[0]
+    product, n, m, p, t, delta, g, s = (seen[:, 0] * seen[:, 1]).sum(axis=1), 3, 5, 9, 1 + 0.7**2, 0.8, 1, 0.8 + 0.4**2
+    second = ((m + 1) * (n + 1) * 0.25 + (m + 1) * t * delta + (n + 1) * s * g + p * s * t) / (m * n)
+    assert all(abs(x.mean() - mean) < 5 * x.std() / np.sqrt(DRAWS) for x, mean in ((product, -0.5), (product**2, second)))
+
+
+def test_one_memory_among_several_kinds_is_the_same_step_at_any_number_of_parameters():
+    for p in (24, 10**6):
+        one, several = MemoryStep(p, 6, 0.5, 0.9, -0.5), Memories((p,), (0, 6), (0, 0.5), [[1, -0.45], [-0.45, 0.81]])
+        for form in (INSIDE, ADDED, CONSTANT, EQUALITY):
+            left, right = (measure(step, [0.3], DRAWS, seed, form) for seed, step in enumerate((one, several)))
+            for quantity, a in left.items():
+                b = right[quantity]
+                assert abs(a.mean[0] - b.mean.ravel()[0]) < 5 * np.hypot(a.stderr[0], b.stderr.ravel()[0]), (p, form, quantity)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.4])
+def test_the_step_is_the_nearest_that_meets_the_constraints_in_each_group(strength):
+    """What is added to g and the strength's share of the gradients is a sum of gradients whose constraints are tight."""
+    seen, _, edges = drawn(by_scalars, SEVERAL["unequal groups"], count=300)
+    z = moved(seen, edges, strength)
+    for a, b in pairwise(edges):
+        for own, (g, *others) in zip(z[:, a:b], seen[:, :, a:b], strict=True):
+            G = np.array(others)
+            if np.all(G @ g >= 0):
+                assert np.array_equal(own, g)
+                continue
+            u = np.linalg.lstsq(G.T, own - g - strength * G.sum(axis=0))[0]
+            assert np.allclose(g + (strength + u) @ G, own) and np.all(u > -1e-9) and np.all(G @ own > -1e-9) and np.all(np.abs(u * (G @ own)) < 1e-9)
+
+
+def test_batches_are_fresh_in_every_step():
+    """Without strength a step on n samples multiplies the squared distance by 1 - 2 eta + eta^2 (n + p + 1)/n in the mean, and adds noise."""
+    error, n, p, sigma, eta = 1.0, 3, 9, 0.7, 0.2
+    found = path(SEVERAL["batch"], DRAWS, 4, eta, form=CONSTANT)[:, -1, 0]
+    for _ in range(4):
+        error = error * (1 - 2 * eta + eta**2 * (n + p + 1) / n) + eta**2 * p * sigma**2 / n
+    assert abs(found.mean() - error) < 5 * found.std() / np.sqrt(DRAWS)
+
+
+def test_any_strength_ends_at_the_hard_constraints_from_a_fit_of_the_memory():
+    """As the rate goes to zero; law of least steps with n_2 samples at the population's end."""
+    p, m, sigma, D = 40, 10, 0.5, 1.0
+    start = Memories((p,), (0, m), (0, sigma), [[1 + D, 1], [1, 1]])
+    noise = m * sigma**2 / (p - m - 1)
+    for strength in (0.0, 1.0):
+        fine, coarse = (path(start, 2000, int(8 / rate), rate, strength, fitted=True, seed=4)[:, -1] for rate in (0.005, 0.01))
+        ends = 2 * fine - coarse
+        assert np.all(np.abs(ends.mean(axis=0) - [noise + m / p * D, noise + (1 - m / p) * D]) < 5 * ends.std(axis=0) / np.sqrt(2000) + 2e-3), strength
+
+
 def test_the_sign_of_what_stored_samples_do_changes_at_the_crossing():
     for name, gain in (("stored_memory_crossing", "stored_memory_agreement"), ("stored_gem_crossing", "stored_gem_gain")):
         case = {"p": 14, "m": 4, "sigma": 0.9, "D": 1.2}
@@ -123,6 +210,10 @@ test_refused = refusals(
         "form": (lambda: measure(GOOD, [0.1], 10, form="insode"), "did you mean 'inside'"),
         "one draw": (lambda: measure(GOOD, [0.1], 1), "count, the number of draws, is 1"),
         "debiased": (lambda: measure(GOOD, [0.1], 10, debiased=True), "use sampler=direct"),
+        "length of a group": (lambda: Memories((3, 1), (0, 4), (0, 0.5), ONE), "group of 1 parameters has no room for gradients of rank 2"),
+        "no memory": (lambda: Memories((9,), (0,), (0,), [[1]]), "do not agree"), "empty memory": (lambda: Memories((9,), (0, 0), (0, 0.5), ONE), "samples of memory 1 is 0"),
+        "products": (lambda: Memories((9,), (0, 4), (0, 0.5), [[1, -2], [-2, 1]]), "no matrix of inner products"),
+        "path": (lambda: path(SEVERAL["parts"], 2, 1, 0.1, form=EQUALITY), "several memories"), "rate": (lambda: path(SEVERAL["batch"], 2, 1, 0), "rate, the learning rate, is 0"),
         "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"), "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
     }
 )

@@ -1,5 +1,7 @@
 """The direct sampler against a plain loop over trials, and what its solutions have to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sampler_reference import CASES, RANDOM_CASES, assert_like_naive, empty_results, naive_data, naive_trial, random_sequence, same_bits, vectors, with_memory
@@ -9,7 +11,7 @@ from simulate.sample import steps
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import Task, TaskSequence, one_head_per_task
+from theory import Task, TaskSequence, one_block, one_head_per_task
 from theory.conditions import ROUTES
 
 
@@ -31,6 +33,31 @@ def test_the_random_sequences_have_all_kinds_of_steps():
 def test_named_cases_like_a_plain_loop(name, solver):
     tolerance = 1e-6 if name == "at the threshold" else 1e-10
     assert_like_naive(CASES[name], 3, (0, 1, TRIALS_PER_BLOCK, TRIALS_PER_BLOCK + 5), tolerance, solver=solver)
+
+
+def test_averages_of_estimates_like_a_plain_loop():
+    """Errors are those of sums of the loop's estimates; trained from their mean, which restarts as a step of 1/t does, they are other ones."""
+    rows, restarting = np.array([[1, 0, 0], [0.3, 0.9, 0], [0.5, -0.2, 0.6]]), []
+    for case in (5, 6, 7):
+        seq = random_sequence(np.random.default_rng(case))
+        seq = replace(seq, tasks=[replace(task, memory=None) for task in (*seq.tasks, *seq.tasks, *seq.tasks)[:3]])
+        found = simulate(seq.under(average=rows), 2, case).errors_sample[1]
+        data, ends = naive_data(seq, case, 1), np.cumsum(list(seq.blocks.values()))
+        spans = dict(zip(seq.blocks, map(slice, ends - list(seq.blocks.values()), ends), strict=True))
+        path = np.array([naive_trial(replace(seq, tasks=seq.tasks[: t + 1]), case, 1)[3] for t in range(3)])
+        for t, i in np.ndindex(3, 3):
+            missed = rows[t] @ path - data[i][2]
+            assert found[t, i] == pytest.approx(sum(missed[spans[block]] @ missed[spans[block]] for block in seq.used(i)), rel=1e-6, abs=1e-9)
+        plain, asked = simulate(seq, 50, 1), simulate(seq.under(average=np.eye(3)), 50, 1, memory_limit=2**17)
+        assert np.allclose(plain.errors_sample, asked.errors_sample) and np.array_equal(plain.step_sizes_sample, asked.step_sizes_sample)
+    seq = one_block(9, (4, 3, 5), 0.5, truth=list(np.eye(9)[:3]))
+    mean, data = np.zeros(9), naive_data(seq, 1, 1)
+    for t, (x, y, _) in enumerate(data):
+        mean = mean + np.linalg.lstsq(x, y - x @ mean, rcond=None)[0] / (t + 1)
+        restarting.append([(mean - w) @ (mean - w) for *_, w in data])
+    short = replace(seq, tasks=[replace(task, scale=1 / (t + 1)) for t, task in enumerate(seq.tasks)])
+    assert np.allclose(simulate(short, 2, 1).errors_sample[1], restarting)
+    assert not np.allclose(simulate(seq.under(average="mean"), 2, 1).errors_sample[1, 2], restarting[2], rtol=0.01)
 
 
 def test_auto_takes_gram_away_from_the_threshold_and_qr_near_it():

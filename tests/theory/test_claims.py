@@ -89,6 +89,18 @@ def test_methods_in_regimes_have_the_errors_of_the_derivation():
     assert all(not min(regimes.tuned(method, d, 1.0, 0.3).values) > regimes.tuned("plain", d, 1.0, 0.3).value for method in regimes.METHODS for d in regimes.REGIMES)
 
 
+def test_a_strength_at_a_threshold_is_passed_over():
+    found = regimes.tuned("EWC", regimes.N, 0.5, 0.3, first=True)
+    assert found.value == np.nanmin(found.values) and np.isnan(found.values[0]) and np.isnan(regimes.tuned("plain", regimes.N, 0.5, 0.3).value)
+
+
+def test_claims_that_are_proved_follow_the_sign(monkeypatch):
+    assert [judge(name).verdict for name in ("strength_reduces_the_gap", "too_much_strength_hurts", "finer_has_a_smaller_uniform_gap")] == ["fails", "holds in part", "fails"]
+    gap = FORMULAS["memory_constant_gap"]
+    monkeypatch.setattr("theory.formulas.FORMULAS", {gap.name: replace(gap, expression=-gap.expression)})
+    assert judge("strength_reduces_the_gap").verdict == "holds"
+
+
 def test_one_truth_and_no_noise_forget_minus_their_update():
     """Pathwise: the step is orthogonal to what is left of the way."""
     law = expected_errors(regimes.subspace(30, 30, (10, 8, 12), 0, [[1] * 3] * 3))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy
 from scaffold import refusals
 
 from simulate import check, simulate, sweep
@@ -92,6 +93,21 @@ def test_equivalents_tend_to_the_law_and_to_the_sampler(rule):
     assert law.status == "first order" and np.abs(found.errors.mean / law.errors - 1).max() < 0.06
 
 
+def test_a_pole_is_blank_as_far_as_it_reaches_and_none_without_noise():
+    seq = three((24, 8, 30)).under(Gaussian({"a": np.ones(6), "b": np.full(8, 2.0)}))
+    found = expected_errors(seq, outside="nan")
+    assert np.array_equal(np.isnan(found.errors), [[False] * 3, [True] * 3, [False] * 3]) and np.isnan(found.update_magnitude).tolist() == [False, True, True]
+    for n in (6, 7, 8):
+        exact = expected_errors(one_block(6, (5 + n, n), (0.4, 0), list(np.eye(2, 6))).under(Gaussian(np.arange(1.0, 7))))
+        np.testing.assert_array_equal(exact.errors[1], [2, 0])
+
+
+def test_weights_play_no_part_in_least_squares():
+    seq = coloured(three((24, 16, 30)))
+    heavy = replace(seq, tasks=[replace(task, weights={"b": 3.0}) for task in seq.tasks])
+    assert np.array_equal(expected_errors(heavy).errors, expected_errors(seq).errors)
+
+
 def test_verdicts_and_sweeps_take_the_risk():
     sigma = np.array([0.2, 1.0, 5.0])
 
@@ -118,6 +134,10 @@ UNKNOWN = {
     "ridge": (law(rule=Ridge(1.0)), "least steps of n >= d.*Ridge"),
     "singular": (law(tasks=single(features=Gaussian(np.array([0, 1, 1, 1, 1, 1])))), "variances of zero"),
     "weights": (lambda: approximate_errors(one_block(6, (20,), 0.5, gram=[[1]]).under(Gaussian(np.ones(6)))), "truths as vectors.*'shared' in task 0"),
+    "weights of ridge steps": (lambda: approximate_errors(replace(one_block(6, (9,), 0.5, [np.ones(6)]), tasks=single(rule=Ridge(1.0), weights={"shared": 2.0}))), "unequal weights"),
+    "few samples without noise": (law(tasks=[replace(single(5)[0], noise=0)]), "n = 5, d = 6"),
+    "grid": (law(tasks=[replace(single()[0], noise=np.array([0.1, 0.2]))]), "single numbers"),
+    "symbol": (law(tasks=[replace(single()[0], samples=sympy.Symbol("n", integer=True))]), "single numbers"),
     "signs": (law(features=Rademacher(), tasks=single(features=None)), "no exact law is known for Rademacher"),
 }
 test_what_has_no_law_is_refused_by_name = refusals(UNKNOWN, NoClosedForm)

@@ -79,6 +79,14 @@ def test_the_failed_inequality_and_its_values_are_named():
     assert "here n_2 = 59, p_2 = 60" in str(caught.value)
 
 
+def test_limits_that_no_number_reaches_are_refused():
+    still = {"p": 24, "m": 5, "sigma": 0, "D": 0, "c": 0.5}
+    ends = {"stored_gem_gain": {**still, "sigma": 0.6, "D": 0.9, "c": 0}, "stored_gem_crossing": still, "stored_memory_crossing": still, "order_of_ewc_and_lwf": {"p": 12, "n_2": 8, "e": 0.4, "d_w": 1e-8}}
+    for name, case in (*ends.items(), ("stored_gem_gain", still)):
+        with pytest.raises(DomainError, match=f"formula {name} needs "):
+            FORMULAS[name](**case)
+
+
 def formula(**changes) -> Formula:
     x = sympy.Symbol("x", positive=True)
     settings = {"name": "f", "statement": "x.", "expression": 2 * x, "parameters": {"x": "a number"}, "source": "test", "status": "exact"}

@@ -7,6 +7,7 @@ import sympy
 
 from theory.conditions import EWC, HeadDistillation
 from theory.constructors import one_block
+from theory.errors import InputError
 from theory.formula import Condition, Family
 from theory.ledger import notation as s
 from theory.ledger.architectures import HEADS, HEADS_ASSUMPTIONS, heads
@@ -57,8 +58,10 @@ FISHER = Entry(
 
 def consolidated(*, p: int, n_1: int, n_2: int, sigma_1: Any, sigma_2: Any, w_11: Any, d_w: Any, c_w: Any = 0, strength: float = 1.0, **_: Any) -> TaskSequence:
     """Build two tasks on one block under EWC with the empirical Fisher information; their truths lie in a plane."""
-    length = math.sqrt(w_11) or 1.0
-    first, second = [math.sqrt(w_11), 0.0], [math.sqrt(w_11) + c_w / length, math.sqrt(max(d_w - (c_w / length) ** 2, 0.0))]
+    length, along = math.sqrt(w_11), c_w / (math.sqrt(w_11) or 1.0)
+    if p < 2 or c_w**2 > w_11 * d_w * (1 + 1e-12):
+        raise InputError(f"p is {p}, w_11 {w_11}, d_w {d_w} and c_w {c_w}; there are such truths in a plane if p >= 2 and c_w^2 <= w_11 d_w")
+    first, second = [length, 0.0], [length + along, math.sqrt(max(d_w - along**2, 0.0))]
     return one_block(p, (n_1, n_2), (sigma_1, sigma_2), [one + [0.0] * (p - 2) for one in (first, second)]).under(rule=EWC(strength))
 
 

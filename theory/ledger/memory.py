@@ -2,7 +2,7 @@
 
 With C chi-squared of m degrees, b and xi standard normal and s^2 = delta^2 + sigma^2, a fresh memory's gradient is
 g_m = (sqrt(C)/m) [(delta sqrt(C) + sigma b) u + s xi], u along gbar and xi across it. All values are one-dimensional quadratures to 1e-10 at most,
-but for the violation under GEM, which is a double one to 1e-6.
+but for violations under GEM, double and triple ones to 1e-6.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ from scipy.special import gammaln, ndtr, stdtr
 from scipy.stats import chi
 
 from theory.formula import Condition, Formula
-from theory.ledger.ridge import _OfEigenvalues as _Numeric
+from theory.ledger.ridge import OfEigenvalues
 from theory.memory import MemoryStep, StoredStep
 
 _legendre = lru_cache(legendre.leggauss)
@@ -46,7 +46,7 @@ def _normal(x: np.ndarray) -> np.ndarray:
 
 def _function(name: str, value: Any, words: str) -> Any:
     """Return a function of symbols that has the ``value`` where its arguments are numbers."""
-    return type(name, (_Numeric,), {"_imp_": staticmethod(value), "__doc__": words, "__module__": __name__})
+    return type(name, (OfEigenvalues,), {"_imp_": staticmethod(value), "__doc__": words, "__module__": __name__})
 
 
 K = _function(
@@ -84,15 +84,18 @@ V = _function(
 )  # fmt: skip
 
 
-def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float) -> float:
+def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float, added: bool = False) -> float:
     """Probability that GEM's step violates the constraint on the population; gamma in units of |g|."""
     s, sign = np.hypot(delta, sigma), -1.0 if rho >= 0 else 1.0
-    u, weight = _nodes(*_roots(m), 120)
+    turns = [_REACH * sigma / delta, *(np.roots([-sign * delta, end * sigma, abs(rho) * m / gamma]) for end in (-_REACH, _REACH) if gamma)]
+    ends = np.unique(np.hstack(turns).real.clip(*_roots(m)).tolist() + [*_roots(m)])  # u at which a range of b opens or ends
+    u, weight = (part.ravel() for part in _nodes(ends[:-1], ends[1:], 120))
     at = abs(rho) * m / (gamma * u) if gamma else np.full_like(u, np.inf) if rho else 0 * u  # |h| beyond which the strength decides
     zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
     middle = np.clip(zero + at / sigma, zero.clip(-_REACH, _REACH), top)
     highest = (delta * u[-1] + _REACH * sigma) / s
-    ranges = ((zero.clip(-_REACH, _REACH), middle, _met(p, rho, highest) if rho else ndtr), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
+    met = (lambda t: _conflict_met(p, rho, t, (1 - t * s / at[:, None]).clip(1e-9, 1))) if added else _met(p, rho, highest) if rho else ndtr
+    ranges = ((zero.clip(-_REACH, _REACH), middle, met), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
     total = 0.0
     for low, high, probability in ranges:
         b, w = _nodes(low, high, 48)
@@ -104,20 +107,23 @@ def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma
 
 @lru_cache(maxsize=8)
 def _met(p: float, rho: float, highest: float) -> Chebyshev:
-    """Probability of a conflict in which projecting alone decides for the side of H, as a function of |H| up to the highest.
+    """What `_conflict_met` is where nothing is added to the projection, as a function of |H| up to the highest."""
+    return Chebyshev.interpolate(lambda t: _conflict_met(p, rho, t, 1.0), 160, [0, highest])
 
-    It is E [Phi(x_+) - Phi(x_-)] over Q, chi-squared with p - 2 degrees, with x (x_0 - x) > Q between x_- and x_+, x_0 = |H| sqrt(1 - rho^2)/|rho|.
+
+def _conflict_met(p: float, rho: float, t: np.ndarray, left: Any) -> np.ndarray:
+    """Probability of a conflict in which projecting decides for the side of H, |H| = t, against the share of rho that added strength has left.
+
+    It is E [Phi(x_+) - Phi(x_-)] over Q, chi-squared with p - 2 degrees, where x_+ and x_- are the roots of
+    (sqrt(1 - rho^2) x + |rho| t) t/(|rho| left) = t^2 + x^2 + Q in x.
     """
+    half = np.maximum(t * np.sqrt(1 - rho**2) / (abs(rho) * left) / 2, 1e-150)
+    reach = np.sqrt(half**2 + t**2 * (1 / left - 1))
     low, high = _roots(p - 2)
-
-    def probability(t: np.ndarray) -> np.ndarray:
-        half = np.maximum(t * np.sqrt(1 - rho**2) / abs(rho) / 2, 1e-300)
-        angle, w = _nodes(np.arcsin(np.minimum(low / half, 1)), np.arcsin(np.minimum(high / half, 1)), 64)
-        half = half[..., None]
-        inside = ndtr(half * (1 + np.cos(angle))) - ndtr(half * (1 - np.cos(angle)))
-        return np.sum(w * half * np.cos(angle) * chi.pdf(half * np.sin(angle), p - 2) * inside, axis=-1)
-
-    return Chebyshev.interpolate(probability, 160, [0, highest])
+    angle, w = _nodes(np.arcsin(np.minimum(low / reach, 1)), np.arcsin(np.minimum(high / reach, 1)), 64)
+    half, reach = half[..., None], reach[..., None]
+    inside = ndtr(half + reach * np.cos(angle)) - ndtr(half - reach * np.cos(angle))
+    return np.sum(w * reach * np.cos(angle) * chi.pdf(reach * np.sin(angle), p - 2) * inside, axis=-1)
 
 
 def _capacity(b: float, k: float) -> float:
@@ -135,12 +141,13 @@ def _capacity(b: float, k: float) -> float:
 
 
 W = _function("W", _violation, str(_violation.__doc__))
+U = _function("U", lambda *at: _violation(*at, added=True), f"{_violation.__doc__}, which is added to the multiplier that projects.")
 B = _function("B", _capacity, str(_capacity.__doc__))
 m, p, J, b = sympy.symbols("m p J b", positive=True, integer=True)
 sigma, gamma, c = sympy.symbols("sigma gamma c", nonnegative=True)
 delta, G = sympy.symbols("delta G", positive=True)
 rho, v = sympy.symbols("rho v", real=True)
-D = sympy.Symbol("D", positive=True)
+D = sympy.Symbol("D", nonnegative=True)
 s, kap, nu, beta, omega, T = sympy.symbols("s kap nu beta omega T", real=True)
 
 MEANING = {
@@ -175,6 +182,7 @@ _INNER = (Condition(rho < 1, "gradients that are not parallel"), Condition(rho >
 _THREE = Condition(p > 2, "the mean of 1/|g_m|^2 is finite")
 _NOISE = Condition(sigma > 0, "without noise the value is an indicator's")
 _WAY = Condition(c <= 1, "a share")
+_MEETS = (_THREE, Condition(D**2 + sigma**2 > 0, "without noise and distance theta stays at the truth"))
 
 
 def _entry(name: str, statement: str, expression: Any, names: str, terms: tuple = (), domain: tuple = (), *, stored: bool = False, **more: Any) -> Formula:
@@ -255,7 +263,7 @@ FORMULAS = (
     ),
     _entry(
         "stored_memory_crossing", "c*, up to which constant memory strength on stored samples increases forgetting, to first order in the step.", sigma**2 / (D**2 + sigma**2), "sigma D",
-        stored=True,
+        domain=_MEETS[1:], stored=True,
     ),
     _entry(
         "stored_memory_square", "E |g_m|^2 of a memory that theta_1 was fitted to.", c**2 * ((p + m + 1) * D**2 + p * sigma**2) / m, "p m sigma D c", stored=True,
@@ -266,12 +274,18 @@ FORMULAS = (
         "stored_gem_gain",
         "What GEM with strength 0 adds to E <z, gbar>: negative up to a share later than c*.",
         (1 - c) * T, "p m sigma D c",
-        (*_STORED_KAP, (T, m * ((c * s**2 - sigma**2) * K(m + 2, p, kap) - D**2 * sigma**2 / s**2 * (K(m, p, kap) - K(m, p + 2, kap))))), (_THREE,), stored=True,
+        (*_STORED_KAP, (T, m * ((c * s**2 - sigma**2) * K(m + 2, p, kap) - D**2 * sigma**2 / s**2 * (K(m, p, kap) - K(m, p + 2, kap))))), (*_MEETS, Condition(c > 0, "at theta_1 the memory is fitted")), stored=True,
     ),
     _entry(
         "stored_gem_crossing",
         "The share of the way up to which GEM with strength 0 increases forgetting on stored samples.",
-        sigma**2 / s**2 + D**2 * sigma**2 / s**4 * (K(m, p, kap) - K(m, p + 2, kap)) / K(m + 2, p, kap), "p m sigma D", _STORED_KAP, (_THREE,), stored=True,
+        sigma**2 / s**2 + D**2 * sigma**2 / s**4 * (K(m, p, kap) - K(m, p + 2, kap)) / K(m + 2, p, kap), "p m sigma D", _STORED_KAP, _MEETS, stored=True,
+    ),
+    _entry(
+        "memory_added_violation",
+        "P(<z, gbar> < 0) where the strength is added to GEM's own multiplier afterwards: less than with the strength inside. A triple quadrature, to 1e-6 where "
+        "sigma is above delta/20.",
+        U(m, p, sigma, delta, rho, gamma / G), "p m sigma delta rho G gamma", (), (*_INNER, _NOISE, _THREE),
     ),
 )  # fmt: skip
 CASES = (

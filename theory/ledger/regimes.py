@@ -77,8 +77,8 @@ CLAIMS = (
     (
         "head_only_ranking", "Where every task has a head of its own and heads alone are trained, methods can be ranked.", _DIGEST, (),
         "one head for all tasks, or shared parameters that are trained along",
-        "every stream: penalties of EWC and SI are those of parameters that earlier tasks use, LwF keeps outputs of old heads, GEM those on old tasks. A new head is in none "
-        "of them, so that all methods are one, forgetting is 0, and the ranking is void",
+        "every stream: penalties of EWC and SI are those of parameters that earlier tasks use, LwF keeps outputs of old heads (computed), GEM those on old tasks. A new head "
+        "is in none of them, so that all methods are one, forgetting is 0, and the ranking is void",
     ),
     (
         "update_norm_over_regimes", "The norm of the updates grows with the number of trained parameters.", _DIGEST, (*s.WHOLE, "spectral"),

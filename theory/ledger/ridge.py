@@ -21,7 +21,7 @@ from theory.projections import float_step_moments
 from theory.spectral import step_moments
 
 
-class _OfEigenvalues(sympy.Function):
+class OfEigenvalues(sympy.Function):
     """A function that has a number where its arguments are numbers."""
 
     _imp_: Any
@@ -31,7 +31,7 @@ class _OfEigenvalues(sympy.Function):
         return sympy.Float(self._imp_(*map(float, arguments)), 17) if all(argument.is_number for argument in arguments) else None
 
 
-class S(_OfEigenvalues):
+class S(OfEigenvalues):
     """E sum x / (x + lambda) over the eigenvalues of A'A, for n samples, d parameters and the penalty lambda."""
 
     @staticmethod
@@ -39,7 +39,7 @@ class S(_OfEigenvalues):
         return float(step_moments(Ridge(lam), n, d, pairs=False)[0].m) * d
 
 
-class k(_OfEigenvalues):
+class k(OfEigenvalues):
     """E sum x / (x + lambda)^2, the squared step per unit of noise."""
 
     @staticmethod
@@ -47,7 +47,7 @@ class k(_OfEigenvalues):
         return float(step_moments(Ridge(lam), n, d, pairs=False)[0].k)
 
 
-class boundary(_OfEigenvalues):
+class boundary(OfEigenvalues):
     """Noise over the squared distance to go at which the best ridge step and the best partial step gain the same, for the alignment s."""
 
     @staticmethod
@@ -177,7 +177,7 @@ BOUNDARY = Entry(
         "p": "trained parameters; the errors of others are a part of f", "n_2": "samples of task 2", "e": "error on task 1 before the step, whose "
         "expected direction is orthogonal to the change of truth", "d_w": "|w_2 - w_1|^2, squared distance of the truths",
     },
-    domain=(Condition(sympy.Abs(n_2 - p) > 1, "partial steps have a mean"), Condition(distance > 0, "where truths agree EWC is never behind")),
+    domain=(Condition(sympy.Abs(n_2 - p) > 1, "partial steps have a mean"), Condition(distance > error / 10**5, "where truths agree EWC is never behind; near that the two gains cancel in floating point")),
     **{**_COMMON, "rules": (Ridge, Distillation), "uses": (*_COMMON["uses"], "projection_mean", "inverse_wishart_mean")},
 )  # fmt: skip
 

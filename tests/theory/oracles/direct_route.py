@@ -31,10 +31,22 @@ class DirectRoute:
         self.mean, self.square = np.full(size, Fraction(0)), np.full((size, size), Fraction(0))
         self.errors = np.empty((tasks, tasks), dtype=object)
         self.step_sizes, self.update_magnitude, self.effective_noise = (np.empty(tasks, dtype=object) for _ in range(3))
+        self.means, self.products = [], {}  # of estimates, and of two of them, parameter by parameter
         for t, task in enumerate(seq.tasks):
             self.effective_noise[t] = self._error(t, set(task.truth) - set(task.train)) + Fraction(task.noise) ** 2
             self.step_sizes[t], self.update_magnitude[t] = self._train(t, task)
+            self.means.append(self.mean)
+            self.products[t, t] = self.square.diagonal()
             self.errors[t] = [self._error(i, seq.tasks[i].truth) for i in range(tasks)]
+
+    def averaged(self, weights: np.ndarray) -> np.ndarray:
+        """Errors of the sums of estimates whose weights stand in the rows."""
+        found = np.empty_like(self.errors)
+        for t, i in np.ndindex(found.shape):
+            square = sum(weights[t, r] * weights[t, s] * self.products[min(r, s), max(r, s)] for r in range(t + 1) for s in range(t + 1))
+            mean, w = sum(weights[t, s] * self.means[s] for s in range(t + 1)), self.truths[i]
+            found[t, i] = sum((square - 2 * mean * w + w**2) * self._entries(dict.fromkeys(self.seq.tasks[i].truth, 1)), Fraction(0))
+        return found
 
     def _entries(self, value_of: dict[str, object]) -> np.ndarray:
         """The value of its block for every parameter, 0 for blocks that are not named."""
@@ -57,6 +69,9 @@ class DirectRoute:
         step = np.outer(scale, scale) * ((same + crossed) * missed + everywhere)
         along = (np.outer(self.mean, w) - self.square * kept) * (share * scale)  # E theta_{t-1} step'
         moved = kept[:, None] * along
+        for s, mean in enumerate(self.means):
+            held = kept * self.products[s, t - 1]
+            self.products[s, t] = held + share * scale * (w * mean - held)
         before, square = self.square, start + moved + moved.T + step
         self.mean, self.square = start_mean + share * scale * (w - start_mean), square
         return step.trace(), square.trace() - 2 * ((before * kept).trace() + along.trace()) + before.trace()

@@ -12,6 +12,7 @@ from fractions import Fraction as F
 from functools import lru_cache
 from typing import Any
 
+import gap_points
 import memory_points
 import sympy
 from exact_values import in_domain
@@ -24,7 +25,7 @@ from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
-from theory.ledger import memory, notation as s
+from theory.ledger import gaps, memory, notation as s
 from theory.ledger.regimes import two_regimes
 from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.training import two_steps
@@ -275,10 +276,10 @@ def _order(formula: Formula, case: Case) -> float:
         return float(expected_errors(TaskSequence({"a": case["p"]}, [task, measured], {"a": [[1.0, s], [s, s * s]]})).errors[0, 1])
 
     def lead(noise: float) -> float:
-        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(0, 3))
-        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bounds=(0, 1), method="bounded").fun
+        ridge = minimize_scalar(lambda root: missed(noise, rule=Ridge(math.exp(root))), bracket=(math.log(noise), 3))
+        return ridge.fun - minimize_scalar(lambda scale: missed(noise, scale=float(scale)), bracket=(0, 1)).fun
 
-    return brentq(lead, 1e-3, 10, xtol=1e-12)
+    return brentq(lead, 1e-6, 10, xtol=1e-14)
 
 
 STREAMS = ("lin_forgetting", "lin_generalization", "lin_first_error", "replay_generalization", "joint_generalization")
@@ -295,6 +296,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "empirical_fisher": lambda formula, case: _fisher(case["n_1"], case["p"]) * case["sigma_1"] ** 2,
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
     "gem_many_samples": _crowded,
+    **{name: lambda formula, case: gap_points.VALUES[formula.name](case) for name in gap_points.VALUES},
     **{name: lambda formula, case: memory_points.VALUES[formula.name](case) for name in memory_points.VALUES},
 }
 RATIONAL = [name for name, formula in FORMULAS.items() if not formula.rules]  # whose values are fractions
@@ -313,9 +315,11 @@ def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
     if formula in memory.FORMULAS:
         return [*memory.CASES]
+    if formula in gaps.FORMULAS:
+        return [*gap_points.CASES]
     own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
     if formula.rules and formula.rules != (Ridge,):
-        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": 0.9}]
+        return own or [{"n_1": 30, "p": 12, "sigma_1": 0.5, "n_2": 8, "e": 0.4, "d_w": d_w} for d_w in (0.9, 1e-4)]
     if formula.rules:
         return [{"n_2": 9, "sigma_2": 0.4, "lambda_2": 3.0, "d_w": 0.8, "c_w": -0.3, **case} for case in FAMILIES["ridge_error"].cases]
     rng = random.Random(seed)

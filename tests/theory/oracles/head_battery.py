@@ -1,5 +1,6 @@
 """Checks of the law of distillation with heads and of rules that resolve to others: sampled moments, hand-made sums, frozen training."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction as F
 from functools import cache
@@ -136,7 +137,21 @@ def check_resolved(world) -> None:
     orders = world.moment_orders(headed((5, 8, 3), 1.0, tasks=3))
     require(orders.errors[:, 0].tolist() == [7.0, 2.0, 2.0] and orders.errors[2, 2] == 1.5 and orders.step_sizes.tolist() == [7.0, 2.0, 1.5], f"{orders}")
     require(world.moment_orders(headed(10, 1.0)).step_sizes[1] == 2.0 and world.moment_orders(headed(20, 1.0)).step_sizes[1] == 4.0)
-    require(world.moment_orders(one_block(6, (9, 4), HALF, vectors[:2]).under(rule=SI(1.0))).errors[1, 1] == 1.5)
+    check_held(world)
+
+
+def check_held(world) -> None:
+    """Orders of steps under penalties that earlier tasks decide: (n - d + 1) / 2 for n >= d; for n < d those of 1 / (2 / N + 1 / start)."""
+    sample, start = EWC(2.0, "sample"), TaskSequence({"a": 6, "b": 3}, [Task(n, HALF, {"a": [1] * 6, "b": [1] * 3}, ("a",) if n == 20 else ("b",) if n == 13 else ("a", "b")) for n in (20, 13, 4)])
+    for samples, rule, right in (
+        ((9, 4), SI(1.0), 0), ((20, 11), SI(1.0), 3), ((9, 4), sample, 1 / (2 / 9 + 1 / 2)), ((9, 6), sample, 0.5), ((9, 4), EWC(2.0), 0), ((4, 4), EWC(2.0), 1.5), ((9, 4), (sample, SI(1.0)), 1.5),
+        ((11, 12, 4), sample, 1 / (2 / 23 + 1 / 3)), ((11, 12, 4), EWC(2.0, "sample", 0.0), 1 / (2 / 12 + 1 / 3)), ((11, 0, 4), EWC(2.0, "sample", 0.0), 1 / (2 / 11 + 1 / 3)), ((11, 4), EWC(0.0, "sample"), 1.5),
+    ):  # fmt: skip
+        seq = one_block(6, samples, HALF, np.eye(6, dtype=int)[: len(samples)].tolist())
+        require(close(world.moment_orders(seq.under(rule=rule)).step_sizes[-1], right), f"{samples} {rule}")
+    require(close(world.moment_orders(start.under(rule=sample)).step_sizes[-1], 1 / (2 / 13 + 1 / 5.5)), "the block that fewer samples trained")
+    quiet = one_block(6, (9, 7), 0, np.eye(6, dtype=int)[:2].tolist()).under(rule=sample)
+    require(world.moment_orders(quiet).step_sizes.tolist() == [math.inf, 1] and world.moment_orders(quiet.under(visits=(0, 1, 0))).step_sizes[2] == 0, "no noise")
 
 
 def check_colours(world) -> None:

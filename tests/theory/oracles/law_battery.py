@@ -100,6 +100,33 @@ def check_integrals_in_floats(world) -> None:
             require(values.dtype == np.float64 and values.shape == getattr(direct, part).shape and close(values, getattr(direct, part)), part)
 
 
+def check_averages(world) -> None:
+    """Any sums of estimates, by the integrals; the running mean; restarting from it is a step of 1/t; weights as symbols and grids."""
+    for seq, direct in integrated():
+        tasks = len(seq)
+        rows = np.array([[F(3 * s + 2 * t - 4, 3) if s <= t else F(0) for s in range(tasks)] for t in range(tasks)])
+        require(world.expected_errors(seq.under(average=rows)).errors.tolist() == direct.averaged(rows).tolist(), "sums")
+        mean = np.array([[F(s <= t, t + 1) for s in range(tasks)] for t in range(tasks)])
+        for one in (seq, floating(seq)):
+            made = world.expected_errors(one.under(average="mean"))
+            require(close(made.errors, direct.averaged(mean)) and made.step_sizes.tolist() == world.expected_errors(one).step_sizes.tolist(), "mean")
+        grid = np.stack([rows.astype(float), mean.astype(float), np.eye(tasks)])
+        both = world.expected_errors(seq.under(average=grid)).errors
+        require(close(both, [direct.averaged(rows), direct.averaged(mean), direct.errors]), "grids")
+        require(seq.under(average=grid).at(0) == seq.under(average=rows.astype(float)))
+    first, second, *_ = (seq for seq, _ in integrated())
+    x = sympy.Symbol("x", real=True)
+    made = world.expected_errors(second.under(average=[[1, 0], [1 - x, x]])).errors[1]
+    right = integrated()[1][1].averaged(np.array([[F(1), F(0)], [F(2, 3), THIRD]]))[1]
+    require([value.subs(x, sympy.Rational(1, 3)) for value in made] == right.tolist(), "symbols")
+    refused(InputError, "an estimate that is still to come", lambda: second.under(average=np.ones((2, 2))))
+    refused(InputError, "average has shape (2, 2); with 3 tasks", lambda: first.under(average=np.eye(2)))
+    seq = one_block(5, (2, 3), HALF, gram=[[1, 0], [0, 1]]).under(average="mean")
+    stored = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], memory={0: 1})])
+    for call in (lambda: world.expected_errors(stored), lambda: world.expected_errors(seq).training_errors):
+        refused(NoClosedForm, "averages of estimates here", call)
+
+
 def check_definitions(world) -> None:
     for seq, direct in (integrated()[0], integrated()[5], integrated()[8]):
         law, e = world.expected_errors(seq), direct.errors
@@ -359,6 +386,6 @@ def check_other_conditions(world) -> None:
 
 
 LAW_CHECKS = (
-    check_projections, check_integrals_in_fractions, check_integrals_in_floats, check_thresholds, check_grids,
+    check_projections, check_averages, check_integrals_in_fractions, check_integrals_in_floats, check_thresholds, check_grids,
     check_blank_is_forgotten, check_a_blank_stays_in_its_block, check_truths, check_definitions, check_weights, check_number_systems, check_borders_of_number_systems, check_symbols, check_symbolic_thresholds, check_regimes, check_other_conditions,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import chdtr, ndtr
 from scipy.stats import chi, norm
 
-X, WEIGHTS = np.polynomial.legendre.leggauss(60)
+X, WEIGHTS = np.polynomial.legendre.leggauss(80)
 END = 8.5
 
 
@@ -107,14 +107,21 @@ def constant_violation(case: Mapping[str, Any]) -> float:
     return float(np.sum(w * norm.pdf(b) * (chi.cdf(high, case["m"]) - chi.cdf(low, case["m"]))))
 
 
-def projection_decides(case: Mapping[str, Any], h: np.ndarray) -> np.ndarray:
-    """Probability, given |h|, of a conflict that projecting alone does not turn for the better (or not for the worse)."""
-    far = np.abs(h) / np.sqrt(s_squared(case)) * np.sqrt(1 - case["rho"] ** 2) / abs(case["rho"])
-    x, w = nodes(np.zeros_like(far), np.minimum(far, END))
-    return np.sum(w * norm.pdf(x) * chdtr(case["p"] - 2, x * (far[..., None] - x)), axis=-1)
+def projection_decides(case: Mapping[str, Any], h: np.ndarray, left: Any = 1.0) -> np.ndarray:
+    """Probability, given |h|, of a conflict that projecting alone does not turn for the better (or not for the worse).
+
+    ``left`` is the share of <g, gbar> that strength added to the projection has not undone.
+    """
+    t = np.abs(h) / np.sqrt(s_squared(case))
+    half = t * np.sqrt(1 - case["rho"] ** 2) / abs(case["rho"]) / left / 2
+    square = half**2 + t**2 * (1 / left - 1)
+    inner = np.sqrt(np.maximum(square - (np.sqrt(case["p"] - 2) + END) ** 2, 0))  # from half, up to where the rest's length decides no more
+    ends = np.stack([half - np.sqrt(square), half - inner, half + inner, half + np.sqrt(square)], axis=-1).clip(-END, END)
+    x, w = nodes(ends[..., :-1], ends[..., 1:])
+    return np.sum(w * norm.pdf(x) * chdtr(case["p"] - 2, np.maximum(square[..., None, None] - (x - half[..., None, None]) ** 2, 0)), axis=(-2, -1))
 
 
-def violation(case: Mapping[str, Any]) -> float:
+def violation(case: Mapping[str, Any], added: bool = False) -> float:
     """Over b at the end; given b, over the root of C on both sides of where the strength begins to decide."""
     sign = 1 if case["rho"] < 0 else -1
     level = sign * abs(case["rho"]) * case["G"] * case["m"] / case["gamma"]
@@ -125,9 +132,11 @@ def violation(case: Mapping[str, Any]) -> float:
     decided, left = [(low, high)], [(0 * low, low), (high, zero)]
     if sign > 0:
         decided, left = [(high, np.full_like(b, np.sqrt(case["m"]) + END))], [(zero, high)]
-    for ranges, probability in ((left, projection_decides), (decided, lambda _, h: ndtr(steep * np.abs(h)))):
+    for ranges, projecting in ((left, True), (decided, False)):
         for u, w in (nodes(*ends) for ends in ranges):
-            inside = w * chi.pdf(u, case["m"]) * probability(case, case["delta"] * u + case["sigma"] * b[:, None])
+            h = case["delta"] * u + case["sigma"] * b[:, None]
+            undone = case["gamma"] * u * np.abs(h) / (abs(case["rho"]) * case["G"] * case["m"]) if added else 0 * h
+            inside = w * chi.pdf(u, case["m"]) * (projection_decides(case, h, (1 - undone).clip(1e-9)) if projecting else ndtr(steep * np.abs(h)))
             total += np.sum((w_b * norm.pdf(b))[:, None] * inside)
     return float(1 - total if sign > 0 else total)
 
@@ -191,7 +200,7 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "memory_constant_progress": lambda c: c["G"] ** 2 + c["v"] * c["rho"] * c["G"] / c["delta"] * agreement_moment({**c, "m": 3, "sigma": 0.5}, 1),
     "memory_constant_square": lambda c: c["G"] ** 2 + 2 * c["v"] * c["rho"] * c["G"] / c["delta"] * agreement_moment(c, 1) + c["v"] ** 2 * square(c),
     "memory_constant_gap": lambda c: c["v"] * (square(c) - agreement_moment(c, 1)), "memory_constant_violation": constant_violation,
-    "memory_threshold": lambda c: -c["rho"] * c["G"] * c["delta"] / c["delta"] ** 2, "memory_violation": violation, "memory_debiased_square": debiased,
+    "memory_threshold": lambda c: -c["rho"] * c["G"] * c["delta"] / c["delta"] ** 2, "memory_violation": violation, "memory_added_violation": lambda c: violation(c, True), "memory_debiased_square": debiased,
     "split_memory_retention": lambda c: VALUES["memory_gem_retention"](group(c)) * np.sqrt(c["J"]),
     "split_memory_progress": lambda c: VALUES["memory_gem_progress"](group(c)), "memory_parts_capacity": capacity,
     "stored_memory_agreement": lambda c: stored_moment(c, False), "stored_memory_crossing": lambda c: crossing({**c, "m": 3}, False),

@@ -30,6 +30,7 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         ],
         {"a": np.ones((4, 4)), "b": np.ones((4, 4))},
     )
+    restarting = one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero")
     partial = one_block(10, (8, 20), 0.5, gram=np.eye(2))
     pole = replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], samples=10, scale=0)])
     stored = TaskSequence({"a": 10}, [Task(4, 0.0, {"a": "u"}, ("a",)), Task(3, 0.0, {"a": "v"}, ("a",), memory={0: 3})], {"a": np.eye(2)})
@@ -56,7 +57,7 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         (two_noises, [[1.5, INF, 1.5], [1.5, 9.0, 1.5], [1.5, 9.0, 1.5]], [1.5, 9.0, 1.5], [1.5, 9.0, 1.5]),
         (one_block(10, (6, 2, 8), 0.5, gram=np.eye(3)), [[2.5] * 3, [2.5] * 3, [1.5] * 3], [2.5, 2.5, 1.5], [2.5, 2.5, 1.5]),
         (one_block(10, (8, 10), (0.5, 0.0), gram=np.eye(2)), [[1.5] * 2, [INF] * 2], [1.5, 1.5], [1.5, 1.5]),
-        (one_block(10, (8, 2), 0.5, gram=np.eye(2), start="zero"), [[1.5] * 2, [4.5] * 2], [1.5, 4.5], [1.5, 1.5]),
+        (restarting, [[1.5] * 2, [4.5] * 2], [1.5, 4.5], [1.5, 1.5]),
         (one_block(10, (8, 0), 0.5, gram=np.eye(2)), [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, INF]),
         (replace(partial, tasks=[partial.tasks[0], replace(partial.tasks[1], scale=0.5)]), [[1.5] * 2, [1.5] * 2], [1.5, 1.5], [1.5, 1.5]),
         (frozen({"shared": 40, "specific": 60}, (94, 20), 0.5, gram=EYE), [[3.5] * 2, [3.5] * 2], [3.5, 3.5], [3.5, 3.5]),
@@ -67,6 +68,8 @@ def hand_made() -> tuple[tuple[TaskSequence, list, list, list], ...]:
         (all_stored, [[1.5] * 3, [4.0] * 3, [8.5] * 3], [1.5, 1.5, 4.0], [1.5, 1.5, 4.0]),
         (pole, [[1.5] * 2, [1.5] * 2], [1.5, INF], [1.5, INF]),
         (weighted, [[INF]], [INF], [INF]),
+        (restarting.under(average=[[1, 0], [1, 1]]), [[1.5] * 2, [1.5] * 2], [1.5, 4.5], [1.5, 1.5]),
+        (restarting.under(average=[[0, 0], [0, 1]]), [[INF] * 2, [4.5] * 2], [1.5, 4.5], [1.5, 1.5]),
         *remembered(),
         *beside_what_is_known(),
     )

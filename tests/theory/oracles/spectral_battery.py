@@ -166,6 +166,9 @@ def check_law(world) -> None:
             close(law.errors[0, 0], e)
             close(law.errors[1, 0], (1 - 2 * m_2 + q_2) * e + 2 * (m_2 - q_2) * pull + q_2 * square + k_2 * noise)
             require(law.status == "exact")
+            step = q_2 * (e - 2 * pull + square) + k_2 * noise
+            averaged = world.expected_errors(seq.under(rule=(first, second), average=[[1.0, 0.0], [0.7, 0.3]]))
+            close(averaged.errors[1, 0], e + 2 * 0.3 * m_2 * (pull - e) + 0.09 * step)
     seq = initialized({"shared": 1, "specific": 2}, (3, 3), 0.5, gram={"shared": GRAM, "specific": GRAM})
     a, b, m, k = moments(Ridge(0.7), 3, 3)
     law = world.expected_errors(seq.under(rule=Ridge(0.7)))

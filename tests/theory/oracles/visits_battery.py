@@ -6,6 +6,7 @@ At the nodes of a Gauss quadrature both projections are written down as matrices
 from dataclasses import replace
 from fractions import Fraction as F
 from functools import cache
+from itertools import product
 
 import numpy as np
 import sympy
@@ -61,6 +62,17 @@ def check_visits(world) -> None:
             require(law.errors[0, 0] == law.errors[0, visits.index(visits[0])] and law.conditions == ())
 
 
+def check_orders_that_are_drawn(world) -> None:
+    seq = one_block(6, (2, 2), HALF, gram=GRAM)
+    for visits in (((0, 1),) * 3, ((0, 1), (1,), (1, 0, 0))):
+        law = world.expected_errors(seq.under(visits=visits))
+        made = [world.expected_errors(seq.under(visits=order)) for order in product(*visits)]
+        require(all(close(getattr(law, part), sum(getattr(one, part) for one in made) / len(made)) for part in ("errors", "step_sizes", "update_magnitude", "effective_noise")))
+    require(world.expected_errors(one_block(6, (2, 2), 1, gram=np.eye(2)).under(visits=((0, 1),) * 10)).errors.shape == (10, 10))
+    other = two_tasks(6, 2, (0, 1, 0))
+    require(world.expected_errors(replace(other, tasks=[*other.tasks[:2], replace(other.tasks[2], noise=5)])).effective_noise[2] == HALF**2, "that of the data")
+
+
 def check_floats_and_grids(world) -> None:
     visits = ORDERS[0]
     law = world.expected_errors(two_tasks(np.array([6, 7, 3]), 2, visits), outside="nan")
@@ -113,11 +125,11 @@ def check_words(world) -> None:
 def check_what_has_no_law(world) -> None:
     three = one_block(9, (1, 1, 1), 0, gram=[[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     refused(NoClosedForm, "two tasks", world.expected_errors, three.under(visits=(0, 1, 2, 0)))
-    refused(NoClosedForm, "average the law", world.expected_errors, one_block(9, (2, 2), 1, gram=GRAM).under(visits=(0, 1, (0, 1))))
+    refused(NoClosedForm, "1,024 orders", world.expected_errors, one_block(9, (2, 2), 1, gram=GRAM).under(visits=((0, 1),) * 11))
     refused(NoClosedForm, "Ridge", world.expected_errors, two_tasks(9, 2, (0, 1, 0)).under(rule=Ridge(1.0)))
     refused(NoClosedForm, "partial", world.expected_errors, replace(two_tasks(9, 2), tasks=[replace(t, scale=HALF) for t in two_tasks(9, 2).tasks]).under(visits=(0, 1, 0)))
 
 
 VISITS_CHECKS = (
-    check_visits, check_floats_and_grids, check_visits_without_a_step, check_starts_and_untrained_blocks, check_many_samples, check_symbols, check_words, check_what_has_no_law,
+    check_visits, check_orders_that_are_drawn, check_floats_and_grids, check_visits_without_a_step, check_starts_and_untrained_blocks, check_many_samples, check_symbols, check_words, check_what_has_no_law,
 )  # fmt: skip

@@ -1,0 +1,47 @@
+r"""Methods by trainable depth.
+
+Avg.Acc of a method minus that of fine-tuning, in the same orders on the test part, where the last 1 to {last} stages train after the
+first task; and of every method in the last regime minus its own in the first. One head for all tasks. Filled: the method's
+options are chosen for each regime on validation data, in other orders; hollow: once for all regimes. {runs} Bars leave out that
+all runs share their test images, which verdicts do not. {verdicts}
+"""
+
+from functools import partial
+
+from deep.studies.design import COMMON, REGIMES
+from deep.studies.regimes import TUNINGS
+from figures.kit import Canvas, Figure, Sampler, Table, panels
+from figures.kit.studies import COLUMNS, DIFFERENCE, forest, in_rows, recorded, recorded_files, runs, sources
+
+BASE, DEPTH = "fine-tuning", "last regime minus first"
+
+
+def compute(table: Table, _: Sampler) -> None:
+    for path, study in recorded(REGIMES).items():
+        names = list(dict.fromkeys(rule.label for rule in study.preset.rules))
+        for place, suffix in enumerate(TUNINGS):
+            for stream, values in study.read(suffix)[0].items():
+                first, *_, last = sorted({regime for _, regime in values})
+                for (method, regime), own in values.items():
+                    line, other = names.index(method) + 0.3 * place, values[BASE, regime]
+                    if method != BASE:
+                        table.add_measured(DIFFERENCE, method + suffix, "line", line, own - other, path.name, f"{stream}: R{regime}")
+                    if regime == last:
+                        table.add_measured(DIFFERENCE, method + suffix, "line", line, own - values[method, first], path.name, f"{stream}: {DEPTH}")
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    cases = sorted(table.cases())
+    lines = {row.training: row.x for row in table if not row.training.endswith(COMMON)}
+    for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharex=True, sharey=True), cases, strict=True)):
+        forest(ax, table.select(case=name), lines)
+        ax.set_xlabel("difference of Avg.Acc (points)" if number >= len(cases) - COLUMNS else "")
+
+
+def facts(table: Table) -> dict:
+    studies = recorded(REGIMES).values()
+    verdicts = " ".join(f"{verdict.sentence}." for study in studies for verdict in study.judged())
+    return {"verdicts": verdicts, "runs": runs(table), "last": max(rule.regime for study in studies for rule in study.preset.rules)}
+
+
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=partial(in_rows, 0.5, 2.0), sources=sources(recorded_files(REGIMES)))

@@ -1,0 +1,203 @@
+"""Vision transformers and their checkpoints; NTK-CL: what its mechanisms compute in each form."""
+
+import hashlib
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from made_training import made_examples, made_task
+from scaffold import refusals
+from torch.nn.functional import cosine_similarity
+
+from deep.networks.branches import PRETRAINED, branched
+from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
+from deep.strategies.ntk_cl import NtkCl, contrast
+from deep.streams import Split
+from deep.training.loop import train_task
+from driftlaw.testing.contracts.streams import made_dataset
+from driftlaw.testing.contracts.training import strategy_checks, trained
+
+SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 2}
+LIVE = NtkCl(
+    token="live", fusion="live", orthogonality="live", contrast="live", mean="adaptive", prototypes="refreshed", weights=(1, 1, 1), kinds=(1, 1, 1), measured=2
+)
+
+
+def make(shape, heads, normalisation="layer"):
+    return branched(shape, heads, "layer", weights=None, **SMALL)
+
+
+def close(left, right):
+    return float((left - right).detach().abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("check", [check for strategy in (NtkCl(), LIVE) for _, check in strategy_checks(strategy, make)])
+def test_contract(check):
+    check()
+
+
+def after(epochs=2, **options):
+    """Train the branches on a task; return network, task and strategy."""
+    torch.manual_seed(0)
+    task, loop, optimiser = made_task(make((1, 4, 4), (3,)).double(), made_examples(), epochs=epochs, momentum=0.9)
+    train_task(task, strategy := NtkCl(**options), loop, optimiser)
+    return task.network, task, strategy
+
+
+@pytest.mark.parametrize("form", ["published", "live"])
+def test_token_weights_stay_zero_where_they_begin_so(form):
+    """The map's gradient has the normalisation's weights as a factor, and theirs the map's output: both zero. The biases move."""
+    layer = after(20, token=form)[0].body["token"][0]
+    assert (not layer["linear"].weight.any()) == (not layer["norm"].weight.any()) == (form == "published")
+    assert layer["norm"].bias.any()
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_fusion_over_one_key_is_linear_and_has_no_gradient_of_attention(live):
+    fusion = make((1, 4, 4), (3,)).double().body["fusion"]
+    fusion.live.fill_(live)
+    first, second, token = torch.randn(3, 5, 24, dtype=torch.float64)
+    linear = close(2 * fusion((first + second) / 2, token), fusion(first, token) + fusion(second, token))
+    fusion(first, token).square().sum().backward()
+    assert linear == all(close(layer.weight.grad, 0 * layer.weight) for layer in (fusion.query, fusion.key)) == (not live)
+
+
+def test_terms_of_the_penalty():
+    """Orthogonality: opposite features have opposite sums and equal energies; in the span of old prototypes they have no sum, and the energy 1.
+    The contrastive loss has opposite signs in its two forms."""
+    _, task, strategy = after(orthogonality_strength=0.0, contrast_strength=0.0, pull=0.0)
+    strategy.begin_task(task)
+    batch = SimpleNamespace(targets=torch.tensor([0, 0, 1]))
+
+    def term(name, form, *mixed):
+        batch.features = torch.ones(3, 3, 24, dtype=torch.float64)
+        batch.features[:, 2] = torch.stack(mixed)
+        setattr(strategy, name, form)
+        values = []
+        for strength in (2.0, 0.0):
+            setattr(strategy, f"{name}_strength", strength)
+            values.append(strategy.penalty(task.flat.parameters, batch, task))
+        return float((values[0] - values[1]).detach()) / 2
+
+    drawn, inside = torch.randn(24, dtype=torch.float64), strategy._basis @ torch.randn(3, dtype=torch.float64)
+    signed, energy = ([term("orthogonality", form, own, own, own) for own in (drawn, -drawn, inside)] for form in ("published", "live"))
+    assert signed == pytest.approx([signed[0], -signed[0], 0], abs=1e-12) and abs(signed[0]) > 0.01
+    assert energy == pytest.approx([energy[0], energy[0], 1]) and 0.01 < energy[0] < 1
+    live, published = (term("contrast", form, drawn, drawn.roll(1), inside) for form in ("live", "published"))
+    assert live == pytest.approx(-published) and live > 0.01
+
+
+def test_contrast_is_least_where_classes_are_points():
+    targets = torch.tensor([0, 0, 1, 1])
+    apart, together = torch.eye(2)[targets], torch.eye(2)[targets.roll(1)]
+    assert float(contrast(apart, targets)) < 1e-3 < 5 < float(contrast(together, targets))
+
+
+@pytest.mark.parametrize("mean", ["iterates", "restart"])
+def test_a_task_moves_running_means_its_classes_and_their_prototypes(mean):
+    """The mean is that of the iterates; or each task begins there, and the iterates are the means. Other classes' weights and prototypes stay."""
+    passed, weight, prototypes = [], 0, 0
+    for task, _ in trained(NtkCl(mean=mean, measured=2), make, "class", dtype=torch.float64):
+        network, examples, (head,) = task.network, task.examples, task.network.heads
+        passed.append([new.detach().clone() for _, new in network.averaged])
+        means = passed[-1] if mean == "restart" else [torch.stack(own).mean(0) for own in zip(*passed)]
+        assert all(close(old, wanted) for (old, _), wanted in zip(network.averaged, means))
+        moved = [(now != before).flatten(1).any(1) for now, before in ((head.weight.detach(), weight), (head.prototypes.permute(2, 0, 1, 3), prototypes))]
+        own = torch.bincount(examples.units, minlength=6) > 0
+        assert not task.number or all(torch.equal(rows, own) for rows in moved)
+        weight, prototypes = head.weight.detach().clone(), head.prototypes.permute(2, 0, 1, 3).clone()
+        with network.evaluating():
+            inputs = examples.batch(torch.arange(len(examples)))[0]
+            features, outputs = network.sets(inputs, (True, True, False)).detach(), network(inputs)
+        wanted = [weight * cosine_similarity(features[:, state, None, 2], head.prototypes[state, 2], dim=-1) for state, weight in ((0, 0.3), (1, 0.1))]
+        assert float((outputs - sum(wanted)).detach().abs().max()) < 1e-7  # weights in single precision
+        unit = examples.units[0]
+        assert close(features[examples.units == unit].mean(0), head.prototypes[:, :, unit])
+
+
+def test_the_kernel_of_the_fusion_is_that_of_a_linear_map():
+    """s'(V c + b) / 2 has the kernel width (c'c + 1) / 4 in V and b, for signs s; frozen features do not drift, those of branches do."""
+    strategy = NtkCl(measured=2, weights=(1, 1, 1))
+    *_, (task, _) = trained(strategy, make, "class", 2, torch.float64)
+    found, several = strategy.decision(), strategy._memory.tasks.values()
+    with task.network.evaluating():
+        rows = [task.network.sets(own.batch(torch.tensor([0, len(own) // 2]))[0], (False, True, False))[:, 1, 0].detach() for own in several]
+    norms = [[float((24 * (left @ right.T + 1) / 4).norm()) for right in rows] for left in rows]
+    wanted = {"within": (norms[0][0] + norms[1][1]) / 2, "between": norms[0][1], "share": norms[0][1] / (norms[0][0] * norms[1][1]) ** 0.5}
+    assert found["kernel_after"]["fusion"] == pytest.approx(wanted) != found["kernel_before"]["fusion"]
+    assert found["drift"]["frozen"] == [0, 0, 0] < found["drift"]["current"]
+
+
+def test_blocks_are_those_of_pytorch():
+    ours, theirs = Block(24, 2).double(), torch.nn.TransformerEncoderLayer(24, 2, 96, 0.0, "gelu", 1e-6, True, True, dtype=torch.float64)
+    names = {"attn.qkv.": "self_attn.in_proj_", "attn.proj": "self_attn.out_proj", "mlp.fc1": "linear1", "mlp.fc2": "linear2"}
+    state = theirs.state_dict()
+    ours.load_state_dict({name: state[re.sub("|".join(names), lambda match: names[match[0]], name)] for name in ours.state_dict()})
+    tokens = torch.randn(3, 5, 24, dtype=torch.float64)
+    assert close(ours(tokens), theirs.train()(tokens))
+
+
+BLOCK = ("layernorm_before", "attention.attention.qkv", "attention.output.dense", "layernorm_after", "intermediate.dense", "output.dense")
+LAYERS = ("embeddings.patch_embeddings.projection", *(f"encoder.layer.{number}.{layer}" for number in range(2) for layer in BLOCK), "layernorm")
+NAMES = ("embeddings.cls_token", "embeddings.position_embeddings", *(f"{layer}.{part}" for layer in LAYERS for part in ("weight", "bias")))
+
+
+def hugging_face(weights):
+    """Name weights as Hugging Face does, which holds queries, keys and values apart, and has other heads."""
+    found = {"classifier.weight": torch.zeros(7, 24), "vit.pooler.dense.bias": torch.zeros(24)}
+    for name, value in zip(NAMES, weights.values(), strict=True):
+        parts = zip(("query", "key", "value"), value.chunk(3)) if "qkv" in name else [("", value)]
+        found |= {"vit." + name.replace("qkv", part): own for part, own in parts}
+    return found
+
+
+def safetensors(weights):
+    header, content = {"__metadata__": {"format": "pt"}}, b""
+    for name, value in weights.items():
+        content += (own := value.numpy().tobytes())
+        header[name] = {"dtype": "F32", "shape": [*value.shape], "data_offsets": [len(content) - len(own), len(content)]}
+    return len(text := json.dumps(header).encode()).to_bytes(8, "little") + text + content
+
+
+def test_checkpoints(tmp_path):
+    one = vit((1, 4, 4), (3,), "layer", **SMALL)
+    weights = {name: value.detach() for name, value in timm_names(one).items()}
+    (tmp_path / "a.safetensors").write_bytes(safetensors(hugging_face(weights)))
+    torch.save({"model": {**weights, "head.bias": torch.zeros(7)}}, tmp_path / "b.pth")
+    for file in ("a.safetensors", "b.pth"):
+        other = load_checkpoint(vit((1, 4, 4), (3,), "layer", **SMALL), tmp_path / file)
+        assert torch.equal(one.features(images := torch.randn(2, 1, 4, 4)), other.features(images))
+
+
+def fits_not(shape=(1, 4, 4), **sizes):
+    return load_checkpoint(vit(shape, (), "layer", **SMALL | sizes), FILE)
+
+
+FILE = "small.pt"
+test_what_does_not_fit = refusals({
+    "another width": (lambda: fits_not(width=12), r"cls_token has shape \(1, 1, 24\) there, \(1, 1, 12\) in the network"),
+    "fewer blocks": (lambda: fits_not(depth=1), r"blocks.1.norm1.weight has shape \(24,\) there, none"),
+    "more colours": (lambda: fits_not((3, 4, 4)), r"patch_embed.proj.weight has shape \(24, 1, 2, 2\) there, \(24, 3, 2, 2\)"),
+    "larger images": (lambda: fits_not((1, 8, 8)), "for images of 2 x 2 patches, these have 16"),
+    "odd images": (lambda: fits_not((1, 5, 4)), "multiples of 2"),
+    "no file": (lambda: read_checkpoint("nowhere.safetensors"), "cannot read the checkpoint nowhere.safetensors"),
+    "code": (lambda: read_checkpoint(__file__), "cannot read"),
+    "another network": (lambda: NtkCl().check(("conv1", "head")), "vit-micro-branches"),
+    "weights": (lambda: NtkCl(weights=(0, 0, 0)), "not all 0"),
+    "classes": (lambda: Split(classes=(4, 7)).build(made_dataset(6)), r"\(4, 7\).* has 6"),
+})  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(timm_names(vit((1, 4, 4), (), "layer", **SMALL)), FILE)
+
+
+def test_the_pretrained_weights_are_those_of_their_record():
+    record = json.loads(PRETRAINED.with_suffix(".json").read_text())
+    assert hashlib.sha256(PRETRAINED.read_bytes()).hexdigest() == record["sha256"] and record["accuracy"] > 0.4
+    stream = Split(tasks=2, classes=(record["base_classes"][1], 100)).build(made_dataset(100, 3))
+    assert min(stream[0].classes) == 50 and sorted(stream[0].classes + stream[1].classes) == [*range(50, 100)]
