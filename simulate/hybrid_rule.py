@@ -132,7 +132,8 @@ def hybrid(
     """
     rule = _checked(seq, threshold, keep)
     blocks = tuple(list(seq.blocks).index(block) for block in rule.keep)
-    plan = AdaptivePlan(*(make_plan(one, memory_limit=memory_limit) for one in (seq, frozen_sequence(seq, rule.keep))), blocks, rule.threshold)
+    whole, less = (make_plan(one, memory_limit=memory_limit) for one in (seq, frozen_sequence(seq, rule.keep)))
+    plan = AdaptivePlan(whole, less, blocks, rule.threshold)
     tasks, seed = len(seq), canonical_seed(seed)
     errors, steps, updates, scores, frozen = fill(
         lambda streams, count: AdaptiveLearner(plan, streams, count), plan, seed, trials, ((tasks, tasks), *[(tasks,)] * 4),

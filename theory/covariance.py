@@ -89,7 +89,7 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
             taken = scale**2 * (b * pull @ apart[block] @ pull + noise * pull @ r)
             along = scale * m * pull @ (np.outer(w, mean[block]) - square[block])
             if erased and scale == 1:  # the past is forgotten, even if it was infinite
-                mean[block], square[block] = w, np.outer(w, w) + noise * r
+                mean[block], square[block] = w, cast(Any, np.outer(w, w) + noise * r)
             else:
                 mean[block], square[block] = mean[block] + scale * m * pull @ (w - mean[block]), square[block] + along + along.T + taken
             steps[t] += np.trace(taken)

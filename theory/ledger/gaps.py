@@ -14,12 +14,12 @@ from theory.constructors import overlapping
 from theory.formula import Condition, Family
 from theory.ledger import notation as s
 from theory.ledger.notation import Entry
-from theory.ledger.ridge import _COMMON, _FIRST, _FIRST_TASK, _ONE, _PENALTIES, _SECOND, S, _OfEigenvalues, k, one_ridge_task, two_ridge_tasks
+from theory.ledger.ridge import _COMMON, _FIRST, _FIRST_TASK, _ONE, _PENALTIES, _SECOND, OfEigenvalues, S, k, one_ridge_task, two_ridge_tasks
 from theory.problem import Task, TaskSequence
 from theory.spectral import _nodes
 
 
-class t(_OfEigenvalues):
+class t(OfEigenvalues):
     """E sum x / (x + lambda)^3 over the eigenvalues of A'A."""
 
     @staticmethod
