@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from simulate.wording import table
 from theory.checks import positive, whole
 from theory.commands import choices
 from theory.errors import InputError
-
-if TYPE_CHECKING:
-    from deep.kernel.ridge import KernelRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +43,8 @@ class NtkCommand(DataOptions, RecordsOptions):
         if not (self.seeds and self.lam and self.width and self.sizes):
             raise InputError("--seeds, --lam, --width or --sizes names none, so nothing would be computed; give some")
         whole(self.tasks, "--tasks", 2)
-        for value in (self.depth, *self.width, *self.sizes):
-            whole(value, "--depth, --width or --sizes", 1)
-        for value in (*self.lam, self.scale):
-            positive(value, "--lam or --scale", "such as 1")
+        for value in (*self.lam, self.scale, self.depth, *self.width, *self.sizes):
+            positive(value, "a value of --lam, --scale, --depth, --width or --sizes", "such as 1")
         self.check_file()
         options, place = {"train_examples": self.samples} | parse_options(self.stream_options), {"download": self.download, "own_parts": self.own_parts}
         streams = [stream(self.stream, seed, 0, self.data_root, **place, **options) for seed in (self.seeds[:1] if self.backbone else self.seeds)]
@@ -66,11 +60,6 @@ class NtkCommand(DataOptions, RecordsOptions):
             records = head_records(streams[0], self.tasks, self.backbone, self.sizes, self.lam, self.features)
         else:
             records = kernel_records(streams, self.tasks, self.width, self.depth, self.scale, self.lam)
-        self.report(records, lambda: _text(records))
+        columns = [dict(record.settings) | {name: f"{np.mean(value):.4g}" for name, value in record.measured.items()} for record in records]
+        self.report(records, lambda: table([(name, *(str(column.get(name, "-")) for column in columns)) for name in columns[0]]))
         return 0
-
-
-def _text(records: Sequence[KernelRecord]) -> str:
-    """Settings and means over seeds, a column for each record."""
-    columns = [dict(record.settings) | {name: f"{np.mean(value):.4g}" for name, value in record.measured.items()} for record in records]
-    return table([(name, *(str(column.get(name, "-")) for column in columns)) for name in columns[0]])

@@ -1,7 +1,7 @@
 """Multilayer perceptrons."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -9,9 +9,7 @@ from deep.networks.base import Network
 from deep.networks.normalisation import normalise
 
 
-def mlp(
-    image_shape: tuple[int, int, int], head_sizes: Sequence[int], normalisation: str, width: int, hidden: int = 2, activation: Callable[[], nn.Module] = nn.ReLU
-) -> Network:
+def mlp(image_shape: tuple[int, int, int], head_sizes: Sequence[int], normalisation: str, width: int, hidden: int = 2, activation: type = nn.ReLU) -> Network:
     """Return a perceptron with so many hidden layers of ``width`` units; each is a stage."""
     body = nn.ModuleDict()
     inputs = math.prod(image_shape)

@@ -187,10 +187,10 @@ def test_bad_input(tmp_path, arguments, reason, capsys):
     assert not RunsFolder(tmp_path / "runs").states()
 
 
-@pytest.mark.parametrize("command", [("run", *QUICK), ("path", *QUICK), ("linear",), ("study", "hybrid")], ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [("run", *QUICK), ("path", *QUICK), ("linear",), ("ntk",), ("study", "hybrid")], ids=lambda command: command[0])
 def test_records_that_cannot_be_written_are_refused_before_the_work(command, tmp_path, capsys, monkeypatch):
     work = raising(AssertionError("work before the check"))
-    for place in ("path.run_jobs", "run.train_runs", "linear.bridge_record"):
+    for place in ("path.run_jobs", "run.train_runs", "linear.bridge_record", "ntk.stream"):
         monkeypatch.setattr(f"deep.commands.{place}", work)
     monkeypatch.setattr("deep.studies.driver.run_study", work)
     (tmp_path / "file").write_text("")

