@@ -10,7 +10,7 @@ time; filled: settings of these. {outside} Standard errors of what is kept: {err
 import numpy as np
 
 from deep.studies.design import DEVELOP, MEMORY
-from figures.kit import FAINT, Canvas, Figure, Sampler, Table, panels
+from figures.kit import FAINT, PLAIN, Canvas, Figure, Sampler, Table, panels
 from figures.kit.studies import DIFFERENCE, forest, recorded, recorded_files, runs, sources
 
 BASE, TRIED, ENVELOPE = "GEM, gamma 0", "kept", "envelope"
@@ -41,7 +41,7 @@ def simple(arm: str) -> bool:
 
 def draw(table: Table, canvas: Canvas) -> None:
     left, right = panels(canvas, ["tuned arms", "all settings"])
-    forest(left, table.select(quantity=DIFFERENCE), {row.training: row.x for row in table.select(quantity=DIFFERENCE)})
+    forest(left, table.select(quantity=DIFFERENCE), {row.training: row.x for row in table.select(quantity=DIFFERENCE)}, inside=lambda _: PLAIN.colour)
     left.set_xlabel(f"Avg.Acc $-$ that of {BASE} (points)")
     edge = table.select(quantity=ENVELOPE)
     right.step(100 * edge.column("x"), 100 * edge.column("mean"), where="pre", color=FAINT, linewidth=1)

@@ -1,7 +1,7 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -159,10 +159,10 @@ def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> 
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
 
-def forest(ax: Axes, rows: Table, lines: Mapping[str, float], top: float = -0.8) -> None:
-    """Draw differences of shares with their intervals, in points, each on its arm's line."""
+def forest(ax: Axes, rows: Table, lines: Mapping[str, float], top: float = -0.8, inside: Callable[[str], str] = face) -> None:
+    """Draw differences of shares with their intervals, in points, each on its arm's line, with markers of the colour that ``inside`` gives."""
     for row in rows:
-        shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
+        shape, options = look(row.training), {"markerfacecolor": inside(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
         ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
     vertical(ax, 0, linewidth=0.7)
     ax.set_yticks(list(lines.values()), list(lines), fontsize=8.5)

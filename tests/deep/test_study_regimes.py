@@ -2,22 +2,25 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from made_study import TINY, made_run
 from scaffold import ROOT
-from scipy.stats import t as student
+from scipy.stats import sem, t as student
 
 from deep.__main__ import main
 from deep.records import read_records
 from deep.studies import presets
-from deep.studies.design import COMMON, REGIMES, Rule
+from deep.studies.design import COMMON, MEMORY, REGIMES, Rule
 from deep.studies.protocol import Candidate, choose, read_protocol
 from deep.studies.records import GROUPS, StudyRun
-from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
-from deep.studies.statistics import Results
+from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, TUNINGS, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
+from deep.studies.report import Study
+from deep.studies.statistics import Results, signed
+from figures.kit.studies import recorded
 
 METHODS = "abcde"
 SWAPPED = replace(
@@ -71,6 +74,29 @@ def test_how_often_a_swap_is_found_is_what_the_page_says():
         for h, stated in zip((0, 0.25, 0.5, 0.75, 1, 1.5), shares, strict=True):
             share = np.mean([found(int(units), {"a": h}, {"b": h}, seed=seed) == SWAP for seed in range(1000, 1400)])
             assert abs(share - stated) < 4.5 * (2 * max(share * (1 - share), 0.0025) / 400) ** 0.5 + 0.005, (units, h, share)
+
+
+def told(study: Study) -> Iterator[str]:
+    """Give what the page says of a recorded study: means with Student's intervals, what depth is worth, norms and their correlations, verdicts."""
+    (stream,), regimes = study.results.streams, study.preset.study == REGIMES
+    for suffix in TUNINGS if regimes else ("",):
+        values, images = (found[stream] for found in study.read(suffix))
+        depth = {name: "{} [{}, {}]".format(*map(signed, numbers)) for name, *numbers, _ in depth_effects(values, images)} if regimes else {}
+        for arm in dict.fromkeys(arm for arm, _ in values):
+            cells = [f"{100 * own.mean():.1f} ± {100 * student.ppf(0.975, len(own) - 1) * sem(own):.1f}" for (name, _), own in values.items() if name == arm]
+            yield f"| {arm}{suffix.replace(' ', ', ')} | {' | '.join([*cells, *([depth[arm]] if regimes else [])])} |"
+    for regime, norm, *r in norms(study.preset, study.results, stream) if regimes else ():
+        yield "| R{} | {:.2f} | {:+.2f} [{:+.2f}, {:+.2f}] |".format(regime, norm, *r)
+    yield from (entry.sentence for entry in study.judged())
+
+
+@pytest.mark.parametrize("study", [*recorded(REGIMES).values(), *recorded(MEMORY).values()], ids=lambda study: study.preset.name)
+def test_the_page_says_what_was_found(study):
+    """Rows and verdicts; and that no pair of methods, with own or common options, stands there with both signs."""
+    text, pairs = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split()), study.pairs()
+    assert not [words for words in told(study) if words not in text]
+    found = {(row["options"], row["better"], row["other"]) for row in pairs}
+    assert not found & {(options, other, better) for options, better, other in found} and f"{len(pairs)} differences" in text
 
 
 def test_a_margin_is_part_of_what_would_have_been_seen():
