@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from deep.records import read_records
-from deep.studies.design import AS_RATE, BASELINES, CONFIRM, Preset
+from deep.studies.design import BASELINES, CONFIRM, Preset
 from deep.studies.presets import FILES, PRESETS
 from deep.studies.protocol import read_protocol
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
@@ -191,10 +191,3 @@ def runs(table: Table) -> str:
         sentences.setdefault(runs_sentence(rows.select(trials=most), "orders and seeds"), []).append(letter(place))
     by_panel = [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
     return " ".join([*(by_panel if len(sentences) > 1 else sentences), *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
-
-
-def handicapped() -> bool:
-    """Return whether a control at a rule's mean step weight has its first task slowed too, as in records without the option ``rate``."""
-    streams = [(results, stream, rule) for preset, results, stream, *_ in confirmed_streams() for rule in preset.rules]
-    controls = [(results, stream, rule.control_name) for results, stream, rule in streams if rule.control == AS_RATE]
-    return any("rate" not in run.options for results, stream, arm in controls for run in results.runs(stream, arm))

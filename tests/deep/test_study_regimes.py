@@ -180,10 +180,8 @@ def test_norms_and_forgetting():
     """Forgetting made of the norm in one regime, of nothing in the other; a failed run takes its unit out."""
     generator, runs = np.random.default_rng(4), []
     for unit in range(12):
-        for rule in SWAPPED.rules:
-            norm = generator.uniform(1, 2)
-            kept = 0.9 - 0.2 * (norm if rule.regime == 3 else generator.uniform(1, 2))
-            runs.append(made_run(rule.name, unit, (0.9, kept, 0.5), "rotated", update=(9.0, norm, norm)))
+        for rule, (norm, other) in zip(SWAPPED.rules, generator.uniform(1, 2, (4, 2)), strict=True):
+            runs.append(made_run(rule.name, unit, (0.9, 0.9 - 0.2 * (norm if rule.regime == 3 else other), 0.5), "rotated", update=(9.0, norm, norm)))
     preset = replace(SWAPPED, confirmation=tuple(run.unit for run in runs[::4]))
     (one, norm, r, low, high), (_, _, close, *_) = norms(preset, Results(runs), "rotated")
     assert one == 1 and 1 < norm < 2 and low < r < high and abs(r) < 0.6 and close == pytest.approx(1, abs=1e-5)
