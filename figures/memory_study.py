@@ -22,10 +22,10 @@ def compute(table: Table, _: Sampler) -> None:
                 if arm != BASE:
                     table.add_measured(DIFFERENCE, arm, "line", place, own - values[BASE, 0], path.name, stream)
             tried = [run for run in study.runs if run.phase == DEVELOP and run.stream == stream and run.finished]
-            for rule, options in ((rule, options) for rule in study.preset.rules for options in rule.grid):
-                own = [run for run in tried if run.strategy == rule.strategy and run.options == options]
+            for arm, strategy, options in ((rule.label, rule.strategy, options) for rule in study.preset.rules for options in rule.grid):
+                own = [run for run in tried if run.strategy == strategy and run.options == options]
                 kept, learned = ([run.metric(name) for run in own] for name in ("forgetting", "task_accuracy"))
-                table.add_measured(TRIED, rule.label, "learned", np.mean(learned), np.negative(kept), path.name, stream)
+                table.add_measured(TRIED, arm, "learned", np.mean(learned), np.negative(kept), path.name, stream)
             inside = sorted(((row.x, row.mean) for row in table.select(quantity=TRIED, case=stream) if simple(row.training)), reverse=True)
             for (learned, _), kept in zip(inside, np.maximum.accumulate([kept for _, kept in inside]), strict=True):
                 table.add_mark(ENVELOPE, ENVELOPE, "learned", learned, kept, path.name, stream)
