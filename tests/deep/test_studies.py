@@ -98,16 +98,14 @@ def test_controls_have_the_rules_own_dose(study):
                 assert control.strategy == "initialized" and control.options == {"rate": weight} and control.learning_rate == 0.05
     # Heads of their own keep whole steps; the rotated stream's common head does not.
     scales = [[(1 + 2 / task) / 3 for task in range(2, 6)], [1 / task for task in range(2, 4)]]
-    found = [mean_step_weight(results.runs(stream, "magnitude")[0]) for stream in ("split", "rotated")]
-    assert found == pytest.approx([np.mean(values) for values in scales], abs=1e-6)
+    assert [mean_step_weight(results.runs(stream, "magnitude")[0]) for stream in ("split", "rotated")] == pytest.approx([*map(np.mean, scales)], abs=1e-6)
 
 
 def test_decisions_are_dealt_in_every_order_and_reproducibly():
     masks = ("001", "011", "111")
-    found = [tuple(dealt(masks, seed, deal)) for seed in range(40) for deal in range(2)]
-    assert found == [tuple(dealt(masks, seed, deal)) for seed in range(40) for deal in range(2)]
-    assert all(sorted(order) == sorted(masks) for order in found)
-    assert len(set(found)) == 5 and masks not in found and any(found[2 * seed] != found[2 * seed + 1] for seed in range(40))
+    found, again = ([tuple(dealt(masks, seed, deal)) for seed in range(40) for deal in range(2)] for _ in range(2))
+    assert found == again
+    assert all(sorted(order) == sorted(masks) for order in found) and len(set(found)) == 5 and masks not in found and any(found[2 * seed] != found[2 * seed + 1] for seed in range(40))
 
 
 def test_records_give_the_metrics_of_the_runs(study):

@@ -77,26 +77,27 @@ def test_how_often_a_swap_is_found_is_what_the_page_says():
 
 
 def told(study: Study) -> Iterator[str]:
-    """Give what the page says of a recorded study: means with Student's intervals, what depth is worth, norms and their correlations, verdicts."""
-    (stream,), regimes = study.results.streams, study.preset.study == REGIMES
-    for suffix in TUNINGS if regimes else ("",):
+    """Give what the page says of a study of regimes: means with Student's intervals, what depth is worth, norms and their correlations, verdicts."""
+    (stream,) = study.results.streams
+    for suffix in TUNINGS:
         values, images = (found[stream] for found in study.read(suffix))
-        depth = {name: "{} [{}, {}]".format(*map(signed, numbers)) for name, *numbers, _ in depth_effects(values, images)} if regimes else {}
-        for arm in dict.fromkeys(arm for arm, _ in values):
+        for arm, *numbers, _ in depth_effects(values, images)[:-1]:
             cells = [f"{100 * own.mean():.1f} ± {100 * student.ppf(0.975, len(own) - 1) * sem(own):.1f}" for (name, _), own in values.items() if name == arm]
-            yield f"| {arm}{suffix.replace(' ', ', ')} | {' | '.join([*cells, *([depth[arm]] if regimes else [])])} |"
-    for regime, norm, *r in norms(study.preset, study.results, stream) if regimes else ():
-        yield "| R{} | {:.2f} | {:+.2f} [{:+.2f}, {:+.2f}] |".format(regime, norm, *r)
+            yield f"| {arm}{suffix.replace(' ', ', ')} | {' | '.join(cells)} | {'{} [{}, {}]'.format(*map(signed, numbers))} |"
+    yield from ("| R{} | {:.2f} | {:+.2f} [{:+.2f}, {:+.2f}] |".format(*row) for row in norms(study.preset, study.results, stream))
     yield from (entry.sentence for entry in study.judged())
 
 
-@pytest.mark.parametrize("study", [*recorded(REGIMES).values(), *recorded(MEMORY).values()], ids=lambda study: study.preset.name)
-def test_the_page_says_what_was_found(study):
-    """Rows and verdicts; and that no pair of methods, with own or common options, stands there with both signs."""
-    text, pairs = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split()), study.pairs()
-    assert not [words for words in told(study) if words not in text]
-    found = {(row["options"], row["better"], row["other"]) for row in pairs}
-    assert not found & {(options, other, better) for options, better, other in found} and f"{len(pairs)} differences" in text
+def test_the_page_says_what_was_found():
+    """Rows and verdicts; that no pair of methods, with own or common options, stands there with both signs; and what memories see of held-out images."""
+    text, ((study,), (path,)) = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split()), (recorded(kind).values() for kind in (REGIMES, MEMORY))
+    found, pairs = [*told(study)], {(row["options"], row["regime"], row["better"], row["other"]) for row in study.pairs()}
+    assert not {pair[:1] + pair[2:] for pair in pairs} & {(options, other, better) for options, _, better, other in pairs} and f"{len(pairs)} differences" in text
+    rows = [json.loads(line) for line in (ROOT / "figures" / "records" / f"{path.preset.name}_constraints.jsonl").read_text().splitlines()]
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = (", ".join(f"{row[name]:.2f}" for row in rows if row["arm"] == arm and row["task"] in (2, 5, 10)) for name in ("slope", "ratio", "conflict", "violated"))
+        found.append(f"| {arm} | {' | '.join(cells)} |")
+    assert not [words for words in found if words not in text]
 
 
 def test_a_margin_is_part_of_what_would_have_been_seen():
