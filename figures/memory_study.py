@@ -1,16 +1,14 @@
-r"""Kinds of GEM, each with its own learning rate and stopping time.
+r"""Kinds of GEM at every learning rate and stopping time.
 
-(a) Avg.Acc minus that of GEM with memory strength 0, on the test part, in the same orders; learning rate and epochs of every
-arm were chosen on validation data, in other orders. {runs} Bars leave out that all runs share their test images. (b) Every
-setting that was tried, means of {units} runs on validation data: accuracy on a task when it is learned, and what is
-kept of it in the end (minus forgetting). Line: envelope of plain training and GEM with any strength, each with any learning rate and stopping
-time; filled: settings of these. {outside} Standard errors of what is kept: {errors:.1f} points at the median.
+Every setting that was tried, means of {units} runs on validation data: accuracy on a task when it is learned, and what is kept of it
+in the end (minus forgetting); standard errors of the latter: {errors:.1f} points at the median. Line: envelope of plain training and GEM
+with any memory strength, each with any learning rate and stopping time; filled: settings of these. {outside} {tuned}
 """
 
 import numpy as np
 
 from deep.studies.design import DEVELOP, MEMORY
-from figures.kit import FAINT, Canvas, Figure, Sampler, Table, panels
+from figures.kit import FAINT, PLAIN, Canvas, Figure, Sampler, Table, panels
 from figures.kit.studies import DIFFERENCE, forest, recorded, recorded_files, runs, sources
 
 BASE, TRIED, ENVELOPE = "GEM, gamma 0", "kept", "envelope"
@@ -18,17 +16,16 @@ BASE, TRIED, ENVELOPE = "GEM, gamma 0", "kept", "envelope"
 
 def compute(table: Table, _: Sampler) -> None:
     for path, study in recorded(MEMORY).items():
-        for stream, values in study.read()[0].items():
+        for stream in (stream.label for stream in study.preset.streams):
+            values = study.read()[0].get(stream, {})
             for place, ((arm, _), own) in enumerate(values.items()):
                 if arm != BASE:
                     table.add_measured(DIFFERENCE, arm, "line", place, own - values[BASE, 0], path.name, stream)
             tried = [run for run in study.runs if run.phase == DEVELOP and run.stream == stream and run.finished]
-            for rule in study.preset.rules:
-                for options in rule.grid:
-                    own = [run for run in tried if run.strategy == rule.strategy and run.options == options]
-                    kept, learned = ([run.metric(name) for run in own] for name in ("forgetting", "task_accuracy"))
-                    if own:
-                        table.add_measured(TRIED, rule.label, "learned", np.mean(learned), np.negative(kept), path.name, stream)
+            for arm, strategy, options in ((rule.label, rule.strategy, options) for rule in study.preset.rules for options in rule.grid):
+                own = [run for run in tried if run.strategy == strategy and run.options == options]
+                kept, learned = ([run.metric(name) for run in own] for name in ("forgetting", "task_accuracy"))
+                table.add_measured(TRIED, arm, "learned", np.mean(learned), np.negative(kept), path.name, stream)
             inside = sorted(((row.x, row.mean) for row in table.select(quantity=TRIED, case=stream) if simple(row.training)), reverse=True)
             for (learned, _), kept in zip(inside, np.maximum.accumulate([kept for _, kept in inside]), strict=True):
                 table.add_mark(ENVELOPE, ENVELOPE, "learned", learned, kept, path.name, stream)
@@ -40,10 +37,11 @@ def simple(arm: str) -> bool:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    left, right = panels(canvas, ["tuned arms", "all settings"])
-    forest(left, table.select(quantity=DIFFERENCE), {row.training: row.x for row in table.select(quantity=DIFFERENCE)})
-    left.set_xlabel(f"Avg.Acc $-$ that of {BASE} (points)")
-    edge = table.select(quantity=ENVELOPE)
+    edge, compared = table.select(quantity=ENVELOPE), table.select(quantity=DIFFERENCE)
+    right, *left = panels(canvas, ["all settings", *["tuned arms"] * bool(len(compared))])
+    for ax in left:
+        forest(ax, compared, {row.training: row.x for row in compared}, inside=lambda _: PLAIN.colour)
+        ax.set_xlabel(f"Avg.Acc $-$ that of {BASE} (points)")
     right.step(100 * edge.column("x"), 100 * edge.column("mean"), where="pre", color=FAINT, linewidth=1)
     for shape, arm in zip("os^Dv<>PX", dict.fromkeys(row.training for row in table.select(quantity=TRIED)), strict=False):
         own = table.select(quantity=TRIED, training=arm)
@@ -53,11 +51,12 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 def facts(table: Table) -> dict:
-    tried, edge = table.select(quantity=TRIED), table.select(quantity=ENVELOPE)
+    tried, edge, compared = (table.select(quantity=quantity) for quantity in (TRIED, ENVELOPE, DIFFERENCE))
     others = [row for row in tried if not simple(row.training)]
     beyond = [row for row in others if all(mark.mean < row.mean for mark in edge if mark.x >= row.x)]
-    outside = f"Of {len(others)} settings of the other kinds {len(beyond)} lie outside."
-    return {"runs": runs(table.select(quantity=DIFFERENCE)), "units": tried.rows[0].trials, "outside": outside, "errors": 100 * float(np.median(tried.column("stderr")))}
+    words = f"(b) Avg.Acc minus that of GEM with strength 0, in the same orders on the test part, learning rate and epochs of each arm by validation data. {runs(compared)}"
+    return {"tuned": words if len(compared) else "", "units": tried.rows[0].trials, "errors": 100 * float(np.median(tried.column("stderr"))),
+            "outside": f"Of {len(others)} settings of the other kinds {len(beyond)} lie outside."}  # fmt: skip
 
 
 FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(8.6, 3.4), sources=sources(recorded_files(MEMORY)))

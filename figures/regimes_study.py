@@ -10,10 +10,10 @@ from functools import partial
 
 from deep.studies.design import COMMON, REGIMES
 from deep.studies.regimes import TUNINGS
-from figures.kit import Canvas, Figure, Sampler, Table, panels
+from figures.kit import PLAIN, Canvas, Figure, Sampler, Table, panels
 from figures.kit.studies import COLUMNS, DIFFERENCE, forest, in_rows, recorded, recorded_files, runs, sources
 
-BASE, DEPTH = "fine-tuning", "last regime minus first"
+BASE, DEPTH = "fine-tuning", "last minus first"
 
 
 def compute(table: Table, _: Sampler) -> None:
@@ -34,13 +34,13 @@ def draw(table: Table, canvas: Canvas) -> None:
     cases = sorted(table.cases())
     lines = {row.training: row.x for row in table if not row.training.endswith(COMMON)}
     for number, (ax, name) in enumerate(zip(panels(canvas, cases, ncols=COLUMNS, sharex=True, sharey=True), cases, strict=True)):
-        forest(ax, table.select(case=name), lines)
+        forest(ax, table.select(case=name), lines, inside=lambda arm: "white" if arm.endswith(COMMON) else PLAIN.colour)
         ax.set_xlabel("difference of Avg.Acc (points)" if number >= len(cases) - COLUMNS else "")
 
 
 def facts(table: Table) -> dict:
     studies = recorded(REGIMES).values()
-    verdicts = " ".join(f"{verdict.sentence}." for study in studies for verdict in study.judged())
+    verdicts = " ".join(f"With {verdict.sentence}." for study in studies for verdict in study.judged())
     return {"verdicts": verdicts, "runs": runs(table), "last": max(rule.regime for study in studies for rule in study.preset.rules)}
 
 

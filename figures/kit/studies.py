@@ -1,7 +1,7 @@
 """Figures of the hybrid study: its records that are kept here, how its arms look, and a figure for each of its metrics."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from deep.records import read_records
-from deep.studies.design import AS_RATE, BASELINES, CONFIRM, Preset
+from deep.studies.design import BASELINES, CONFIRM, Preset
 from deep.studies.presets import FILES, PRESETS
 from deep.studies.protocol import read_protocol
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
@@ -159,10 +159,10 @@ def draw_differences(words: str, judged: bool, table: Table, canvas: Canvas) -> 
     canvas.legend(handles=handles, loc="outside upper center", ncols=4)
 
 
-def forest(ax: Axes, rows: Table, lines: Mapping[str, float], top: float = -0.8) -> None:
-    """Draw differences of shares with their intervals, in points, each on its arm's line."""
+def forest(ax: Axes, rows: Table, lines: Mapping[str, float], top: float = -0.8, inside: Callable[[str], str] = face) -> None:
+    """Draw differences of shares with their intervals, in points, each on its arm's line, with markers of the colour that ``inside`` gives."""
     for row in rows:
-        shape, options = look(row.training), {"markerfacecolor": face(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
+        shape, options = look(row.training), {"markerfacecolor": inside(row.training), "markersize": 4, "elinewidth": 1.1, "capsize": 2.0}
         ax.errorbar(100 * row.mean, row.x, xerr=100 * row.half, fmt=shape.marker, color=shape.colour, **options)
     vertical(ax, 0, linewidth=0.7)
     ax.set_yticks(list(lines.values()), list(lines), fontsize=8.5)
@@ -191,10 +191,3 @@ def runs(table: Table) -> str:
         sentences.setdefault(runs_sentence(rows.select(trials=most), "orders and seeds"), []).append(letter(place))
     by_panel = [f"{letters[0]} to {letters[-1]}: {sentence}" for sentence, letters in sentences.items()]
     return " ".join([*(by_panel if len(sentences) > 1 else sentences), *([f"Failed, and left out of the means: {', '.join(failed)}."] if failed else [])])
-
-
-def handicapped() -> bool:
-    """Return whether a control at a rule's mean step weight has its first task slowed too, as in records without the option ``rate``."""
-    streams = [(results, stream, rule) for preset, results, stream, *_ in confirmed_streams() for rule in preset.rules]
-    controls = [(results, stream, rule.control_name) for results, stream, rule in streams if rule.control == AS_RATE]
-    return any("rate" not in run.options for results, stream, arm in controls for run in results.runs(stream, arm))

@@ -43,10 +43,6 @@ def made_run(arm: str, unit: int, shares: tuple[float, float, float], stream: st
 def made_runs(levels: dict[str, float], count: int = 8, spread: float = 0.01, seed: int = 1, stream: str = "split") -> list[StudyRun]:
     """Return runs whose Avg.Acc is an arm's level plus a unit's own part, common to all arms, plus noise."""
     generator = np.random.default_rng(seed)
-    runs = []
     common = generator.normal(0, 0.05, count)
-    for arm, level in levels.items():
-        for unit in range(count):
-            share = min(max(level + common[unit] + generator.normal(0, spread), 0.0), 1.0)
-            runs.append(made_run(arm, unit, (share, share, share), stream))
-    return runs
+    return [made_run(arm, unit, (float(np.clip(level + common[unit] + generator.normal(0, spread), 0, 1)),) * 3, stream)
+            for arm, level in levels.items() for unit in range(count)]  # fmt: skip

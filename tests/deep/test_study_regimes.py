@@ -2,22 +2,25 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from made_study import TINY, made_run
 from scaffold import ROOT
-from scipy.stats import t as student
+from scipy.stats import sem, t as student
 
 from deep.__main__ import main
 from deep.records import read_records
 from deep.studies import presets
-from deep.studies.design import COMMON, REGIMES, Rule
+from deep.studies.design import COMMON, MEMORY, REGIMES, Rule
 from deep.studies.protocol import Candidate, choose, read_protocol
 from deep.studies.records import GROUPS, StudyRun
-from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
-from deep.studies.statistics import Results
+from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, TUNINGS, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
+from deep.studies.report import Study
+from deep.studies.statistics import Results, signed
+from figures.kit.studies import recorded
 
 METHODS = "abcde"
 SWAPPED = replace(
@@ -71,6 +74,30 @@ def test_how_often_a_swap_is_found_is_what_the_page_says():
         for h, stated in zip((0, 0.25, 0.5, 0.75, 1, 1.5), shares, strict=True):
             share = np.mean([found(int(units), {"a": h}, {"b": h}, seed=seed) == SWAP for seed in range(1000, 1400)])
             assert abs(share - stated) < 4.5 * (2 * max(share * (1 - share), 0.0025) / 400) ** 0.5 + 0.005, (units, h, share)
+
+
+def told(study: Study) -> Iterator[str]:
+    """Give what the page says of a study of regimes: means with Student's intervals, what depth is worth, norms and their correlations, verdicts."""
+    (stream,) = study.results.streams
+    for suffix in TUNINGS:
+        values, images = (found[stream] for found in study.read(suffix))
+        for arm, *numbers, _ in depth_effects(values, images)[:-1]:
+            cells = [f"{100 * own.mean():.1f} ± {100 * student.ppf(0.975, len(own) - 1) * sem(own):.1f}" for (name, _), own in values.items() if name == arm]
+            yield f"| {arm}{suffix.replace(' ', ', ')} | {' | '.join(cells)} | {'{} [{}, {}]'.format(*map(signed, numbers))} |"
+    yield from ("| R{} | {:.2f} | {:+.2f} [{:+.2f}, {:+.2f}] |".format(*row) for row in norms(study.preset, study.results, stream))
+    yield from (entry.sentence for entry in study.judged())
+
+
+def test_the_page_says_what_was_found():
+    """Rows and verdicts; that no pair of methods, with own or common options, stands there with both signs; and what memories see of held-out images."""
+    text, ((study,), (path,)) = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split()), (recorded(kind).values() for kind in (REGIMES, MEMORY))
+    found, pairs = [*told(study)], {(row["options"], row["regime"], row["better"], row["other"]) for row in study.pairs()}
+    assert not {pair[:1] + pair[2:] for pair in pairs} & {(options, other, better) for options, _, better, other in pairs} and f"{len(pairs)} differences" in text
+    rows = [json.loads(line) for line in (ROOT / "figures" / "records" / f"{path.preset.name}_constraints.jsonl").read_text().splitlines()]
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = (", ".join(f"{row[name]:.2f}" for row in rows if row["arm"] == arm and row["task"] in (2, 5, 10)) for name in ("slope", "ratio", "conflict", "violated"))
+        found.append(f"| {arm} | {' | '.join(cells)} |")
+    assert not [words for words in found if words not in text]
 
 
 def test_a_margin_is_part_of_what_would_have_been_seen():
@@ -154,10 +181,8 @@ def test_norms_and_forgetting():
     """Forgetting made of the norm in one regime, of nothing in the other; a failed run takes its unit out."""
     generator, runs = np.random.default_rng(4), []
     for unit in range(12):
-        for rule in SWAPPED.rules:
-            norm = generator.uniform(1, 2)
-            kept = 0.9 - 0.2 * (norm if rule.regime == 3 else generator.uniform(1, 2))
-            runs.append(made_run(rule.name, unit, (0.9, kept, 0.5), "rotated", update=(9.0, norm, norm)))
+        for rule, (norm, other) in zip(SWAPPED.rules, generator.uniform(1, 2, (4, 2)), strict=True):
+            runs.append(made_run(rule.name, unit, (0.9, 0.9 - 0.2 * (norm if rule.regime == 3 else other), 0.5), "rotated", update=(9.0, norm, norm)))
     preset = replace(SWAPPED, confirmation=tuple(run.unit for run in runs[::4]))
     (one, norm, r, low, high), (_, _, close, *_) = norms(preset, Results(runs), "rotated")
     assert one == 1 and 1 < norm < 2 and low < r < high and abs(r) < 0.6 and close == pytest.approx(1, abs=1e-5)
