@@ -127,7 +127,7 @@ def check_resolved(world) -> None:
             held = replace(plain, tasks=[replace(task, noise=0.5) for task in plain.tasks]).under(rule=rule)
             refused(NoClosedForm, "no exact law is known for", world.expected_errors, held)
     n = sympy.Symbol("n", positive=True, integer=True)
-    for samples in (np.array([4, 9]), np.array([9, 4])):
+    for samples in (np.array([4, 9]), np.array([9, 4]), np.array([0, 9])):
         refused(NoClosedForm, "law", world.expected_errors, one_block(6, (samples, 4), HALF, vectors[:2]).under(rule=EWC(2.0)))
     for seq in (one_block(6, (n, 4), HALF, vectors[:2]), one_block(n, (4, 3), HALF, [Isotropic(1, "w")] * 2)):
         refused(InputError, "mixes the symbol n", world.expected_errors, seq.under(rule=EWC(2.0)))
