@@ -118,12 +118,18 @@ def test_the_head_against_least_squares(tmp_path):
     assert found["forgetting"] == pytest.approx(error(last, held) - error(first, held), rel=1e-9)
     assert found["own gap"] == pytest.approx((error(first, held) - error(first, own) + error(last, second) - error(last, other)) / 2, rel=1e-9)
     assert found["interplay gap"] == pytest.approx(error(last, held) - error(last, own), rel=1e-9)
-    for name, w in {"last": last, "mean": (first + last) / 2, "joint": fit(frozen.seen)}.items():
+    kept = np.r_[tuple(frozen.validation)]
+    a, b = np.linalg.lstsq(np.column_stack([(x[kept] @ w).ravel() for w in (first, last)]), y[kept].ravel(), rcond=None)[0]
+    flat = np.column_stack([values[:, :-1] for values in frozen.sets])
+    means = np.stack([flat[frozen.seen][frozen.labels[frozen.seen] == unit].mean(0) for unit in range(4)])
+    nearest = (flat @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T).argmax(1) == frozen.labels
+    assert frozen.prototypes([0, 1]) == np.mean([nearest[rows].mean() for rows in frozen.test])
+    for name, w in {"last": last, "mean": (first + last) / 2, "best weights": a * first + b * last, "joint": fit(frozen.seen)}.items():
         right = (x @ w).argmax(1) == frozen.labels
         assert found[name] == np.mean([right[rows].mean() for rows in frozen.test]), name
     back = error(fit(own, swapped), second) - error(swapped, second)
     assert frozen.pairs(kernel, 0.5)["pairs, 100 a class"] == pytest.approx((found["forgetting"] + back) / 2, rel=1e-9)
-    assert frozen.routes(frozen.sets[1], frozen.kernel([1]), 0.5) < 1e-12 and not np.allclose(*(values[:, :30] for values in frozen.sets))
+    assert frozen.routes(frozen.sets[1], frozen.kernel([1]), 0.5) < 1e-12 and y.shape[1] == 4 and not np.allclose(*(values[:, :30] for values in frozen.sets))
 
 
 def test_commands(tmp_path, capsys):
