@@ -2,7 +2,7 @@ r"""Kinds of GEM at every learning rate and stopping time.
 
 Every setting that was tried, means of {units} runs on validation data: accuracy on a task when it is learned, and what is kept of it
 in the end (minus forgetting); standard errors of the latter: {errors:.1f} points at the median. Line: envelope of plain training and GEM
-with any memory strength, each with any learning rate and stopping time; filled: settings of these. {outside} {tuned}
+with any memory strength, each with any learning rate and stopping time; filled: settings of these. {outside}{tuned}
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ def facts(table: Table) -> dict:
     tried, edge, compared = (table.select(quantity=quantity) for quantity in (TRIED, ENVELOPE, DIFFERENCE))
     others = [row for row in tried if not simple(row.training)]
     beyond = [row for row in others if all(mark.mean < row.mean for mark in edge if mark.x >= row.x)]
-    words = f"(b) Avg.Acc minus that of GEM with strength 0, in the same orders on the test part, learning rate and epochs of each arm by validation data. {runs(compared)}"
+    words = f" (b) Avg.Acc minus that of GEM with strength 0, in the same orders on the test part, learning rate and epochs of each arm by validation data. {runs(compared)}"
     return {"tuned": words if len(compared) else "", "units": tried.rows[0].trials, "errors": 100 * float(np.median(tried.column("stderr"))),
             "outside": f"Of {len(others)} settings of the other kinds {len(beyond)} lie outside."}  # fmt: skip
 

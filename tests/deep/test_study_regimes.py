@@ -19,7 +19,7 @@ from deep.studies.protocol import Candidate, choose, read_protocol
 from deep.studies.records import GROUPS, StudyRun
 from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, TUNINGS, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
 from deep.studies.report import Study
-from deep.studies.statistics import Results, signed
+from deep.studies.statistics import DECIDING, Results, signed
 from figures.kit.studies import recorded
 
 METHODS = "abcde"
@@ -97,7 +97,9 @@ def test_the_page_says_what_was_found():
     for arm in dict.fromkeys(row["arm"] for row in rows):
         cells = (", ".join(f"{row[name]:.2f}" for row in rows if row["arm"] == arm and row["task"] in (2, 5, 10)) for name in ("slope", "ratio", "conflict", "violated"))
         found.append(f"| {arm} | {' | '.join(cells)} |")
-    assert not [words for words in found if words not in text]
+    estimates = {arm: [path.results.estimate("permuted digits", arm, metric) for metric in (DECIDING, "forgetting")] for arm in path.results.arms("permuted digits")}
+    found += [f"| {arm} | {' | '.join(f'{100 * own.mean:.1f} ± {100 * student.ppf(0.975, own.count - 1) * own.stderr:.1f}' for own in both)} |" for arm, both in estimates.items()]
+    assert not [words for words in found if words not in text] and len(path.pairs()) == 15
 
 
 def test_a_margin_is_part_of_what_would_have_been_seen():
