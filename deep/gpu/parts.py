@@ -80,9 +80,9 @@ def parts(out: Path, device: str = "cuda", studies: bool = False, toy: bool = Fa
         Part("samplers", ("tests/bench/bench_simulate.py", *points, "--out", f"{out / 'samplers.jsonl'}"), 40),
     ]
     if studies:
-        for study in ("hybrid", "regimes"):
-            words = ("-m", "driftlaw", "deep", "study", study, "--load", "tests/bench/cifar_part.py", "--preset", f"{study}-cifar100-part{'-toy' if toy else ''}", *at)
-            found.append(Part(study, (*words, "--out", f"{out / 'runs'}", "--records", f"{out / study}.jsonl"), 400))
+        for study, name in (("hybrid", "hybrid"), ("regimes", "regimes"), ("memory", "ntk-cl")):
+            words = ("-m", "driftlaw", "deep", "study", study, "--load", "tests/bench/cifar_part.py", "--preset", f"{name}-cifar100-part{'-toy' if toy else ''}", *at)
+            found.append(Part(name, (*words, "--out", f"{out / 'runs'}", "--records", f"{out / name}.jsonl"), 400))
     return [replace(part, seconds=3600) for part in found] if toy else found  # a rehearsal may take its time
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from deep.data.dataset import content_hash
 from deep.kernel.ridge import KernelRecord, forgetting, gathered, kernel_step, kernel_steps, ridge_steps, squared_errors
@@ -119,7 +120,7 @@ class Frozen:
     def pairs(self, kernel: np.ndarray, penalty: float) -> dict[str, float]:
         """Return what a task forgets by another one of so many images a class, mean over ordered pairs.
 
-        Besides, the rank correlation over pairs, at the most images, with the kernel's share |K_12| / (|K_11| |K_22|)^(1/2) in Frobenius norms.
+        Besides, of three tasks or more, the rank correlation over pairs, at the most images, with the kernel's share |K_12| / (|K_11| |K_22|)^(1/2) in Frobenius norms.
         """
         apart, found, change = ~np.eye(len(self.train), dtype=bool), {}, np.zeros([len(self.train)] * 2)
         firsts = [kernel_step(0 * self.targets, kernel[:, own], own, self.targets, penalty) for own in self.train]
@@ -131,9 +132,11 @@ class Frozen:
                 after = kernel_step(before, kernel[np.ix_(every, rows)], slice(-len(rows), None), targets, penalty)
                 change[i, j] = np.diff(squared_errors(np.stack([before, after]), targets, [slice(-len(rows))])[:, 0])[0]
             found[f"pairs, {count} a class"] = float(change[apart].mean())
+        if len(self.train) == 2:
+            return found  # there is one share
         norms = np.array([[np.linalg.norm(kernel[a, b]) for b in self.train] for a in self.train])
-        ranks = [values[apart].argsort().argsort() for values in (norms / np.sqrt(np.outer(np.diag(norms), np.diag(norms))), change)]
-        return found | {"share and forgetting": float(np.corrcoef(ranks)[0, 1])}
+        shares = np.maximum(norms, norms.T) / np.sqrt(np.outer(np.diag(norms), np.diag(norms)))  # the same both ways, to the last digit
+        return found | {"share and forgetting": float(spearmanr(shares[apart], change[apart])[0])}
 
 
 def head_records(stream: Stream, tasks: int, backbone: str, sizes: Sequence[int], penalties: Sequence[float], folder: Path) -> list[KernelRecord]:

@@ -86,6 +86,8 @@ class GEM(Rehearsing):
     def begin_task(self, task: TaskContext) -> None:
         """Take up what has a constraint, and the strength."""
         self.now = self._strengths[min(max(task.number, 1), len(self._strengths)) - 1]
+        if few := [len(examples) for examples in self.memory.examples.values() if self.debiased and len(examples) % self.parts]:
+            raise InputError(f"debiased GEM divides the memory of each task into {self.parts} equal parts, but one holds {few[0]} examples; choose parts that divide it")
         kept = [examples.subset(part) for examples in self.memory.examples.values() for part in torch.arange(len(examples), device=examples.inputs.device).chunk(self.parts)]
         self._gradients = MemoryGradients(task, kept) if kept else None
 

@@ -1,5 +1,5 @@
-"""A balanced part of CIFAR-100 as a data set of one's own, and two studies on it: hybrid training with the paper's nine blocks, and
-methods where the head or everything trains.
+"""A balanced part of CIFAR-100 as a data set of one's own, and three studies on it: hybrid training with the paper's nine blocks, methods
+where the head or everything trains, and NTK-CL on a frozen transformer.
 
     DRIFTLAW_IMAGES=FILE driftlaw deep study hybrid --load tests/bench/cifar_part.py --preset hybrid-cifar100-part --device cuda
 
@@ -36,6 +36,7 @@ _NINE = StudyStream("split CIFAR-100, 10 tasks", f"split-{NAME}", _OPTIONS, netw
 # With one head for all classes the tasks share what trains at the head, so that methods can differ there.
 _EIGHTEEN = StudyStream("split CIFAR-100, one head", f"split-{NAME}", _OPTIONS, "domain", network="resnet18-20", loop=_LOOP)
 _METHODS = {"ewc": (1.0, 10.0, 100.0), "si": (0.01, 0.1, 1.0), "lwf": (0.3, 1.0, 3.0)}
+_FEW = {"train_examples": 20, "test_examples": 20, "validation_share": 0.5}
 _UNITS = {"development": units(1, 100, 1), "confirmation": units(3, 1000, 3, first=1)}
 HYBRID = Preset("hybrid-cifar100-part", (_NINE,), (Rule("threshold", tuple({"threshold": value, "few": 2} for value in (0.0, 0.1, 0.3))),), **_UNITS)
 REGIMES = Preset(
@@ -44,8 +45,13 @@ REGIMES = Preset(
         for depth in (1, 5) for name, method, values in (("frozen", "fine-tuning", ()), *((name, name, values) for name, values in _METHODS.items()))
     ), study="regimes", **_UNITS,
 )  # fmt: skip
-for preset in (HYBRID, REGIMES):
-    small = replace(preset.streams[0], network="convnet", loop={"epochs": 1, "batch_size": 8, "learning_rate": 0.05})
-    toy = replace(preset, name=f"{preset.name}-toy", streams=(small,), confirmation=units(2, 1000, 2, first=1))
+_VIT = PRESETS["ntk-cl"]  # on classes that have not pretrained it
+_NEW = replace(_VIT.streams[0], stream=f"split-{NAME}", options={**_OPTIONS, "classes": [50, 100], "class_order": "seeded"})
+NTK_CL = replace(_VIT, name="ntk-cl-cifar100-part", streams=(_NEW,), **_UNITS)
+for preset in (HYBRID, REGIMES, NTK_CL):
+    stream, rules = preset.streams[0], tuple(replace(rule, grid=rule.grid[:1]) for rule in preset.rules[: 2 if preset is NTK_CL else None])
+    network = stream.network if preset is NTK_CL else "convnet"
+    small = replace(stream, network=network, options={**stream.options, "tasks": 5, **_FEW}, loop={"epochs": 1, "batch_size": 8, "learning_rate": 0.05})
+    toy = replace(preset, name=f"{preset.name}-toy", streams=(small,), rules=rules, confirmation=units(2, 1000, 2, first=1))
     for made in (preset, toy):
         PRESETS.register(made)

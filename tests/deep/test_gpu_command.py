@@ -53,7 +53,7 @@ def test_all_of_it_at_its_smallest(tmp_path, capsys):
     status, out, _ = outcome(main, capsys, "--toy", "--minutes", 120, "--device", "cpu", "--images", tmp_path / "images", "--out", tmp_path / "gpu")
     assert status == 0, out
     assert {part.name for part in parts(tmp_path, studies=True)} == {entry["name"] for entry in json.loads((tmp_path / "gpu" / "outcomes.json").read_text())}
-    assert {file.stem for file in (tmp_path / "gpu").glob("*.jsonl")} == {"steps", "runs", "samplers", "hybrid", "regimes"}
+    assert {file.stem for file in (tmp_path / "gpu").glob("*.jsonl")} == {"steps", "runs", "samplers", "hybrid", "regimes", "ntk-cl"}
 
 
 def test_the_part_is_balanced_and_comes_back_as_it_was():

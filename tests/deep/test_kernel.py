@@ -2,12 +2,14 @@
 
 import json
 import sys
+from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
 from made_training import made_stream
 from scaffold import outcome
+from scipy.stats import spearmanr
 
 from deep.__main__ import main
 from deep.kernel import ntk
@@ -130,6 +132,17 @@ def test_the_head_against_least_squares(tmp_path):
     back = error(fit(own, swapped), second) - error(swapped, second)
     assert frozen.pairs(kernel, 0.5)["pairs, 100 a class"] == pytest.approx((found["forgetting"] + back) / 2, rel=1e-9)
     assert frozen.routes(frozen.sets[1], frozen.kernel([1]), 0.5) < 1e-12 and y.shape[1] == 4 and not np.allclose(*(values[:, :30] for values in frozen.sets))
+
+
+def test_shares_of_kernels_and_forgetting_are_ranked_over_pairs(tmp_path):
+    frozen = Frozen(made_stream(3, 20), 3, "made", (4,), tmp_path)
+    x, y, found = frozen.sets[0], frozen.targets, []
+    for i, j in permutations(range(3), 2):
+        own, other, held = frozen.train[i], frozen.train[j], frozen.test[i]
+        before, gram = least_squares(x[own], y[own], 0.5, 0.0), lambda a, b: round(np.linalg.norm(x[a] @ x[b].T), 9)
+        losses = [np.square(x[held] @ w - y[held]).sum(1).mean() for w in (before, least_squares(x[other], y[other], 0.5, before))]
+        found.append((gram(own, other) / np.sqrt(gram(own, own) * gram(other, other)), losses[1] - losses[0]))
+    assert frozen.pairs(x @ x.T, 0.5)["share and forgetting"] == pytest.approx(spearmanr(*zip(*found, strict=True))[0], rel=1e-9)
 
 
 def test_commands(tmp_path, capsys):
