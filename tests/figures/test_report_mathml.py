@@ -16,11 +16,12 @@ from figures.report.mathml import GREEK, equation, mathml, presentation
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
-from theory.ledger import memory, ridge
+from theory.ledger import memory
+from theory.ledger.ridge import OfEigenvalues
 
 LATIN = {letter: word for word, letter in GREEK.items() if word != "varepsilon"}
 X = "<mi>x</mi>"
-BUILTINS = {"sum": sum, "range": range, "abs": abs, "S": ridge.S._imp_, "k": ridge.k._imp_, "boundary": ridge.boundary._imp_, **{name: vars(memory)[name]._imp_ for name in "ABFKLMRVW"}}
+BUILTINS = {"sum": sum, "range": range, "abs": abs, **{one.__name__: one._imp_ for one in OfEigenvalues.__subclasses__()}}
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
 CORE = {*ARITY, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 SIGNS = {"\u2062": "*", "−": "-", "=": "==", "≤": "<=", "≥": ">=", "≠": "!="}

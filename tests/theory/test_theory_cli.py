@@ -8,7 +8,7 @@ import pytest
 from scaffold import python
 
 from theory.formulas import FAMILIES, FORMULAS, SLOTS
-from theory.ledger import ridge
+from theory.ledger.ridge import OfEigenvalues
 from theory.notations import code
 
 
@@ -75,7 +75,7 @@ def test_python_code_computes_the_formula():
     for family in FAMILIES.values():
         formula, case = family.formula, family.cases[0]
         arguments = {name: np.pad(np.asarray(v, float), [(1, 0)] * np.ndim(v)) if np.ndim(v) else v for name, v in case.items()}
-        names = {"sqrt": math.sqrt, "builtins": __import__("builtins"), "S": ridge.S._imp_, "k": ridge.k._imp_}
+        names = {"sqrt": math.sqrt, "builtins": __import__("builtins"), **{one.__name__: one._imp_ for one in OfEigenvalues.__subclasses__()}}
         assert eval(code(formula, "python"), {**names, **arguments}) == pytest.approx(formula(**case), rel=1e-12, abs=1e-15)
 
 
