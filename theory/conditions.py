@@ -6,6 +6,7 @@ Samplers hold the drawing of a feature law and the filter of a rule (`simulate.s
 
 import difflib
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
@@ -38,7 +39,7 @@ def by_condition(function: Any) -> Any:
 def filtered(rule: Any, values: Any, eigenvalues: np.ndarray) -> np.ndarray:
     """Return what the filter of a rule gives at eigenvalues; InputError unless it is a finite number for each."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or values.shape != eigenvalues.shape or not np.all(np.isfinite(values)):
-        raise InputError(f"the filter of {rule!r} returns {values!r} for eigenvalues of shape {eigenvalues.shape}; return an array with a finite number for each of them")
+        raise InputError(f"the filter of {rule!r} returns {reprlib.repr(values)} for eigenvalues of shape {eigenvalues.shape}; return an array with a finite number for each of them")
     return values
 
 
