@@ -74,7 +74,7 @@ def check_training_of_symbols(world) -> None:
 def check_training_that_has_no_law(world) -> None:
     seq = one_block(9, (3, 2), 0, gram=[[1, 1], [1, 1]])
     stored = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], memory={0: 1})])
-    refused(NoClosedForm, "with memory of earlier tasks", lambda: world.expected_errors(stored).training_errors)
+    refused(NoClosedForm, "with memory, data that are used again", lambda: world.expected_errors(stored).training_errors)
     refused(NoClosedForm, "Ridge", lambda: world.expected_errors(seq.under(rule=Ridge(1.0))).training_errors)
 
 
