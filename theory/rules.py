@@ -42,14 +42,14 @@ def held_samples(seq: TaskSequence, t: int) -> float | None:
     rule: Any = seq.rule_of(t)
     if not isinstance(rule, CONSOLIDATING) or rule.strength == 0 or not any(_held(seq, s, rule) for s in range(t)):
         return None
-    counts = [[0, *(seq.tasks[s].samples for s in range(t) if block in seq.tasks[s].train and _held(seq, s, rule) and not seq.tasks[s].again)] for block in seq.tasks[t].train]
+    counts = [[0, *(seq.tasks[s].samples for s in range(t) if block in seq.tasks[s].train and _held(seq, s, rule))] for block in seq.tasks[t].train]
     return min(sum(one) if rule.decay else one[-1] for one in counts) if isinstance(rule, EWC) and rule.fisher == "sample" else 0
 
 
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:
     """Whether a rule holds on to what task ``s`` has learned."""
     n, d = seq.tasks[s].samples, seq.trained_dimension(s)
-    if seq.rule_of(s) != rule or (not is_symbolic(n) and not np.any(plain_array(n))):
+    if seq.rule_of(s) != rule or not np.any(plain_array(n)):
         return False
     fitted = not (is_symbolic(n) or is_symbolic(d)) and np.all(plain_array(n) <= plain_array(d))
     return not (isinstance(rule, EWC) and rule.fisher == "empirical" and fitted)

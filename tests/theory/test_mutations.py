@@ -18,7 +18,7 @@ from visits_battery import VISITS_CHECKS, check_what_has_no_law as check_visits_
 # Checks in the order in which they are tried: those that kill most first.
 CHECKS = {
     "theory.projections": (*LAW_CHECKS, *TRAINING_CHECKS, *HEAD_CHECKS),
-    "theory.rules": HEAD_CHECKS,
+    "theory.rules": (*HEAD_CHECKS, *LAW_OF_RULES),
     "theory.spectral": SPECTRAL_CHECKS,
     "theory.algebra": (
         check_integrals_in_fractions, check_truths, check_number_systems, check_integrals_in_floats, *LAW_CHECKS, check_conditions_on_stored_samples,

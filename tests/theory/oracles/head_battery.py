@@ -150,6 +150,8 @@ def check_held(world) -> None:
         seq = one_block(6, samples, HALF, np.eye(6, dtype=int)[: len(samples)].tolist())
         require(close(world.moment_orders(seq.under(rule=rule)).step_sizes[-1], right), f"{samples} {rule}")
     require(close(world.moment_orders(start.under(rule=sample)).step_sizes[-1], 1 / (2 / 13 + 1 / 5.5)), "the block that fewer samples trained")
+    twice = one_block(6, (9, 4), HALF, np.eye(6, dtype=int)[:2].tolist()).under(rule=sample, visits=(0, 0, 1))
+    require(close(world.moment_orders(twice).step_sizes[-1], 0), "unknown where data are used again")
     quiet = one_block(6, (9, 7), 0, np.eye(6, dtype=int)[:2].tolist()).under(rule=sample)
     require(world.moment_orders(quiet).step_sizes.tolist() == [math.inf, 1] and world.moment_orders(quiet.under(visits=(0, 1, 0))).step_sizes[2] == 0, "no noise")
 
