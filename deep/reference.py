@@ -115,7 +115,7 @@ class Reference:
 
         plan = list(self.plan(whole(seeds, "the number of seeds", 2), setting.device))
         records = {record.key: record for record in train_runs([config for *_, config in plan], setting.out, setting.source, setting.workers, setting.tell)}
-        return [study_run(records[config.key], self.name, phase, self.stream.label, method) for phase, method, config in plan]
+        return [study_run(records[config.key], self.name, phase, self.stream.label, method, 0, config.strategy_options, ()) for phase, method, config in plan]
 
     def rows(self, runs: Sequence[StudyRun]) -> list[tuple[str, ...]]:
         """Return a line for each method and measure: method, measure, seeds, published number, ours with its interval, verdict."""
