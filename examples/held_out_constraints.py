@@ -42,8 +42,8 @@ class Watched(GEM):
         """Project, and measure every so many steps."""
         before, found = gradient.clone(), super().transform_gradient(gradient, task)
         self._steps += 1
-        if self._gradients is not None and self._steps % EVERY == 0:
-            memories = self._gradients.rows.unflatten(0, (len(HELD), -1)).mean(1)  # of a task that has several, their mean
+        if self.gradients is not None and self._steps % EVERY == 0:
+            memories = self.gradients.rows.unflatten(0, (len(HELD), -1)).mean(1)  # of a task that has several, their mean
             for memory, examples in zip(memories, HELD, strict=True):
                 test = task.gradient(examples)
                 square, product = float(test @ test), float(memory @ test)

@@ -152,9 +152,12 @@ class Subspace(Gaussian):
     basis: Any
 
     def __post_init__(self) -> None:
-        basis = np.asarray(self.basis, dtype=float)
+        try:
+            basis: Any = np.asarray(self.basis, dtype=float)
+        except (TypeError, ValueError):
+            basis = np.empty(0)
         if basis.ndim != 2 or not basis.size or not np.all(np.isfinite(basis)) or np.linalg.matrix_rank(basis) < basis.shape[1]:
-            raise InputError(f"the basis of a subspace has shape {basis.shape}; give finite, independent columns")
+            raise InputError(f"the basis of a subspace is {reprlib.repr(self.basis)}; give a matrix of finite, independent columns")
         unit = np.linalg.qr(basis)[0]
         object.__setattr__(self, "basis", FrozenArray(basis))
         object.__setattr__(self, "covariance", FrozenArray(unit @ unit.T))

@@ -12,6 +12,7 @@ import numpy as np
 
 from theory.conditions import MinNorm, Ridge, Rule, Subspace
 from theory.errors import InputError
+from theory.inner_products import coordinates
 from theory.problem import PREVIOUS, Isotropic, Task, TaskSequence
 from theory.values import FrozenArray, below, is_symbolic
 
@@ -143,20 +144,12 @@ def overlapping(dimension: int, overlaps: Any, samples: Sequence[int], noise: An
     0.5 [-0.032, 0.081]
     0.0 [0.019, 0.386]
     """
-    turns, truths = _root(overlaps, "overlaps"), _root(gram, "gram")
+    turns, truths = coordinates(overlaps, "overlaps"), coordinates(gram, "gram")
     if len(truths) != len(turns) or len(truths) > dimension or not np.allclose(np.sum(turns**2, axis=1), 1):
         raise InputError(f"overlaps {np.asarray(overlaps).tolist()} and gram are for {len(turns)} and {len(truths)} tasks in {dimension} dimensions; both need one row a task, at most one a dimension, and overlaps a diagonal of 1")
     frames = [np.kron(turn[:, None], np.eye(dimension)) for turn in turns]
     seq = one_block(len(turns) * dimension, samples, noise, truth=[frame[:, : len(truths)] @ w for frame, w in zip(frames, truths, strict=True)])
     return replace(seq, risk="features", tasks=[replace(task, features=Subspace(frame)) for task, frame in zip(seq.tasks, frames, strict=True)])
-
-
-def _root(matrix: Any, what: str) -> np.ndarray:
-    """Vectors, one a row, that have these inner products."""
-    values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=float))
-    if values.min() < -1e-9 * abs(values).max():
-        raise InputError(f"{what} has the eigenvalue {values.min():.6g}, so it is no matrix of inner products")
-    return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def gem(dimension: Any, samples: Sequence[Any], stored: Any, noise: Any, truth: Sequence[Any] | None = None, gram: Any = None) -> TaskSequence:

@@ -23,7 +23,7 @@ from theory.conditions import Gaussian, MinNorm, Ridge, StandardNormal, Subspace
 from theory.errors import DomainError, NoClosedForm
 from theory.problem import TaskSequence, require_single
 from theory.projections import StepMoments
-from theory.recursion import OVER, Law, StepGeometry
+from theory.recursion import OVER, Law, StepGeometry, status_of
 from theory.values import FrozenArray
 
 
@@ -60,7 +60,7 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
     norms = colours if seq.risk == "features" else [{block: np.eye(len(sigma)) for block, sigma in one.items()} for one in colours]
     mean = {block: np.zeros(d) for block, d in seq.blocks.items()}
     square = {block: np.zeros((d, d)) for block, d in seq.blocks.items()}
-    shape, rough = (len(seq),) * 2, False
+    shape, root = (len(seq),) * 2, math.inf
     errors, steps, updates, noises = np.zeros(shape), *np.zeros((3, len(seq)))
 
     def around(block: str, w: np.ndarray) -> np.ndarray:
@@ -73,8 +73,8 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
         apart = {block: around(block, w) for block, w in truths[t].items()}
         f = noises[t] = float(task.noise) ** 2 + sum(np.sum(colours[t][b] * apart[b]) for b in task.truth if b not in task.train)
         flat, variances = _flat(seq, t, f, outside), np.concatenate([np.linalg.eigvalsh(colours[t][b]) for b in task.train])
-        kappa, lost, approximate = (0.0, 0, flat[2]) if flat else _kappa(seq, t, variances, f, outside, exact)
-        rough |= approximate
+        kappa, lost, order = (0.0, 0, flat[2]) if flat else _kappa(seq, t, variances, f, outside, exact)
+        root = min(root, order)
         inverse = {b: colours[t][b] if flat else np.linalg.inv(colours[t][b] + kappa * np.eye(len(colours[t][b]))) for b in task.train if task.samples}
         slack = task.samples - sum(np.sum((colours[t][b] @ r) * (colours[t][b] @ r).T) for b, r in inverse.items()) - lost
         spread = f + kappa**2 * sum(np.sum(apart[b] * (colours[t][b] @ r @ r)) for b, r in inverse.items())
@@ -97,18 +97,22 @@ def coloured_law(seq: TaskSequence, outside: str, exact: bool = True) -> Law:
             updates[t] += np.trace(square[block]) - 2 * before @ mean[block] + np.trace(length)
         for i, one in enumerate(truths):
             errors[t, i] = sum(np.sum(norms[i][block] * around(block, w)) for block, w in one.items())
-    return Law(errors, steps, noises, (), updates, status="first order" if rough else "exact")
+    return Law(errors, steps, noises, (), updates, status=status_of(root))
 
 
-def _flat(seq: TaskSequence, t: int, f: float, outside: str) -> tuple[StepMoments, Any, bool] | None:
-    """Moments of a step on features of a subspace, k f / d of its noise f, and whether they are approximate; None of other features."""
+def _flat(seq: TaskSequence, t: int, f: float, outside: str) -> tuple[StepMoments, Any, float] | None:
+    """Moments of a step on features of a subspace, k f / d of its noise f, and as `status_of` the D of its order; None of other features.
+
+    What follows a pole stays blank: a step erases the past within the subspace alone.
+    """
     task, law = seq.tasks[t], seq.features_of(t)
-    if not isinstance(law, Subspace) or task.memory or not task.equally_weighted:
+    weights = {task.weight_of(block) for block in task.train}
+    if not isinstance(law, Subspace) or task.memory or len(weights) > 1 or (weights != {1} and not isinstance(seq.rule_of(t), MinNorm)):
         return None
     d = law.basis.shape[1]
     geometry = StepGeometry(t, task.samples, d, FloatAlgebra(seq), outside, OVER, seq.rule_of(t))
     made = geometry.moments()
-    return made, geometry.noise_part(made, np.asarray(f)) / d, math.isfinite(geometry.root)
+    return made, geometry.noise_part(made, np.asarray(f)) / d, geometry.root
 
 
 def _covariances(seq: TaskSequence, t: int) -> dict[str, np.ndarray]:
@@ -123,8 +127,8 @@ def _vector(t: int, block: str, truth: Any) -> np.ndarray:
     return truth.values.astype(float)
 
 
-def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, f: float, outside: str, exact: bool) -> tuple[float, float, bool]:
-    """Return kappa, what the slack loses (NaN where the expectation is infinite), and whether all is approximate."""
+def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, f: float, outside: str, exact: bool) -> tuple[float, float, float]:
+    """Return kappa, what the slack loses (NaN where the expectation is infinite), and 0 where all is of first order, else infinity."""
     task, rule, gap = seq.tasks[t], seq.rule_of(t), seq.tasks[t].samples - len(variances)
     plain = isinstance(rule, MinNorm)
     weighted = (not task.equally_weighted and gap < 0) if plain else {task.weight_of(block) for block in task.train} != {1}
@@ -134,17 +138,17 @@ def _kappa(seq: TaskSequence, t: int, variances: np.ndarray, f: float, outside: 
             "are the least step and Ridge, of positive variances: simulate it, or take these"
         )
     if not task.samples or (plain and (gap >= 2 or (f == 0 and gap >= 0))):
-        return 0.0, 1, False
+        return 0.0, 1, math.inf
     if plain and gap >= -1 and f != 0:
         if outside == "nan":
-            return 0.0, np.nan, False
+            return 0.0, np.nan, math.inf
         raise DomainError(f"task {t}: the expected error is infinite unless |n - d| >= 2; here n - d = {gap}. Move n or d away from the threshold")
     if exact:
         raise NoClosedForm(
             f"no exact law is known for task {t}: features with a covariance have one for least steps of n >= d + 2 samples, and here n = {task.samples}, "
             f"d = {len(variances)}, {rule!r}; take theory.equivalents.approximate_errors, or simulate it"
         )
-    return kappa_of(task.samples, variances, 1, float(rule.lam) if isinstance(rule, Ridge) else 0.0), 0, True
+    return kappa_of(task.samples, variances, 1, float(rule.lam) if isinstance(rule, Ridge) else 0.0), 0, 0.0
 
 
 def kappa_of(samples: int, variances: np.ndarray, counts: Any, penalty: float = 0.0) -> float:

@@ -70,14 +70,14 @@ def samples_reduce_gaps() -> tuple[Shares, Sizes]:
 
 
 def orthogonality_protects() -> tuple[Shares, Sizes]:
-    """No overlap against the drawn one; that nothing else protects all truths is read off the polynomial."""
+    """No overlap, which forgets nothing, against the drawn one; that nothing else protects all truths is read off the polynomial."""
     entry, new = FORMULAS["overlap_forgetting"], FORMULAS["overlap_new_error"]
     rise = sympy.diff(entry.expression, gaps.w_22).subs(dict.fromkeys((gaps.overlap, gaps.q_2), sympy.Symbol("positive", positive=True)))
     drawn = [(case["cosine"] > 0, entry(**case) > 0, entry(**{**case, "rho": 1e-3}) < 0, new(**case) < new(**{**case, "rho": 0})) for case in settings()]
     return {
-        "forgetting is 0 without an overlap": _share([entry.expression.subs(gaps.overlap, 0) == 0]), "and rises with |w_2|^2 at any overlap": _share([rise.is_positive]),
-        **{f"overlaps that forget, of truths that {words}": _share(forgets for agree, forgets, *_ in drawn if agree == (words == "agree")) for words in ("agree", "do not")},
+        f"overlaps that forget, of truths that {words}": _share(forgets for agree, forgets, *_ in drawn if agree == (words == "agree")) for words in ("agree", "do not")
     }, {
+        "forgetting is 0 without an overlap": _share([entry.expression.subs(gaps.overlap, 0) == 0]), "and rises with |w_2|^2 at any overlap": _share([rise.is_positive]),
         "share of overlaps of 0.001 that help, of truths that agree": _share(helps for agree, _, helps, _ in drawn if agree),
         "share of overlaps that lower the new task's error": _share(better for *_, better in drawn),
     }  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from theory.checks import between, positive, whole
 from theory.errors import InputError
+from theory.inner_products import ROUNDING, coordinates
 
 INSIDE, ADDED, CONSTANT, EQUALITY = FORMS = ("inside", "added", "constant", "equality")
 
@@ -141,6 +142,8 @@ class Memories:
     gram: Any
 
     def __post_init__(self) -> None:
+        if not isinstance(self.sizes, tuple) or not self.sizes:
+            raise InputError(f"sizes is {self.sizes!r}; give a tuple with the size of each group, such as (100,)")
         for size in self.sizes:
             whole(size, "the number of parameters of a group", 1)
         for i, (m, sigma) in enumerate(zip(self.samples, self.sigma, strict=False)):
@@ -157,9 +160,6 @@ class Memories:
         """The population gradients in an orthonormal basis of each group, shape (J, 1 + V, k), k the largest rank."""
         spread = np.array(self.sizes) / sum(self.sizes) if np.ndim(self.gram) == 2 else np.ones(len(self.sizes))
         gram = spread[:, None, None] * np.asarray(self.gram, dtype=float)
-        values, vectors = np.linalg.eigh(gram)
-        scale = 1e-10 * np.abs(values).max()
-        if values.min() < -scale or not np.allclose(gram, np.swapaxes(gram, 1, 2), rtol=0, atol=scale):
-            raise InputError("gram is no matrix of inner products; make it symmetric, with cosines that can be")
-        rank = int(np.sum(values > scale, axis=1).max())
-        return (vectors * np.sqrt(values.clip(0))[:, None])[:, :, ::-1][:, :, :rank]
+        found = coordinates(gram, "gram")
+        lengths = np.square(found).sum(1)  # the eigenvalues
+        return found[:, :, : int(np.sum(lengths > ROUNDING * lengths.max(), axis=1).max())]

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.algebra import FloatAlgebra
-from theory.conditions import Flow, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
+from theory.conditions import Flow, Gaussian, GradientDescent, HeadDistillation, MinNorm, Ridge, StudentT, Subspace
 from theory.problem import TaskSequence, require_single
 from theory.quantities import Quantity, Readings, parse_quantity
 from theory.rules import held_samples, resolved
@@ -84,12 +84,12 @@ def moment_orders(seq: TaskSequence) -> MomentOrders:
         steps[t] = blocks.train(t)
         updates[t] = min(steps[t], previous)
         errors[t] = [min(blocks.order[block] for block in seq.used(i)) for i in range(tasks)]
-    if seq.averaging is not None:
-        used = [seq.averaging[t] != 0 for t in range(tasks)]
-        errors = np.stack([errors[row].min(axis=0, initial=math.inf) for row in used])
     data = np.array([law.df / 2 if isinstance(law, StudentT) else math.inf for law in map(seq.features_of, range(tasks))])
     with np.errstate(divide="ignore"):  # Hoelder's inequality, since estimates have seen the samples
         training = 1 / (1 / errors + 1 / data)
+    if seq.averaging is not None:
+        used = [seq.averaging[t] != 0 for t in range(tasks)]
+        errors = np.stack([errors[row].min(axis=0, initial=math.inf) for row in used])
     return MomentOrders(errors, steps, updates, training)
 
 
@@ -110,9 +110,17 @@ def step_slack(seq: TaskSequence, t: int) -> tuple[int, frozenset[str]]:
         unions |= {support | union for union in unions}
         if len(unions) > _MOST_UNIONS:
             return 0, frozenset()
-    free = {union: sum(seq.blocks[b] for b in union) - sum(rows for rows, support in groups if support <= union) for union in unions}
+    seen = _seen(seq, t)
+    free = {union: sum(seen[b] for b in union) - sum(rows for rows, support in groups if support <= union) for union in unions}
     least, above = sorted(free.values())[:2]
-    return above - least, max((union for union in unions if free[union] == least), key=len)
+    return above - least, frozenset(b for b in max((union for union in unions if free[union] == least), key=len) if seen[b] == seq.blocks[b])
+
+
+def _seen(seq: TaskSequence, t: int) -> dict[str, int]:
+    """Directions of each block in which the features of task ``t`` vary."""
+    law = seq.features_of(t)
+    given = law.of_blocks(seq.blocks) if isinstance(law, Gaussian) else {}
+    return {b: d if b not in given else int(np.linalg.matrix_rank(np.diag(v) if np.ndim(v := np.asarray(given[b])) == 1 else v)) for b, d in seq.blocks.items()}
 
 
 def is_damped(seq: TaskSequence, t: int) -> bool:

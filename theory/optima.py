@@ -9,7 +9,7 @@ import numpy as np
 
 from theory.conditions import MinNorm, Ridge
 from theory.constructors import frozen_task, trainable_fraction
-from theory.errors import InputError
+from theory.errors import InputError, NoClosedForm
 from theory.law import expected_errors
 from theory.problem import TaskSequence
 from theory.recursion import Law
@@ -100,7 +100,7 @@ def best_step(criterion: str, seq: TaskSequence) -> Optimum:
     [0.8558, 6.4904, 0.5529]
     """
     last = len(seq) - 1
-    penalty, seq = _penalised(_floating(seq), last)
+    penalty, seq = _penalised(_with(_floating(seq), last, scale=1), last)
     levels = [expected_errors(_with(seq, last, scale=scale)) for scale in (-1, 0, 1)]
     backward, nothing, forward = (float(reader(criterion)(law)) for law in levels)
     if not np.isclose(forward + backward - 2 * nothing, 2 * levels[2].step_sizes[last], rtol=1e-6):
@@ -155,7 +155,9 @@ def best_penalty(seq: TaskSequence) -> Optimum:
 
 def _penalised(seq: TaskSequence, t: int) -> tuple[float, TaskSequence]:
     """The best penalty of task ``t`` for its own error, and the experiment with it."""
-    still = expected_errors(_with(seq, t, scale=0, rule=Ridge(1.0)))
+    if seq.average is not None or not seq.tasks[t].takes_full_step:
+        raise NoClosedForm(f"the best penalty is one of a whole step and for the last estimate; leave the average, or the scale of task {t}, out")
+    still = expected_errors(replace(_with(seq, t, scale=0, rule=Ridge(1.0)), risk="features"))  # e is the distance within what the task sees
     distance = still.errors[t, t] - (still.effective_noise[t] - seq.tasks[t].noise ** 2)
     if not distance > 0:
         raise InputError(f"task {t} starts at its truth, so that no step is best; take one that has something to learn")

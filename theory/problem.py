@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.conditions import CONSOLIDATING, Distillation, FeatureLaw, HeadDistillation, MinNorm, Rule, StandardNormal, as_features, as_rule
+from theory.conditions import CONSOLIDATING, Distillation, FeatureLaw, HeadDistillation, MinNorm, Rule, StandardNormal, Subspace, as_features, as_rule
 from theory.errors import InputError
 from theory.values import FrozenArray, FrozenMapping, below, is_grid, is_symbolic, number, plain_array, whole_number
 
@@ -311,7 +311,9 @@ class TaskSequence:
         return dict(Counter(blocks for blocks in shared if blocks))
 
     def trained_dimension(self, t: int, without: Sequence[str] = ()) -> Any:
-        """Total dimension of the blocks that task ``t`` trains, but for some."""
+        """Total dimension of the blocks that task ``t`` trains, but for some; on features of a subspace that of what it sees."""
+        if isinstance(law := self.features_of(t), Subspace) and not without:
+            return law.basis.shape[1]
         dimensions = [self.blocks[block] for block in self.tasks[t].train if block not in without]
         if any(is_grid(d) for d in dimensions):
             return FrozenArray(sum(plain_array(d) for d in dimensions))
@@ -514,6 +516,8 @@ def _memory(memory: Any) -> FrozenMapping | None:
 def _average(value: Any, tasks: int) -> Any:
     if value is None or (isinstance(value, str) and value == MEAN):
         return value
+    if isinstance(value, str):
+        raise InputError(f"average is {value!r}; give 'mean', or a row of weights for each task")
     found = _square("average", value, tasks, "weights")
     if np.any(np.triu(np.ones((tasks, tasks)), 1) * (found.values != 0)):
         raise InputError("average gives a weight to an estimate that is still to come; row t has weights for columns 0 to t only")

@@ -120,6 +120,11 @@ def _known(values: Any, unknown: tuple[int, ...], instead: str) -> Any:
     return values
 
 
+def status_of(root: float) -> str:
+    """Say how exact a law is by the least D of its steps to second order, infinite without such, and 0 with one to first order."""
+    return "exact" if root == math.inf else f"second order, D = {root:.3g}" if root else "first order"
+
+
 def require_usual(seq: TaskSequence, *, rules: bool) -> None:
     """Refuse feature laws, risks and, unless they may be others, rules for which no law is known; NoClosedForm says what to use instead."""
     unknown = [one for one in seq.unusual if not (rules and isinstance(one, Rule))] + ["averages of estimates"] * (seq.average is not None and not rules)
@@ -233,8 +238,7 @@ class Recursion:
             for block, users in self.users.items():
                 errors[..., t, :] += np.where(users, self.distances(block) if self.weights is None else self._averaged(block, t), 0)
         finish = self.algebra.finish
-        status = "exact" if self.root == math.inf else f"second order, D = {self.root:.3g}" if self.root else "first order"
-        return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates), status=status)
+        return Law(finish(errors), finish(steps), finish(noises), tuple(self.conditions), finish(updates), status=status_of(self.root))
 
     def products(self, block: str) -> np.ndarray:
         """E theta_b . w_{i,b} for every task i, shape (..., T)."""
@@ -249,7 +253,9 @@ class Recursion:
         row, between = self.weights[..., [t], :], self.between[block]
         self.towards[block][..., t, :], between[..., t, t] = self.products(block), self.square[block]
         between[..., t, :t] = between[..., :t, t]
-        return self.diagonal[block] + (row @ between @ np.swapaxes(row, -1, -2) - 2 * (row @ self.towards[block]))[..., 0, :]
+        used = np.flatnonzero(np.any(row[..., 0, :] != 0, axis=tuple(range(row.ndim - 2))))  # 0 times an infinite error is 0
+        row, between, towards = row[..., used], between[..., used, :][..., used], self.towards[block][..., used, :]
+        return self.diagonal[block] + (row @ between @ np.swapaxes(row, -1, -2) - 2 * (row @ towards))[..., 0, :]
 
     def reset(self, t: int, task: Task) -> dict[str, tuple[Any, Any]]:
         """Put blocks that start from zero there; return E theta_b . w_{t,b} and E |theta_b|^2 as they were."""

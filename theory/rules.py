@@ -20,7 +20,7 @@ def resolved(seq: TaskSequence) -> TaskSequence:
         rule: Any = seq.rule_of(t)
         if isinstance(rule, HeadDistillation):
             tasks[t] = replace(task, rule=_with_one_head(seq, t, task, rule))
-        elif isinstance(rule, CONSOLIDATING) and held_samples(seq, t) is None:
+        elif isinstance(rule, CONSOLIDATING) and not _holds(seq, t, rule):
             tasks[t] = replace(task, rule=MinNorm())
     return replace(seq, tasks=tasks).undistilled()
 
@@ -40,10 +40,15 @@ def distillation(seq: TaskSequence, t: int, rule: Any) -> Distillation:
 def held_samples(seq: TaskSequence, t: int) -> float | None:
     """Samples that the least penalty of task ``t`` on a coordinate rests on, at least; 0 where nothing is known of it, None without such penalties."""
     rule: Any = seq.rule_of(t)
-    if not isinstance(rule, CONSOLIDATING) or rule.strength == 0 or not any(_held(seq, s, rule) for s in range(t)):
+    if not isinstance(rule, CONSOLIDATING) or not _holds(seq, t, rule):
         return None
     counts = [[0, *(seq.tasks[s].samples for s in range(t) if block in seq.tasks[s].train and _held(seq, s, rule))] for block in seq.tasks[t].train]
     return min(sum(one) if rule.decay else one[-1] for one in counts) if isinstance(rule, EWC) and rule.fisher == "sample" else 0
+
+
+def _holds(seq: TaskSequence, t: int, rule: Any) -> bool:
+    """Whether task ``t`` is held by what its rule has of earlier ones."""
+    return rule.strength != 0 and any(_held(seq, s, rule) for s in range(t))
 
 
 def _held(seq: TaskSequence, s: int, rule: Any) -> bool:

@@ -157,7 +157,8 @@ _spectrum = lru_cache(maxsize=1)(Spectrum)  # whose functions take 200 MB at siz
 
 
 @lru_cache(maxsize=512)
-def _nodes(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+def nodes(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues of A'A and their masses: E sum of f over the eigenvalues that are not 0 is ``masses @ f(eigenvalues)``."""
     spectrum = _spectrum(n, d)
     return spectrum.x, spectrum.mass
 
@@ -176,7 +177,7 @@ def _sums(rule: Rule, handler: Any, n: int, d: int, pairs: bool) -> tuple[float,
         remedy = f"raise the penalty until D = sqrt((n + d + lam)^2 - 4 n d), which is {root:.3g}, is at least {LEAST_ROOT}, or simulate it" if ridge else "simulate it"
         raise NoClosedForm(f"eigenvalues of {n} samples in {d} dimensions are too many for the exact law under {rule!r} (min(n, d) <= {LARGEST}); {remedy}")
     else:
-        x, mass = _nodes(n, d)
+        x, mass = nodes(n, d)
         h = filtered(rule, filter_values(rule, x, n), x)
         q = x * h
         _require_smooth(rule, q, mass)

@@ -69,7 +69,7 @@ class GEM(Rehearsing):
     parts: int = 1
     debiased: bool = False
     memory: Memory = field(init=False, repr=False)
-    _gradients: MemoryGradients | None = field(init=False, default=None, repr=False)
+    gradients: MemoryGradients | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,13 +89,13 @@ class GEM(Rehearsing):
         if few := [len(examples) for examples in self.memory.examples.values() if self.debiased and len(examples) % self.parts]:
             raise InputError(f"debiased GEM divides the memory of each task into {self.parts} equal parts, but one holds {few[0]} examples; choose parts that divide it")
         kept = [examples.subset(part) for examples in self.memory.examples.values() for part in torch.arange(len(examples), device=examples.inputs.device).chunk(self.parts)]
-        self._gradients = MemoryGradients(task, kept) if kept else None
+        self.gradients = MemoryGradients(task, kept) if kept else None
 
     def transform_gradient(self, gradient: Tensor, task: TaskContext) -> Tensor:
         """Project."""
-        if self._gradients is None:
+        if self.gradients is None:
             return gradient
-        parts = self._gradients.measure(task).unflatten(0, (-1, self.parts if self.debiased else 1))
+        parts = self.gradients.measure(task).unflatten(0, (-1, self.parts if self.debiased else 1))
         rows = parts.mean(1) if self.debiased else parts[:, 0]
         groups = self._places(task)
         products = torch.stack([sum(rows[:, place] @ gradient[place] for place in group) for group in groups])

@@ -248,6 +248,8 @@ def measure(
     [1.0, 0.0]
     """
     draw: Any = sampler or (by_scalars if isinstance(step, Memories) else reduced)
+    if (draw in (by_scalars, by_vectors)) != isinstance(step, Memories):
+        raise InputError(f"{draw.__name__} does not draw {type(step).__name__}; leave sampler out")
     products, rows = draw(step, whole(count, "count, the number of draws,", 2), np.random.default_rng(np.random.SeedSequence(seed))), []
     known(form, FORMS, "form of memory strength")
     if not len(values):

@@ -153,11 +153,13 @@ def _comparison(claim: Conjecture, index: int, label: str, size: Mapping[str, An
 
 
 def _outside(claim: Conjecture, index: int, seq: TaskSequence, size: Mapping[str, Any]) -> bool:
-    """Whether features, rules or risk are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
+    """Whether features, rules, risk or averages are others than the formula speaks of: the usual ones, and rules of its kinds as its build says them."""
     if claim.kind.sign or claim.own_builder is None:
         return False
     spoken_of: Any = (*claim.rules, str) if claim.rules else ()  # risks and visits are texts, compared below
     if any(not isinstance(one, spoken_of) for one in seq.unusual):
+        return True
+    if not claim.rules and seq.average is not None:
         return True
     return bool(claim.rules) and _conditions(seq) != _conditions(claim.own_builder({**claim.cases[index], **size}))
 

@@ -442,6 +442,7 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
         facts |= {"worst_seed": (*_stream(comparison.seq, settings, JUDGED), chunk), "worst_trial": trial}
         # were so many draws violations, none among N would have probability (1 - share)^N, the run's level
         detectable, facts["share"] = math.nan, -math.expm1(math.log(settings.false_alarm / levels.cases) / count)
+    unusual = [*comparison.seq.unusual, *(["averages of estimates"] if comparison.seq.average is not None else [])]
     return Judged(
         **_judged(comparison),
         verdict=verdict,
@@ -455,7 +456,7 @@ def _judge(comparison: Comparison, sample: Sample, facts: dict[str, Any], p_holm
         half_width=half_width,
         needed=sample.pilot.plan.needed,
         delta_share=settings.delta,
-        conditions=(claim.label or ", ".join(map(str, comparison.seq.unusual))) if comparison.seq.unusual else "",
+        conditions=(claim.label or ", ".join(map(str, unusual))) if unusual else "",
         kind=kind,
         misfit=misfit,
         asymmetry=sample.asymmetry,

@@ -210,7 +210,7 @@ def test_parts_of_a_memory_have_constraints_of_their_own():
     learner = strategy("gem", memory_size=12, parts=5)
     train_task(tasks[0], learner, loop, optimiser)
     learner.begin_task(tasks[1])
-    rows = learner._gradients.measure(tasks[1])
+    rows = learner.gradients.measure(tasks[1])
     whole = learner.memory.examples[0]
     torch.testing.assert_close(rows.mean(0), tasks[1].gradient(whole))
     assert len(rows) == 4 and len(whole) == 12 and (rows - rows[0]).abs().amax(1)[1:].min() > 1e-3

@@ -17,6 +17,7 @@ from simulate.verdicts.report import CheckReport, TailRates
 from simulate.verdicts.robustness import CONDITIONS, Condition, decaying_variances, in_general_position, robustness, table
 from theory import InputError, NoClosedForm, expected_errors, frozen, one_block
 from theory.formulas import FAMILIES, FORMULAS
+from theory.ledger.two_tasks import DEVIATION_CASES
 
 FROZEN, LIN = FAMILIES["frozen_deviation"], FAMILIES["lin_forgetting"]
 TWO_TASKS = one_block(30, (8, 5), 0.4, gram=np.ones((2, 2)))
@@ -117,6 +118,11 @@ def test_a_formula_is_judged_under_the_rules_that_it_names_and_builds():
     assert conjecture_outside(replace(formula, rules=()), case) and conjecture_outside(replace(formula, rules=(GradientDescent,)), case)
     assert conjecture_outside(replace(formula, build=lambda **case: formula.build(**case).under(Rademacher())), case)
     assert not conjecture_outside(formula, case, solver=Ridge(6.0))
+
+
+def test_a_formula_of_last_estimates_is_not_judged_at_their_average():
+    formula, case = FORMULAS["initialized_deviation"], DEVIATION_CASES[0]
+    assert conjecture_outside(replace(formula, build=lambda **case: formula.build(**case).under(average="mean")), case) and not conjecture_outside(formula, case)
 
 
 def conjecture_outside(formula, case, **conditions):

@@ -8,7 +8,7 @@ import sympy
 from scaffold import refusals
 
 from simulate import check, simulate, sweep
-from theory import DomainError, Gaussian, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, expected_errors, one_block
+from theory import DomainError, Gaussian, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, expected_errors, moment_orders, one_block
 from theory.equivalents import approximate_errors
 
 RNG = np.random.default_rng(1)
@@ -143,3 +143,16 @@ UNKNOWN = {
 }
 test_what_has_no_law_is_refused_by_name = refusals(UNKNOWN, NoClosedForm)
 test_thresholds_are_infinite = refusals({str(n): (law(tasks=single(n)), "here n - d = ") for n in (5, 6, 7)}, DomainError)
+
+
+def test_a_step_of_length_zero_keeps_a_blank_away():
+    seq = one_block(6, (6, 12), 0.5, truth=list(np.eye(6)[:2])).under(Gaussian(np.arange(1.0, 7)))
+    seq = replace(seq, tasks=[replace(seq.tasks[0], scale=0), seq.tasks[1]])
+    assert np.isfinite(expected_errors(seq, outside="nan").errors).all()
+
+
+def test_directions_without_variance_are_no_dimensions():
+    orders = [moment_orders(one_block(20, (5,), 0.5, gram=[[1]]).under(Gaussian([1.0] * k + [0.0] * (20 - k)))).step_sizes[0] for k in (5, 9, 20)]
+    assert orders == [moment_orders(one_block(k, (5,), 0.5, gram=[[1]])).step_sizes[0] for k in (5, 9, 20)]
+    before = [one_block(20, (n, 30), 0.5, gram=np.eye(2)).under(Gaussian([1.0] * 9 + [0.0] * 11)) for n in (9, 30)]
+    assert [moment_orders(seq).errors[1, 1] for seq in before] == [0.5, 11.0]  # the second task erases nothing

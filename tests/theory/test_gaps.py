@@ -1,5 +1,7 @@
 """Averages, overlaps, gaps and more features: formulas and their mutants against other routes, subspaces against blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -8,7 +10,8 @@ from formula_points import cases, value
 from scaffold import refusals
 
 from simulate import simulate
-from theory import MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, moment_orders
+from theory import MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, moment_orders, one_block
+from theory.conditions import EWC
 from theory.constructors import overlapping
 from theory.formulas import FORMULAS
 from theory.ledger import gaps
@@ -89,7 +92,10 @@ def test_without_an_overlap_no_draw_forgets_and_with_one_some_truths_do():
 test_bad_subspaces = refusals(
     [
         (lambda: Subspace(np.ones((4, 2))), "independent columns"),
+        (lambda: Subspace("ab"), "a subspace is 'ab'"),
         (lambda: overlapping(3, [[1, 2], [2, 1]], (2, 2), 0, np.eye(2)), "overlaps has the eigenvalue -1"),
+        (lambda: overlapping(3, [[1, 0.5], [0.1, 1]], (2, 2), 0, np.eye(2)), "symmetric"),
+        (lambda: overlapping(3, 0.5, (2, 2), 0, np.eye(2)), "symmetric"),
         (lambda: overlapping(1, np.eye(2), (2, 2), 0, np.eye(2)), "2 tasks in 1 dimensions"),
     ]
 )
@@ -98,3 +104,27 @@ test_bad_subspaces = refusals(
 def test_subspaces_have_no_law_of_averages():
     with pytest.raises(NoClosedForm, match="averages of estimates"):
         expected_errors(subspaces([np.eye(10)[:, :4]] * 3, (9, 3, 8)).under(average="mean"))
+
+
+def test_a_task_sees_as_many_directions_as_its_subspace_has():
+    """15 samples fit 20 parameters, but not the 10 directions that are seen: the empirical Fisher information does not vanish."""
+    frame, truth = Subspace(np.eye(20)[:, :10]), list(np.eye(20)[:2])
+    for rule, known in ((EWC(3.0), False), (EWC(0.0), True)):
+        seq = one_block(20, (15, 8), 0.3, truth=truth).under(frame, rule, risk="features")
+        if known:
+            assert (expected_errors(seq).errors == expected_errors(seq.under(rule=MinNorm())).errors).all()
+        else:
+            with pytest.raises(NoClosedForm, match="EWC"):
+                expected_errors(seq)
+
+
+def test_weights_and_labels_of_laws_on_subspaces():
+    seq, heavy = (overlapping(10, [[1, 0.5], [0.5, 1]], (6, 8), 0.3, [[1, 0.3], [0.3, 1]]) for _ in range(2))
+    heavy = replace(heavy, tasks=[replace(task, weights={"shared": 2.0}) for task in heavy.tasks])
+    assert (expected_errors(heavy).errors == expected_errors(seq).errors).all()
+    with pytest.raises(NoClosedForm, match="weights"):
+        expected_errors(heavy.under(rule=Ridge(3.0)))
+    large = one_block(1300, (1250,), 0.3, truth=[np.eye(1300)[0]]).under(rule=Ridge(3.0))
+    assert expected_errors(large.under(Subspace(np.eye(1300)), risk="features")).status == expected_errors(large).status != "exact"
+    stored = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], memory={0: 1})])
+    assert moment_orders(stored).step_sizes[1] == 0.5

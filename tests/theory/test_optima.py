@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from theory import Flow, GradientDescent, InputError, MinNorm, Ridge, expected_errors, frozen, initialized, one_block, one_head_per_task, trainable_fraction
+from theory import (
+    Flow,
+    GradientDescent,
+    InputError,
+    MinNorm,
+    NoClosedForm,
+    Ridge,
+    expected_errors,
+    frozen,
+    initialized,
+    one_block,
+    one_head_per_task,
+    trainable_fraction,
+)
+from theory.constructors import overlapping
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
 from theory.optima import best_average, best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
@@ -99,6 +113,12 @@ def test_no_other_penalty_is_better_for_the_last_task(training):
 
         assert error(optimum.choice) == optimum.value and optimum.choice > 0
         assert min(error(optimum.choice * factor) for factor in (0.5, 0.99, 1.01, 2)) > optimum.value
+    for other in (usual.under(average="mean"), replace(usual, tasks=(*usual.tasks[:2], replace(usual.tasks[2], scale=0.5)))):
+        with pytest.raises(NoClosedForm, match="whole step"):
+            best_penalty(other)
+    seen = overlapping(10, [[1, 0.5], [0.5, 1]], (6, 8), 0.3, [[1, 0.3], [0.3, 1]])
+    around = [expected_errors(seen.under(rule=(MinNorm(), Ridge(best_penalty(seen).choice * factor)))).errors[1, 1] for factor in (0.99, 1, 1.01)]
+    assert around[1] == best_penalty(seen).value < min(around[::2])
     quiet = replace(one_block(9, (4, 5), 0.0, gram=np.eye(2)), rule=Ridge(1.0))
     assert best_penalty(quiet).choice == 0 and best_penalty(quiet).value == expected_errors(quiet.under(rule=(Ridge(1.0), MinNorm()))).errors[1, 1]
 

@@ -14,9 +14,9 @@ from theory.constructors import overlapping
 from theory.formula import Condition, Family
 from theory.ledger import notation as s
 from theory.ledger.notation import Entry
-from theory.ledger.ridge import _COMMON, _FIRST, _FIRST_TASK, _ONE, _PENALTIES, _SECOND, OfEigenvalues, S, k, one_ridge_task, two_ridge_tasks
+from theory.ledger.ridge import COMMON, FIRST, FIRST_TASK, ONE, PENALTIES, SECOND, OfEigenvalues, S, k, one_ridge_task, two_ridge_tasks
 from theory.problem import Task, TaskSequence
-from theory.spectral import _nodes
+from theory.spectral import nodes
 
 
 class t(OfEigenvalues):
@@ -24,7 +24,7 @@ class t(OfEigenvalues):
 
     @staticmethod
     def _imp_(n: float, d: float, lam: float) -> float:
-        x, mass = _nodes(int(n), int(d))
+        x, mass = nodes(int(n), int(d))
         return float(mass @ (x / (x + lam) ** 3))
 
 
@@ -68,9 +68,9 @@ def three_sets(*, lambda_3: float, d: int, n: int, sigma: float, S_1: float, S_x
     return _sets(("one", "others"), d, n, sigma, lambda_3, S_1, S_x)
 
 
-_OWN: Any = (*_FIRST[:2], (own, lam_1**2 * k_1 * w_11 / p + s.sigma_1**2 * (n_1 - p * m_1 - lam_1 * k_1)))
+_OWN: Any = (*FIRST[:2], (own, lam_1**2 * k_1 * w_11 / p + s.sigma_1**2 * (n_1 - p * m_1 - lam_1 * k_1)))
 _TRUTHS: Any = ((w_12, w_11 + c_w), (w_22, w_11 + 2 * c_w + d_w))
-_BOTH: Any = (*_FIRST, *_SECOND)
+_BOTH: Any = (*FIRST, *SECOND)
 _LENGTH: Any = ((tau, (m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2),)  # E |theta_1|^2
 _OLD: Any = (
     *_BOTH, *_TRUTHS, *_LENGTH, *_OWN[2:], (a_2, ((p + 1) * q_2 - (n_2 + p + lam_2 + 1) * m_2 + n_2) / ((p - 1) * (p + 2))), (b_2, q_2 - p * a_2),
@@ -82,13 +82,13 @@ _OLD: Any = (
 _RESIDUAL = own - 2 * m_2 * lam_1 * (m_1 * w_12 - tau) + b_2 * along + a_2 * length  # but for what moves fresh samples as much: task 2's noise, and |w_2|^2
 _SEVERAL = Condition(p > 1, "of one parameter all directions are one")
 _BRACKET = q_2 * w_22 + k_2 * s.sigma_2**2 + 2 * m_2 * (m_1 * w_11 - tau)
-_OVERLAPS: Any = (*_FIRST[:2], *_SECOND, *_TRUTHS, *_LENGTH)
+_OVERLAPS: Any = (*FIRST[:2], *SECOND, *_TRUTHS, *_LENGTH)
 _STEP: Any = (*_BOTH, (step, q_2 * (E_1 - 2 * X + d_w) + k_2 * s.sigma_2**2))
 _OVERLAPPING = {
-    **_COMMON, "rules": (Ridge, Subspace), "uses": ("spectral",), "domain": (Condition(sympy.Abs(overlap) <= 1, "a cosine"),),
-    "assumptions": ("features of each task i.i.d. N(0, 1) on a subspace of dimension p, all principal angles of both equal, fresh data for each task", _COMMON["assumptions"][1]),
+    **COMMON, "rules": (Ridge, Subspace), "uses": ("spectral",), "domain": (Condition(sympy.Abs(overlap) <= 1, "a cosine"),),
+    "assumptions": ("features of each task i.i.d. N(0, 1) on a subspace of dimension p, all principal angles of both equal, fresh data for each task", COMMON["assumptions"][1]),
 }  # fmt: skip
-_COSINE = {**_PENALTIES, "rho": "cosine of all principal angles between the features of both tasks"}
+_COSINE = {**PENALTIES, "rho": "cosine of all principal angles between the features of both tasks"}
 _SETS = {
     "d": "features of one set", "n": "samples", "sigma": "standard deviation of the noise", "S_1": "squared length of the truth in one set", "S_x": "the same in two further sets",
 }  # fmt: skip
@@ -98,36 +98,36 @@ _THREE_SETS: Any = ((k_3, k(n, 3 * d, lam_3)), (r_3, 1 - S(n, 3 * d, lam_3) / (3
 OWN_TRAINING = Entry(
     name="ridge_training_error",
     statement="Squared residual of a ridge step on its own samples, summed over them.",
-    expression=own, intermediates=_OWN, parameters=_ONE, quantity="training_error[0,0]", build=one_ridge_task, **_COMMON,
+    expression=own, intermediates=_OWN, parameters=ONE, quantity="training_error[0,0]", build=one_ridge_task, **COMMON,
 )  # fmt: skip
 OWN_GAP = Entry(
     name="ridge_own_gap",
     statement="Generalization gap of the task just learned: mean squared error on fresh samples minus that on its own.",
-    expression=E_1 + s.sigma_1**2 - own / n_1, intermediates=(*_OWN[:2], _FIRST[2], *_OWN[2:]), parameters=_ONE, **_COMMON,
+    expression=E_1 + s.sigma_1**2 - own / n_1, intermediates=(*_OWN[:2], FIRST[2], *_OWN[2:]), parameters=ONE, **COMMON,
 )  # fmt: skip
 OLD_TRAINING = Entry(
     name="ridge_old_training_error",
     statement="Squared residual on task 1's samples after a ridge step on task 2, summed over them.",
-    expression=_RESIDUAL + n_1 * (q_2 * w_22 + k_2 * s.sigma_2**2), intermediates=_OLD, parameters=_PENALTIES, quantity="training_error[1,0]", build=two_ridge_tasks, domain=(_SEVERAL,),
-    **{**_COMMON, "uses": ("spectral",)},
+    expression=_RESIDUAL + n_1 * (q_2 * w_22 + k_2 * s.sigma_2**2), intermediates=_OLD, parameters=PENALTIES, quantity="training_error[1,0]", build=two_ridge_tasks, domain=(_SEVERAL,),
+    **{**COMMON, "uses": ("spectral",)},
 )  # fmt: skip
 OLD_GAP = Entry(
     name="ridge_interplay_gap",
     statement="Generalization gap of task 1 after task 2: mean squared error on fresh samples of task 1 minus that on those it was trained on. Of task 2 it "
     "depends on the penalty, the samples and <w_1, w_2> alone: its noise, and |w_2|^2 at that, move both alike.",
     expression=(1 - 2 * m_2 + q_2) * E_1 + 2 * (m_2 - q_2) * X - q_2 * (w_11 + 2 * c_w) + s.sigma_1**2 - new / n_1,
-    intermediates=(*_OLD, (new, _RESIDUAL)), parameters={name: words for name, words in _PENALTIES.items() if name not in ("sigma_2", "d_w")}, domain=(_SEVERAL,), **_COMMON,
+    intermediates=(*_OLD, (new, _RESIDUAL)), parameters={name: words for name, words in PENALTIES.items() if name not in ("sigma_2", "d_w")}, domain=(_SEVERAL,), **COMMON,
 )  # fmt: skip
 MEAN_FORGETTING = Entry(
     name="mean_forgetting",
     statement="Forgetting of the running mean after two ridge steps: that of half of the second step, from which training that restarts there would go on.",
-    expression=-m_2 * (E_1 - X) + step / 4, intermediates=_STEP, parameters=_PENALTIES, quantity="forgetting", build=averaged_ridge_tasks, **_COMMON,
+    expression=-m_2 * (E_1 - X) + step / 4, intermediates=_STEP, parameters=PENALTIES, quantity="forgetting", build=averaged_ridge_tasks, **COMMON,
 )  # fmt: skip
 MEAN_GAIN = Entry(
     name="averaging_gain",
     statement="By how much the running mean of two estimates forgets less than the last one: positive if and only if the second step's square exceeds 4/3 of "
     "what it goes along task 1's error.",
-    expression=3 * step / 4 - m_2 * (E_1 - X), intermediates=_STEP, parameters=_PENALTIES, **_COMMON,
+    expression=3 * step / 4 - m_2 * (E_1 - X), intermediates=_STEP, parameters=PENALTIES, **COMMON,
 )  # fmt: skip
 OVERLAP_FORGETTING = Entry(
     name="overlap_forgetting",
@@ -147,24 +147,24 @@ SINGLE = Entry(
     name="single_set_error",
     statement="Error of a ridge step on one of three sets of features, to which the others' signal is noise.",
     expression=r_1 * first + k_1 * (sigma**2 + more) + more, intermediates=_ONE_SET, parameters={**_SETS, "lambda_1": "penalty with one set"},
-    quantity="error[0,0]", build=single_set, **_COMMON,
+    quantity="error[0,0]", build=single_set, **COMMON,
 )  # fmt: skip
 TRIPLED = Entry(
     name="three_sets_error",
     statement="Error of a ridge step on three sets of features.",
     expression=r_3 * (first + more) + k_3 * sigma**2, intermediates=_THREE_SETS, parameters={**_SETS, "lambda_3": "penalty with three sets"},
-    quantity="error[0,0]", build=three_sets, **_COMMON,
+    quantity="error[0,0]", build=three_sets, **COMMON,
 )  # fmt: skip
 TRIPLING = Entry(
     name="tripling_threshold",
     statement="Squared length of the truth in two further sets of features above which training on all three leaves the smaller error.",
     expression=((r_3 - r_1) * first + (k_3 - k_1) * sigma**2) / (1 + k_1 - r_3), intermediates=(*_ONE_SET, *_THREE_SETS),
-    parameters={**{name: words for name, words in _SETS.items() if name != "S_x"}, "lambda_1": "penalty with one set", "lambda_3": "penalty with three sets"}, **_COMMON,
+    parameters={**{name: words for name, words in _SETS.items() if name != "S_x"}, "lambda_1": "penalty with one set", "lambda_3": "penalty with three sets"}, **COMMON,
 )  # fmt: skip
 
 FORMULAS = (OWN_TRAINING, OWN_GAP, OLD_TRAINING, OLD_GAP, MEAN_FORGETTING, MEAN_GAIN, OVERLAP_FORGETTING, OVERLAP_TRANSFER, SINGLE, TRIPLED, TRIPLING)
 
-_TWO_TASKS = {**_FIRST_TASK, "p": 20, "n_2": 20, "sigma_2": 0.4, "lambda_2": 3.0, "c_w": -0.3, "d_w": 0.9}
+_TWO_TASKS = {**FIRST_TASK, "p": 20, "n_2": 20, "sigma_2": 0.4, "lambda_2": 3.0, "c_w": -0.3, "d_w": 0.9}
 _THREE = {"d": 12, "n": 20, "sigma": 0.3, "S_1": 1.0, "S_x": 0.4, "lambda_1": 2.0, "lambda_3": 3.0}
 _SIDES = tuple({**_TWO_TASKS, "n_1": n_1, "n_2": n_2} for n_1, n_2 in ((12, 30), (20, 20), (40, 8)))
 FAMILIES = (
@@ -195,7 +195,7 @@ CLAIMS = (
     ),
     (
         "regularization_reduces_gaps", "Regularization reduces the generalization gaps within a task and between tasks.", _ABSTRACT, (*_GAPS, "ridge_error", "recursion", "spectral"),
-        "a task's own gap under strong penalties. For the error of a stream there is one best penalty, several times that of a single task: it does the work of averaging",
+        "a task's own gap under strong penalties. For the error of a stream there is one best penalty, five to thousands of times that of a single task: it does the work of averaging",
         "the gap between tasks, which a stronger penalty on the next task leaves larger, since the estimate stays where it fits the old samples",
     ),
     (

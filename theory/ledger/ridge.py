@@ -72,15 +72,15 @@ w_11, d_w = sympy.symbols("w_11 d_w", nonnegative=True)
 m_1, m_2, k_1, k_2, q_2, X, e, f = sympy.symbols("m_1 m_2 k_1 k_2 q_2 X e f", real=True)
 c_w, E_1 = s.c_w, s.E_1
 
-_ONE = {
+ONE = {
     "p": "dimension of the parameters", "n_1": "samples of task 1", "sigma_1": s.MEANING["sigma_1"], "lambda_1": "penalty of task 1",
     "w_11": "|w_1|^2, squared length of the truth of task 1",
 }  # fmt: skip
 _TWO = {
-    **_ONE, "n_2": "samples of task 2", "sigma_2": s.MEANING["sigma_2"], "d_w": "|w_2 - w_1|^2, squared distance of the truths",
+    **ONE, "n_2": "samples of task 2", "sigma_2": s.MEANING["sigma_2"], "d_w": "|w_2 - w_1|^2, squared distance of the truths",
     "c_w": "<w_2 - w_1, w_1>, the change of the truth along it",
 }  # fmt: skip
-_PENALTIES = {**_TWO, "lambda_2": "penalty of task 2"}
+PENALTIES = {**_TWO, "lambda_2": "penalty of task 2"}
 
 
 def one_ridge_task(*, p: int, n_1: int, sigma_1: float, lambda_1: float, w_11: float, **_: Any) -> TaskSequence:
@@ -101,11 +101,11 @@ def at_best_penalty(**case: Any) -> TaskSequence:
     return two_ridge_tasks(**{**case, "lambda_2": BEST_PENALTY(**case)})
 
 
-_FIRST: Any = ((m_1, S(n_1, p, lam_1) / p), (k_1, k(n_1, p, lam_1)), (E_1, (1 - m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2), (X, -(1 - m_1) * c_w))
-_SECOND: Any = ((m_2, S(n_2, p, lam_2) / p), (k_2, k(n_2, p, lam_2)), (q_2, m_2 - lam_2 * k_2 / p))
+FIRST: Any = ((m_1, S(n_1, p, lam_1) / p), (k_1, k(n_1, p, lam_1)), (E_1, (1 - m_1 - lam_1 * k_1 / p) * w_11 + k_1 * s.sigma_1**2), (X, -(1 - m_1) * c_w))
+SECOND: Any = ((m_2, S(n_2, p, lam_2) / p), (k_2, k(n_2, p, lam_2)), (q_2, m_2 - lam_2 * k_2 / p))
 _DISTANT = Condition(w_11 + s.sigma_1 + d_w > 0, "without a distance there is nothing to learn")
 _SEEN: Any = ((e, E_1 - 2 * X + d_w),)
-_COMMON = {
+COMMON = {
     "source": OURS,
     "status": "exact",
     "uses": ("recursion", "spectral"),
@@ -120,49 +120,49 @@ ERROR = Entry(
     name="ridge_error",
     statement="Error after one ridge step, for any n_1 and p: what the penalty leaves of the truth, and the noise.",
     expression=E_1,
-    intermediates=_FIRST[:3],
-    parameters=_ONE,
+    intermediates=FIRST[:3],
+    parameters=ONE,
     quantity="error[0,0]",
     build=one_ridge_task,
-    **_COMMON,
+    **COMMON,
 )
 FORGETTING = Entry(
     name="ridge_forgetting",
     statement="Forgetting after two ridge steps: task 2's step moves on along task 1's error, towards the new truth, and by its noise.",
     expression=(q_2 - 2 * m_2) * E_1 + 2 * (m_2 - q_2) * X + q_2 * d_w + k_2 * s.sigma_2**2,
-    intermediates=_FIRST + _SECOND,
-    parameters=_PENALTIES,
+    intermediates=FIRST + SECOND,
+    parameters=PENALTIES,
     quantity="forgetting",
     build=two_ridge_tasks,
-    **_COMMON,
+    **COMMON,
 )
 THRESHOLD = Entry(
     name="ridge_forgetting_threshold",
     statement="Squared distance of the truths above which task 2 makes task 1 worse, at fixed c_w: forgetting is positive if and only if d_w exceeds it.",
     expression=((2 * m_2 - q_2) * E_1 - 2 * (m_2 - q_2) * X - k_2 * s.sigma_2**2) / q_2,
-    intermediates=_FIRST + _SECOND,
-    parameters={name: meaning for name, meaning in _PENALTIES.items() if name != "d_w"},
-    **_COMMON,
+    intermediates=FIRST + SECOND,
+    parameters={name: meaning for name, meaning in PENALTIES.items() if name != "d_w"},
+    **COMMON,
 )
 BEST_PENALTY = Entry(
     name="ridge_best_penalty",
     statement="The penalty that is best for task 2's own error: parameters times noise over the squared distance e that the step has to go.",
     expression=p * s.sigma_2**2 / e,
-    intermediates=_FIRST + _SEEN,
+    intermediates=FIRST + _SEEN,
     parameters={name: meaning for name, meaning in _TWO.items() if name != "n_2"},
     domain=(_DISTANT,),
-    **_COMMON,
+    **COMMON,
 )
 LEAST_ERROR = Entry(
     name="ridge_least_error",
     statement="Task 2's error under the penalty that is best for it: the share 1 - S / p of the distance e is left, noise included.",
     expression=e * (1 - S(n_2, p, lam_2) / p),
-    intermediates=_FIRST + _SEEN + ((lam_2, p * s.sigma_2**2 / e),),
+    intermediates=FIRST + _SEEN + ((lam_2, p * s.sigma_2**2 / e),),
     parameters=_TWO,
     quantity="error[1,1]",
     build=at_best_penalty,
     domain=(Condition(s.sigma_2 > 0, "without noise the best penalty is 0, the least step"), _DISTANT),
-    **_COMMON,
+    **COMMON,
 )
 
 alignment = sympy.Symbol("s", real=True)
@@ -178,18 +178,18 @@ BOUNDARY = Entry(
         "expected direction is orthogonal to the change of truth", "d_w": "|w_2 - w_1|^2, squared distance of the truths",
     },
     domain=(Condition(sympy.Abs(n_2 - p) > 1, "partial steps have a mean"), Condition(distance > error / 10**5, "where truths agree EWC is never behind; near that the two gains cancel in floating point")),
-    **{**_COMMON, "rules": (Ridge, Distillation), "uses": (*_COMMON["uses"], "projection_mean", "inverse_wishart_mean")},
+    **{**COMMON, "rules": (Ridge, Distillation), "uses": (*COMMON["uses"], "projection_mean", "inverse_wishart_mean")},
 )  # fmt: skip
 
 FORMULAS = (ERROR, FORGETTING, THRESHOLD, BEST_PENALTY, LEAST_ERROR, BOUNDARY)
 
-_FIRST_TASK = {"p": 30, "n_1": 20, "sigma_1": 0.3, "lambda_1": 2.0, "w_11": 1.0}
-_BASE = {**_FIRST_TASK, "n_2": 30, "sigma_2": 0.4, "lambda_2": 5.0, "c_w": -0.3}
+FIRST_TASK = {"p": 30, "n_1": 20, "sigma_1": 0.3, "lambda_1": 2.0, "w_11": 1.0}
+_BASE = {**FIRST_TASK, "n_2": 30, "sigma_2": 0.4, "lambda_2": 5.0, "c_w": -0.3}
 _ABOVE = {**_BASE, "p": 12, "n_1": 13, "n_2": 25, "lambda_1": 0.5, "c_w": 0.2}
 # Truths at the threshold, to six digits, and on both of its sides.
 _BESIDE = (*({**_BASE, "d_w": d_w} for d_w in (0.223464, 0.372439, 0.521415)), {**_ABOVE, "d_w": 0.315414})
 FAMILIES = (
-    Family("ridge_error", ERROR, tuple({**_FIRST_TASK, "n_1": count} for count in (20, 30, 50)), "below, at and above n = p"),
+    Family("ridge_error", ERROR, tuple({**FIRST_TASK, "n_1": count} for count in (20, 30, 50)), "below, at and above n = p"),
     Family("ridge_forgetting", FORGETTING, _BESIDE, "below, at and above the distance from which task 2 harms"),
     Family("ridge_least_error", LEAST_ERROR, ({**_BASE, "d_w": 0.8}, {**_ABOVE, "d_w": 0.5}), "the penalty that is best for task 2"),
 )
