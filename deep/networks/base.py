@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -23,6 +24,9 @@ class Network(nn.Module):
     -----
     The order of all parameters, and of the flat vector made of them, is: stages from the input on, then head by head.
     """
+
+    by_prototypes: ClassVar[bool] = False
+    """Whether it classifies by class means that a strategy leaves behind; its outputs are constant before the first task then."""
 
     def __init__(self, body: Mapping[str, nn.Module], width: int, head_sizes: Sequence[int]) -> None:
         super().__init__()

@@ -119,6 +119,8 @@ class BranchedViT(Network):
         Weights of the cosines to prototypes.
     """
 
+    by_prototypes = True
+
     def __init__(self, network: Network, head_sizes: Sequence[int]) -> None:
         nn.Module.__init__(self)
         stem, *blocks, self.last = _freeze(network).body.values()

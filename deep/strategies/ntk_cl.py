@@ -66,6 +66,7 @@ class NtkCl(Strategy):
     """
 
     name: ClassVar[str] = "ntk-cl"
+    makes_prototypes: ClassVar[bool] = True
     remembered: ClassVar[tuple[str, ...]] = ("_first", "_mass")
 
     token: str = PUBLISHED

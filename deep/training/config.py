@@ -58,7 +58,7 @@ class RunConfig(LoopOptions):
     scenario : {"task", "domain", "class"}
     probe_examples : int
         Training examples, drawn before each task, on which the gradient for the record's cosines is measured; 0 leaves
-        the cosines out. It keeps one gradient, as long as all parameters, for each task.
+        the cosines out, and so do networks that classify by prototypes. It keeps one gradient, as long as all parameters, for each task.
     device : {"cpu", "cuda"}
     evaluate_on : {"validation", "test"}
         Part on which accuracies are measured.

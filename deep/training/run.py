@@ -138,6 +138,8 @@ class _Run:
         self.network: Network = network.to(device, DTYPES[config.precision])
         self.strategy = config.new_strategy()
         self.strategy.check(self.network.stages)
+        if self.network.by_prototypes and not self.strategy.makes_prototypes:
+            raise InputError(f"{config.network} classifies by prototypes, which the strategy {self.strategy.name!r} does not make; choose ntk-cl, or another network")
         self.flat = FlatParameters(self.network)
         self.first = self.flat.parameters.detach().clone()
         self._check_batches(stream)
@@ -242,7 +244,7 @@ class _Run:
 
     def _cosines(self, task: TaskContext) -> tuple[float | None, ...]:
         """Cosines of the task's gradient with the earlier tasks', over parameters that all tasks share."""
-        if not self.config.probe_examples:
+        if not self.config.probe_examples or self.network.by_prototypes:  # of classes yet to come there are none, so that no loss is theirs
             return (None,) * task.number
         gradient = task.gradient(task.draw(self.config.probe_examples, Role.PROBE))
         if len(self.network.heads) > 1:

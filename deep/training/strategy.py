@@ -100,6 +100,9 @@ class Strategy:
     remembered: ClassVar[tuple[str, ...]] = ()
     """Attributes that a later task needs, None at first, of which `state` and `load` are made."""
 
+    makes_prototypes: ClassVar[bool] = False
+    """Whether it leaves class means behind, for networks that classify by these."""
+
     def check(self, stages: Sequence[str]) -> None:
         """Raise InputError if the options do not fit a network with these stages; called before anything is trained."""
 

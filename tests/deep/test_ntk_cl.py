@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,9 +16,13 @@ from deep.networks.branches import PRETRAINED, branched
 from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
 from deep.strategies.ntk_cl import NtkCl, contrast
 from deep.streams import Split
+from deep.training.config import RunConfig
 from deep.training.loop import train_task
+from deep.training.reading import build_stream
+from deep.training.run import train_run
 from driftlaw.testing.contracts.streams import made_dataset
 from driftlaw.testing.contracts.training import strategy_checks, trained
+from theory import InputError
 
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 2}
 LIVE = NtkCl(
@@ -194,6 +199,15 @@ test_what_does_not_fit = refusals({
 def small(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(timm_names(vit((1, 4, 4), (), "layer", **SMALL)), FILE)
+
+
+def test_a_whole_run_leaves_cosines_of_gradients_out_and_takes_no_other_strategy():
+    """Before a task its classes have no prototypes, so that no parameter moves their loss."""
+    config = RunConfig(stream="split-digits", stream_options={"tasks": 2, "train_examples": 20}, scenario="class", network=make, epochs=1, strategy=NtkCl())
+    stream = build_stream(config)
+    assert [result.cosines for result in train_run(config, stream).results] == [(), (None,)]
+    with pytest.raises(InputError, match="classifies by prototypes"):
+        train_run(replace(config, strategy="gem"), stream)
 
 
 def test_the_pretrained_weights_are_those_of_their_record():
