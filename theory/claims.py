@@ -55,7 +55,7 @@ class Claim:
     ----------
     name, statement, source : str
     text_seen : bool
-        Whether the paper's own words are known; otherwise the statement is our reading of a digest.
+        Whether the paper's own words are known; otherwise the statement is our reading of a summary.
     judge : callable
         Computes the `ClaimVerdict`.
     uses : tuple of str

@@ -1,6 +1,6 @@
 """NTK-CL read out in many ways from one training: states and kinds of features, prototypes stored or made anew, drift and tangent kernels.
 
-    python tests/bench/ntk_cl_readouts.py ../shared/data [FORM ...]
+    python tests/bench/ntk_cl_readouts.py DATA_ROOT [FORM ...]
 
 Ten tasks of five classes that have not pretrained vit-micro, 30 images a class, in class orders of their own. A line for each training, of
 which those that are recorded are left out. The preset `ntk-cl` of `driftlaw deep study` trains each way to read out anew, with all tasks' accuracies.
@@ -29,7 +29,7 @@ SETS = {**dict(zip(("channel", "token", "mixed"), torch.eye(3))), "all": torch.o
 READOUTS = {"frozen": torch.outer(FROZEN, SETS["mixed"])} | {f"{name} {kind}": torch.outer(w, s) for name, w in WEIGHTS.items() for kind, s in SETS.items()}
 FORMS = {
     "published": {}, "orthogonality live": {"orthogonality": "live", "orthogonality_strength": 1.0}, "token live": {"token": "live"},
-    "fusion live": {"fusion": "live"}, "adaptive": {"mean": "adaptive"}, "restart": {"mean": "restart"},
+    "fusion live": {"fusion": "live"}, "contrast live": {"contrast": "live"}, "adaptive": {"mean": "adaptive"}, "restart": {"mean": "restart"},
 }  # fmt: skip
 ORDERS = range(1, 7)
 OPTIONS = {"tasks": 10, "classes": (50, 100), "class_order": "seeded", "validation_share": 0.002, "train_examples": 150, "test_examples": 200}

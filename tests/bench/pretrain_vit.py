@@ -1,6 +1,6 @@
 """Pretrains vit-micro on the first half of CIFAR-100's classes, and writes its weights in half precision beside their record.
 
-    python tests/bench/pretrain_vit.py ../shared/data
+    python tests/bench/pretrain_vit.py DATA_ROOT
 
 AdamW at 2e-3 in one cycle, 12 epochs, half of the images mirrored; eight minutes of a quiet core. Thread counts and processors change the last digits.
 """

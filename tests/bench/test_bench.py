@@ -70,6 +70,15 @@ def test_the_committed_record_and_table_belong_together():
     assert kinds == set(FIELDS)
 
 
+def test_parts_of_gem_are_within_its_run():
+    result = bench("gem", "--tasks", 2, "--data", "digits")
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert result.returncode == 0 and len(rows) == 7, result.stderr
+    for *_, accuracy, seconds, _, memory, dual, evaluation in rows:
+        assert float(accuracy) > 0.5 and float(memory) + float(dual) + float(evaluation) <= float(seconds) + 0.2  # four rounded numbers
+    assert float(rows[0][-3]) == 0 < float(rows[1][-3])
+
+
 @pytest.mark.parametrize("loop", [lstsq_loop, inverse_loop])
 @pytest.mark.parametrize("p", [10, 40])
 def test_the_loops_learn_what_the_samplers_learn(loop, p):

@@ -51,6 +51,8 @@ def test_code_and_commands_of_a_page(name, tmp_path, monkeypatch, capsys):
                 status = re.search(r"# exit status (\d)", line)
                 assert command(line) == (int(status[1]) if status else 0), capsys.readouterr()
                 printed = capsys.readouterr().out
+                if line.endswith("  # minutes"):
+                    assert [option for option in re.findall(r" (--[\w-]+)", line) if not re.search(rf"{option}\b", printed)] == []
         else:
             assert language == "text" and like(block, printed), printed
 

@@ -57,7 +57,7 @@ FAMILIES = (
     Family("subspace_forgetting", SUBSPACE_FORGETTING, tuple({**_CASE, "d": d} for d in (6, 12, 30, 60)), "a trained subspace below and above its samples"),
 )
 
-_DIGEST = "arXiv 2604.21927, in our words after a digest"
+_DIGEST = "arXiv 2604.21927, in our words after a summary"
 # Name, statement, source, what it rests on, and in words where it holds and where it fails; `theory.regimes` measures what is called as it is.
 CLAIMS = (
     (
@@ -100,7 +100,7 @@ CLAIMS = (
     ),
     (
         "shared_space_adapts", "Where tasks share a part of the parameters, a new task adapts faster: it needs fewer samples to an error.",
-        "He, Bai, Yang, arXiv 2602.20796, in our words after a digest", s.DIVIDED,
+        "He, Bai, Yang, arXiv 2602.20796, in our words after a summary", s.DIVIDED,
         "initialized training with E|theta_1 - w_2|^2 < |w_2|^2, for any error that is reached with fewer samples than parameters; frozen training after a task 1 that "
         "taught the shared part well",
         "opposed specific truths, or much noise in task 1; and frozen training for errors below the one that task 1 left in the shared part",
