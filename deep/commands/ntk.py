@@ -33,6 +33,7 @@ class NtkCommand(DataOptions, RecordsOptions):
     width: tuple[int, ...] = (64, 256)  # Units of a hidden layer.
     depth: int = 1  # Hidden layers.
     scale: float = 1.0  # Factor of the network's output.
+    network: Literal["perceptron", "vit-micro-adapters"] = "perceptron"  # What is trained; of adapters --width is the rank, the units of each.
     backbone: Annotated[str | None, choices("Frozen network whose features are learned, in place of perceptrons", ("lite0",))] = None
     head: Literal["ridge"] = "ridge"  # What learns on these features.
     sizes: tuple[int, ...] = (96,)  # Pixels that images are resized to; several are several sets of features.
@@ -42,6 +43,8 @@ class NtkCommand(DataOptions, RecordsOptions):
         """Compute, print; return the exit status."""
         if not (self.seeds and self.lam and self.width and self.sizes):
             raise InputError("--seeds, --lam, --width or --sizes names none, so nothing would be computed; give some")
+        if self.network != "perceptron" and self.depth != 1:
+            raise InputError(f"--depth {self.depth} is one of perceptrons, {self.network} stand beside each block; leave it out")
         whole(self.tasks, "--tasks", 2)
         for value in (*self.lam, self.scale, self.depth, *self.width, *self.sizes):
             positive(value, "a value of --lam, --scale, --depth, --width or --sizes", "such as 1")
@@ -59,7 +62,7 @@ class NtkCommand(DataOptions, RecordsOptions):
         if self.backbone:
             records = head_records(streams[0], self.tasks, self.backbone, self.sizes, self.lam, self.features)
         else:
-            records = kernel_records(streams, self.tasks, self.width, self.depth, self.scale, self.lam)
+            records = kernel_records(streams, self.tasks, self.width, self.depth, self.scale, self.lam, self.network)
         columns = [dict(record.settings) | {name: f"{np.mean(value):.4g}" for name, value in record.measured.items()} for record in records]
         self.report(records, lambda: table([(name, *(str(column.get(name, "-")) for column in columns)) for name in columns[0]]))
         return 0

@@ -11,7 +11,9 @@ from torch.func import functional_call, grad, vmap
 
 from deep.kernel.ridge import KernelRecord, drift_bound, forgetting, gathered, kernel_step, kernel_steps, squared_errors
 from deep.networks import Architecture, Network, build
+from deep.networks.branches import PRETRAINED, ChannelBranch, freeze
 from deep.networks.mlp import mlp
+from deep.networks.vit import MICRO, load_checkpoint, vit
 from deep.streams import Stream
 from simulate.work.progress import bar
 from theory.errors import InputError
@@ -19,6 +21,7 @@ from theory.errors import InputError
 Function = Callable[[Tensor, Tensor], Tensor]  # from flat parameters and N inputs to N outputs
 CHUNK = 2**24  # entries of a block of gradients, 128 MiB
 KERNELS = ("fixed", "refreshed")
+NETWORKS = ("perceptron", "vit-micro-adapters")
 
 
 def tangent_parametrised(network: Network, seed: int, bias: float = 0.1) -> tuple[Function, Tensor]:
@@ -34,6 +37,26 @@ def tangent_parametrised(network: Network, seed: int, bias: float = 0.1) -> tupl
         return functional_call(network, {name: scales[name] * part.view(shape) for (name, shape), part in parts}, (inputs,))[:, 0]
 
     return function, torch.randn(sum(shape.numel() for shape in shapes.values()), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def adapters(image_shape: tuple[int, ...], rank: int, seed: int) -> tuple[Function, Tensor]:
+    """Return vit-micro, read out by fixed random weights, as a function of its adapters' parameters and of inputs, and these parameters at first.
+
+    Adapters are bottlenecks of ``rank`` GELU units beside each block's perceptron. What they add is zero at first.
+    """
+    height, width, channels = (*image_shape, 1)[:3]
+    stem, *blocks, last = freeze(load_checkpoint(vit((channels, height, width), (), "layer", **MICRO), PRETRAINED).double().eval()).body.values()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        branch = ChannelBranch(MICRO["width"], len(blocks), rank, nn.GELU).double().eval()
+        readout = torch.randn(MICRO["width"], dtype=torch.float64) / MICRO["width"] ** 0.5
+    shapes = {name: parameter.shape for name, parameter in branch.named_parameters()}
+
+    def function(parameters: Tensor, inputs: Tensor) -> Tensor:
+        parts = zip(shapes.items(), parameters.split([shape.numel() for shape in shapes.values()]), strict=True)
+        return last(functional_call(branch, {name: part.view(shape) for (name, shape), part in parts}, (stem(inputs), blocks))) @ readout
+
+    return function, torch.cat([parameter.detach().flatten() for parameter in branch.parameters()])
 
 
 def tangent_kernel(function: Function, parameters: Tensor, left: Tensor, right: Tensor) -> np.ndarray:
@@ -59,8 +82,8 @@ def train(function: Function, start: Tensor, inputs: Tensor, targets: Tensor, pe
     return theta.detach(), lengths[-1] <= 1e-6 * lengths[0]
 
 
-def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float = 1.0, penalty: float = 1.0) -> dict[str, float]:
-    """Train a perceptron on the first tasks of a stream, and foretell by kernels what it says and forgets.
+def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float = 1.0, penalty: float = 1.0, network: str = NETWORKS[0]) -> dict[str, float]:
+    """Train a perceptron, or adapters of rank ``width``, on the first tasks of a stream, and foretell by kernels what it says and forgets.
 
     The function is scale (f(theta) - f(theta_0)); two classes a task are its targets -1 and 1. Units are GELU: with ReLU the minimum lies on kinks,
     where no gradient vanishes.
@@ -81,9 +104,12 @@ def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float
         raise InputError(f"the tasks of {stream.name} have {[len(task.classes) for task in stream]} classes; the network has one output, choose tasks with two")
     parts, (own, _, held_out) = gathered(stream[:tasks])
     images, labels = np.concatenate([part.images for part in parts]).astype(float), np.concatenate([part.labels for part in parts])
+    images = images.transpose(0, 3, 1, 2) if images.ndim == 4 else images
     inputs, targets = torch.from_numpy((images - images[own[0]].mean()) / images[own[0]].std()), 2.0 * labels[:, None] - 1
-    network = build(Architecture(partial(mlp, width=width, hidden=depth, activation=nn.GELU), "none"), stream.image_shape, (1,))
-    raw, theta = tangent_parametrised(network, stream.seed)
+    if network == NETWORKS[0]:
+        raw, theta = tangent_parametrised(build(Architecture(partial(mlp, width=width, hidden=depth, activation=nn.GELU), "none"), stream.image_shape, (1,)), stream.seed)
+    else:
+        raw, theta = adapters(stream.image_shape, width, stream.seed)
     kernel, origin = scale**2 * tangent_kernel(raw, theta, inputs, inputs[: own[-1].stop]), raw(theta, inputs).detach()
     functions, reached, missed = {"fixed": kernel_steps(kernel, own, targets, penalty), "refreshed": []}, [np.zeros_like(targets)], 0
     for rows in own:
@@ -102,15 +128,18 @@ def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float
     )
 
 
-def kernel_records(streams: Sequence[Stream], tasks: int, widths: Sequence[int], depth: int, scale: float, lams: Sequence[float]) -> list[KernelRecord]:
+def kernel_records(
+    streams: Sequence[Stream], tasks: int, widths: Sequence[int], depth: int, scale: float, lams: Sequence[float], network: str = NETWORKS[0]
+) -> list[KernelRecord]:
     """Compare on streams of several seeds; forgetting is off by |F_kernel - F_network| as a share of the mean |F_network|."""
     records = []
     for penalty, width in bar(list(itertools.product(lams, widths)), unit="width"):
-        found = [compare(stream, tasks, width, depth, scale, penalty) for stream in streams]
+        found = [compare(stream, tasks, width, depth, scale, penalty, network) for stream in streams]
         measured = {name: [one[name] for one in found] for name in found[0]}
         trained = np.array(measured["forgetting, network"])
         off = {f"forgetting off by, {name}": np.abs(trained - measured[f"forgetting, {name}"]) / np.abs(trained).mean() for name in KERNELS}
         settings = {"stream": streams[0].name, "width": width, "depth": depth, "scale": scale, "penalty": penalty, "tasks": tasks}
         settings |= {"samples": len(streams[0][0].train_indices), "seeds": [stream.seed for stream in streams]}
+        settings |= {} if network == NETWORKS[0] else {"network": network}
         records.append(KernelRecord(settings, measured | {name: value.tolist() for name, value in off.items()}))
     return records

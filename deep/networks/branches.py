@@ -24,11 +24,11 @@ PROMPTS, SCALE, NEVER, SHARPNESS = 10, 0.1, -1e4, 10.0
 
 
 class ChannelBranch(nn.ModuleList):
-    """Bottlenecks, each parallel to a block's perceptron; what they add is zero at first."""
+    """Bottlenecks, each parallel to a block's perceptron; what they add is zero at first. As published they have max(width / 48, 8) units."""
 
-    def __init__(self, width: int, depth: int) -> None:
-        inner = max(width // 48, 8)
-        super().__init__(nn.Sequential(nn.Linear(width, inner), nn.ReLU(), nn.Dropout(0.1), nn.Linear(inner, width)) for _ in range(depth))
+    def __init__(self, width: int, depth: int, units: int | None = None, activation: type[nn.Module] = nn.ReLU) -> None:
+        inner = units or max(width // 48, 8)
+        super().__init__(nn.Sequential(nn.Linear(width, inner), activation(), nn.Dropout(0.1), nn.Linear(inner, width)) for _ in range(depth))
         for bottleneck in self:
             for parameter in bottleneck[-1].parameters():
                 nn.init.zeros_(parameter)
@@ -123,13 +123,13 @@ class BranchedViT(Network):
 
     def __init__(self, network: Network, head_sizes: Sequence[int]) -> None:
         nn.Module.__init__(self)
-        stem, *blocks, self.last = _freeze(network).body.values()
+        stem, *blocks, self.last = freeze(network).body.values()
         length, width = stem.pos_embed.shape[1:]
         self.blocks = nn.ModuleList(blocks)
         trained = {"token": TokenBranch(length, width, len(blocks)), "channel": ChannelBranch(width, len(blocks)), "fusion": Fusion(width)}
         self.body = nn.ModuleDict({"stem": stem, **trained})
         self.heads = nn.ModuleList(CosineHead(width, size) for size in head_sizes)
-        self.means = _freeze(nn.ModuleList(deepcopy(self.branches)))
+        self.means = freeze(nn.ModuleList(deepcopy(self.branches)))
         self.register_buffer("readout", torch.zeros(len(STATES), len(KINDS)))
 
     @property
@@ -177,7 +177,7 @@ def branched(
     return BranchedViT(network if weights is None else load_checkpoint(network, weights), head_sizes)
 
 
-def _freeze(module: nn.Module) -> Any:
+def freeze(module: nn.Module) -> Any:
     """Make buffers of all parameters; return the module."""
     for part in module.modules():
         for name, value in [*part.named_parameters(recurse=False)]:

