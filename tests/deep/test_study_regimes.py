@@ -67,7 +67,7 @@ def test_how_often_a_swap_is_found():
 @pytest.mark.long
 def test_how_often_a_swap_is_found_is_what_the_page_says():
     """Its table, within 4.5 standard errors of 400 data sets on both sides and the rounding."""
-    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "regimes.md").read_text(encoding="utf-8")
     rows = [[*map(float, line.strip("|").replace("h =", "").split("|"))] for line in re.findall(r"^\| *(?:\d.*)\|$", page, re.M)]
     assert [row[0] for row in rows] == [11, 22, 33, 55]
     for units, *shares in rows:
@@ -90,7 +90,7 @@ def told(study: Study) -> Iterator[str]:
 
 def test_the_page_says_what_was_found():
     """Rows and verdicts; that no pair of methods, with own or common options, stands there with both signs; and what memories see of held-out images."""
-    text, ((study,), (path,)) = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split()), (recorded(kind).values() for kind in (REGIMES, MEMORY))
+    text, ((study,), (path,)) = " ".join("".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("regimes.md", "memories.md")).split()), (recorded(kind).values() for kind in (REGIMES, MEMORY))
     found, pairs = [*told(study)], {(row["options"], row["regime"], row["better"], row["other"]) for row in study.pairs()}
     assert not {pair[:1] + pair[2:] for pair in pairs} & {(options, other, better) for options, _, better, other in pairs} and f"{len(pairs)} differences" in text
     rows = [json.loads(line) for line in (ROOT / "figures" / "records" / f"{path.preset.name}_constraints.jsonl").read_text().splitlines()]
