@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import sympy
+from scipy.optimize import brentq
 
 from theory.conditions import Ridge
 from theory.constructors import one_block
@@ -132,6 +133,19 @@ def averaging_helps() -> tuple[Shares, Sizes]:
     return {"generalization error falls, tasks of any similarity": _share(ratio < 1), "and tasks of one truth": _share(agreeing < 1)}, {
         "share of one truth, fewer samples than parameters, penalty above these": _share(few),
         "median error of the running mean over that of the last estimate": float(np.median(ratio)), "best weights over the running mean": float(np.median(best)),
+    }  # fmt: skip
+
+
+def frozen_features_keep() -> tuple[Shares, Sizes]:
+    """Old classes among as many as ten times their number, told apart by stored means of frozen features, and of features that drift."""
+    known, competition, drift = (FORMULAS[name] for name in ("known_prototypes_accuracy", "prototype_competition", "prototype_drift"))
+    rng = np.random.default_rng(np.random.SeedSequence(0))
+    drawn: list[Any] = [{"K_0": (old := int(rng.integers(2, 30))), "K": old * int(rng.integers(2, 11)), "D": rng.uniform(2, 14), "tau": rng.uniform(0.05, 1)} for _ in range(SETTINGS)]
+    lost, moved = (np.array([law(**case) for case in drawn]) for law in (competition, drift))
+    free: Any = brentq(lambda D: competition(K_0=10, K=100, D=D) - 0.01, 4, 20)
+    return {"old classes lose less than 0.01 by new ones": _share(lost < 0.01)}, {
+        **{f"accuracy of {K} classes at D = 5": known(K=K, D=5.0, tau=0.0) for K in (10, 200)}, "largest loss by new classes": float(lost.max()),
+        "D above which 10 classes lose less than 0.01 by 90 new ones": free, "median share of drift in the loss, tau from 0.05 to 1": float(np.median(moved / (lost + moved))),
     }  # fmt: skip
 
 

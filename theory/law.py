@@ -34,6 +34,7 @@ BASIS = {
     "rows_of_frames": "E W^-1 x x' = I/N and E |x|^2 x'W^-2 x of one of N > p + 1 rows x, W = A'A: what a least-squares fit takes from each row",
     "inverse_wishart_square": "the second moment of that squared step",
     "memory_gradient": "the law of a memory's gradient: sqrt(C)/m [(delta sqrt(C) + sigma b) u + s xi]",
+    "nearest_mean": "the law of distances to class means: products of two normal vectors, or noncentral chi-squared variables",
     "spectral": "the moments of steps by ridge regression and other filters of the eigenvalues of A'A",
 }
 

@@ -16,7 +16,7 @@ from figures.report.mathml import GREEK, equation, mathml, presentation
 from theory.errors import DriftlawError, InputError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
-from theory.ledger import memory
+from theory.ledger import memory, prototypes
 from theory.ledger.ridge import OfEigenvalues
 
 LATIN = {letter: word for word, letter in GREEK.items() if word != "varepsilon"}
@@ -116,7 +116,7 @@ CROWDED = {"p": 20, "m": 8, "n_2": 30, "sigma_1": 0.4, "sigma_2": 0.7, "phi": 0.
 def cases_of(formula: Formula) -> list[Mapping[str, Any]]:
     """Cases at which a formula has a value: its own families', or any other's."""
     families = sorted(FAMILIES.values(), key=lambda family: family.formula.name != formula.name)
-    return list(islice((case for case in (*(case for family in families for case in family.cases), CROWDED, *memory.CASES) if has_value(formula, case)), 4))
+    return list(islice((case for case in (*(case for family in families for case in family.cases), CROWDED, *memory.CASES, *prototypes.CASES) if has_value(formula, case)), 4))
 
 
 def has_value(formula: Formula, case: Mapping[str, Any]) -> bool:

@@ -10,11 +10,11 @@ from formula_points import cases, value
 from scaffold import refusals
 
 from simulate import simulate
-from theory import MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, moment_orders, one_block
+from theory import MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, gaps as measured, moment_orders, one_block
 from theory.conditions import EWC
 from theory.constructors import overlapping
 from theory.formulas import FORMULAS
-from theory.ledger import gaps
+from theory.ledger import gaps, prototypes
 from theory.ledger.ridge import two_ridge_tasks
 
 
@@ -26,14 +26,14 @@ def computed(formula, case, **changed):
     return float(known[symbol])
 
 
-@pytest.mark.parametrize("formula", gaps.FORMULAS, ids=lambda formula: formula.name)
+@pytest.mark.parametrize("formula", (*gaps.FORMULAS, *prototypes.FORMULAS), ids=lambda formula: formula.name)
 def test_every_formula_has_its_value_and_no_mutant_has_it(formula):
     right = [(case, value(formula, case)) for case in cases(formula, 1)]
 
     def passes(**changed):
         try:
             return all(np.isclose(computed(formula, case, **changed), one, rtol=1e-9, atol=1e-11) for case, one in right)
-        except (TypeError, ValueError, ZeroDivisionError):  # a mutant may have no value
+        except (TypeError, ValueError, ZeroDivisionError, RuntimeWarning):  # a mutant may have no value
             return False
 
     assert passes() and all(formula(**case) == pytest.approx(one, rel=1e-9) for case, one in right)
@@ -128,3 +128,10 @@ def test_weights_and_labels_of_laws_on_subspaces():
     assert expected_errors(large.under(Subspace(np.eye(1300)), risk="features")).status == expected_errors(large).status != "exact"
     stored = replace(seq, tasks=[seq.tasks[0], replace(seq.tasks[1], memory={0: 1})])
     assert moment_orders(stored).step_sizes[1] == 0.5
+
+
+def test_new_classes_cost_old_ones_unless_classes_are_far_apart(monkeypatch):
+    shares, sizes = measured.frozen_features_keep()
+    assert 0 < list(shares.values())[0] < 1 and sizes["accuracy of 200 classes at D = 5"] < 0.8 < 0.95 < sizes["accuracy of 10 classes at D = 5"] < 0.96
+    monkeypatch.setattr(measured, "FORMULAS", {**FORMULAS, "prototype_competition": lambda D, **_: 0.05 / D})  # hardly anything
+    assert list(measured.frozen_features_keep()[0].values()) > list(shares.values())

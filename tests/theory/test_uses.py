@@ -4,6 +4,7 @@ from functools import cache
 
 import formula_points
 import memory_points
+import prototype_points
 import pytest
 from exact_values import formula_value
 from formula_points import cases, law_of, value
@@ -65,6 +66,7 @@ BREAKS = {
     "rows_of_frames": [lambda patch: wrapped(patch, REPLAY, "_inside_from", also_in_rows_of_frames)],
     "inverse_wishart_square": [of_variance(4)],
     "memory_gradient": [lambda patch: wrapped(patch, memory_points, "nodes", lambda found, *_: (found[0], found[1] * (1 + 0.01 * found[0])))],  # what judges its laws
+    "nearest_mean": [lambda patch: wrapped(patch, prototype_points, "nodes", lambda found, *_: (found[0], 1.01 * found[1])), lambda patch: wrapped(patch, prototype_points, "pair", lambda found, *_: 1.01 * found)],
     "spectral": [lambda patch: wrapped(patch, recursion, "step_moments", lambda right, *_: (right[0]._replace(m=0.9 * right[0].m, b=0.9 * right[0].b), right[1]))],
 }
 

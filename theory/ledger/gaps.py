@@ -218,4 +218,11 @@ CLAIMS = (
         "similar tasks, where one mean learns from all samples; it needs no more than itself, the last estimate and a count",
         "dissimilar tasks, each of which an estimate of its own serves better",
     ),
+    (
+        "frozen_features_keep", "Frozen features with a stored mean of each class forget nothing.", "driftlaw; common practice in the field",
+        ("known_prototypes_accuracy", "prototype_competition", "prototype_drift"),
+        "a task's own classes told apart from one another, whose accuracy does not change at all; or classes so far apart that new ones do not come between. The price "
+        "is one mean a class, which is stored for good",
+        "all classes at once: new ones compete with old ones though no parameter moves. Where features move on, stored means are stale, and drift comes on top",
+    ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 import gap_points
 import memory_points
+import prototype_points
 import sympy
 from exact_values import in_domain
 from haar_moments import chi_square_moment, projection_moment
@@ -25,7 +26,7 @@ from theory.errors import DriftlawError
 from theory.formula import Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.law import expected_errors
-from theory.ledger import gaps, memory, notation as s
+from theory.ledger import gaps, memory, notation as s, prototypes
 from theory.ledger.regimes import two_regimes
 from theory.ledger.replay import constrained, freshly_replayed, guarded, pooled
 from theory.ledger.training import two_steps
@@ -297,7 +298,7 @@ VALUES: Mapping[str, Callable[[Formula, Case], F]] = {
     "ridge_best_penalty": lambda formula, case: best_penalty(FORMULAS["ridge_forgetting"].build(**case)).choice,
     "gem_many_samples": _crowded,
     **{name: lambda formula, case: gap_points.VALUES[formula.name](case) for name in gap_points.VALUES},
-    **{name: lambda formula, case: memory_points.VALUES[formula.name](case) for name in memory_points.VALUES},
+    **{name: lambda formula, case, own=chapter: own.VALUES[formula.name](case) for chapter in (memory_points, prototype_points) for name in chapter.VALUES},
 }
 RATIONAL = [name for name, formula in FORMULAS.items() if not formula.rules]  # whose values are fractions
 
@@ -313,8 +314,9 @@ CLASSES = tuple((first, second) for first in ("below", "above") for second in ("
 
 def cases(formula: Formula, each: int, seed: int = 0) -> list[Case]:
     """At least ``each`` cases in every class that the formula's domain reaches (sides of the thresholds, or numbers of tasks)."""
-    if formula in memory.FORMULAS:
-        return [*memory.CASES]
+    for chapter in (memory, prototypes):
+        if formula in chapter.FORMULAS:
+            return [*chapter.CASES]
     if formula in gaps.FORMULAS:
         return [*gap_points.CASES]
     own = [case for family in FAMILIES.values() if family.formula is formula for case in family.cases]
