@@ -30,10 +30,11 @@ these coordinates as the direct sampler solves it. Directions of stored samples 
 Why ridge steps grow with n^3: with q samples turned to the K directions and the residual, and M = G'G of the features outside, a step needs the
 corner of (M + lambda)^{-1} that belongs to these q. Without a penalty the inverse of that corner is again a Wishart matrix, of size q, whatever
 the others are. With one it is M_11 + lambda - M_12 (M_22 + lambda)^{-1} M_21, in which all n - q eigenvalues of M_22 count.
-Turning G to a band of triangular q x q blocks (Golub and Kahan) leaves a continued fraction of min(n, D) / q blocks, at a cost of min(n, D) q^2, which still
-grows with n as all eigenvalues count. ``method="banded"`` takes it; its draws are others, so that "reduced" keeps those that its seeds mean. With C the corner, the residual
-r and R inside, the step is R'C b inside for b = (1 + R R'C)^{-1} r, and b'(C + lambda dC/dlambda) b is its squared length outside. Gradient
-descent and flow need all eigenvalues and vectors, so that they grow with n^3 under both, as do unequal weights and stored samples.
+Turning G to a band of triangular q x q blocks (Golub and Kahan) leaves a continued fraction of min(n, D) / q blocks, at a cost of min(n, D) q^2,
+which still grows with n as all eigenvalues count. ``method="banded"`` takes it; its draws are others, so that "reduced" keeps those that its
+seeds mean. With C the corner, the residual r and R inside, the step is R'C b inside for b = (1 + R R'C)^{-1} r, and b'(C + lambda dC/dlambda) b is
+its squared length outside. Gradient descent and flow need all eigenvalues and vectors, so that they grow with n^3 under both, as do unequal
+weights and stored samples.
 """
 
 import numpy as np
