@@ -77,8 +77,9 @@ class Check(_Options):
     file: Annotated[Positional[Path], choices("Python file with the lemma. Quantities that have a name", FORMS, metavar="FILE")]
     delta: float | None = None
     """Difference that matters, as a share of a case's error scale; the file's delta or 0.02 by default."""
-    method: Literal["direct", "reduced", "auto"] | None = None
-    """Sampler: "direct" solves every regression (the default); "reduced" draws only what errors depend on, with the same law."""
+    method: Literal["direct", "reduced", "banded", "auto"] | None = None
+    """Sampler: "direct" solves every regression (the default); "reduced" draws only what errors depend on, with the same law;
+    "banded" does so with ridge steps at a cost linear in the samples."""
 
     def run(self) -> int:
         from simulate.verdicts.judge import check

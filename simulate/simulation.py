@@ -34,7 +34,7 @@ class Simulation(Readings):
         The random draws behind the trials, both ends included; in the order of the trials only if there is one.
     experiment : hashable
         What was simulated; only results of equal experiments merge.
-    method : {"direct", "reduced"}
+    method : {"direct", "reduced", "banded"}
         How: with all data drawn, or with no more of them than the results depend on (`simulate.sample.reduced`).
     training_errors_sample : ndarray, shape (trials, T, T), optional
         ``[:, t, i]`` is ``|A_i' theta_t - y_i|^2``, the squared residual of task i's own samples after task t, noise
@@ -178,7 +178,7 @@ class Simulation(Readings):
         """Return the paired difference: trial by trial on the same draws."""
         if not isinstance(other, Simulation):
             return NotImplemented
-        if "reduced" in (self.method, other.method):
+        if self.method != "direct" or other.method != "direct":
             raise InputError(
                 "the trials of two reduced simulations do not see the same data, so their difference is not a paired one; "
                 "simulate both with method='direct', or subtract the means and add the squared standard errors"

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from scipy.stats import sem, t as student
 from deep.records import read_records
 from deep.studies.design import CONFIRM
 from deep.studies.driver import mean_step_weight
+from deep.studies.foresight import Choices, area_by_orders, explained_tasks, row, second_tasks
 from deep.studies.presets import PRESETS
-from deep.studies.records import StudyRun
+from deep.studies.records import PairRecord, StudyRun, UnitEffects
 from deep.studies.statistics import DECIDING, VERDICTS, Results, comparisons, interval_text, signed, verdicts
 from figures import hybrid_estimate, hybrid_scores
 from figures.hybrid_estimate import COSINE, CUT, ESTIMATE, NAMES, auc, losses
-from figures.kit.studies import again_files, confirmed, confirmed_files, confirmed_streams
+from figures.kit.studies import again_files, case, confirmed, confirmed_files, confirmed_streams, explained_files
 from simulate import simulate
+from simulate.evidence import holm
 from simulate.sample.adaptive import frozen_sequence
 from theory.claims import judge
 
@@ -127,6 +130,41 @@ def test_what_scores_and_the_law_foresaw_is_what_is_said():
         own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
         drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
     assert f"did in {sum(drawn)} of {len(drawn)} runs" in TEXT
+
+
+def foreseen() -> Iterator[tuple[str, Choices]]:
+    """Give the choices of every row on what the score saw in networks."""
+    for name, path in confirmed_files().items():
+        results = confirmed(path)
+        yield from ((case(PRESETS[name], stream), second_tasks(results, [stream])) for stream in results.streams)
+        yield f"all of {name}", second_tasks(results, results.streams)
+    for name, path in explained_files().items():
+        records = read_records(path, UnitEffects, PairRecord)
+        effects, pairs = ([one for one in records if isinstance(one, kind)] for kind in (UnitEffects, PairRecord))
+        for stream in dict.fromkeys(unit.stream for unit in effects):
+            yield f"{case(PRESETS[name], stream)}, explained", explained_tasks([unit for unit in effects if unit.stream == stream], pairs)
+        yield f"all of {name}, explained", explained_tasks(effects, pairs)
+
+
+def test_what_the_score_saw_in_networks_is_what_is_said():
+    """Rows, adjusted p of the areas, areas of the law's size, and what the law says of the cosine."""
+    found, chances = [*foreseen()], []
+    assert [line for line in (f"| {' | '.join(row(*one))} |" for one in found) if line not in PAGE] == [] and len(found) == 27
+    for _, one in found:
+        areas = [area_by_orders(one.stream, one.order, one.score, gain) for gain in (one.kept, one.gain)]
+        chances += [2 * student.sf(abs(each.value - 0.5) / ((each.high - each.value) / student.ppf(0.975, freedom)), freedom)
+                    for each in areas if each for freedom in [len(set(one.order.tolist())) - 1]]  # fmt: skip
+    assert f"Of {len(chances)} testable areas two leave out 0.5" in TEXT and sum(p < 0.05 for p in chances) == 2 and f"least p = {min(holm(chances)):.2f})" in TEXT
+    pairs = [pair for pair in read_records(explained_files()["digits-large"], UnitEffects, PairRecord) if isinstance(pair, PairRecord)]
+    for own in ([pair for pair in pairs if pair.stream == "rotated digits"], pairs):
+        size = area_by_orders(*map(np.array, zip(*((pair.stream, pair.order, hybrid_scores.law_advantage(pair), pair.kept) for pair in own), strict=True)))
+        assert f"{size.value:.2f} [{size.low:.2f}, {size.high:.2f}] ({size.seen:.2f})" in TEXT
+    distances, nearest = np.linspace(0.125, 1.875, 8), np.sqrt(hybrid_estimate.critical_distance(**hybrid_estimate.EXPERIMENT))
+    drawn = [hybrid_estimate.scores("forgetting", hybrid_estimate.sequence(x), 400, (7, place))[0] for place, x in enumerate(distances)]
+    near, far = ({name: np.concatenate([one[name] for one, chosen in zip(drawn, side, strict=True) if chosen]) for name in NAMES} for side in (distances < nearest, distances >= nearest))
+    r = np.corrcoef(np.repeat(distances, 400), np.concatenate([near[COSINE], far[COSINE]]))[0, 1]
+    areas = (auc(near[name], far[name]) for name in (COSINE, ESTIMATE, CUT))
+    assert "is {:.2f}, its correlation with the distance {:+.2f}, the area of the estimate {:.2f} and of the cut one {:.2f}.".format(next(areas), r, *areas) in TEXT
 
 
 def test_what_the_claim_on_gradients_found_is_what_is_said():

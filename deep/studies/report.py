@@ -8,6 +8,7 @@ from typing import Any
 from scipy.stats import t as student
 
 from deep.records import to_json
+from deep.studies import foresight
 from deep.studies.design import AS_RATE, CONFIRM, HYBRID, REGIMES, Preset
 from deep.studies.presets import PUBLISHED
 from deep.studies.protocol import Protocol, choose
@@ -78,6 +79,10 @@ class Study:
             )
             rows = [("stream", "rule", "minus", "difference", "P", "seen"), *map(_row, compared)]
             parts.append(f"{words}\n{table(rows)}")
+        if self.preset.study == HYBRID and results.streams:
+            choices = [(name, foresight.second_tasks(results, own)) for name, own in [*((stream, [stream]) for stream in results.streams), ("all", results.streams)]]
+            rows = [foresight.HEADER, *(foresight.row(name, found) for name, found in choices if len(found.order) > 1)]
+            parts.append(f"what the score foresaw in the second task on the test part; in brackets the 95 % interval over orders, then what would have been seen\n{table(rows)}")
         if self.preset.study != HYBRID and results.streams:
             rows = [("stream", "options", "regime", "better", "other", "difference", "P")]
             rows += [(*map(str, list(row.values())[:5]), signed(row["difference"]), _wins(row["wins"])) for row in self.pairs()]

@@ -8,11 +8,12 @@ from theory.conditions import CONSOLIDATING, StandardNormal
 from theory.errors import InputError
 from theory.problem import TaskSequence
 
-METHODS = ("direct", "reduced", "auto")
+METHODS = ("direct", "reduced", "banded", "auto")
+REDUCED = METHODS[1:3]  # the reduced sampler, the second with ridge steps by bands
 
 
 def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False) -> str:
-    """Return "direct" or "reduced"; the latter draws no samples whose training errors could be asked for.
+    """Return "direct", "reduced" or "banded"; the latter two draw no samples whose training errors could be asked for.
 
     Raises
     ------
@@ -26,9 +27,9 @@ def choose_method(method: Any, seq: TaskSequence, training_errors: bool = False)
     others += ["averages of estimates"] if seq.average is not None else []
     others += [f"the data of task {s} again" for task in seq.tasks for s in task.again]
     possible = not others and not training_errors
-    if method == "reduced" and training_errors:
+    if method in REDUCED and training_errors:
         raise InputError("the reduced sampler draws no whole samples, so that training errors are unknown; use method='direct'")
-    if method == "reduced" and not possible:
+    if method in REDUCED and not possible:
         raise InputError(
             f"the reduced sampler needs standard normal features, drawn afresh, and rules that look the same in every basis, not {others[0]!s}; "
             "use method='direct', or features=StandardNormal() and another rule"

@@ -27,20 +27,24 @@ Stored samples, unequal step weights and other training rules than the least ste
 are drawn block by block as triangular factors, n x min(n, D_b), at a cost in n but not in d, and the task is solved in
 these coordinates as the direct sampler solves it. Directions of stored samples stay in the basis.
 
-Why ridge steps grow with n: with q samples turned to the K directions and the residual, and M = G'G of the features outside, a step needs the
+Why ridge steps grow with n^3: with q samples turned to the K directions and the residual, and M = G'G of the features outside, a step needs the
 corner of (M + lambda)^{-1} that belongs to these q. Without a penalty the inverse of that corner is again a Wishart matrix, of size q, whatever
 the others are. With one it is M_11 + lambda - M_12 (M_22 + lambda)^{-1} M_21, in which all n - q eigenvalues of M_22 count.
-Turning G to a band of q x q blocks with chi-distributed diagonals (Golub and Kahan) would leave a cost of n q^2 in place of n^3; that is not built.
+Turning G to a band of triangular q x q blocks (Golub and Kahan) leaves a continued fraction of min(n, D) / q blocks, at a cost of min(n, D) q^2,
+which still grows with n as all eigenvalues count. ``method="banded"`` takes it; its draws are others, so that "reduced" keeps those that its
+seeds mean. With C the corner, the residual r and R inside, the step is R'C b inside for b = (1 + R R'C)^{-1} r, and b'(C + lambda dC/dlambda) b is
+its squared length outside. Gradient descent and flow need all eigenvalues and vectors, so that they grow with n^3 under both, as do unequal
+weights and stored samples.
 """
 
 import numpy as np
 
-from simulate.sample.factors import chi, lower_factor
+from simulate.sample.factors import chi, lower_factor, ridge_corner
 from simulate.sample.plan import TaskPlan, solved
 from simulate.sample.reduced_plan import ReducedPlan
 from simulate.sample.steps import NEAR_THRESHOLD, least_step
 from simulate.sample.streams import INSIDE, INSIDE_BELOW, INSIDE_DIAGONAL, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, ROW_NOISE, SHARES, Streams
-from theory.conditions import MinNorm, Rule
+from theory.conditions import MinNorm, Ridge, Rule
 
 # Part of what a seed means; many, because drawing so little is fast only in large arrays.
 TRIALS_PER_BLOCK = 1024
@@ -97,7 +101,7 @@ class ReducedLearner:
         fixed = (self._error(t, block) for block in task.used if block not in task.trained)
         noise = np.sqrt(sum(fixed, start=np.full(self._trials, task.noise**2)))
         outside = np.array([plan.outside(t, block) for block in task.trained])
-        if n < delta.shape[1] + outside.sum():
+        if isinstance(task.rule, Ridge) or n < delta.shape[1] + outside.sum():
             inside, length = self._few_samples(t, task, delta, noise, int(outside.sum()))
             squares = length[:, None] * self._shares(t, outside)
         else:
@@ -107,12 +111,18 @@ class ReducedLearner:
         return self._move(t, task, starts, steps)
 
     def _few_samples(self, t: int, task: TaskPlan, delta: np.ndarray, noise: np.ndarray, outside: int) -> tuple[np.ndarray, np.ndarray]:
-        """Least step that fits: its part inside, shape (trials, K), and its squared length outside."""
+        """Least step that fits, or ridge step: its part inside, shape (trials, K), and its squared length outside."""
         n, width = task.samples, delta.shape[1]
         factor = self._factor(t, INSIDE_BELOW, INSIDE_DIAGONAL, width + 1, n).swapaxes(1, 2)
         features, last = factor[..., :width], factor[..., width]
         residual = (features @ delta[..., None])[..., 0] + noise[:, None] * last
         q = factor.shape[1]
+        if isinstance(task.rule, Ridge):
+            lam, below, diagonal = task.rule.lam * task.weights[0], self._generator(t, OUTSIDE_BELOW), self._generator(t, OUTSIDE_DIAGONAL)
+            corner, slope = ridge_corner(below, diagonal, self._trials, n, outside, q, lam)
+            back = np.linalg.solve(np.eye(q) + features @ features.swapaxes(1, 2) @ corner / lam, residual[..., None])
+            inside = (features.swapaxes(1, 2) @ corner @ back)[..., 0] / lam
+            return inside, (back.swapaxes(1, 2) @ slope @ back)[:, 0, 0]
         across = self._factor(t, OUTSIDE_BELOW, OUTSIDE_DIAGONAL, q, outside - n + q)
         asked = task.rule.route if isinstance(task.rule, MinNorm) else "auto"
         route = asked if asked != "auto" else "qr" if width + outside - n < NEAR_THRESHOLD else "gram"

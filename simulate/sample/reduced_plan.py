@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulate.sample.coordinates import TruthCoordinates, truth_coordinates
 from simulate.sample.plan import TaskPlan, make_tasks
-from theory.conditions import MinNorm
+from theory.conditions import MinNorm, Ridge
 from theory.problem import TaskSequence
 
 _FLOAT = 8
@@ -49,22 +49,25 @@ class ReducedPlan:
         In the order of training.
     bases : tuple of tuple of Basis
         Of every block, before every task.
+    banded : bool
+        Whether ridge steps are taken from bands (`simulate.sample.factors.ridge_corner`).
     """
 
     dimensions: tuple[int, ...]
     truths: tuple[TruthCoordinates, ...]
     tasks: tuple[TaskPlan, ...]
     bases: tuple[tuple[Basis, ...], ...]
+    banded: bool = False
 
     def outside(self, t: int, block: int) -> int:
         """Dimensions of a block outside its basis before task ``t``."""
         return self.dimensions[block] - self.bases[t][block].width
 
     def is_short(self, task: TaskPlan) -> bool:
-        """Whether a task needs no sample as such, so that its cost does not depend on their number."""
-        trained = sum(self.dimensions[block] for block in task.trained)
-        even = task.samples >= trained or len(set(task.weights)) == 1
-        return isinstance(task.rule, MinNorm) and not task.memory and not task.kept and not task.teachers and even
+        """Whether a task needs no sample as such, so that its cost does not depend on their number, or with bands is linear in it."""
+        trained, ridge = sum(self.dimensions[block] for block in task.trained), self.banded and isinstance(task.rule, Ridge)
+        even = (task.samples >= trained and not ridge) or len(set(task.weights)) == 1
+        return (ridge or isinstance(task.rule, MinNorm)) and not task.memory and not task.kept and not task.teachers and even
 
     @property
     def bytes_per_trial(self) -> int:
@@ -79,13 +82,14 @@ class ReducedPlan:
         inside = sum(self.bases[t][block].width for block in task.trained)
         if self.is_short(task):
             q = min(n, inside + 1)
-            return 4 * q * (inside + 1 + q) + 8 * (inside + 1)
+            most = min(n, sum(self.outside(t, block) for block in task.trained)) if isinstance(task.rule, Ridge) else 0
+            return (4 + 6 * (most > 0)) * q * (inside + 1 + q) + 8 * (inside + 1) + most * (q + 12)
         used = sum(self.bases[t][block].width + min(n, self.outside(t, block)) for block in task.used)
         return 5 * task.rows * used + 4 * min(task.rows, used) ** 2 + 8 * task.rows
 
 
-def make_reduced_plan(seq: TaskSequence) -> ReducedPlan:
-    """Return the plan of an experiment whose values are all numbers; raises InputError as `make_plan` does."""
+def make_reduced_plan(seq: TaskSequence, banded: bool = False) -> ReducedPlan:
+    """Return the plan of an experiment whose values are all numbers, ``banded`` as in `ReducedPlan`; raises InputError as `make_plan` does."""
     names, dimensions, tasks = make_tasks(seq)
     truths = tuple(truth_coordinates(seq, name) for name in names)
     bases = [tuple(Basis(truth.width, False) for truth in truths)]
@@ -95,4 +99,4 @@ def make_reduced_plan(seq: TaskSequence) -> ReducedPlan:
             basis.after(outside[block], task.kept if block in task.used else 0, block in task.trained and task.rows > 0)
             for block, basis in enumerate(bases[-1])
         ))  # fmt: skip
-    return ReducedPlan(dimensions, truths, tasks, tuple(bases))
+    return ReducedPlan(dimensions, truths, tasks, tuple(bases), banded)

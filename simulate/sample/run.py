@@ -10,7 +10,7 @@ from simulate.sample.arrays.choice import check_backend, choose_backend, plan_fo
 from simulate.sample.arrays.with_numpy import NUMPY
 from simulate.sample.batches import check_options, fill
 from simulate.sample.learner import Learner
-from simulate.sample.methods import choose_method
+from simulate.sample.methods import REDUCED, choose_method
 from simulate.sample.plan import Plan, make_plan, require_sequence
 from simulate.sample.reduced import ReducedLearner
 from simulate.sample.reduced_plan import ReducedPlan, make_reduced_plan
@@ -52,9 +52,10 @@ def simulate(
     seed : int or tuple of int
         Trial k depends on the seed and k only: more trials extend a sample, and experiments that differ in their
         training alone see the same data.
-    method : {"direct", "reduced", "auto"}
+    method : {"direct", "reduced", "banded", "auto"}
         "direct" draws all data. "reduced" draws no more than the results depend on: exact in law, at a cost that does
-        not grow with the dimensions, from draws of its own, for standard normal features (`simulate.sample.reduced`).
+        not grow with the dimensions, from draws of its own, for standard normal features (`simulate.sample.reduced`). There
+        ridge steps cost n^3 for n samples; "banded" is the same with ridge steps at a cost linear in n, from other draws.
         "auto" takes the reduced one where it is possible and cheaper, which the experiment alone decides; the
         result's ``method`` says which it was. Other backends than NumPy in double precision are for the direct one.
     features, solver, risk : optional
@@ -116,8 +117,8 @@ def simulate(
     library = choose_backend(backend, device, dtype)
     check_backend(library, method, seq)
     method = choose_method(method, seq, training_errors) if library == NUMPY or method != "auto" else "direct"
-    if method == "reduced":
-        (errors, steps, updates, *training), source = _reduced(seq, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
+    if method in REDUCED:
+        (errors, steps, updates, *training), source = _reduced(seq, trials, seed, method, memory_limit=memory_limit, workers=workers, progress=progress)
     else:
         plan = plan_for(library, make_plan(seq, training_errors, memory_limit))
         (errors, steps, updates, *training), source = _direct(plan, library, trials, seed, memory_limit=memory_limit, workers=workers, progress=progress)
@@ -137,14 +138,14 @@ def _direct(plan: Plan, library: Backend, trials: int, seed: Any, **options: Any
     return samples, (library.draws, together, seed) if library.draws else seed
 
 
-def _reduced(seq: TaskSequence, trials: int, seed: Any, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
+def _reduced(seq: TaskSequence, trials: int, seed: Any, method: str, **options: Any) -> tuple[tuple[np.ndarray, ...], Any]:
     """Run the reduced sampler; return the samples and what to call their draws."""
-    plan = make_reduced_plan(seq)
+    plan = make_reduced_plan(seq, method == REDUCED[1])
     samples = fill(
         lambda streams, count: ReducedLearner(plan, streams, count), plan, seed, trials, _shapes(plan),
         block_trials=reduced.TRIALS_PER_BLOCK, **options,
     )  # fmt: skip
-    return samples, ("reduced", seed)
+    return samples, (method, seed)
 
 
 def _shapes(plan: Plan | ReducedPlan) -> tuple[tuple[int, ...], ...]:

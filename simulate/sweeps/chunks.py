@@ -16,7 +16,7 @@ from simulate.work.provenance import closure, stamp
 from theory.problem import TaskSequence
 from theory.quantities import TRAINING, Quantity, parse_quantity
 
-CHUNK = {"direct": 256, "reduced": 1024}  # trials; part of what a seed means
+CHUNK = {"direct": 256, "reduced": 1024, "banded": 1024}  # trials; part of what a seed means
 JOB_SECONDS = 0.25  # of work in a job: long beside handing it out, short beside what a kill may cost
 
 
@@ -26,7 +26,7 @@ class Sampling:
 
     Parameters
     ----------
-    method : {"direct", "reduced"}
+    method : {"direct", "reduced", "banded"}
     backend, device, dtype : str
         As `simulate.simulate` takes them.
     seed : int
@@ -118,7 +118,7 @@ def pack(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
 
 def _seconds_per_trial(seq: TaskSequence, method: str) -> float:
     """Rough time of a trial on one core, to size jobs; results do not depend on it."""
-    if method == "reduced":
+    if method != "direct":
         return 4e-6 * len(seq) * (1 + len(seq) / 10)
     used = (int(task.samples) * sum(int(seq.blocks[block]) for block in seq.used(t)) for t, task in enumerate(seq.tasks))
     return sum(1e-5 + 1.2e-8 * floats for floats in used)

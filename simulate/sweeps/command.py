@@ -34,7 +34,7 @@ class Sweep:
     """Instead of trials: the relative standard error that all quantities shall have, such as 1e-3."""
     max_trials: int = 2**20
     """Most trials of a point when sampling for precision."""
-    method: Literal["auto", "direct", "reduced"] = "auto"
+    method: Literal["auto", "direct", "reduced", "banded"] = "auto"
     """Sampler; auto takes the cheaper one of every experiment."""
     backend: Literal["numpy", "torch"] = "numpy"
     """What the direct sampler computes with."""

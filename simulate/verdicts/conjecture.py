@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy
 
-from simulate.sample.methods import METHODS
+from simulate.sample.methods import METHODS, REDUCED
 from simulate.verdicts.cases import Keywords, build_case, call_case, check_cases, place, read_keywords, under
 from simulate.verdicts.report import Kind
 from theory.checks import is_real, known
@@ -169,8 +169,8 @@ def conjecture(
     known(method, METHODS, "method")
     if pathwise and (relation == "==" or against or along):
         raise InputError("pathwise compares every draw with a bound; give formula=... and relation='<=' or '>=', and neither against nor along")
-    if against and method == "reduced":
-        raise InputError("method is 'reduced', whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
+    if against and method in REDUCED:
+        raise InputError(f"method is {method!r}, whose experiments do not share draws, and an ordering is judged on shared ones; use method='direct'")
     readers = {"build": read_keywords(build, "build")}
     builder, other, default_name = _conditioned(build, readers["build"], features, solver, risk), None, ""
     rules, own = (formula.rules, _conditioned(build, readers["build"])) if isinstance(formula, Formula) else ((), None)

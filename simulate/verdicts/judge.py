@@ -122,7 +122,7 @@ def check(
         gap that falls more slowly than stated can look like a wrong limit.
     pathwise : bool
         Whether the bound is claimed of every draw in place of the mean. ``delta`` plays no part then.
-    method : {"direct", "reduced", "auto"}
+    method : {"direct", "reduced", "banded", "auto"}
         Sampler, as in `simulate.simulate`; the verdict names any but the direct one. Orderings are judged by the direct one.
 
     Returns

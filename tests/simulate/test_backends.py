@@ -272,7 +272,7 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (refused(**TORCH, device=1.5), "device is 1.5; give 'cpu', 'cuda'"),
     (refused(**TORCH, device="meta"), "device is 'meta', which is not supported"),
     (refused(**TORCH, device="cuda:99"), "device is 'cuda:99', but torch finds [0-9]+ CUDA devices.*device='cpu'"),
-    (refused(**TORCH, method="reduced"), "method='reduced' runs on NumPy in double precision alone"),
+    *((refused(**TORCH, method=m), f"method='{m}' runs on NumPy in double precision alone") for m in ("reduced", "banded")),
     (refused(**TORCH, features=Rademacher()), r"Rademacher\(\) runs on NumPy"),
     (refused(**SINGLE, solver=Ridge(0.1)), r"Ridge\(lam=0.1\) runs on NumPy"),
     (refused(**TORCH_SINGLE, solver=GradientDescent(3, 0.1)), "GradientDescent.* runs on NumPy"),

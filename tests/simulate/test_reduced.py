@@ -10,6 +10,7 @@ from scaffold import refusals
 
 from simulate import Distillation, Flow, GradientDescent, Rademacher, Ridge, simulate
 from simulate.sample import reduced, streams
+from simulate.sample.factors import ridge_corner
 from simulate.sample.reduced_plan import make_reduced_plan
 from theory import Isotropic, Task, TaskSequence, expected_errors, frozen, initialized, one_block
 from theory.errors import InputError
@@ -89,6 +90,44 @@ def test_other_training_rules(name, rule):
     assert_one_law(DESIGNED[name], 6000, 3, solver=rule)
 
 
+BANDED = {name: DESIGNED[name] for name in ("few samples", "fewer samples than the basis", "many samples", "samples on both sides", "at the pole", "frozen",
+                                            "from zero", "blocks that the truths span", "random truths", "partial steps", "replay")}  # fmt: skip
+BANDED |= {name: with_memory(DESIGNED[like], 1, None, weights={"shared": w, "specific": 0.5})
+           for name, like, w in (("even weights", "few samples", 0.5), ("many samples, weights", "many samples", 8.0))}  # fmt: skip
+BANDED["longer bands"] = one_block(9, (7, 12), 0.5, gram=[[2, 1], [1, 2]])
+
+
+@pytest.mark.parametrize("name", BANDED)
+def test_ridge_steps_by_bands(name):
+    seq = BANDED[name].under(rule=Ridge(2.0))
+    p, what = least_p(*(simulate(seq, 6000, 4, method=method) for method in ("direct", "banded")))
+    assert p > FALSE_ALARM, what
+
+
+def test_bands_have_the_corner_of_the_matrix_that_they_stand_for():
+    """Positive, below 1, with the derivative that is given; and the moments of the law at tiny penalties, and with a thousand samples in a million dimensions."""
+    for rows, columns, width in ((7, 12, 3), (12, 7, 3), (5, 0, 2), (3, 9, 3), (9, 1, 4), (2, 9, 5)):
+        for lam in (0.3, 3.0, 1e4):
+            draw = lambda lam=lam, shape=(rows, columns, width): ridge_corner(np.random.default_rng(1), np.random.default_rng(2), 50, *shape, lam)
+            (corner, slope), step = draw(), 1e-4 * lam
+            assert np.linalg.eigvalsh(corner).min() > 0 and np.linalg.eigvalsh(corner).max() < 1 + 1e-12
+            rise = (draw(lam + step)[0] - draw(lam - step)[0]) / (2 * step)
+            assert slope == pytest.approx(rise, rel=1e-5, abs=1e-6 * np.abs(slope).max())
+    for p, n, lam, rule in ((10**6, 1000, 50.0, Ridge(50.0)), (60, 30, 1e-9, None), (60, 200, 1e-9, None)):
+        seq = initialized({"shared": p, "specific": 50}, (n, 30), 0.5, gram=dict.fromkeys(("shared", "specific"), 0.5 + 0.5 * np.eye(2)))
+        found, law = simulate(seq, 400, 1, method="banded", solver=Ridge(lam)), expected_errors(seq.under(rule=rule))
+        assert np.max(np.abs(found.errors.mean - law.errors) / found.errors.stderr) < 6, (p, n)  # 12 comparisons of one fixed seed
+
+
+def test_bands_are_asked_for_and_change_nothing_else():
+    trials, few = reduced.TRIALS_PER_BLOCK + 77, DESIGNED["few samples"]
+    ridge, need = few.under(rule=Ridge(2.0)), make_reduced_plan(few.under(rule=Ridge(2.0)), banded=True).bytes_per_trial
+    whole = simulate(ridge, trials, 5, method="banded", workers=1)
+    assert whole.method == "banded" and same_bits(whole, simulate(ridge, trials, 5, method="banded", memory_limit=need * 7, workers=2))
+    assert not same_bits(whole, simulate(ridge, trials, 5, method="reduced")) and simulate(two_blocks_of(10**4).under(rule=Ridge(2.0)), 2, method="auto").method == "reduced"
+    assert same_bits(simulate(few, 50, 5, method="banded"), simulate(few, 50, 5, method="reduced"))
+
+
 @pytest.mark.parametrize("case", range(0, RANDOM_CASES, 4))
 def test_random_sequences_have_one_law(case):
     assert_one_law(random_sequence(np.random.default_rng(case)), 3000, 1)
@@ -146,8 +185,9 @@ def test_a_seed_means_what_it_meant(name):
 
 
 def test_working_memory_stays_below_its_estimate():
-    for name, seq in {"short": two_blocks_of(1000), "samples": with_memory(two_blocks_of(1000), 2, {0: 30, 1: 20})}.items():
-        plan = make_reduced_plan(seq)
+    wide = initialized({"shared": 900, "specific": 30}, (800, 700), 0.5, gram=dict.fromkeys(("shared", "specific"), np.eye(2))).under(rule=Ridge(2.0))
+    for name, seq in {"short": two_blocks_of(1000), "samples": with_memory(two_blocks_of(1000), 2, {0: 30, 1: 20}), "bands": wide}.items():
+        plan = make_reduced_plan(seq, banded=name == "bands")
         peak = traced_peak(lambda trials: reduced.ReducedLearner(plan, streams.Streams(0, 0), trials), 64, 3)
         assert peak < 1.1 * 64 * plan.bytes_per_trial + 2**17, name
 
@@ -173,7 +213,7 @@ def test_auto_takes_the_cheaper_one_and_says_so():
 FEW = DESIGNED["few samples"]
 test_refusals_name_the_remedy = refusals(
     [
-        (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
+        (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, banded, auto"),
         (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*method='direct'"),
         (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "rank 3, but vectors of"),
     ]
@@ -183,8 +223,9 @@ test_refusals_name_the_remedy = refusals(
 def test_reduced_samples_merge_but_are_not_paired():
     seq = FEW
     left, right = (simulate(seq, 5, seed, method="reduced") for seed in (0, 1))
-    with pytest.raises(InputError, match="do not see the same data.*method='direct'"):
-        left - simulate(seq, 5, 0, method="reduced")
+    for method in ("reduced", "banded"):
+        with pytest.raises(InputError, match="do not see the same data.*method='direct'"):
+            left - simulate(seq, 5, 0, method=method)
     with pytest.raises(InputError, match="one simulation is reduced, the other direct"):
         left.merge(simulate(seq, 5, 1))
     with pytest.raises(InputError, match="both samples"):

@@ -402,7 +402,7 @@ test_bad_input_is_refused = refusals([
     (refused(precision=0.1, max_trials=100), "max_trials is 100; give a whole number of at least 1,024"),
     (refused(seed=-1), "seed is -1"),
     (refused(seed=(1, 2)), r"seed is \(1, 2\); give one whole number"),
-    (refused(method="exact"), "method is 'exact'; choose one of direct, reduced, auto"),
+    (refused(method="exact"), "method is 'exact'; choose one of direct, reduced, banded, auto"),
     (refused(quantities=[]), "quantities is empty"),
     (refused(quantities=[abs]), "the quantity is <built-in function abs>; a sweep stores results by name"),
     (refused(quantities="forgeting"), r"case 0 \(p=30, n=6\): there is no quantity 'forgeting'; did you mean 'forgetting'"),

@@ -53,7 +53,7 @@ def check_backend(backend: Backend, method: str, seq: TaskSequence) -> None:
     """
     if backend == NUMPY:
         return
-    for what in [*(("method='reduced'",) if method == "reduced" else ()), *seq.unusual]:
+    for what in [*((f"method={method!r}",) if method not in ("direct", "auto") else ()), *seq.unusual]:
         raise InputError(
             f"{what} runs on NumPy in double precision alone; leave out backend, device and dtype, or take the direct method, "
             "standard normal features and least steps"
