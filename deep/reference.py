@@ -155,7 +155,7 @@ class Reference:
 
 def page(runs: Sequence[StudyRun]) -> str:
     """Return the reference page of records."""
-    return "\n\n".join([ABOUT, *(reference.section(runs) for reference in REFERENCES.values() if any(run.preset == reference.name for run in runs))])
+    return "\n\n".join([ABOUT, *(reference.section(runs) for reference in REFERENCES.values() if any((run.preset, run.phase) == (reference.name, CONFIRM) for run in runs))])
 
 
 def _listed(options: Mapping[str, Any]) -> list[str]:
