@@ -124,7 +124,7 @@ def test_a_task_moves_running_means_its_classes_and_their_prototypes(mean):
 
 def test_the_kernel_of_the_fusion_is_that_of_a_linear_map():
     """s'(V c + b) / 2 has the kernel width (c'c + 1) / 4 in V and b, for signs s; frozen features do not drift, those of branches do."""
-    strategy = NtkCl(measured=2, weights=(1, 1, 1))
+    strategy = NtkCl(measured=2, weights=(0, 1, 1))
     *_, (task, _) = trained(strategy, make, "class", 2, torch.float64)
     found, several = strategy.decision(), strategy._memory.tasks.values()
     with task.network.evaluating():
@@ -132,7 +132,9 @@ def test_the_kernel_of_the_fusion_is_that_of_a_linear_map():
     norms = [[float((24 * (left @ right.T + 1) / 4).norm()) for right in rows] for left in rows]
     wanted = {"within": (norms[0][0] + norms[1][1]) / 2, "between": norms[0][1], "share": norms[0][1] / (norms[0][0] * norms[1][1]) ** 0.5}
     assert found["kernel_after"]["fusion"] == pytest.approx(wanted) != found["kernel_before"]["fusion"]
-    assert found["drift"]["frozen"] == [0, 0, 0] < found["drift"]["current"]
+    assert found["drift"]["frozen"] == [0, 0, 0] < found["drift"]["current"] and [*found["drift"]] == ["current", "frozen"]  # the mean has none
+    *_, _ = trained(shared := NtkCl(measured=2), make, "domain", 2)
+    assert not shared.decision()  # its prototypes are those of the last task alone
 
 
 def test_blocks_are_those_of_pytorch():
