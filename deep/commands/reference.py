@@ -24,7 +24,7 @@ class ReferenceCommand(DataRootOption, RecordsOptions):
 
     preset: Annotated[tuple[str, ...], choices("All by default; take minutes to an hour of a core each", REFERENCES)] = ()
     seeds: int = 3
-    """Repetitions, from 0 on."""
+    """Repetitions, from 0 on without 10, on which strengths are chosen."""
     stored: tuple[Path, ...] = ()
     """Train nothing: print the page of these files of records, or of the presets among them."""
     out: Path = DEFAULT

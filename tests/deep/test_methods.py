@@ -103,7 +103,7 @@ def by_hand(name, strength):
             path += alone * (theta - after)
             theta = after
         if name == "ewc":
-            weights = 0.5 * weights + squares(network, theta.clone().requires_grad_(), task.examples)
+            weights = 0.5 * weights + squares(network, theta.clone().requires_grad_(), task.draw(12))
         if name == "si":
             weights = weights + path / ((theta - start) ** 2 + 0.01)
         centre = teacher = theta
@@ -126,7 +126,7 @@ def test_ewc_on_a_linear_model_is_a_ridge_step():
         torch.testing.assert_close(found, solution, rtol=1e-9, atol=1e-12)
 
 
-OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5}, "si": {"strength": 2.0, "damping": 0.01}, "lwf": {"strength": 1.5, "temperature": 3.0}}
+OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5, "probe_examples": 12}, "si": {"strength": 2.0, "damping": 0.01}, "lwf": {"strength": 1.5, "temperature": 3.0}}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -382,5 +382,6 @@ test_what_cannot_be_meant = refusals([
     (lambda: strategy("gem", strength=[]), "the number of strengths is 0"),
     (lambda: strategy("gem", strength=[0.5, -1.0]), "the strength is -1.0"),
     (lambda: strategy("fast-gem", debiased=True, parts=2), "choose rule='diagonal'"),
+    (lambda: train_run(made_config(strategy="replay", strategy_options={"sample": 1}), made_stream()), "sample=1 in all .*; raise sample"),
     (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),
 ])

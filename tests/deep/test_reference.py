@@ -63,6 +63,7 @@ def test_a_setting_of_ones_own(mine, capsys):
         *((CONFIRM, "none", seed, {}) for seed in range(3)), *((DEVELOP, "held", TUNED, {"strength": value}) for value in (1.0, 9.0)),
         *((CONFIRM, "held", seed, {"strength": 1.0}) for seed in range(3)),
     ]  # fmt: skip
+    assert [config.seed for phase, name, config in MINE.plan(12) if (phase, name) == (CONFIRM, "held")] == [*range(TUNED), 11, 12]
     text = MINE.section(mine)
     assert all(f"strength={value} {run.metric('average_accuracy'):.3f}" in text for value, run in zip((1.0, 9.0), mine[3:5], strict=True)) and "--seeds 3" in text
     with pytest.raises(InputError, match="not in its grid"):
