@@ -84,13 +84,11 @@ def test_the_penalty_is_that_by_hand(form):
     wanted = 0.7 * (parameters - task.start)[: -head.weight.numel()].square().sum()
     for kind in (0, 1):
         wanted += torch.nn.functional.cross_entropy(10 * cosine_similarity(features[:, kind, None], head.weight, dim=-1), targets)
-    old = head.prototypes[1, 2]
-    within = torch.linalg.lstsq(old.T, unit.T).solution.T @ old
+    within = torch.linalg.lstsq((old := head.prototypes[1, 2]).T, unit.T).solution.T @ old
     apart = (within.square() if form == "live" else unit - within).sum(1).mean()
     scores = (unit @ unit.T / 0.1).exp()
-    pairs = [(i, j) for i, j in permutations(range(7), 2) if targets[i] == targets[j]]
-    losses = [-(scores[i, j] / (scores[i].sum() - scores[i, i])).log() for i, j in pairs]
-    wanted += (3 if form == "live" else -3) * sum(losses) / len(pairs)
+    losses = [-(scores[i, j] / (scores[i].sum() - scores[i, i])).log() for i, j in permutations(range(7), 2) if targets[i] == targets[j]]
+    wanted += (3 if form == "live" else -3) * sum(losses) / len(losses)
     for sign in (1, -1):
         features[:, 2] *= sign
         found = strategy.penalty(parameters, SimpleNamespace(features=features, targets=targets), task)
@@ -110,11 +108,10 @@ def test_features_are_those_by_hand(live):
             channel, token, prompts, made = start, start, start[:, :0], 0.0
             for number, block in enumerate(network.blocks):
                 channel = channel + block.attn(block.norm1(channel))
-                down, _, _, up = branches[0][number]
-                channel = channel + block.mlp(block.norm2(channel)) + 0.1 * up(down(channel).relu())
+                channel = channel + block.mlp(block.norm2(channel)) + 0.1 * branches[0][number][3](branches[0][number][0](channel).relu())
                 every = torch.cat([token, prompts], 1)
                 token = (every + block.attn(block.norm1(every)))[:, : start.shape[1]]
-                if number < 2:
+                if number < 2:  # the last one makes none
                     made = branches[1][number]["norm"](torch.einsum("pl,nld->npd", branches[1][number]["linear"].weight, token)) + 0.1 * made
                     prompts = block.mlp(block.norm2(made))
                 token = token + block.mlp(block.norm2(token))
