@@ -126,7 +126,7 @@ def test_ewc_on_a_linear_model_is_a_ridge_step():
         torch.testing.assert_close(found, solution, rtol=1e-9, atol=1e-12)
 
 
-OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5, "probe_examples": 12}, "si": {"strength": 2.0, "damping": 0.01}, "lwf": {"strength": 1.5, "temperature": 3.0}}
+OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5, "probe_examples": 12}, "si": {"strength": 100.0, "damping": 0.01}, "lwf": {"strength": 1.5, "temperature": 3.0}}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
