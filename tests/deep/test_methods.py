@@ -315,7 +315,7 @@ def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
             learner.begin_task(task)
         if task.number == 2:
             parts = replay._parts
-            assert sum(map(len, parts)) == 24 and len(parts) == (2 if scenario == "task" else 1)
+            assert sum(map(len, parts)) == 24 and [round(32 * len(part) / 24) for part in parts] == [len(part) for _, part in replay.drawn()] and len(parts) == (2 if scenario == "task" else 1)
             assert sorted(torch.cat([part.units + 10 * part.head for part in parts]).tolist()) == sorted(
                 unit + 10 * examples.head for examples in replay.memory.examples.values() for unit in examples.units.tolist()
             )
