@@ -104,7 +104,7 @@ class Reference:
         from deep.studies.driver import Wanted, config
 
         for method in self.methods:
-            for phase, stream, units, tried in ((DEVELOP, self.tuning, [TUNED], method.candidates), (CONFIRM, self.stream, range(seeds), [method.options])):
+            for phase, stream, units, tried in ((DEVELOP, self.tuning, [TUNED], method.candidates), (CONFIRM, self.stream, [seed for seed in range(seeds + 1) if seed != TUNED][:seeds], [method.options])):
                 own = replace(stream, loop={**stream.loop, **method.loop})
                 for options, seed in product(tried, units):
                     yield phase, method.name, config(Wanted(own, method.name, Unit(0, seed), method.strategy, options), phase, device, self.own_parts)
@@ -149,13 +149,13 @@ class Reference:
             reached = [f"{' '.join(_listed(chosen))} {'diverged' if value is None else f'{value:.3f}'}" for chosen, value in self.tried(own, method.name)]
             chosen = ", ".join([f"`{method.strategy}`", *_listed({**method.options, **method.loop})])
             lines.append(f"- {method.name}: {chosen}.{' Tried: ' + '; '.join(reached) + '.' if reached else ''}")
-        seeds = max(run.seed for run in own if run.phase == CONFIRM) + 1
+        seeds = len({run.seed for run in own if run.phase == CONFIRM})
         return "\n".join([*lines, f"\n```sh\ndriftlaw deep reference --preset {self.name} --seeds {seeds}  # minutes\n```"])
 
 
 def page(runs: Sequence[StudyRun]) -> str:
     """Return the reference page of records."""
-    return "\n\n".join([ABOUT, *(reference.section(runs) for reference in REFERENCES.values() if any(run.preset == reference.name for run in runs))])
+    return "\n\n".join([ABOUT, *(reference.section(runs) for reference in REFERENCES.values() if any((run.preset, run.phase) == (reference.name, CONFIRM) for run in runs))])
 
 
 def _listed(options: Mapping[str, Any]) -> list[str]:

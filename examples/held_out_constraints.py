@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from deep.runs.execute import DataSource, build_stream
@@ -55,7 +54,6 @@ class Watched(GEM):
 def measured(preset: Preset, rule: Rule, options: dict[str, Any], unit: Unit, source: DataSource) -> Iterator[dict[str, Any]]:
     """Train an arm; return for every task after the first the means over steps and earlier tasks, and the share of violations where g conflicts."""
     HELD.clear(), SEEN.clear()
-    torch.set_num_threads(1)
     wanted = config(Wanted(preset.streams[0], rule.name, unit, rule.strategy, options), DEVELOP, "cpu")
     chosen = replace(wanted, strategy=Watched(**wanted.strategy_options), strategy_options={})
 

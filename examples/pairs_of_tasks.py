@@ -28,7 +28,6 @@ LONGER = 5
 
 def pair_records(preset: Preset, stream: StudyStream, unit: Unit, source: DataSource) -> Iterator[PairRecord]:
     """Measure all ordered pairs of tasks of a stream in one unit."""
-    torch.set_num_threads(1)
     (_, options), *_ = preset.arms(stream)[FROZEN]
     initialized = config(Wanted(stream, INITIALIZED, unit, INITIALIZED), EXPLAIN, "cpu")
     frozen, tasks = replace(initialized, strategy=FROZEN, strategy_options=options), build_stream(initialized, source)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from deep.commands.options import DataOptions, RecordsOptions, stream_names
+from deep.commands.options import DataOptions, RecordsOptions, refuse_idle, stream_names
 from deep.commands.settings import parse_options
 from deep.streams import stream
 from simulate.wording import table
@@ -43,8 +43,10 @@ class NtkCommand(DataOptions, RecordsOptions):
         """Compute, print; return the exit status."""
         if not (self.seeds and self.lam and self.width and self.sizes):
             raise InputError("--seeds, --lam, --width or --sizes names none, so nothing would be computed; give some")
-        if self.network != "perceptron" and self.depth != 1:
-            raise InputError(f"--depth {self.depth} is one of perceptrons, {self.network} stand beside each block; leave it out")
+        idle = (("width", "depth", "scale", "network"), "of frozen features") if self.backbone else (("sizes",), "without --backbone")
+        refuse_idle(self, *idle)
+        if self.network != "perceptron":
+            refuse_idle(self, ("depth",), f"of {self.network}, which stand beside each block")
         whole(self.tasks, "--tasks", 2)
         for value in (*self.lam, self.scale, self.depth, *self.width, *self.sizes):
             positive(value, "a value of --lam, --scale, --depth, --width or --sizes", "such as 1")

@@ -57,6 +57,12 @@ class RecordsOptions:
         print_json([to_json(record) for record in records]) if self.json else print(text())
 
 
+def refuse_idle(command: Any, names: Sequence[str], why: str) -> None:
+    """Raise InputError if an option has another value than by default that nothing would read."""
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(command, name) != getattr(type(command), name)]:
+        raise InputError(f"{', '.join(given)} says nothing {why}; leave it out")
+
+
 def stream_names(**more: Any) -> Any:
     """Return what makes help say how a stream is called."""
     return choices(f"Kind, hyphen and data set, as in split-digits or domains-mnist+kmnist. Kinds: {', '.join(STREAMS)}. Data sets", DATASETS, **more)

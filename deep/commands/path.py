@@ -39,9 +39,6 @@ class PathCommand(Settings, RecordsOptions):
 
 
 def _measure(job: tuple[RunConfig, DataSource]) -> PathRecord:
-    import torch
-
-    torch.set_num_threads(1)
     return measure_paths(job[0], build_stream(*job))
 
 

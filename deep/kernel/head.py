@@ -79,6 +79,8 @@ class Frozen:
 
     def __init__(self, stream: Stream, tasks: int, backbone: str, sizes: Sequence[int], folder: Path) -> None:
         parts, (self.train, self.validation, self.test) = gathered(stream[:tasks])
+        if not all(map(len, parts)):
+            raise InputError(f"a task of {stream.name} has no training, validation or test images, all of which are wanted; raise the stream option validation_share")
         self.labels = np.concatenate([stream.view("class").targets(number % tasks, part.labels) for number, part in enumerate(parts)])
         self.targets, self.seen = np.eye(self.labels.max() + 1)[self.labels], slice(self.train[-1].stop)
         found = [np.concatenate([features(part.images, backbone, size, folder) for part in parts]).astype(float) for size in sizes]
@@ -118,13 +120,14 @@ class Frozen:
         return {name: self.accuracy(scores) for name, scores in averages.items()} | {name: float(value) for name, value in errors.items()}
 
     def pairs(self, kernel: np.ndarray, penalty: float) -> dict[str, float]:
-        """Return what a task forgets by another one of so many images a class, mean over ordered pairs.
+        """Return what a task forgets by another one of so many images a class, `COUNTS` or all there are, mean over ordered pairs.
 
         Besides, of three tasks or more, the rank correlation over pairs, at the most images, with the kernel's share |K_12| / (|K_11| |K_22|)^(1/2) in Frobenius norms.
         """
         apart, found, change = ~np.eye(len(self.train), dtype=bool), {}, np.zeros([len(self.train)] * 2)
         firsts = [kernel_step(0 * self.targets, kernel[:, own], own, self.targets, penalty) for own in self.train]
-        for count in COUNTS:
+        most = min(np.unique(self.labels[own], return_counts=True)[1].min() for own in self.train)
+        for count in sorted({min(count, most) for count in COUNTS}):
             chosen = [np.concatenate([own.start + np.flatnonzero(self.labels[own] == unit)[:count] for unit in set(self.labels[own])]) for own in self.train]
             for (i, held), (j, rows) in itertools.product(enumerate(self.test), enumerate(chosen)):
                 every = np.r_[held, rows]
@@ -145,7 +148,7 @@ def head_records(stream: Stream, tasks: int, backbone: str, sizes: Sequence[int]
     Raises
     ------
     InputError
-        For an unknown backbone, a package that it lacks, or a size that it cannot take.
+        For an unknown backbone, a package that it lacks, a size that it cannot take, or tasks without validation images.
     """
     frozen, places = Frozen(stream, tasks, backbone, sizes, folder), range(len(sizes))
     records = []

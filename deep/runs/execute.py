@@ -7,10 +7,9 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from deep.records import FAILED, FINISHED, RunRecord
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from deep.training.config import RunConfig
 
 _VARIED = ("order", "seed", "stream_options", "strategy_options")  # among runs of which one is checked for all
-_TRAINING = RLock()
 
 
 @dataclass(frozen=True)
@@ -169,30 +167,7 @@ def _comes_out_again(job: Job | _Sealed) -> bool:
     from deep.training.run import comes_out_again
 
     job = job.opened()
-    with _one_thread():
-        return comes_out_again(RunsFolder(job.out).run(job.config.key).record(), job.config, build_stream(job.config, job.source))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: more of them sum in another order, and numbers would depend on the machine.
-
-    Numbers below 1e-38 become 0: Adam's moments of parameters without a gradient get stuck there, where processors are slow.
-    One run at a time in a process, whose threads, such as a cluster worker's, share torch's settings and generators.
-    """
-    import torch
-
-    with _TRAINING:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.set_flush_denormal(False)
-            if torch.cuda.is_initialized():
-                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
+    return comes_out_again(RunsFolder(job.out).run(job.config.key).record(), job.config, build_stream(job.config, job.source))
 
 
 def train(job: Job | _Sealed) -> RunRecord | None:
@@ -209,9 +184,7 @@ def train(job: Job | _Sealed) -> RunRecord | None:
             return record
         new = folder.put_config(job.config.stored()) or job.new
         try:
-            with _one_thread():
-                stream = build_stream(job.config, job.source)
-                record = train_run(job.config, stream, folder.path, folder.put_record, progress=job.progress)
+            record = train_run(job.config, build_stream(job.config, job.source), folder.path, folder.put_record, progress=job.progress)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise

@@ -126,7 +126,8 @@ class GEM(Rehearsing):
         try:
             root = cholesky(gram, lower=True)
         except np.linalg.LinAlgError:  # products of long, nearly parallel gradients, rounded to single precision; or debiased
-            root = cholesky(gram + max(ROUNDING * np.trace(gram), -2 * np.linalg.eigvalsh(gram)[0]) * np.eye(len(gram)), lower=True)
+            gram = gram + max(ROUNDING * np.trace(gram), -2 * np.linalg.eigvalsh(gram)[0]) * np.eye(len(gram))
+            root = cholesky(gram, lower=True)
         return nnls(root.T, solve_triangular(root, -(product + self.bound * gram.sum(1)), lower=True))[0] + self.now
 
     def _places(self, task: TaskContext) -> list[list[slice]]:

@@ -57,7 +57,7 @@ class NtkCl(Strategy):
         Of those of channel, token and mixed features.
     measured : int
         Images of each task on which the tangent kernel is measured once all classes are seen, and with it the drift of stored prototypes;
-        0 leaves both out. Data of earlier tasks are read for it.
+        0 leaves both out, and so do tasks that share classes. Data of earlier tasks are read for it.
 
     Notes
     -----
@@ -147,8 +147,8 @@ class NtkCl(Strategy):
                 new.copy_(old)
         several = [*self._memory.tasks.values(), task.examples]
         states = [bool(used) or name == "current" for name, used in zip(STATES, network.readout.any(1), strict=True)]
-        measures = self.measured and task.number and task.examples.candidates is None  # all classes are seen
-        self._found = self._measure(task, several, states) if measures else {}
+        alone = sum(len(own.units.unique()) for own in several) == sum(len(head.weight) for head in network.heads)  # all classes are seen, each in one task
+        self._found = self._measure(task, several, states) if self.measured and task.number and alone else {}
         for head, units, means in class_means(network, several if self.prototypes == "refreshed" else several[-1:], states):
             head.prototypes[:, :, units] = means
         if self.measured or self.prototypes == "refreshed":
@@ -157,8 +157,8 @@ class NtkCl(Strategy):
     def decision(self) -> dict[str, Any]:
         """Return what was measured.
 
-        By state the squared drift of prototypes of earlier tasks, of length 1, kind by kind; and by stage norms of the blocks of the tangent
-        kernel of the mixed features, in a direction drawn at random, before the first task and after the last.
+        The squared drift of prototypes of earlier tasks, of length 1, kind by kind, of the branches and of what else has a weight; and by stage norms
+        of the blocks of the tangent kernel of the mixed features, in a direction drawn at random, before the first task and after the last.
         """
         return self._found
 
@@ -172,7 +172,8 @@ class NtkCl(Strategy):
             after = self._kernel(task, several)
             with task.flat.at(self._first):
                 kernels = {"kernel_before": self._kernel(task, several), "kernel_after": after}
-        return {"drift": dict(zip(STATES, torch.cat(moved, 2).mean(2).tolist(), strict=True)), **kernels}
+        drift = zip(STATES, states, torch.cat(moved, 2).mean(2).tolist(), strict=True)
+        return {"drift": {name: value for name, wanted, value in drift if wanted}, **kernels}
 
     def _kernel(self, task: TaskContext, several: Sequence[Examples]) -> dict[str, dict[str, float]]:
         """Compute, by stage, mean norms of the blocks within a task and between two, and the latter over the geometric mean of the former."""

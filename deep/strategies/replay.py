@@ -13,6 +13,7 @@ from deep.training.memory import KEEPS, Memory
 from deep.training.strategy import STRATEGIES
 from deep.training.task import Batch, TaskContext
 from theory.checks import between, known, whole
+from theory.errors import InputError
 
 WEIGHTS = ("one", "tasks")
 
@@ -89,5 +90,8 @@ class Replay(Sampling):
 
     def penalty(self, parameters: Tensor, batch: Batch, task: TaskContext) -> Tensor | None:
         """Compute the memory's loss."""
-        losses = [share * task.mean_loss(examples) for share, examples in self.drawn()]
+        try:
+            losses = [share * task.mean_loss(examples) for share, examples in self.drawn()]
+        except ValueError as error:  # of batch normalisation
+            raise InputError(f"a step draws a single example of a head, of sample={self.sample} in all ({error}); raise sample, or choose normalisation group or layer") from error
         return sum(losses[1:], losses[0]) * (self.strength * (task.number if self.weight == "tasks" else 1)) if losses else None

@@ -165,12 +165,14 @@ def norms(preset: Preset, results: Results, stream: str, level: float = 0.95) ->
 
     Notes
     -----
-    Runs of all methods in a regime; the percentile interval resamples whole units. Nothing where fewer than two are whole.
+    Runs of all methods in a regime; the percentile interval resamples whole units. Nothing where fewer than two are whole, or all forget alike.
     """
     generator, found = np.random.default_rng(SEED), []
     values = measured(preset, results, stream, read=lambda run: (np.mean(run.update[1:]), run.metric("forgetting")))
     for regime in sorted({regime for _, regime in values}) if len(next(iter(values.values()))) > 1 else ():
         pairs = np.stack([own for (_, other), own in values.items() if other == regime], 1)
+        if not np.ptp(pairs.reshape(-1, 2), 0).all():
+            continue
         drawn = [pairs, *(pairs[generator.integers(len(pairs), size=len(pairs))] for _ in range(1000))]
         r = np.array([_correlation(sample.reshape(-1, 2)) for sample in drawn])
         found.append((regime, float(pairs[..., 0].mean()), float(r[0]), *map(float, np.quantile(r[1:], [(1 - level) / 2, (1 + level) / 2]))))

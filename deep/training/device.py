@@ -1,5 +1,9 @@
 """Where a run computes, and in which precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
 import torch
 
 from theory.checks import known
@@ -9,6 +13,7 @@ from theory.errors import InputError
 # without some) and the CPU's allocator have texts.
 _NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_NOT_INITIALIZED")
 
+_TRAINING = RLock()
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
@@ -28,6 +33,26 @@ def chosen_device(name: str) -> torch.device:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return torch.device(name)
+
+
+@contextmanager
+def alike() -> Iterator[None]:
+    """Let torch compute as in every other run: with one thread, for more of them sum in another order, and numbers would depend on the machine.
+
+    Numbers below 1e-38 become 0: Adam's moments of parameters without a gradient get stuck there, where processors are slow.
+    One run at a time in a process, whose threads, such as a cluster worker's, share torch's settings and generators.
+    """
+    with _TRAINING:
+        threads, flushed = torch.get_num_threads(), not torch.tensor(1e-40, dtype=torch.float32)
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(flushed)
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()  # what this process keeps for later, others may need now
 
 
 def device_name(device: torch.device) -> str:

@@ -17,7 +17,7 @@ from deep.streams import Stream, make_options
 from deep.streams.seeds import Role, generator
 from deep.training import checkpoint as checkpoints
 from deep.training.config import RunConfig
-from deep.training.device import DTYPES, chosen_device, device_name, wait
+from deep.training.device import DTYPES, alike, chosen_device, device_name, wait
 from deep.training.evaluate import accuracies
 from deep.training.examples import StreamExamples
 from deep.training.flat import FlatParameters
@@ -78,6 +78,10 @@ def train_run(
         If the stream is not the configuration's, CUDA or a depth is asked for that is not there, or the checkpoint belongs
         to another run or is damaged.
 
+    Notes
+    -----
+    Numbers are those of the command line, whatever torch is set to: it has one thread meanwhile (`deep.training.device.alike`).
+
     Examples
     --------
     >>> import driftlaw as dl
@@ -92,7 +96,7 @@ def train_run(
     stream = build_stream(config) if stream is None else stream
     device = chosen_device(config.device)
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with alike(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(_draw(config.seed, Role.STRATEGY))
         run = _Run(config, stream, device)
         run.resume(checkpoint_folder, stream)

@@ -1,6 +1,8 @@
 """EWC, SI, LwF and GEM against the same written down by hand, by autograd alone."""
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from deep.training.options import LoopOptions
 from deep.training.run import train_run
 from deep.training.task import TaskContext
 
-TASKS, RATE = 3, 0.1
+TASKS, RATE, MOMENTUM = 3, 0.1, 0.8
 
 
 def unflat(network, vector):
@@ -33,9 +35,9 @@ def unflat(network, vector):
     return {name: part.view(value.shape) for (name, value), part in zip(named.items(), vector.split([value.numel() for value in named.values()]), strict=True)}
 
 
-def tasks_of(network="mlp-100", shape=(4, 4), **options):
+def tasks_of(network="mlp-100", shape=(4, 4), momentum=0.0, **options):
     """Return contexts of tasks with one head, the loop's options and the optimiser."""
-    task, loop, optimiser = made_task(made_network(network, shape, **options), made_examples(20, (1, *shape)), learning_rate=RATE)
+    task, loop, optimiser = made_task(made_network(network, shape, **options), made_examples(20, (1, *shape)), learning_rate=RATE, momentum=momentum)
     more = [TaskContext(number, task.flat, made_examples(20, (1, *shape), seed=number), task.first) for number in range(1, TASKS)]
     return [task, *more], loop, optimiser
 
@@ -48,7 +50,7 @@ def squares(network, vector, examples, labels="exact"):
     """Fisher information, example by example and label by label."""
     total = torch.zeros_like(vector)
     for image, target in zip(examples.inputs, examples.targets, strict=True):
-        scores = torch.log_softmax(outputs(network, vector, image[None])[0], 0)
+        scores = torch.log_softmax(examples.among_candidates(outputs(network, vector, image[None]))[0], 0)
         drawn = [(float(score.detach().exp()), score) for score in scores] if labels == "exact" else [(1.0, scores[target])]
         for weight, score in drawn:
             total += weight * torch.autograd.grad(score, vector, retain_graph=True)[0].square()
@@ -60,9 +62,10 @@ def squares(network, vector, examples, labels="exact"):
 def test_the_fisher_information_is_that_of_each_example(network, by_layers):
     (task, *_), _, _ = tasks_of(network, (8, 8) if network == "convnet" else (4, 4), normalisation="none")
     vector = task.flat.parameters.detach().clone().requires_grad_()
-    for labels in ("exact", "empirical"):
-        found = fisher(task, task.examples, labels, by_layers=by_layers)
-        torch.testing.assert_close(found, squares(task.network, vector, task.examples, labels).detach(), rtol=1e-9, atol=1e-15)
+    among = replace(task.examples, targets=task.examples.targets % 2, candidates=torch.tensor([0, 2]))
+    for labels, examples in itertools.product(("exact", "empirical"), (task.examples, among)):
+        found = fisher(task, examples, labels, by_layers=by_layers)
+        torch.testing.assert_close(found, squares(task.network, vector, examples, labels).detach(), rtol=1e-9, atol=1e-15)
     part = fisher(task, task.examples, trained=[False] * (len(task.stages) - 1) + [True])
     place = task.flat.place(len(task.stages) - 1)
     assert torch.allclose(part[place], squares(task.network, vector, task.examples)[place]) and not part[: place.start].any()
@@ -79,27 +82,28 @@ def test_sampled_labels_come_near_all_of_them():
 
 
 def by_hand(name, strength):
-    """Train by plain steps along autograd's gradient of loss and penalty; return the parameters."""
-    tasks, loop, _ = tasks_of()
+    """Train by steps with momentum along autograd's gradient of loss and penalty; return the parameters."""
+    tasks, loop, _ = tasks_of(momentum=MOMENTUM)
     network, theta = tasks[0].network, tasks[0].flat.parameters.detach().clone()
     weights, centre, teacher = torch.zeros_like(theta), theta, None
     for task in tasks:
-        start, path = theta, torch.zeros_like(theta)
+        start, path, velocity = theta, torch.zeros_like(theta), 0.0
         for batch in (batch for epoch in range(loop.epochs) for batch in _permutation(task, epoch).split(loop.batch_size)):
             inputs, targets = task.examples.inputs[batch], task.examples.targets[batch]
             leaf = theta.clone().requires_grad_()
             loss = torch.nn.functional.cross_entropy(outputs(network, leaf, inputs), targets)
             (alone,) = torch.autograd.grad(loss, leaf, retain_graph=True)
             if name == "lwf" and teacher is not None:
-                now, then = (torch.softmax(outputs(network, vector, inputs) / 2, 1) for vector in (leaf, teacher))
-                loss = loss + strength * 4 * (then * (then.log() - now.log())).sum(1).mean()
+                now, then = (torch.softmax(outputs(network, vector, inputs) / 3, 1) for vector in (leaf, teacher))
+                loss = loss + strength * 9 * (then * (then.log() - now.log())).sum(1).mean()
             else:
                 loss = loss + strength * (weights * (leaf - centre) ** 2).sum() / (2 if name == "ewc" else 1)
-            after = theta - RATE * torch.autograd.grad(loss, leaf)[0]
+            velocity = MOMENTUM * velocity + torch.autograd.grad(loss, leaf)[0]
+            after = theta - RATE * velocity
             path += alone * (theta - after)
             theta = after
         if name == "ewc":
-            weights = 0.5 * weights + squares(network, theta.clone().requires_grad_(), task.examples)
+            weights = 0.5 * weights + squares(network, theta.clone().requires_grad_(), task.draw(12))
         if name == "si":
             weights = weights + path / ((theta - start) ** 2 + 0.01)
         centre = teacher = theta
@@ -122,12 +126,12 @@ def test_ewc_on_a_linear_model_is_a_ridge_step():
         torch.testing.assert_close(found, solution, rtol=1e-9, atol=1e-12)
 
 
-OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5}, "si": {"strength": 2.0, "damping": 0.01}, "lwf": {"strength": 1.5}}
+OPTIONS = {"ewc": {"strength": 3.0, "decay": 0.5, "probe_examples": 12}, "si": {"strength": 100.0, "damping": 0.01}, "lwf": {"strength": 1.5, "temperature": 3.0}}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_run_is_that_by_hand(name):
-    tasks, loop, optimiser = tasks_of()
+    tasks, loop, optimiser = tasks_of(momentum=MOMENTUM)
     learner = strategy(name, **OPTIONS[name])
     for task in tasks:
         task.start = task.flat.parameters.detach().clone()
@@ -243,7 +247,8 @@ def test_debiased_memories_lose_what_sampling_adds_to_their_length(parts, noise)
 
 def test_a_dual_that_has_no_minimum_gets_more_on_its_diagonal():
     gram, product = np.array([[0.5, 1.0], [1.0, 0.5]]), np.array([-1.0, -1.0])
-    np.testing.assert_allclose(solved("gem", gram[None], product[None], strength=0.0)[0], least(gram + np.eye(2), product, 0.0))
+    for strength in (0.0, 0.4):
+        np.testing.assert_allclose(solved("gem", gram[None], product[None], strength=strength)[0], least(gram + np.eye(2), product, strength))
 
 
 def test_strengths_follow_a_schedule():
@@ -310,7 +315,7 @@ def test_what_is_replayed_and_projected_on_is_drawn_from_the_memory(scenario):
             learner.begin_task(task)
         if task.number == 2:
             parts = replay._parts
-            assert sum(map(len, parts)) == 24 and len(parts) == (2 if scenario == "task" else 1)
+            assert sum(map(len, parts)) == 24 and [round(32 * len(part) / 24) for part in parts] == [len(part) for _, part in replay.drawn()] and len(parts) == (2 if scenario == "task" else 1)
             assert sorted(torch.cat([part.units + 10 * part.head for part in parts]).tolist()) == sorted(
                 unit + 10 * examples.head for examples in replay.memory.examples.values() for unit in examples.units.tolist()
             )
@@ -346,12 +351,21 @@ def test_a_regime_holds_from_the_task_that_it_says(name):
 
 @pytest.mark.parametrize(("scenario", "shapes"), [("class", [{}, {0: 2}, {0: 4}]), ("domain", [{}, {0: 2}, {0: 2}]), ("task", [{}, {0: 2}, {0: 2, 1: 2}])])
 def test_lwf_compares_the_classes_that_were_there(scenario, shapes):
-    """With one head for all classes, the units of classes that come later are out of the comparison."""
-    learner, seen = strategy("lwf"), []
+    """With one head for all classes, the units of classes that come later are out; heads add up; the teacher is in evaluation mode, the student in training."""
+    learner, seen = strategy("lwf", strength=0.5, temperature=3.0), []
 
     def watch(task, _):
         learner.begin_task(task)
         seen.append({head: teacher.shape[1] for head, teacher in learner._teacher.items()})
+        network, places = task.network, torch.arange(len(task.examples))
+        inputs, said = task.examples.batch(places)[0], lambda features: [torch.log_softmax(network.heads[head](features)[:, :units] / 3, 1) for head, units in seen[-1].items()]
+        with network.evaluating():
+            then = said(network.features(inputs))
+        features = network.features(inputs)
+        expected = sum(0.5 * 9 * (old.exp() * (old - now)).sum(1).mean() for old, now in zip(then, said(features), strict=True))
+        if seen[-1]:
+            torch.testing.assert_close(learner.penalty(None, SimpleNamespace(indices=places, features=features), task), expected)
+            assert expected > 1e-4
         learner.end_task(task)
 
     train_run(made_config(scenario=scenario), made_stream(), watch=watch)
@@ -368,5 +382,6 @@ test_what_cannot_be_meant = refusals([
     (lambda: strategy("gem", strength=[]), "the number of strengths is 0"),
     (lambda: strategy("gem", strength=[0.5, -1.0]), "the strength is -1.0"),
     (lambda: strategy("fast-gem", debiased=True, parts=2), "choose rule='diagonal'"),
+    (lambda: train_run(made_config(strategy="replay", strategy_options={"sample": 1}), made_stream()), "sample=1 in all .*; raise sample"),
     (lambda: strategy("lwf", old_heads=1), "old_heads is 1; give True or False"),
 ])

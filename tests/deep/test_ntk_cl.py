@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from itertools import permutations
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from torch.nn.functional import cosine_similarity
 
 from deep.networks.branches import PRETRAINED, branched
 from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
-from deep.strategies.ntk_cl import NtkCl, contrast
+from deep.strategies.ntk_cl import NtkCl
 from deep.streams import Split
 from deep.training.config import RunConfig
 from deep.training.loop import train_task
@@ -69,70 +70,109 @@ def test_fusion_over_one_key_is_linear_and_has_no_gradient_of_attention(live):
     assert linear == all(close(layer.weight.grad, 0 * layer.weight) for layer in (fusion.query, fusion.key)) == (not live)
 
 
-def test_terms_of_the_penalty():
-    """Orthogonality: opposite features have opposite sums and equal energies; in the span of old prototypes they have no sum, and the energy 1.
-    The contrastive loss has opposite signs in its two forms."""
-    _, task, strategy = after(orthogonality_strength=0.0, contrast_strength=0.0, pull=0.0)
+@pytest.mark.parametrize("form", ["published", "live"])
+def test_the_penalty_is_that_by_hand(form):
+    """Cross-entropies of single branches, the pull on all but heads, orthogonality in least squares, and the contrastive loss pair by pair.
+
+    Opposite features have opposite sums outside the span of old prototypes, and equal energies within it; contrast has opposite signs in its forms.
+    """
+    network, task, _ = after(mean="restart")
+    strategy = NtkCl(orthogonality=form, contrast=form, orthogonality_strength=2.0, contrast_strength=3.0, pull=0.7)
     strategy.begin_task(task)
-    batch = SimpleNamespace(targets=torch.tensor([0, 0, 1]))
-
-    def term(name, form, *mixed):
-        batch.features = torch.ones(3, 3, 24, dtype=torch.float64)
-        batch.features[:, 2] = torch.stack(mixed)
-        setattr(strategy, name, form)
-        values = []
-        for strength in (2.0, 0.0):
-            setattr(strategy, f"{name}_strength", strength)
-            values.append(strategy.penalty(task.flat.parameters, batch, task))
-        return float((values[0] - values[1]).detach()) / 2
-
-    drawn, inside = torch.randn(24, dtype=torch.float64), strategy._basis @ torch.randn(3, dtype=torch.float64)
-    signed, energy = ([term("orthogonality", form, own, own, own) for own in (drawn, -drawn, inside)] for form in ("published", "live"))
-    assert signed == pytest.approx([signed[0], -signed[0], 0], abs=1e-12) and abs(signed[0]) > 0.01
-    assert energy == pytest.approx([energy[0], energy[0], 1]) and 0.01 < energy[0] < 1
-    live, published = (term("contrast", form, drawn, drawn.roll(1), inside) for form in ("live", "published"))
-    assert live == pytest.approx(-published) and live > 0.01
+    features, targets, parameters = torch.randn(7, 3, 24, dtype=torch.float64), torch.tensor([0, 0, 0, 1, 1, 2, 1]), task.start + 0.1 * torch.randn(len(task.flat), dtype=torch.float64)
+    (head,), unit = network.heads, features[:, 2] / features[:, 2].norm(dim=1, keepdim=True)
+    wanted = 0.7 * (parameters - task.start)[: -head.weight.numel()].square().sum()
+    for kind in (0, 1):
+        wanted += torch.nn.functional.cross_entropy(10 * cosine_similarity(features[:, kind, None], head.weight, dim=-1), targets)
+    within = torch.linalg.lstsq((old := head.prototypes[1, 2]).T, unit.T).solution.T @ old
+    apart = (within.square() if form == "live" else unit - within).sum(1).mean()
+    scores = (unit @ unit.T / 0.1).exp()
+    losses = [-(scores[i, j] / (scores[i].sum() - scores[i, i])).log() for i, j in permutations(range(7), 2) if targets[i] == targets[j]]
+    wanted += (3 if form == "live" else -3) * sum(losses) / len(losses)
+    for sign in (1, -1):
+        features[:, 2] *= sign
+        found = strategy.penalty(parameters, SimpleNamespace(features=features, targets=targets), task)
+        torch.testing.assert_close(found, wanted + 2 * (1 if form == "live" else sign) * apart)
 
 
-def test_contrast_is_least_where_classes_are_points():
-    targets = torch.tensor([0, 0, 1, 1])
-    apart, together = torch.eye(2)[targets], torch.eye(2)[targets.roll(1)]
-    assert float(contrast(apart, targets)) < 1e-3 < 5 < float(contrast(together, targets))
+@pytest.mark.parametrize("live", [False, True])
+def test_features_are_those_by_hand(live):
+    """Three blocks written out: bottlenecks beside perceptrons; prompts that the next block attends to, with a tenth of those before; their fusion."""
+    network = branched((1, 4, 4), (3,), "layer", weights=None, **SMALL | {"depth": 3}).double()
+    network.body["fusion"].live.fill_(live)
+    with torch.no_grad(), network.evaluating():
+        for value in (*network.parameters(), *network.means.buffers()):
+            value.add_(torch.randn_like(value) / 4)
+        start = network.body["stem"](images := torch.randn(2, 1, 4, 4, dtype=torch.float64))
+        for state, branches in enumerate((network.means, network.branches)):
+            channel, token, prompts, made = start, start, start[:, :0], 0.0
+            for number, block in enumerate(network.blocks):
+                channel = channel + block.attn(block.norm1(channel))
+                channel = channel + block.mlp(block.norm2(channel)) + 0.1 * branches[0][number][3](branches[0][number][0](channel).relu())
+                every = torch.cat([token, prompts], 1)
+                token = (every + block.attn(block.norm1(every)))[:, : start.shape[1]]
+                if number < 2:  # the last one makes none
+                    made = branches[1][number]["norm"](torch.einsum("pl,nld->npd", branches[1][number]["linear"].weight, token)) + 0.1 * made
+                    prompts = block.mlp(block.norm2(made))
+                token = token + block.mlp(block.norm2(token))
+            fusion, c, s = network.body["fusion"], network.last(channel), network.last(token)
+            keys = [c, s] if live else [c]
+            shares = torch.softmax(torch.stack([(fusion.query(s) * fusion.key(key)).sum(1) / 24**0.5 for key in keys]), 0)
+            mixed = 0.5 * sum(share[:, None] * fusion.value(key) for share, key in zip(shares, keys)) + c + 0.1 * s
+            assert close(network.sets(images, (True, True, True))[:, state], torch.stack([c, s, mixed], 1))
 
 
-@pytest.mark.parametrize("mean", ["iterates", "restart"])
+@pytest.mark.parametrize("mean", ["iterates", "restart", "adaptive"])
 def test_a_task_moves_running_means_its_classes_and_their_prototypes(mean):
-    """The mean is that of the iterates; or each task begins there, and the iterates are the means. Other classes' weights and prototypes stay."""
-    passed, weight, prototypes = [], 0, 0
-    for task, _ in trained(NtkCl(mean=mean, measured=2), make, "class", dtype=torch.float64):
+    """The mean is that of the iterates, weighted; or each task begins there, and the iterates are the means. Other classes' weights stay, and stored prototypes."""
+    refreshed = mean == "adaptive"
+    strategy, passed, several, weight, prototypes = NtkCl(mean=mean, measured=2, prototypes="refreshed" if refreshed else "stored"), [], [], 0, 0
+    for task, _ in trained(strategy, make, "class", dtype=torch.float64):
         network, examples, (head,) = task.network, task.examples, task.network.heads
-        passed.append([new.detach().clone() for _, new in network.averaged])
-        means = passed[-1] if mean == "restart" else [torch.stack(own).mean(0) for own in zip(*passed)]
-        assert all(close(old, wanted) for (old, _), wanted in zip(network.averaged, means))
+        old, new = (torch.cat([value.detach().flatten() for value in values]) for values in zip(*network.averaged))
+        passed.append(new)
+        several = [*several, examples] if refreshed else [examples]
+        wanted, mass = torch.cat([strategy._first[task.flat.place(stage)] for stage in (2, 1)]), 0.0
+        for own in passed:
+            share = 1 / (own - wanted).square().sum() if refreshed else 1.0
+            mass += share
+            wanted = wanted + (own - wanted) * share / mass
+        assert close(old, new if mean == "restart" else wanted)
         moved = [(now != before).flatten(1).any(1) for now, before in ((head.weight.detach(), weight), (head.prototypes.permute(2, 0, 1, 3), prototypes))]
         own = torch.bincount(examples.units, minlength=6) > 0
-        assert not task.number or all(torch.equal(rows, own) for rows in moved)
+        assert not task.number or all(torch.equal(rows, own) for rows in moved[: 1 if refreshed else 2])
         weight, prototypes = head.weight.detach().clone(), head.prototypes.permute(2, 0, 1, 3).clone()
-        with network.evaluating():
-            inputs = examples.batch(torch.arange(len(examples)))[0]
-            features, outputs = network.sets(inputs, (True, True, False)).detach(), network(inputs)
-        wanted = [weight * cosine_similarity(features[:, state, None, 2], head.prototypes[state, 2], dim=-1) for state, weight in ((0, 0.3), (1, 0.1))]
-        assert float((outputs - sum(wanted)).detach().abs().max()) < 1e-7  # weights in single precision
-        unit = examples.units[0]
-        assert close(features[examples.units == unit].mean(0), head.prototypes[:, :, unit])
+        for examples in several:
+            with network.evaluating():
+                inputs = examples.batch(torch.arange(len(examples)))[0]
+                features, outputs = network.sets(inputs, (True, True, False)).detach(), network(inputs)
+            cosines = [weight * cosine_similarity(features[:, state, None, 2], head.prototypes[state, 2], dim=-1) for state, weight in ((0, 0.3), (1, 0.1))]
+            assert float((outputs - sum(cosines)).detach().abs().max()) < 1e-7  # weights in single precision
+            assert all(close(features[examples.units == unit].mean(0), head.prototypes[:, :, unit]) for unit in examples.units.unique())
 
 
 def test_the_kernel_of_the_fusion_is_that_of_a_linear_map():
     """s'(V c + b) / 2 has the kernel width (c'c + 1) / 4 in V and b, for signs s; frozen features do not drift, those of branches do."""
-    strategy = NtkCl(measured=2, weights=(1, 1, 1))
-    *_, (task, _) = trained(strategy, make, "class", 2, torch.float64)
-    found, several = strategy.decision(), strategy._memory.tasks.values()
-    with task.network.evaluating():
-        rows = [task.network.sets(own.batch(torch.tensor([0, len(own) // 2]))[0], (False, True, False))[:, 1, 0].detach() for own in several]
-    norms = [[float((24 * (left @ right.T + 1) / 4).norm()) for right in rows] for left in rows]
-    wanted = {"within": (norms[0][0] + norms[1][1]) / 2, "between": norms[0][1], "share": norms[0][1] / (norms[0][0] * norms[1][1]) ** 0.5}
-    assert found["kernel_after"]["fusion"] == pytest.approx(wanted) != found["kernel_before"]["fusion"]
-    assert found["drift"]["frozen"] == [0, 0, 0] < found["drift"]["current"]
+    strategy, means, examples = NtkCl(measured=2, weights=(0, 1, 1)), [], []
+
+    def norms():
+        with task.network.evaluating():
+            rows = [task.network.sets(own.batch(torch.tensor([0, len(own) // 2]))[0], (False, True, False))[:, 1, 0].detach() for own in examples]
+        (one, between), (_, other) = [[float((24 * (left @ right.T + 1) / 4).norm()) for right in rows] for left in rows]
+        return pytest.approx({"within": (one + other) / 2, "between": between, "share": between / (one * other) ** 0.5})
+
+    for task, _ in trained(strategy, make, "class", 2, torch.float64):
+        examples.append(task.examples)
+        with task.network.evaluating():
+            features = task.network.sets(examples[0].batch(torch.arange(len(examples[0])))[0], (False, True, False))[:, 1].detach()
+        means.append(torch.nn.functional.normalize(torch.stack([features[examples[0].units == unit].mean(0) for unit in examples[0].units.unique()]), dim=-1))
+    found = strategy.decision()
+    assert found["kernel_after"]["fusion"] == norms() and found["kernel_before"]["fusion"] != norms()
+    with task.flat.at(strategy._first):
+        assert found["kernel_before"]["fusion"] == norms()
+    assert found["drift"] == {"current": pytest.approx((means[1] - means[0]).square().sum(-1).mean(0).tolist()), "frozen": [0, 0, 0]}  # the mean has none
+    *_, _ = trained(shared := NtkCl(measured=2), make, "domain", 2)
+    assert not shared.decision()  # its prototypes are those of the last task alone
 
 
 def test_blocks_are_those_of_pytorch():

@@ -31,7 +31,6 @@ START, MIDDLE, END = map(SCALES.index, (0.0, 0.5, 1.0))
 @functools.cache
 def measured(name):
     """Return the record of a run, that of its paths, and the network after each task with the tasks that were tested so far."""
-    torch.set_num_threads(1)  # as the command does: more threads sum in another order
     digits, networks = stream("split-digits", **OPTIONS), []
 
     def watch(task, examples):

@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from deep.__main__ import main
 from deep.data import load
-from deep.records import read_records
+from deep.records import read_records, write_records
 from deep.reference import FAILED, NOT_WITHIN, REFERENCES, TUNED, UNDECIDED, WITHIN, Method, Reference
 from deep.studies.design import CONFIRM, DEVELOP, StudyStream
 from deep.studies.records import StudyRun
@@ -47,11 +47,23 @@ def mine(tmp_path_factory):
     return read_records(file, StudyRun)
 
 
+def test_stored_records_of_a_preset_alone(mine, tmp_path, capsys):
+    """Nothing else that is given would be read; presets that are not there are an error, and those without a measured run no crash."""
+    stored, own = ("reference", "--stored", *map(str, FILES)), tmp_path / "own.jsonl"
+    for runs, titles in ((mine, ["## Of my own"]), ([run for run in mine if run.phase == DEVELOP], [])):
+        write_records(own, runs)
+        assert main([*stored, str(own), "--preset", "mine"]) == 0
+        assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("## ")] == titles
+    for more, reason in {"--preset mine": "no run of mine", "--seeds 4 --workers 1": "--seeds, --workers says nothing"}.items():
+        assert main([*stored, *more.split()]) == 2 and reason in capsys.readouterr().err
+
+
 def test_a_setting_of_ones_own(mine, capsys):
     assert [(run.phase, run.arm, run.seed, run.options) for run in mine] == [
         *((CONFIRM, "none", seed, {}) for seed in range(3)), *((DEVELOP, "held", TUNED, {"strength": value}) for value in (1.0, 9.0)),
         *((CONFIRM, "held", seed, {"strength": 1.0}) for seed in range(3)),
     ]  # fmt: skip
+    assert [config.seed for phase, name, config in MINE.plan(12) if (phase, name) == (CONFIRM, "held")] == [*range(TUNED), 11, 12]
     text = MINE.section(mine)
     assert all(f"strength={value} {run.metric('average_accuracy'):.3f}" in text for value, run in zip((1.0, 9.0), mine[3:5], strict=True)) and "--seeds 3" in text
     with pytest.raises(InputError, match="not in its grid"):

@@ -188,6 +188,7 @@ def test_norms_and_forgetting():
     preset = replace(SWAPPED, confirmation=tuple(run.unit for run in runs[::4]))
     (one, norm, r, low, high), (_, _, close, *_) = norms(preset, Results(runs), "rotated")
     assert one == 1 and 1 < norm < 2 and low < r < high and abs(r) < 0.6 and close == pytest.approx(1, abs=1e-5)
+    assert not norms(preset, Results(replace(run, accuracy=runs[0].accuracy) for run in runs), "rotated")  # all forget alike
     broken = [replace(run, status="failed") if (run.order, run.arm) == (3, "held R1") else run for run in runs]
     assert len(measured(preset, Results(broken), "rotated")["plain", 3]) == 11
 

@@ -34,7 +34,6 @@ def digits():
 @pytest.mark.parametrize(("strategy", "least"), [("initialized", 0.9), ("frozen", 0.9)])
 def test_digits_are_learned(digits, strategy, least):
     """Task-incremental, the default settings: near 97 % and 98 %; 1 in 29 images of a task's validation part is 3.4 %."""
-    torch.set_num_threads(1)
     record = train_run(RunConfig(strategy=strategy), digits)
     assert record.status == "finished" and record.metrics["task_accuracy"] > 0.97 and record.metrics["average_accuracy"] > least
     assert all(0.3 < share < 0.9 for share in record.baseline[1:])
@@ -43,6 +42,22 @@ def test_digits_are_learned(digits, strategy, least):
     assert [result.steps for result in record.results] == [10 * -(-size // 32) for size in sizes]
     assert all(result.losses[-1] < result.losses[0] / 2 and len(result.losses) == 10 for result in record.results)
     assert [len(result.cosines) for result in record.results] == [0, 1, 2, 3, 4]
+
+
+def test_numbers_are_the_same_whatever_torch_is_set_to():
+    """One thread, and denormal numbers are 0, also after a run within a run; afterwards all is as before."""
+    seen, state = [], lambda: (torch.get_num_threads(), bool(torch.tensor(1e-40)))
+    before = state()
+    torch.set_num_threads(3)
+
+    def watch(*_):
+        train_run(made_config(), made_stream(), tasks=1)
+        seen.append(state())
+
+    train_run(made_config(), made_stream(), watch=watch)
+    seen.append(state())
+    torch.set_num_threads(before[0])
+    assert seen == [(1, False)] * 3 + [(3, True)]
 
 
 def test_the_test_part_is_read_only_when_asked_for(monkeypatch):
