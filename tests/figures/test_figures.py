@@ -14,7 +14,7 @@ FIGURES = discover()
 OF_ANOTHER_KIND = {
     "interval_coverage", "feature_laws", "accuracy_matrices", "update_path", "cost_against_p", "forgetting_distributions",
     "verdict_calibration", "hybrid_accuracy", "hybrid_forgetting", "hybrid_scores", "magnitude_forgetting", "memory_fronts", "memory_study",
-    "regimes_study", "ntk_width",
+    "regimes_study", "ntk_width", "ntk_adapters",
 }  # fmt: skip
 WITH_MORE = {"phase_diagrams", "step_weight", "schedules", "linear_training", "hybrid_estimate"}
 

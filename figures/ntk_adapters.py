@@ -1,0 +1,48 @@
+r"""The tangent kernel does not foretell small adapters at a pretrained point.
+
+Adapters beside the perceptrons of vit-micro's four blocks, read out by fixed random weights, learn {tasks} tasks of two classes of CIFAR-100,
+{samples} images each, with the squared loss and the penalty $|\theta-\theta_{{t-1}}|^2$. Forgetting of the trained network, and as
+kernel ridge foretells it: with the kernel at $\theta_0$ for all tasks (fixed), or expanded anew at each task's start (refreshed). (a) Against the
+scale of the output, rank 8. (b) Against the rank, scale 4. After the last task the fixed kernel's function is off by {least:.0%} to
+{most:.0%} of the network's. {runs}
+"""
+
+from typing import Any
+
+import numpy as np
+
+from deep.kernel.ridge import KernelRecord
+from deep.records import read_records
+from figures.kit import DEEP, FROZEN, INITIALIZED, PLAIN, READERS, RECORDS, Canvas, Figure, Sampler, Table, bars, entry, panels, plain_log_ticks, runs_sentence
+
+RUNS = RECORDS / "ntk_adapters.jsonl"
+LOOKS = {"network": PLAIN, "fixed": FROZEN, "refreshed": INITIALIZED}
+PANELS = {"scale": (8, "scale of the output"), "width": (4.0, "rank")}
+OFF = "functions off by, fixed, task 3"
+
+
+def compute(table: Table, sampler: Sampler) -> None:
+    for record in read_records(RUNS, KernelRecord):
+        for varied, other in (("scale", "width"), ("width", "scale")):
+            if record.settings[other] == PANELS[varied][0]:
+                for name in LOOKS:
+                    table.add_measured(varied, name, varied, record.settings[varied], record.measured[f"forgetting, {name}"], RUNS.name)
+        table.add_measured(OFF, "fixed", "scale", record.settings["scale"], record.measured[OFF], RUNS.name, case=f"rank {record.settings['width']}")
+
+
+def draw(table: Table, canvas: Canvas) -> None:
+    for ax, (varied, (_, label)) in zip(panels(canvas, ["rank 8", "scale 4"], sharey=True), PANELS.items(), strict=True):
+        for name, look in LOOKS.items():
+            bars(ax, table.select(quantity=varied, training=name), look)
+        ax.set(xscale="log", xlabel=label)
+        plain_log_ticks(ax, sorted({row.x for row in table.select(quantity=varied)}))
+    canvas.axes[0].set_ylabel("forgetting")
+    canvas.legend(handles=[entry(look, name if name == "network" else f"{name} kernel") for name, look in LOOKS.items()], loc="outside upper center", ncols=3)
+
+
+def facts(table: Table) -> dict[str, Any]:
+    settings, off = next(iter(read_records(RUNS, KernelRecord))).settings, table.select(quantity=OFF).column("mean")
+    return {"least": np.min(off), "most": np.max(off), "runs": runs_sentence(table, "each with images, adapters and readout of its own"), **settings}
+
+
+FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.4), sources=(RUNS, DEEP / "kernel" / "ridge.py", *READERS))
