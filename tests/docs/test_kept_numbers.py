@@ -18,14 +18,18 @@ def row(*cells):
     return f"| {' | '.join(cells)} |"
 
 
-def of_widths():
+def of_widths(name="ntk", settings=("width", "depth", "scale", "tasks")):
     """Rows of the table of widths."""
-    for line in lines("ntk"):
+    for line in lines(name):
         setting, last, found = line["settings"], line["settings"]["tasks"], {name: np.array(values) for name, values in line["measured"].items()}
         network = found["forgetting, network"]
         off = [np.mean(abs(found[f"forgetting, {kernel}"] - network)) / np.mean(network) for kernel in ("fixed", "refreshed")]
         functions = [np.mean(found[f"functions off by, {kernel}, task {task}"]) for kernel, task in (("fixed", 1), ("fixed", last), ("refreshed", last))]
-        yield row(*(f"{setting[name]:g}" for name in ("width", "depth", "scale", "tasks")), f"{np.mean(network):.3f}", *(f"{value:.4f}" for value in (*off, *functions)))
+        yield row(*(f"{setting[name]:g}" for name in settings), f"{np.mean(network):.3f}", *(f"{value:.4f}" for value in (*off, *functions)))
+
+
+def of_adapters():
+    return of_widths("ntk_adapters", ("width", "scale"))
 
 
 def of_heads():
@@ -94,7 +98,7 @@ def of_fresh_orders():
 
 
 @pytest.mark.parametrize(
-    ("page", "made"), [("ntk", of_widths), ("ntk", of_heads), *(("ntkcl", made) for made in (of_readouts, of_comparisons, of_forms, of_kernels, of_fresh_orders))]
+    ("page", "made"), [("ntk", of_widths), ("ntk", of_adapters), ("ntk", of_heads), *(("ntkcl", made) for made in (of_readouts, of_comparisons, of_forms, of_kernels, of_fresh_orders))]
 )
 def test_tables(page, made):
     assert [line for line in made() if line not in PAGES[page]] == []
