@@ -22,7 +22,7 @@ P, T, SIGMA = 40, 6, 0.3
 STREAMS = {"one task, n = 14": (14, 1.0), "cosine 0.7, n = 34": (34, 0.7)}
 PENALTIES, SIMULATED = np.geomspace(0.1, 1000, 25), (0.1, 1.0, 10.0, 100.0, 1000.0)
 AGREEMENTS, DIM, DIM_N = (1.0, 0.5, 0.0), 16, 8
-OVERLAPS, PLACES = np.arange(41) / 40, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+OVERLAPS, PLACES = np.arange(41) / 40, (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # at 0 every draw forgets 0
 WORDS = {"last": "last estimate", "mean": "running mean", "best": "best weights", "restart": "restart from the mean"}
 ERROR, FORGETTING = "generalization", "forgetting"
 

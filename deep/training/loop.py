@@ -109,7 +109,7 @@ class _Step:
 
     def __init__(self, task: TaskContext, strategy: Strategy, options: LoopOptions, optimiser: Optimiser) -> None:
         self._task, self._strategy, self._optimiser = task, strategy, optimiser
-        self._before = torch.empty_like(task.flat.gradients) if type(strategy).after_step is not Strategy.after_step else None
+        self._watched = type(strategy).after_step is not Strategy.after_step
         self._low_precision = torch.autocast(task.flat.parameters.device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
 
     def __call__(self, indices: Tensor) -> Tensor:
@@ -127,12 +127,10 @@ class _Step:
         gradient = strategy.transform_gradient(flat.gradients, task)
         if gradient is not flat.gradients:
             flat.gradients.copy_(gradient)
-        if self._before is None:
-            self._optimiser.step()
-        else:
-            self._before.copy_(flat.parameters.detach())
-            self._optimiser.step()
-            strategy.after_step(torch.sub(flat.parameters.detach(), self._before, out=self._before), task)
+        before = flat.parameters.detach().clone() if self._watched else None
+        self._optimiser.step()
+        if self._watched:
+            strategy.after_step(torch.sub(flat.parameters.detach(), before, out=before), task)
         return loss.detach()
 
 

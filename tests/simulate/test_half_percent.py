@@ -31,7 +31,7 @@ FAMILIES = {
     "distillation, heads": heads((10, 8), HeadDistillation(1.0)),
     "EWC, Fisher information of the population": block(6, 8, 5, rule=ewc_rules(0.3, (6, 8, 5))),
     "EWC where tasks interpolate": block(6, 8, 5, rule=EWC(1.5)),
-    "joint training": TaskSequence({"a": 24}, [Task(20, 0.5, {"a": TRUTHS[0]}, ("a",)), Task(20, 0.5, {"a": TRUTHS[1]}, ("a",), memory={0: 20})]),
+    "joint training": TaskSequence({"a": 24}, [Task(12, 0.5, {"a": TRUTHS[0]}, ("a",)), Task(25, 0.5, {"a": TRUTHS[1]}, ("a",), memory={0: 12})]),
     "replay": TaskSequence({"a": 24}, [Task(6, 0.5, {"a": TRUTHS[0]}, ("a",)), Task(5, 0.5, {"a": TRUTHS[1]}, ("a",), memory={0: 4})]),
     "visits": block(4, 6, visits=(0, 1, 0, 1)),
     "covariance": block(60, 56, 52, features=Gaussian(np.linspace(0.3, 2, 24))),

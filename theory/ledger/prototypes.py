@@ -47,7 +47,7 @@ class Q(OfEigenvalues):
         return float(quad(lambda z: np.exp((K - 1) * log_ndtr(x + z) - z * z / 2), -9, 12, epsabs=0, epsrel=1e-11, limit=400)[0]) / np.sqrt(2 * np.pi)
 
 
-class R(OfEigenvalues):
+class N(OfEigenvalues):
     """E (1 - F(q Y; l X))^(K - 1), X chi-squared with d degrees, Y noncentral chi-squared of r X, F its distribution function at l X; to 1e-8 for K up to 1,000."""
 
     @staticmethod
@@ -92,7 +92,7 @@ FORMULAS = (
     _entry("known_prototypes_accuracy", "Accuracy of the nearest of K known means, in any dimension that has room for them.", Q(K, _KNOWN), "K D tau"),
     _entry(
         "random_prototypes_accuracy", "Accuracy of the nearest of K prototypes of classes whose means are random; in many dimensions these are about at equal distances.",
-        R(K, d, left / V, _SPREAD**2 / (A * left), A / V), "K d n D tau", ((V, D**2 / (2 * d) + 1 / n), (A, D**2 / (2 * d) + _SPREAD), (left, _SPREAD + 1 / n - _SPREAD**2 / A)), (Condition(K <= 1000, "its quadrature, to 1e-8"),), means=RANDOM,
+        N(K, d, left / V, _SPREAD**2 / (A * left), A / V), "K d n D tau", ((V, D**2 / (2 * d) + 1 / n), (A, D**2 / (2 * d) + _SPREAD), (left, _SPREAD + 1 / n - _SPREAD**2 / A)), (Condition(K <= 1000, "its quadrature, to 1e-8"),), means=RANDOM,
     ),
     _entry(
         "prototype_competition", "What the accuracy of K_0 old classes falls by as others come, up to K, with known means and frozen features: all of their forgetting.",

@@ -112,7 +112,7 @@ def check_averages(world) -> None:
     seq = integrated()[1][0].under(average=[[1, 0], [1 - x, x]])
     made, right = world.expected_errors(seq).errors[1], direct.averaged(np.array([[F(1), F(0)], [F(2, 3), THIRD]]))[1]
     require([value.subs(x, sympy.Rational(1, 3)) for value in made] == right.tolist(), "symbols")
-    blank = world.expected_errors(one_block(6, (6, 9), HALF, gram=[[1, 0], [0, 1]]).under(average=np.eye(2)), outside="nan").errors
+    blank = world.expected_errors(one_block(6, (6, 9), 0.5, gram=[[1, 0], [0, 1]]).under(average=np.eye(2)), outside="nan").errors
     require(bool(np.isnan(blank[0].astype(float)).all() and np.isfinite(blank[1].astype(float)).all()), "an estimate of weight 0 blanks nothing")
     refused(InputError, "an estimate that is still to come", lambda: seq.under(average=np.ones((2, 2))))
     one = one_block(5, (2, 3), HALF, gram=[[1, 0], [0, 1]]).under(average="mean")
