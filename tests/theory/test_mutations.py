@@ -84,7 +84,7 @@ EXPLAINED = {  # (function, before, after, which of its kind in the function): w
         ("Recursion._parts", "1", "0", 1): "as above",
         **{("Recursion.train", "0", other, 2): "multiplied by an a of zero" for other in ("1", "-1")},
         ("Recursion.products", "0", "-1", 1): "an axis of length one",
-        ("Recursion._averaged", "0", "-1", 1): "as above",
+        **{("Recursion._averaged", "0", "-1", place): "as above" for place in (1, 3)},
         ("Recursion.__init__", "() if self.weights is None else seq.blocks", "seq.blocks", 1): "takes time and memory; where no average is asked for nothing reads it",
         ("Recursion._move", f"self.square[block] = {ERASED} else self.square[block]", "pass", 1): (
             "with m = 1 the general step gives the same number; said outright for floats, where the line below counts"
