@@ -55,6 +55,11 @@ def flag(value: object, what: str) -> bool:
     return value
 
 
+def not_negative(value: object, what: str) -> float:
+    """Return a length, a deviation or a strength as a float whose square is a float too."""
+    return between(value, what, 0.0, 1e150)
+
+
 def share(value: Any, what: str) -> float:
     """Return ``value`` as a float in [0, 1]."""
     return between(value, what, 0.0, 1.0)

@@ -10,16 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from theory.checks import between, positive, whole
+from theory.checks import between, not_negative, positive, whole
 from theory.errors import InputError
 from theory.inner_products import ROUNDING, coordinates
 
 INSIDE, ADDED, CONSTANT, EQUALITY = FORMS = ("inside", "added", "constant", "equality")
-
-
-def not_negative(value: object, what: str) -> float:
-    """Return a length, a deviation or a strength."""
-    return between(value, what, 0.0, 1e150)
 
 
 @dataclass(frozen=True)

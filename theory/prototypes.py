@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from theory.checks import flag, whole
+from theory.checks import flag, not_negative, whole
 from theory.errors import InputError
-from theory.memory import not_negative
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.utils import parameters_to_vector
 
 from deep.kernel.ridge import KernelRecord, drift_bound, forgetting, gathered, kernel_step, kernel_steps, squared_errors
 from deep.networks import Architecture, Network, build
@@ -21,7 +22,7 @@ from theory.errors import InputError
 Function = Callable[[Tensor, Tensor], Tensor]  # from flat parameters and N inputs to N outputs
 CHUNK = 2**24  # entries of a block of gradients, 128 MiB
 KERNELS = ("fixed", "refreshed")
-NETWORKS = ("perceptron", "vit-micro-adapters")
+PERCEPTRON = "perceptron"
 
 
 def tangent_parametrised(network: Network, seed: int, bias: float = 0.1) -> tuple[Function, Tensor]:
@@ -29,14 +30,20 @@ def tangent_parametrised(network: Network, seed: int, bias: float = 0.1) -> tupl
 
     Weights are multiplied by (2 / inputs)^(1/2), those of the head by (1 / inputs)^(1/2), biases by ``bias`` (Jacot, Gabriel, Hongler, 2018).
     """
-    shapes = {name: parameter.detach().shape for name, parameter in network.named_parameters()}
+    parted, shapes = _parted(network), {name: parameter.shape for name, parameter in network.named_parameters()}
     scales = {name: bias if len(shape) == 1 else ((1 if name.startswith("heads") else 2) / shape[1:].numel()) ** 0.5 for name, shape in shapes.items()}
 
     def function(parameters: Tensor, inputs: Tensor) -> Tensor:
-        parts = zip(shapes.items(), parameters.split([shape.numel() for shape in shapes.values()]), strict=True)
-        return functional_call(network, {name: scales[name] * part.view(shape) for (name, shape), part in parts}, (inputs,))[:, 0]
+        return functional_call(network, {name: scales[name] * part for name, part in parted(parameters).items()}, (inputs,))[:, 0]
 
     return function, torch.randn(sum(shape.numel() for shape in shapes.values()), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _parted(module: nn.Module) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return what takes flat parameters of a module apart, by their names."""
+    shapes = {name: parameter.shape for name, parameter in module.named_parameters()}
+    sizes = [shape.numel() for shape in shapes.values()]
+    return lambda flat: {name: part.view(shape) for (name, shape), part in zip(shapes.items(), flat.split(sizes), strict=True)}
 
 
 def adapters(image_shape: tuple[int, ...], rank: int, seed: int) -> tuple[Function, Tensor]:
@@ -50,13 +57,12 @@ def adapters(image_shape: tuple[int, ...], rank: int, seed: int) -> tuple[Functi
         torch.manual_seed(seed)
         branch = ChannelBranch(MICRO["width"], len(blocks), rank, nn.GELU).double().eval()
         readout = torch.randn(MICRO["width"], dtype=torch.float64) / MICRO["width"] ** 0.5
-    shapes = {name: parameter.shape for name, parameter in branch.named_parameters()}
+    parted = _parted(branch)
 
     def function(parameters: Tensor, inputs: Tensor) -> Tensor:
-        parts = zip(shapes.items(), parameters.split([shape.numel() for shape in shapes.values()]), strict=True)
-        return last(functional_call(branch, {name: part.view(shape) for (name, shape), part in parts}, (stem(inputs), blocks))) @ readout
+        return last(functional_call(branch, parted(parameters), (stem(inputs), blocks))) @ readout
 
-    return function, torch.cat([parameter.detach().flatten() for parameter in branch.parameters()])
+    return function, parameters_to_vector(branch.parameters()).detach()
 
 
 def tangent_kernel(function: Function, parameters: Tensor, left: Tensor, right: Tensor) -> np.ndarray:
@@ -82,7 +88,7 @@ def train(function: Function, start: Tensor, inputs: Tensor, targets: Tensor, pe
     return theta.detach(), lengths[-1] <= 1e-6 * lengths[0]
 
 
-def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float = 1.0, penalty: float = 1.0, network: str = NETWORKS[0]) -> dict[str, float]:
+def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float = 1.0, penalty: float = 1.0, network: str = PERCEPTRON) -> dict[str, float]:
     """Train a perceptron, or adapters of rank ``width``, on the first tasks of a stream, and foretell by kernels what it says and forgets.
 
     The function is scale (f(theta) - f(theta_0)); two classes a task are its targets -1 and 1. Units are GELU: with ReLU the minimum lies on kinks,
@@ -106,7 +112,7 @@ def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float
     images, labels = np.concatenate([part.images for part in parts]).astype(float), np.concatenate([part.labels for part in parts])
     images = images.transpose(0, 3, 1, 2) if images.ndim == 4 else images
     inputs, targets = torch.from_numpy((images - images[own[0]].mean()) / images[own[0]].std()), 2.0 * labels[:, None] - 1
-    if network == NETWORKS[0]:
+    if network == PERCEPTRON:
         raw, theta = tangent_parametrised(build(Architecture(partial(mlp, width=width, hidden=depth, activation=nn.GELU), "none"), stream.image_shape, (1,)), stream.seed)
     else:
         raw, theta = adapters(stream.image_shape, width, stream.seed)
@@ -129,7 +135,7 @@ def compare(stream: Stream, tasks: int, width: int, depth: int = 1, scale: float
 
 
 def kernel_records(
-    streams: Sequence[Stream], tasks: int, widths: Sequence[int], depth: int, scale: float, lams: Sequence[float], network: str = NETWORKS[0]
+    streams: Sequence[Stream], tasks: int, widths: Sequence[int], depth: int, scale: float, lams: Sequence[float], network: str = PERCEPTRON
 ) -> list[KernelRecord]:
     """Compare on streams of several seeds; forgetting is off by |F_kernel - F_network| as a share of the mean |F_network|."""
     records = []
@@ -140,6 +146,6 @@ def kernel_records(
         off = {f"forgetting off by, {name}": np.abs(trained - measured[f"forgetting, {name}"]) / np.abs(trained).mean() for name in KERNELS}
         settings = {"stream": streams[0].name, "width": width, "depth": depth, "scale": scale, "penalty": penalty, "tasks": tasks}
         settings |= {"samples": len(streams[0][0].train_indices), "seeds": [stream.seed for stream in streams]}
-        settings |= {} if network == NETWORKS[0] else {"network": network}
+        settings |= {} if network == PERCEPTRON else {"network": network}
         records.append(KernelRecord(settings, measured | {name: value.tolist() for name, value in off.items()}))
     return records

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from deep.training.strategy import StepPlan, Strategy, last_stages
@@ -88,7 +87,6 @@ class Anchored(Regime):
     strength: float = 1.0
     _importance: Tensor | None = field(init=False, default=None, repr=False)
     _anchor: Tensor | None = field(init=False, default=None, repr=False)
-    _apart: Tensor | None = field(init=False, default=None, repr=False)  # room for the distance
 
     def weigh(self, task: TaskContext, earlier: Tensor | None) -> Tensor:
         """Return the importances after a task, shape (P,), from those before it."""
@@ -98,8 +96,7 @@ class Anchored(Regime):
         """Add the penalty's gradient."""
         if self._importance is None or self._anchor is None:
             return gradient
-        self._apart = torch.sub(task.flat.parameters.detach(), self._anchor, out=self._apart)
-        return gradient.addcmul_(self._importance, self._apart, value=self.pull * self.strength)
+        return gradient.addcmul_(self._importance, task.flat.parameters.detach() - self._anchor, value=self.pull * self.strength)
 
     def end_task(self, task: TaskContext) -> None:
         """Set the anchor where the task ended."""

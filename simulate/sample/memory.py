@@ -16,9 +16,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from simulate.evidence import Estimate
-from theory.checks import known, positive, whole
+from theory.checks import known, not_negative, positive, whole
 from theory.errors import InputError
-from theory.memory import CONSTANT, EQUALITY, FORMS, INSIDE, Memories, MemoryStep, StoredStep, not_negative
+from theory.memory import CONSTANT, EQUALITY, FORMS, INSIDE, Memories, MemoryStep, StoredStep
 
 QUANTITIES = ("violation", "gap", "progress", "retention", "square")
 _CHUNK = 4_000_000  # numbers that the direct samplers hold at once

@@ -3,7 +3,7 @@
     python tests/bench/ntk_cl_readouts.py DATA_ROOT [FORM ...]
 
 Ten tasks of five classes that have not pretrained vit-micro, 30 images a class, in class orders of their own. A line for each training, of
-which those that are recorded are left out; 45 trainings of a minute. The preset `ntk-cl` of `driftlaw deep study` trains each way to read out anew, with all tasks' accuracies.
+which those that are recorded are left out; 60 trainings of a minute. The preset `ntk-cl` of `driftlaw deep study` trains each way to read out anew, with all tasks' accuracies.
 """
 
 import json

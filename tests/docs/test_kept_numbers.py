@@ -102,4 +102,7 @@ def of_fresh_orders():
 )
 def test_tables(page, made):
     assert [line for line in made() if line not in PAGES[page]] == []
+
+
+def test_intervals_are_as_many_as_they_are_adjusted_for():
     assert AT_ONCE == 2 * len([*of_comparisons()]) + 4 * len(FORMS) + 2 * len([*of_kernels()])

@@ -21,19 +21,19 @@ from theory.ledger.ridge import OfEigenvalues
 from theory.memory import MemoryStep, StoredStep
 
 _legendre = lru_cache(legendre.leggauss)
-_REACH = 9.0  # standard deviations beyond which a normal density counts as zero
+REACH = 9.0  # standard deviations beyond which a normal density counts as zero
 
 
 def _integral(function: Any, low: float, high: float) -> float:
     return float(quad(function, low, high, epsabs=1e-13, epsrel=1e-11, limit=400)[0])
 
 
-def _roots(degrees: float) -> tuple[float, float]:
+def chi_range(degrees: float) -> tuple[float, float]:
     """Where the root of a chi-squared variable is."""
-    return max(0.0, float(degrees**0.5) - _REACH), float(degrees**0.5) + _REACH
+    return max(0.0, float(degrees**0.5) - REACH), float(degrees**0.5) + REACH
 
 
-def _nodes(low: Any, high: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+def nodes(low: Any, high: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights between arrays of ends, along a new last axis; none where the ends are the wrong way round."""
     x, w = _legendre(count)
     half = np.maximum(np.asarray(high) - low, 0.0)[..., None] / 2
@@ -79,7 +79,7 @@ def _gated(m: float, p: float, k: float, rho: float, of: int) -> float:
 L = _function("L", lambda m, p, k, rho: _gated(m, p, k, rho, 0), "What GEM takes off the retention, in units of G delta.")
 M = _function("M", lambda m, p, k, rho: _gated(m, p, k, rho, 1), "What GEM takes off the progress, in units of G^2.")
 V = _function(
-    "V", lambda m, sigma, delta, t: _integral(lambda u: chi.pdf(u, m) * ndtr((t * m / u - delta * u) / sigma), *_roots(m)),
+    "V", lambda m, sigma, delta, t: _integral(lambda u: chi.pdf(u, m) * ndtr((t * m / u - delta * u) / sigma), *chi_range(m)),
     "Probability that <g, gbar> + v <g_m, gbar> is negative, for <g, gbar> = -v delta t.",
 )  # fmt: skip
 
@@ -87,18 +87,18 @@ V = _function(
 def _violation(m: float, p: float, sigma: float, delta: float, rho: float, gamma: float, added: bool = False) -> float:
     """Probability that GEM's step violates the constraint on the population; gamma in units of |g|."""
     s, sign = np.hypot(delta, sigma), -1.0 if rho >= 0 else 1.0
-    turns = [_REACH * sigma / delta, *(np.roots([-sign * delta, end * sigma, abs(rho) * m / gamma]) for end in (-_REACH, _REACH) if gamma > 1e-150)]
-    ends = np.unique([*np.real(np.hstack(turns)).clip(*_roots(m)), *_roots(m)])  # u at which a range of b opens or ends
-    u, weight = (part.ravel() for part in _nodes(ends[:-1], ends[1:], 120))
+    turns = [REACH * sigma / delta, *(np.roots([-sign * delta, end * sigma, abs(rho) * m / gamma]) for end in (-REACH, REACH) if gamma > 1e-150)]
+    ends = np.unique([*np.real(np.hstack(turns)).clip(*chi_range(m)), *chi_range(m)])  # u at which a range of b opens or ends
+    u, weight = (part.ravel() for part in nodes(ends[:-1], ends[1:], 120))
     at = abs(rho) * m / (gamma * u) if gamma else np.full_like(u, np.inf) if rho else 0 * u  # |h| beyond which the strength decides
-    zero, top = -sign * delta * u / sigma, np.full_like(u, _REACH)  # of the normal variable, turned so that h rises from 0
-    middle = np.clip(zero + at / sigma, zero.clip(-_REACH, _REACH), top)
-    highest = (delta * u[-1] + _REACH * sigma) / s
+    zero, top = -sign * delta * u / sigma, np.full_like(u, REACH)  # of the normal variable, turned so that h rises from 0
+    middle = np.clip(zero + at / sigma, zero.clip(-REACH, REACH), top)
+    highest = (delta * u[-1] + REACH * sigma) / s
     met = (lambda t: _conflict_met(p, rho, t, (1 - t * s / at[:, None]).clip(1e-9, 1))) if added else _met(p, rho, highest) if rho else ndtr
-    ranges = ((zero.clip(-_REACH, _REACH), middle, met), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
+    ranges = ((zero.clip(-REACH, REACH), middle, met), (middle, top, lambda t: ndtr(abs(rho) * t / np.sqrt(1 - rho**2))))
     total = 0.0
     for low, high, probability in ranges:
-        b, w = _nodes(low, high, 48)
+        b, w = nodes(low, high, 48)
         if np.any(w):
             h = (b - zero[:, None]) * sigma / s
             total += np.sum((weight * chi.pdf(u, m))[:, None] * w * _normal(b) * probability(h))
@@ -119,8 +119,8 @@ def _conflict_met(p: float, rho: float, t: np.ndarray, left: Any) -> np.ndarray:
     """
     half = np.maximum(t * np.sqrt(1 - rho**2) / (abs(rho) * left) / 2, 1e-150)
     reach = np.sqrt(half**2 + t**2 * (1 / left - 1))
-    low, high = _roots(p - 2)
-    angle, w = _nodes(np.arcsin(np.minimum(low / reach, 1)), np.arcsin(np.minimum(high / reach, 1)), 64)
+    low, high = chi_range(p - 2)
+    angle, w = nodes(np.arcsin(np.minimum(low / reach, 1)), np.arcsin(np.minimum(high / reach, 1)), 64)
     half, reach = half[..., None], reach[..., None]
     inside = ndtr(half + reach * np.cos(angle)) - ndtr(half - reach * np.cos(angle))
     return np.sum(w * reach * np.cos(angle) * chi.pdf(reach * np.sin(angle), p - 2) * inside, axis=-1)
@@ -128,7 +128,7 @@ def _conflict_met(p: float, rho: float, t: np.ndarray, left: Any) -> np.ndarray:
 
 def _capacity(b: float, k: float) -> float:
     """1/min_t E ((t H + N)_-)^2 with H = sqrt(k chi^2_b) + sqrt(1 - k) N': parts for each parameter above which no step is left."""
-    u, w = _nodes(*_roots(b), 120)
+    u, w = nodes(*chi_range(b), 120)
     weight = w * chi.pdf(u, b)
 
     def excess(t: float) -> float:

@@ -17,7 +17,7 @@ from scipy.special import log_ndtr, xlog1py
 from scipy.stats import chi, ncx2
 
 from theory.formula import Condition, Formula
-from theory.ledger.memory import _REACH, _nodes, _roots
+from theory.ledger.memory import REACH, chi_range, nodes
 from theory.ledger.ridge import OfEigenvalues
 from theory.prototypes import Classes
 
@@ -52,9 +52,9 @@ class N(OfEigenvalues):
 
     @staticmethod
     def _imp_(K: float, d: float, q: float, r: float, l: float) -> float:
-        (u, w), root = _nodes(*_roots(d), 80), np.sqrt(d)
+        (u, w), root = nodes(*chi_range(d), 80), np.sqrt(d)
         X, total = u * u, np.hypot(root, np.sqrt(r) * u)
-        y, w_y = _nodes(np.maximum(total - _REACH, 0), total + _REACH, 120)
+        y, w_y = nodes(np.maximum(total - REACH, 0), total + REACH, 120)
         farther = ncx2.sf(q * y**2, d, (l * X)[:, None]) ** (K - 1)
         density = 2 * y * ncx2.pdf(y**2, d, (r * X)[:, None])
         return float(np.sum(w * chi.pdf(u, d) * np.sum(w_y * density * farther, axis=1)))
