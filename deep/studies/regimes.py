@@ -26,7 +26,8 @@ UNTOLD: Values = {}
 class Side(NamedTuple):
     """One side of a decision: whether a mean difference is above 0, one-sided.
 
-    ``wins`` is P(difference > 0) over units with its interval, ``seen`` the mean found with probability `POWER` in a single data set.
+    ``wins`` is P(difference > 0) over units with its interval, ``seen`` the mean found with probability `POWER` in a single data set,
+    ``short`` the p of a mean of the effect or more.
     """
 
     text: str
@@ -34,13 +35,14 @@ class Side(NamedTuple):
     p: float
     wins: tuple[float, float, float]
     seen: float
+    short: float
 
 
-def side(text: str, gains: np.ndarray, images: Any = (), margin: float = 0.0, tail: float = 0.05) -> Side:
-    """Test whether the mean of differences, shape (units,), is above ``-margin``; ``images`` are their `image_residuals`."""
+def side(text: str, gains: np.ndarray, effect: float, images: Any = (), margin: float = 0.0, tail: float = 0.05) -> Side:
+    """Test whether the mean of differences, shape (units,), is above ``-margin``, and below ``effect``; ``images`` are their `image_residuals`."""
     found, freedom = contrast(gains, images)
-    p = float(student.sf((found.mean + margin) / found.stderr, freedom)) if found.stderr else float(found.mean + margin <= 0)
-    return Side(text, found.mean, p, superiority(gains), detectable(tail, freedom) * found.stderr - margin)
+    above, below = (float(student.sf(shift / found.stderr, freedom)) if found.stderr else float(shift <= 0) for shift in (found.mean + margin, effect - found.mean))
+    return Side(text, found.mean, above, superiority(gains), detectable(tail, freedom) * found.stderr - margin, below)
 
 
 def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values], effect: float, level: float = 0.95, images: Mapping[str, Values] = {}, units: int = 0) -> list[Verdict]:
@@ -63,14 +65,17 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values]
     -----
     Where two methods are foreseen, each has to be above the other in its own regime: an intersection of two hypotheses, each tested at
     the full level. Where one is, it has to be less than ``effect`` behind every other method in both regimes. p is the largest of a data
-    set's sides; Holm's adjustment holds over data sets.
+    set's sides. A swap that is not found is none of ``effect`` where either side is below it, at half of the level each. Of both claims
+    at most one is false in a data set; Holm's adjustment holds over data sets, for each of them.
     """
     whole = {stream: len(next(iter(found.values()))) for stream, found in values.items()}
     left = {stream: f"; {units - count} of {units} units left out, in which an arm failed" if count < units else "" for stream, count in whole.items()}
     few = [stream for stream, count in whole.items() if count < 2]
     sides = {stream: list(_sides(*foreseen[stream], values[stream], images.get(stream, {}), effect, 1 - level)) for stream in values if stream not in few}
     adjusted = holm([max(entry.p for entry in found) for found in sides.values()])
-    decided = [_decided(stream, foreseen[stream], found, p, 1 - level, effect, left[stream]) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
+    swaps = {stream: min(1.0, 2 * min(entry.short for entry in found)) for stream, found in sides.items() if len(set(foreseen[stream])) > 1}
+    none = dict(zip(swaps, holm(list(swaps.values())), strict=True))
+    decided = [_decided(stream, foreseen[stream], found, p, none.get(stream), 1 - level, effect, left[stream]) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
     return decided + [Verdict(stream, " | ".join(foreseen[stream]), NOT_TESTABLE, f"{stream}: {NOT_TESTABLE}{left[stream]}") for stream in few]
 
 
@@ -80,7 +85,7 @@ def _sides(first: str, last: str, values: Values, images: Values, effect: float,
     tests = [(first, last, ends[0]), (last, first, ends[1])] if first != last else [(first, other, regime) for regime, other in product(ends, methods)]
     for ours, theirs, regime in tests:
         gains, common = _paired(values, images, (ours, regime), (theirs, regime))
-        yield side(f"{ours} over {theirs} in R{regime}", gains, common, effect if first == last else 0.0, tail)
+        yield side(f"{ours} over {theirs} in R{regime}", gains, effect, common, effect if first == last else 0.0, tail)
 
 
 def _paired(values: Values, images: Values, one: tuple[str, int], other: tuple[str, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -89,14 +94,15 @@ def _paired(values: Values, images: Values, one: tuple[str, int], other: tuple[s
     return gains, image_residuals(images[one], images[other], range(len(gains))) if images else np.zeros(GROUPS)
 
 
-def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, tail: float, effect: float, left: str) -> Verdict:
-    first, last = foreseen
-    outcome, worst = UNDECIDED if p > tail else STAYS if first == last else SWAP, max(sides, key=lambda entry: entry.p)
+def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, none: float | None, tail: float, effect: float, left: str) -> Verdict:
+    (first, last), worst = foreseen, max(sides, key=lambda entry: entry.p)
+    outcome = (STAYS if none is None else SWAP) if p <= tail else STAYS if none is not None and none <= tail else UNDECIDED
     numbers = (f"{entry.text} {signed(entry.mean)} (p = {entry.p:.2g}, P(better) = {entry.wins[0]:.2f} [{entry.wins[1]:.2f}, {entry.wins[2]:.2f}])"
                for entry in (sides if first != last else [worst]))  # fmt: skip
     foresaw = f"{first} best in the first regime, {last} in the last" if first != last else f"{first} best in both, so that less than {signed(effect)} behind is tested"
-    blind = f"; {signed(worst.seen)} would have been seen with probability {POWER}" if outcome == UNDECIDED else ""
-    return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm); foreseen: {foresaw}; {', '.join(numbers)}{blind}{left}")
+    size = "" if none is None else f"; of {signed(effect)} on both sides: p = {none:.2g}"
+    blind = f"; {signed(worst.seen)} would have been seen with probability {POWER}" if outcome != SWAP and p > tail else ""
+    return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm{size}); foreseen: {foresaw}; {', '.join(numbers)}{blind}{left}")
 
 
 def all_pairs(values: Values, level: float = 0.95, images: Values = UNTOLD) -> list[dict[str, Any]]:

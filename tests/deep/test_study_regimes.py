@@ -47,8 +47,9 @@ def found(units: int, first: dict, last: dict, named: tuple[str, str] | None = N
 
 @pytest.mark.parametrize(("first", "last", "named", "effect", "outcome"), [
     ({"a": 2}, {"b": 2}, ("a", "b"), 1, SWAP),
-    ({"a": 2}, {"b": 2}, ("b", "a"), 1, UNDECIDED),  # the other way round
-    ({"a": 2}, {"a": 0}, ("a", "b"), 1, UNDECIDED),  # one side is not enough
+    ({"a": 2}, {"b": 2}, ("b", "a"), 1, STAYS),  # the other way round
+    ({"a": 2}, {"a": 0}, ("a", "b"), 1, STAYS),  # one side is not enough, and one below the effect is
+    ({"a": 2}, {"a": 0}, ("a", "b"), 0.2, UNDECIDED),
     ({}, {}, ("a", "a"), 1, STAYS),  # equal methods: none is far ahead of it
     ({}, {}, ("a", "a"), 0.1, UNDECIDED),
     ({"a": 2}, {"b": 2}, ("a", "a"), 1, UNDECIDED),
@@ -62,6 +63,12 @@ def test_how_often_a_swap_is_found():
     shares = {name: np.mean([found(33, *means, seed=seed) == SWAP for seed in range(200)])
               for name, means in {"none": ({}, {}), "one winner": ({"a": 0.5}, {"a": 0.5}), "swap": ({"a": 1}, {"b": 1})}.items()}  # fmt: skip
     assert shares["none"] <= 0.03 and shares["one winner"] == 0 and shares["swap"] > 0.8, shares
+
+
+def test_how_often_a_swap_of_the_effect_is_denied():
+    """In at most 5 % of 400 data sets where it is there on both sides, within 3.5 standard errors; in more than 90 % where there is none."""
+    true, false = (np.mean([found(11, {"a": h}, {"b": h}, ("a", "b"), effect, seed) == STAYS for seed in range(400)]) for h, effect in ((0.3, 0.3), (0, 1.2)))
+    assert 0.012 < true <= 0.05 + 3.5 * (0.05 * 0.95 / 400) ** 0.5 and false > 0.9, (true, false)
 
 
 @pytest.mark.long
@@ -104,7 +111,7 @@ def test_the_page_says_what_was_found():
 
 def test_a_margin_is_part_of_what_would_have_been_seen():
     gains = np.random.default_rng(0).normal(0, 1, 20)
-    assert side("", gains, margin=0.3).seen == pytest.approx(side("", gains).seen - 0.3)
+    assert side("", gains, 1.0, margin=0.3).seen == pytest.approx(side("", gains, 1.0).seen - 0.3)
 
 
 def test_units_in_which_an_arm_failed_are_told():
@@ -119,15 +126,23 @@ def test_holm_over_data_sets():
     """A swap at 3.8 % stands alone and falls beside an undecided data set."""
     gains = np.array([1.0, -0.3, 1.0, 1.0, -0.3, 1.0, -0.3, 0.4])
     weak = {("a", 1): gains, ("b", 1): gains * 0, ("a", 5): gains * 0, ("b", 5): 9 + gains}
-    both = decide({"x": ("a", "b"), "y": ("a", "b")}, {"x": weak, "y": {key: own * 0 for key, own in weak.items()}}, 1.0)
-    assert [entry.verdict for entry in (*decide({"x": ("a", "b")}, {"x": weak}, 1.0), *both)] == [SWAP, UNDECIDED, UNDECIDED]
+    both = decide({"x": ("a", "b"), "y": ("a", "b")}, {"x": weak, "y": {key: own * 0 for key, own in weak.items()}}, 0.5)
+    assert [entry.verdict for entry in (*decide({"x": ("a", "b")}, {"x": weak}, 0.5), *both)] == [SWAP, UNDECIDED, STAYS]
+
+
+def test_holm_over_denials():
+    """A side 2.1 % from the effect, at half of the level, denies a swap where the data set is alone, and not where there are two."""
+    gains = np.array([1.0, -0.3, 1.0, 1.0, -0.3, 1.0, -0.3, 0.4])
+    short = {("a", 1): gains - 0.4, ("b", 1): gains * 0, ("a", 5): gains * 0, ("b", 5): 9 + gains}
+    alone, *both = (entry.verdict for names in ("x", "xy") for entry in decide(dict.fromkeys(names, ("a", "b")), dict.fromkeys(names, short), 0.6))
+    assert (alone, both) == (STAYS, [UNDECIDED] * 2)
 
 
 def test_shared_test_images_count_in_a_swap():
     """Two of 32 groups carry the whole difference, in all units: other test images might not."""
     clear = {key: np.linspace(-0.01, 0.01, 12) + mean for key, mean in {("a", 1): 0.1, ("b", 1): 0.0, ("a", 5): 0.0, ("b", 5): 0.1}.items()}
     images = {key: np.stack([np.outer(own, [16] * 2 + [0] * 30), np.ones((12, GROUPS))], 2) / GROUPS for key, own in clear.items()}
-    outcomes = [decide({"x": ("a", "b")}, {"x": clear}, 1.0, images=found)[0].verdict for found in ({}, {"x": images})]
+    outcomes = [decide({"x": ("a", "b")}, {"x": clear}, 0.1, images=found)[0].verdict for found in ({}, {"x": images})]
     assert outcomes == [SWAP, UNDECIDED]
     assert len(all_pairs(clear)) == 2 and not all_pairs(clear, images=images)
     # Two that hardly differ from unit to unit, and do on images, hide no other difference.
