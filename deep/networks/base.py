@@ -1,12 +1,38 @@
 """What every network is: a chain of stages, the last of which is a head, or one head for each task."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 HEAD = "head"
+
+
+@dataclass(frozen=True, eq=False)
+class Midway:
+    """Inputs that have passed the first stages of a network already; it takes them in the place of inputs.
+
+    Parameters
+    ----------
+    values : Tensor of shape (N, ...)
+        What the last of these stages gave.
+    stages : int
+        Their number.
+    """
+
+    values: Tensor
+    stages: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, indices: Tensor) -> Midway:
+        """Gather some of the inputs."""
+        return Midway(self.values.index_select(0, indices), self.stages)
 
 
 class Network(nn.Module):
@@ -38,13 +64,18 @@ class Network(nn.Module):
         """Names of the stages from the input on; all heads together are the last stage."""
         return (*self.body, HEAD)
 
-    def features(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor | Midway) -> Tensor:
         """Compute what the heads take of inputs of shape (N, C, H, W)."""
-        for stage in self.body.values():
-            inputs = stage(inputs)
-        return inputs
+        return self.through(inputs, len(self.body))
 
-    def forward(self, inputs: Tensor, head: int = 0) -> Tensor:
+    def through(self, inputs: Tensor | Midway, stages: int) -> Tensor:
+        """Compute what so many stages of the body give, those that the inputs have passed left out."""
+        values, passed = (inputs.values, inputs.stages) if isinstance(inputs, Midway) else (inputs, 0)
+        for stage in [*self.body.values()][passed:stages]:
+            values = stage(values)
+        return values
+
+    def forward(self, inputs: Tensor | Midway, head: int = 0) -> Tensor:
         """Compute the outputs of a head, shape (N, units)."""
         return self.heads[head](self.features(inputs))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from deep.networks import Network
+from deep.networks.base import Midway
 from deep.training.examples import Examples
 from deep.training.task import TaskContext
 
@@ -63,7 +64,7 @@ class MemoryGradients:
     ----------
     task : TaskContext
     memories : sequence of Examples
-        They stay as they are, scaled.
+        They stay as they are.
 
     Attributes
     ----------
@@ -72,9 +73,8 @@ class MemoryGradients:
     """
 
     def __init__(self, task: TaskContext, memories: Sequence[Examples]) -> None:
-        self._memories, self.rows = memories, task.flat.gradients.new_zeros(len(memories), len(task.flat))
-        batches = [examples.batch(torch.arange(len(examples), device=examples.inputs.device)) for examples in memories]
-        self._inputs, self._targets = (torch.cat(part) for part in zip(*batches, strict=True))
+        self._memories, self.rows = tuple(memories), task.flat.gradients.new_zeros(len(memories), len(task.flat))
+        self._inputs: Tensor | Midway | None = None
         self._alike = len({len(examples) for examples in memories}) == 1
         self._groups: dict[tuple[int, int], list[int]] = {}  # memories whose losses are one call: of one head, all of whose units they compare
         for number, examples in enumerate(memories):
@@ -83,6 +83,8 @@ class MemoryGradients:
     def measure(self, task: TaskContext) -> Tensor:
         """Return the rows, at the current parameters."""
         network, size = task.network, len(self._memories[0])
+        if self._inputs is None:
+            self._take(task)
         with watching(network) as calls, network.evaluating():
             if calls.complete and self._alike:
                 features, loss = network.features(self._inputs), 0.0
@@ -99,6 +101,14 @@ class MemoryGradients:
             if layer.bias is not None:
                 self._part(layer.bias, mark).copy_(delta.sum(1))
         return self.rows
+
+    def _take(self, task: TaskContext) -> None:
+        """Take up scaled inputs, as the lowest stage takes them of which the task keeps no outputs; once the task has its plan."""
+        self._memories = tuple(task.midway(examples) for examples in self._memories)
+        batches = [examples.batch(torch.arange(len(examples), device=examples.inputs.device)) for examples in self._memories]
+        inputs, targets = zip(*batches, strict=True)
+        self._inputs = Midway(torch.cat([part.values for part in inputs]), task.below) if task.below else torch.cat(inputs)
+        self._targets = torch.cat(targets)
 
     def _part(self, parameter: Tensor, mark: slice) -> Tensor:
         start = parameter.storage_offset()  # of a view of the flat vector

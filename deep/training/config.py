@@ -27,7 +27,7 @@ from theory.parts import P, Parts, Place
 
 DEVICES = ("cpu", "cuda")
 PARTS = ("validation", "test")
-_LATER = {"iterations": None, "scaling": "standardised", "first_weights": "torch"}  # options younger than stored runs: left out at these values, so that keys stand
+_LATER = {"iterations": None, "scaling": "standardised", "first_weights": "torch", "keep_features": False}  # options younger than stored runs: left out at these values, so that keys stand
 FILES = "files"  # beside a stored configuration: where own parts come from
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deep.data import Part
+from deep.networks.base import Midway
 from deep.streams import Stream
 from theory.errors import InputError
 
@@ -57,6 +58,8 @@ class Examples:
     candidates : Tensor of shape (K,), optional
         The head's units that the loss compares; default all.
     scaling : Scaling, optional
+    midway : Midway, optional
+        What stages that stay as they are make of all inputs.
     """
 
     inputs: Tensor
@@ -64,6 +67,7 @@ class Examples:
     head: int = 0
     candidates: Tensor | None = None
     scaling: Scaling | None = None
+    midway: Midway | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets) or not len(self.inputs):
@@ -72,8 +76,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor) -> tuple[Tensor | Midway, Tensor]:
         """Gather a batch; return inputs as the network takes them, and targets."""
+        if self.midway is not None:
+            return self.midway.rows(indices), self.targets.index_select(0, indices)
         inputs = self.inputs.index_select(0, indices)
         if self.scaling is not None:
             inputs = inputs.to(self.scaling.mean.dtype).sub_(self.scaling.mean).div_(self.scaling.deviation)

@@ -82,6 +82,18 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
         changed = [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers(), *strategy.changed()]
         step = CapturedStep(step, options.batch_size, changed, task.flat.passed)
 
+    with task.keeping(plan.trained if options.keep_features else (True,)):
+        means, start, steps, examples = _epochs(task, step, options, optimiser, epoch_done)
+    _check_converged(task, means, start, steps)
+    optimiser.end_task()
+    strategy.end_task(task)
+    return Trained(plan, tuple(means), steps, examples + task.looked_at)
+
+
+def _epochs(
+    task: TaskContext, step: Callable[[Tensor], Tensor], options: LoopOptions, optimiser: Optimiser, epoch_done: Callable[[], None]
+) -> tuple[list[float], float, int, int]:
+    """Take all steps; return each epoch's mean loss, the first batch's, and how many steps and examples there were."""
     means: list[float] = []
     start, steps, examples = 0.0, 0, 0
     limit = options.iterations or options.epochs * -(-len(task.examples) // options.batch_size)
@@ -98,10 +110,7 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
         steps += len(batches)
         examples += sum(map(len, batches))
         epoch_done()
-    _check_converged(task, means, start, steps)
-    optimiser.end_task()
-    strategy.end_task(task)
-    return Trained(plan, tuple(means), steps, examples + task.looked_at)
+    return means, start, steps, examples
 
 
 class _Step:
@@ -118,8 +127,9 @@ class _Step:
         flat.gradients.zero_()
         inputs, targets = task.examples.batch(indices)
         with self._low_precision:
+            passed = flat.passed.count
             features = task.network.features(inputs)
-            flat.passed.count -= len(indices)  # which `train_task` counts
+            flat.passed.count = passed  # `train_task` counts these
             outputs = task.examples.among_candidates(task.network.heads[task.head](features)).to(flat.parameters.dtype)
             loss = task.loss(outputs, targets)
             penalty = strategy.penalty(flat.parameters, Batch(inputs, targets, indices, features, outputs), task)

@@ -34,6 +34,9 @@ class LoopOptions:
         Let the optimiser's moments go on from task to task instead of starting each task at zero.
     precision : {"float32", "float64", "bfloat16"}
         Of weights and arithmetic: float32, float64, or bfloat16, which keeps weights and updates in float32 and computes products alone in bfloat16.
+    keep_features : bool
+        Compute what stages below the lowest trained one give once a task, of its examples and of GEM's memories, instead of in every step. They
+        are the same numbers but for rounding.
     execution : {"eager", "captured"}
         eager, or captured: a step is recorded on the GPU once a task and replayed, which saves small networks the time that Python takes
         between kernels; the last, smaller batch stays eager. For strategies whose hooks of a step keep to the device, if there are any.
@@ -47,6 +50,7 @@ class LoopOptions:
     momentum: float = 0.0
     weight_decay: float = 0.0
     keep_moments: bool = False
+    keep_features: bool = False
     precision: str = "float32"
     execution: str = "eager"
 
@@ -60,5 +64,6 @@ class LoopOptions:
         between(self.momentum, "the momentum", 0.0, 1.0)
         between(self.weight_decay, "the weight decay", 0.0, _LARGE)
         flag(self.keep_moments, "keep_moments")
+        flag(self.keep_features, "keep_features")
         known(self.precision, PRECISIONS, "precision")
         known(self.execution, EXECUTIONS, "execution")

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from deep.networks import Network
+from deep.networks.base import Midway
 from deep.streams.seeds import Role, generator
 from deep.training.examples import Examples
 from deep.training.flat import FlatParameters
+from theory.errors import InputError
 
 PROBE_BATCH = 500
 
@@ -28,7 +30,7 @@ class Batch:
     Parameters
     ----------
     inputs : Tensor of shape (N, ...)
-        As the network takes them.
+        As the network takes them; `deep.networks.base.Midway` where features are kept.
     targets : Tensor of shape (N, ...)
     indices : Tensor of shape (N,)
         Of the examples in the task.
@@ -38,7 +40,7 @@ class Batch:
         Of the candidates, with their graph.
     """
 
-    inputs: Tensor
+    inputs: Tensor | Midway
     targets: Tensor
     indices: Tensor
     features: Tensor
@@ -72,6 +74,8 @@ class TaskContext:
         Which parameters the task trains; all that its head depends on until the plan is made.
     passed : int
         Count of `FlatParameters.passed` from which `looked_at` counts.
+    below : int
+        Number of first stages whose outputs are kept while the task trains; 0 for none.
     """
 
     number: int
@@ -83,6 +87,7 @@ class TaskContext:
     start: Tensor = field(init=False)
     mask: Tensor = field(init=False)
     passed: int = field(init=False)
+    below: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.passed = self.flat.passed.count
@@ -113,6 +118,27 @@ class TaskContext:
     def step(self) -> Tensor:
         """Step from the task's start to the current parameters, shape (P,)."""
         return self.flat.parameters.detach() - self.start
+
+    @contextmanager
+    def keeping(self, trained: Sequence[bool]) -> Iterator[None]:
+        """Keep for a while what the stages below the lowest trained one make of the task's examples, and let `midway` do so of others."""
+        self.below = [*trained[:-1], True].index(True)
+        if self.below and type(self.network).features is not Network.features:
+            raise InputError(f"keep_features is on, but {type(self.network).__name__} is no plain chain of stages, so that nothing goes on from one of them; leave it off")
+        self.examples = self.midway(self.examples)
+        try:
+            yield
+        finally:
+            self.below, self.examples = 0, replace(self.examples, midway=None)
+
+    def midway(self, examples: Examples) -> Examples:
+        """Return examples with what the stages whose outputs are kept make of them, if any are."""
+        if not self.below:
+            return examples
+        with torch.no_grad(), self.network.evaluating():
+            batches = torch.arange(len(examples), device=examples.inputs.device).split(PROBE_BATCH)
+            values = torch.cat([self.network.through(examples.batch(indices)[0], self.below) for indices in batches])
+        return replace(examples, midway=Midway(values, self.below))
 
     def draw(self, count: int, role: Role = Role.STRATEGY) -> Examples:
         """Return ``count`` training examples, or all if there are no more, drawn without replacement; the same at every call."""

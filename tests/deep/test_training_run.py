@@ -205,7 +205,7 @@ def test_keys_are_made_of_everything():
     changes = [
         {"stream": "permuted-digits"}, {"stream_options": {"tasks": 2}}, {"order": 1}, {"seed": 1}, {"strategy": "frozen"},
         {"strategy_options": {"start": "fresh"}}, {"network": "mlp-400"}, {"normalisation": "batch"}, {"scenario": "class"}, {"epochs": 3},
-        {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True},
+        {"batch_size": 3}, {"optimiser": "adam"}, {"learning_rate": 0.2}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"keep_moments": True}, {"keep_features": True},
         {"precision": "float64"}, {"probe_examples": 3}, {"device": "cuda"}, {"evaluate_on": "test"}, {"own_parts": True},
         {"device": "cuda", "execution": "captured"}, {"iterations": 5}, {"scaling": "unit"}, {"first_weights": "glorot"},
     ]
