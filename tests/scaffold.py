@@ -12,6 +12,7 @@ from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 Refused = tuple[Callable[[], object], str]
+Raised = type[BaseException] | tuple[type[BaseException], ...]
 
 
 def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -35,13 +36,18 @@ def raising(error: BaseException | type[BaseException]) -> Callable:
     return run
 
 
-def refusals(table: dict[str, Refused] | list[Refused], error: type[Exception] = InputError) -> Callable:
+def assert_refused(call: Callable[[], object], words: str | None = None, error: Raised = InputError) -> None:
+    """Check that a call raises an error, which the words match: value, reason, remedy."""
+    with pytest.raises(error, match=words):
+        call()
+
+
+def refusals(table: dict[str, Refused] | list[Refused], error: Raised = InputError) -> Callable:
     """Return a test for a table of calls and of words that their errors match: value, reason, remedy."""
     named = table.items() if isinstance(table, dict) else ((words, (call, words)) for call, words in table)
 
     @pytest.mark.parametrize(("call", "words"), [pytest.param(*case, id=name) for name, case in named])
     def test(call: Callable[[], object], words: str) -> None:
-        with pytest.raises(error, match=words):
-            call()
+        assert_refused(call, words, error)
 
     return test

@@ -10,7 +10,7 @@ import torch
 from bench_deep_steps import CAPTURED_GOAL, CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table as steps_table
 from contenders import CONTENDERS, DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE, Experiment, inverse_loop, lstsq_loop
 from published_sweep import FEW, LEAST, LIMIT, MANY, MOST, published_sweep
-from scaffold import ROOT, python
+from scaffold import ROOT, assert_refused, python
 from speed_table import goals, machine, table
 from verdict_study import study
 
@@ -148,8 +148,7 @@ def test_numbers_that_depend_on_neighbours_are_no_speed(monkeypatch):
         return seconds, records if workers == 1 else records[::-1]
 
     monkeypatch.setattr(bench_deep_runs, "timed", other_seeds)
-    with pytest.raises(RuntimeError, match="other numbers"):
-        list(bench_deep_runs.measure(2, 1, (2,), "cpu"))
+    assert_refused(lambda: list(bench_deep_runs.measure(2, 1, (2,), "cpu")), "other numbers", RuntimeError)
 
 
 def test_the_goal_of_runs_decides_the_verdict():

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
+from scaffold import assert_refused
 
 from deep.data import Dataset
 from deep.networks import Network, build
@@ -74,8 +74,7 @@ def train_until(after: int, config: RunConfig, stream: Stream, folder: Path) -> 
         if len(record.results) == after:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, stream, folder, store)
+    assert_refused(lambda: train_run(config, stream, folder, store), error=KeyboardInterrupt)
 
 
 def with_another_pixel(dataset: Dataset) -> Dataset:

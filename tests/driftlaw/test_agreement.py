@@ -9,7 +9,7 @@ from fractions import Fraction as F
 import pytest
 import sympy
 from hypothesis import strategies as st
-from scaffold import ROOT, python
+from scaffold import ROOT, assert_refused, python
 
 from driftlaw.testing import assert_agrees, assert_equal_to_law
 from theory import DomainError, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, one_block
@@ -72,8 +72,7 @@ def test_infinite_expectations_and_missing_laws():
     with pytest.raises(AssertionError, match="where the expectation is infinite, at n_1=1, n_2=4, p=5"):
         assert_equal_to_law(lambda n_1, n_2, p: 1.0, cases, **FORGETTING)
     assert_equal_to_law(forgetting, cases, **FORGETTING)  # divides by zero there
-    with pytest.raises(InputError, match="infinite in all 1 cases drawn"):
-        assert_equal_to_law(forgetting, st.sampled_from(cases), **FORGETTING)
+    assert_refused(lambda: assert_equal_to_law(forgetting, st.sampled_from(cases), **FORGETTING), "infinite in all 1 cases drawn")
     with pytest.raises(DomainError, match="n < p - 1"):
         assert_equal_to_law(FORMULAS["lin_forgetting"], [{"p": 3, "n": 5, "sigma": 1, "T": 2, "w": [1, 1], "D": [[0, 1], [1, 0]]}])
     weighted = TaskSequence({"a": 2, "b": 2}, [Task(2, 0, {"a": [1, 0], "b": [1, 0]}, ("a", "b"), weights={"a": 2})])
@@ -81,8 +80,7 @@ def test_infinite_expectations_and_missing_laws():
         with pytest.raises(NoClosedForm, match="assert_agrees"):
             assert_equal_to_law(lambda n: 0, [{"n": 1}], quantity="generalization", build=lambda n, made=made: made)
     for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}, {"formula": FORMULAS["v1_reconstruction"], "cases": None}):
-        with pytest.raises(InputError):
-            assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong})
+        assert_refused(lambda: assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong}))
 
 
 def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
@@ -101,19 +99,15 @@ def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
 def test_what_cannot_be_judged_never_passes():
     options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]])}
     noisy = lambda n, p: 1 - n / p + n / (p - n - 1)  # noqa: E731
-    with pytest.raises(InputError, match="not testable"):
-        assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options)
-    with pytest.raises(InputError, match="undecided.*raise max_trials"):
-        assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options)
-    with pytest.raises(InputError, match="outside assumptions"):
-        assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5)
+    assert_refused(lambda: assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options), "not testable")
+    assert_refused(lambda: assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options), "undecided.*raise max_trials")
+    assert_refused(lambda: assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5), "outside assumptions")
 
 
 def test_bounds_are_asserted_too():
     options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]]), "relation": "<="}
     assert assert_agrees(lambda n, p: 1 - n / p + n / (p - n - 1), PLACE, **options).verdict == "holds up to delta"
-    with pytest.raises(AssertionError, match="violated"):
-        assert_agrees(lambda n, p: 1 - n / p, PLACE, **options)
+    assert_refused(lambda: assert_agrees(lambda n, p: 1 - n / p, PLACE, **options), "violated", AssertionError)
 
 
 @pytest.mark.long

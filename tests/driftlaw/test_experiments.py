@@ -7,10 +7,11 @@ import pytest
 import sympy
 from exact_values import in_domain
 from hypothesis import Phase, find, given, settings, strategies as st
+from scaffold import assert_refused
 from test_formula_values import EVERY
 
 from driftlaw.testing import cases, sample_counts, task_sequences
-from theory import Formula, InputError, Rademacher, Ridge, expected_errors
+from theory import Formula, Rademacher, Ridge, expected_errors
 from theory.formula import Condition
 from theory.formulas import FORMULAS
 
@@ -56,8 +57,7 @@ def test_a_users_formula_with_its_own_domain_and_strategies():
         assert np.linalg.eigvalsh(np.array(case["G"], dtype=float)).min() > -1e-9 and formula(**case) >= 0
 
     test()
-    with pytest.raises(InputError, match="fixed_dictionaries"):
-        cases(lambda a: a)
+    assert_refused(lambda: cases(lambda a: a), "fixed_dictionaries")
 
 
 @pytest.mark.parametrize(
@@ -88,5 +88,4 @@ def test_experiments_shrink_to_the_smallest():
     assert stored.tasks[1].memory == {0: 1} and len(stored) == 2
     other = find(task_sequences(features=(Rademacher(),), rules=st.builds(Ridge, st.integers(1, 3))), lambda seq: True, settings=FINDS)
     assert other.features == Rademacher() and other.rule == Ridge(1)
-    with pytest.raises(InputError, match="unknown regime 'above'"):
-        sample_counts(3, regimes=("above",))
+    assert_refused(lambda: sample_counts(3, regimes=("above",)), "unknown regime 'above'")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
 import figures
 from figures import registry
@@ -18,7 +18,7 @@ from figures.make import figure_key, make
 from figures.registry import MissingRecords, choose, discover
 from simulate import simulate
 from simulate.work.store import RunStore
-from theory import InputError, Isotropic, frozen, initialized, one_block
+from theory import Isotropic, frozen, initialized, one_block
 from theory.own import load
 from theory.parts import Parts, instances
 
@@ -103,8 +103,7 @@ def test_a_finished_figure_is_kept_where_one_may_not_write(drawn, read_only):
     output, calls = drawn
     read_only(output.folder)
     assert not make("small", {"small": SMALL}, Output(output.folder)) and calls == []
-    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only.*choose another --out"):
-        make("small", {"small": SMALL}, Output(output.folder), quick=True)
+    assert_refused(lambda: make("small", {"small": SMALL}, Output(output.folder), quick=True), r"cannot write to the folder .*Read-only.*choose another --out")
     assert calls == []
 
 
@@ -136,8 +135,7 @@ def test_missing_records_are_told_and_the_other_figures_are_drawn(tmp_path, monk
     told = capsys.readouterr()
     assert told.out.startswith("small: drawn") and "\n1 figure in" in told.out
     assert "lost is not drawn" in told.err and str(tmp_path / "runs.jsonl") in told.err
-    with pytest.raises(MissingRecords):
-        make("lost", known, Output(tmp_path / "out"))
+    assert_refused(lambda: make("lost", known, Output(tmp_path / "out")), error=MissingRecords)
 
 
 UNKNOWN = replace(POINT, difference=("all", "none"))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scaffold import python
+from scaffold import assert_refused, python
 from scipy.stats import t as student
 
 from deep.path import PathRecord, best_scale, parabola, vertex
@@ -12,7 +12,6 @@ from deep.records import read_records
 from figures import accuracy_matrices, update_path
 from figures.kit import RECORDS
 from figures.kit.table import MEASURED
-from theory.errors import InputError
 
 
 def lines(name: str) -> list[dict]:
@@ -85,8 +84,7 @@ def test_parabola_and_best_length():
         assert parabola(scales, values) == pytest.approx([2 + 3 * place**2, -6 * place, 3], abs=1e-12)
     assert best_scale(scales, scales) == -0.25 and best_scale(scales, -scales) == 1.5
     assert vertex(parabola(scales, -(scales**2))) is None
-    with pytest.raises(InputError, match="goes through 0, 0.5 and 1"):
-        parabola([0.0, 1.0], [1.0, 2.0])
+    assert_refused(lambda: parabola([0.0, 1.0], [1.0, 2.0]), "goes through 0, 0.5 and 1")
 
 
 def test_drawing_needs_no_torch(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scaffold import assert_refused
 from scipy.stats import binom
 
 from figures import cost_against_p, forgetting_distributions, verdict_calibration
@@ -20,7 +21,6 @@ from simulate import simulate
 from simulate.calibration.measure import SUBJECTS
 from simulate.evidence import holm
 from theory import expanding, expected_errors
-from theory.errors import InputError
 
 FIGURES = discover()
 
@@ -115,8 +115,7 @@ def test_costs_are_those_of_the_record(costs, picture):
 @pytest.mark.parametrize("damage", ["", "{}\n", '{"kind": "machine", "schema": 7}\n', "not json\n"])
 def test_a_damaged_benchmark_is_refused(costs, damage):
     costs.write_text(damage)
-    with pytest.raises(InputError, match="bench.jsonl.*make bench"):
-        cost_against_p.FIGURE.table(None)
+    assert_refused(lambda: cost_against_p.FIGURE.table(None), "bench.jsonl.*make bench")
 
 
 # Calibration of the verdicts.
@@ -173,5 +172,4 @@ def test_a_share_of_nothing_is_drawn_by_its_upper_end(made, drawn):
 
 def test_a_damaged_calibration_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(verdict_calibration, "RECORD", tmp_path / "none.jsonl")
-    with pytest.raises(InputError, match="none.jsonl"):
-        verdict_calibration.FIGURE.table(None)
+    assert_refused(lambda: verdict_calibration.FIGURE.table(None), "none.jsonl")

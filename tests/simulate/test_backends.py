@@ -5,7 +5,7 @@ import pytest
 import torch
 from law_comparison import least_p
 from sampler_reference import CASES, SAMPLES, empty_results, random_sequence, same_bits, vectors, with_memory
-from scaffold import python, refusals
+from scaffold import assert_refused, python, refusals
 from stand_in_device import DEVICE, StandInDevice
 
 from simulate import GradientDescent, Rademacher, Ridge, simulate
@@ -16,7 +16,7 @@ from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import least_step
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory import InputError, TaskSequence, one_block
+from theory import TaskSequence, one_block
 
 TORCH, SINGLE, TORCH_SINGLE = {"backend": "torch"}, {"dtype": "float32"}, {"backend": "torch", "dtype": "float32"}
 OTHERS = {"torch": TORCH, "single": SINGLE, "torch single": TORCH_SINGLE}
@@ -283,8 +283,7 @@ test_refusals_name_the_value_and_the_remedy = refusals([
 def test_weights_too_far_apart_for_single_precision():
     seq = with_memory(CASES["initialized"], 1, None, weights={"shared": 2e3})
     simulate(seq, 3)
-    with pytest.raises(InputError, match="weights of task 1 run from 1 to 2e.03.*dtype='float64'"):
-        simulate(seq, 3, **SINGLE)
+    assert_refused(lambda: simulate(seq, 3, **SINGLE), "weights of task 1 run from 1 to 2e.03.*dtype='float64'")
 
 
 def test_torch_is_imported_only_when_asked_for_and_missed_with_the_extra():

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 from scipy.stats import norm
 
 import simulate.calibration.measure as calibration
@@ -29,7 +29,6 @@ from simulate.simulation import Simulation
 from simulate.verdicts.judge import decide, draw_samples
 from simulate.verdicts.planning import Levels, Settings, fitting, powers_of
 from simulate.work.store import RunStore
-from theory.errors import InputError
 from theory.law import expected_errors
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
@@ -318,8 +317,7 @@ def test_a_written_report_reads_back(tmp_path):
     assert rates[0]["count"] == 50 and rates[0]["low"] < rates[0]["rate"] == 0.05 < rates[0]["high"]
     for damage in ("", "{}\n", "{not json\n", file.read_text().replace('"schema": 1', '"schema": 2')):
         (tmp_path / "d.jsonl").write_text(damage)
-        with pytest.raises(InputError, match=r"d\.jsonl"):
-            read_report(tmp_path / "d.jsonl")
+        assert_refused(lambda: read_report(tmp_path / "d.jsonl"), r"d\.jsonl")
 
 
 def test_command_line(tmp_path, capsys):

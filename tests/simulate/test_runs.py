@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from scaffold import ROOT, python, raising, refusals
+from scaffold import ROOT, assert_refused, python, raising, refusals
 
 from simulate.work.files import is_locked, locked, remove_leftovers, replace_file
 from simulate.work.keys import code_fingerprint, run_key, sequence_key
@@ -69,11 +69,9 @@ def test_damaged_records_are_computed_again(tmp_path, damage):
 def test_a_failed_computation_or_write_leaves_the_old_record(tmp_path, monkeypatch):
     store = RunStore(tmp_path)
     store.put("k", RECORD)
-    with pytest.raises(ZeroDivisionError):
-        store.get_or_compute("new", lambda: 1 / 0)
+    assert_refused(lambda: store.get_or_compute("new", lambda: 1 / 0), error=ZeroDivisionError)
     monkeypatch.setattr(os, "replace", raising(OSError(28, "No space left on device")))
-    with pytest.raises(InputError, match="cannot write .*k.json: No space left.*free space"):
-        store.put("k", {"mean": 2})
+    assert_refused(lambda: store.put("k", {"mean": 2}), "cannot write .*k.json: No space left.*free space")
     assert store.get("k") == RECORD
     assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
 
@@ -94,13 +92,10 @@ def test_unusable_folders_and_keys(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/driftlaw"):
         assert RunStore(folder).get("k") is None and not RunStore(folder).keys()
-        with pytest.raises(InputError, match="cannot write to the folder .*choose another"):
-            RunStore(folder).require_writable()
-    with pytest.raises(InputError, match="the key is '../k'"):
-        RunStore(tmp_path).get("../k")
+        assert_refused(lambda: RunStore(folder).require_writable(), "cannot write to the folder .*choose another")
+    assert_refused(lambda: RunStore(tmp_path).get("../k"), "the key is '../k'")
     (tmp_path / "k.json").mkdir()
-    with pytest.raises(InputError, match="cannot read"):
-        RunStore(tmp_path).get("k")
+    assert_refused(lambda: RunStore(tmp_path).get("k"), "cannot read")
 
 
 def test_a_folder_that_one_may_only_read(tmp_path, read_only):
@@ -109,8 +104,7 @@ def test_a_folder_that_one_may_only_read(tmp_path, read_only):
     store = RunStore(tmp_path)
     assert store.get("k") == store.get_or_compute("k", fail) == RECORD and store.keys() == {"k"}
     for change in (lambda: store.put("k", {}), lambda: store.update("k", dict), store.require_writable, lambda: store.get_or_compute("new", fail)):
-        with pytest.raises(InputError, match="cannot write .*Read-only"):
-            change()
+        assert_refused(change, "cannot write .*Read-only")
 
 
 def test_an_update_lets_nobody_come_in_between(tmp_path):
@@ -208,8 +202,7 @@ def test_keys_depend_on_content_only():
     assert key == run_key(dict(reversed(description.items())), "code") == run_key({**description, "problem": {"n": [1, 2], "p": 3}}, "code")
     others = [{**description, "seed": 2}, {**description, "rate": 0.1 + 1e-16}, {**description, "more": None}, {**description, "seed": "1"}]
     assert len({key, run_key(description, "code 2"), *(run_key(other, "code") for other in others)}) == 6
-    with pytest.raises(InputError, match=r"description\['rate'\] is nan"):
-        run_key({"rate": float("nan")}, "code")
+    assert_refused(lambda: run_key({"rate": float("nan")}, "code"), r"description\['rate'\] is nan")
 
 
 def test_code_fingerprint_sees_contents_and_names(tmp_path):
@@ -228,8 +221,7 @@ def test_code_fingerprint_sees_contents_and_names(tmp_path):
     assert code_fingerprint([two / "a.py"]) != code_fingerprint([two / "a.py", two / "sub" / "b.py"])
     (tmp_path / "empty").mkdir()
     for missing in ([tmp_path / "none.py"], [tmp_path / "empty"], []):
-        with pytest.raises(InputError, match="source"):
-            code_fingerprint(missing)
+        assert_refused(lambda: code_fingerprint(missing), "source")
 
 
 def sequence(**changes):

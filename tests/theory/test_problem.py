@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+from scaffold import assert_refused
 
 import theory
 from theory import Isotropic, Task, TaskSequence, expected_errors
@@ -193,5 +194,4 @@ def test_the_package_lists_and_finds_its_names():
     assert {"Task", "TaskSequence", "expected_errors", "moment_orders", "formulas", "InputError"} <= set(dir(theory))
     assert all(getattr(theory, name) is not None for name in theory.__all__)
     assert theory.formulas.FORMULAS and theory.Formula.__name__ == "Formula"
-    with pytest.raises(AttributeError, match="has no attribute 'expected_error'; it offers .*expected_errors"):
-        theory.expected_error  # noqa: B018
+    assert_refused(lambda: theory.expected_error, "has no attribute 'expected_error'; it offers .*expected_errors", AttributeError)

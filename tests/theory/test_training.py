@@ -1,8 +1,8 @@
 """Training errors: the law against integrals entry by entry, as fractions without tolerance, and against simulation."""
 
-import pytest
 from direct_route import InfiniteExpectation
 from hypothesis import given, settings
+from scaffold import assert_refused
 from strategies import sequences
 from training_route import TrainingRoute
 
@@ -15,7 +15,6 @@ def test_random_experiments_by_integration(seq):
     try:
         found = TrainingRoute(seq).training
     except InfiniteExpectation:
-        with pytest.raises(DomainError):
-            expected_errors(seq)
+        assert_refused(lambda: expected_errors(seq), error=DomainError)
         return
     assert expected_errors(seq).training_errors.tolist() == found.tolist()
