@@ -14,10 +14,8 @@ import pytest
 from scaffold import ROOT, assert_refused, outcome, python, raising
 
 import simulate.calibration.measure
-from simulate import simulate as sample
+from driftlaw import InputError, one_block, simulate as sample
 from simulate.work.files import require_writable
-from theory import one_block
-from theory.errors import InputError
 from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line
 
 PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")

@@ -20,8 +20,7 @@ import tyro
 from speed_table import machine, write
 
 from deep.records import FINISHED, RunRecord
-from deep.runs.execute import train_runs
-from deep.training.config import RunConfig
+from driftlaw import RunConfig, train_runs
 from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 

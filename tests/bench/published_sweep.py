@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from contenders import INVERSE, LSTSQ, Experiment
 
-from simulate import Estimate, simulate
-from simulate.work.jobs import run_jobs
+from simulate import Estimate, run_jobs, simulate
 
 TASKS, SAMPLES, LEAST, MOST = 10, 50, 10, 50_000
 NOISES = (0.1, 0.5, 1.0)

@@ -11,13 +11,12 @@ from deep.networks import Network, build
 from deep.records import RunRecord
 from deep.strategies import STRATEGIES
 from deep.streams import Split, Stream
-from deep.training.config import RunConfig
 from deep.training.examples import Examples
 from deep.training.flat import FlatParameters
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
-from deep.training.run import train_run
 from deep.training.task import TaskContext
+from driftlaw import RunConfig, train_run
 from driftlaw.testing.contracts.streams import made_dataset
 
 # All strategies that train any network, with options for three tasks and three stages.

@@ -11,9 +11,7 @@ from scaffold import assert_refused, raising
 
 from deep.strategies.initialized import Initialized
 from deep.training import checkpoint, run
-from deep.training.config import RunConfig
-from deep.training.run import train_run
-from theory.errors import InputError
+from driftlaw import InputError, RunConfig, train_run
 
 STREAM = made_stream()
 

@@ -14,8 +14,7 @@ from deep.commands.run import RunCommand
 from deep.commands.settings import parse_options
 from deep.records import read_records
 from deep.runs import RunsFolder
-from deep.streams import stream
-from deep.training.config import RunConfig
+from driftlaw import RunConfig, stream
 from simulate.work.store import RunStore
 
 QUICK = ("--stream-options", "train_examples=40", "--epochs", "2", "--probe-examples", "20")

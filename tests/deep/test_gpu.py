@@ -16,15 +16,11 @@ from deep.strategies import STRATEGIES, strategy
 from deep.strategies.initialized import Initialized
 from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
-from deep.training.config import RunConfig
 from deep.training.device import chosen_device
 from deep.training.examples import Examples
 from deep.training.loop import train_task
-from deep.training.run import train_run
-from deep.training.strategy import Strategy
 from deep.training.task import TaskContext
-from simulate import simulate
-from theory import expected_errors, one_block
+from driftlaw import RunConfig, Strategy, expected_errors, one_block, simulate, train_run
 
 CASES = {
     "batch normalisation": {},

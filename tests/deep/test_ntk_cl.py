@@ -17,10 +17,9 @@ from deep.networks.branches import PRETRAINED, branched
 from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
 from deep.strategies.ntk_cl import NtkCl
 from deep.streams import Split
-from deep.training.config import RunConfig
 from deep.training.loop import train_task
 from deep.training.reading import build_stream
-from deep.training.run import train_run
+from driftlaw import RunConfig, train_run
 from driftlaw.testing.contracts.streams import made_dataset
 from driftlaw.testing.contracts.training import strategy_checks, trained
 

@@ -18,14 +18,13 @@ from torch.func import functional_call, vmap
 from deep.data import DATASETS
 from deep.networks import NETWORKS
 from deep.runs import RunsFolder
-from deep.strategies import STRATEGIES, Strategy
+from deep.strategies import STRATEGIES
 from deep.strategies.frozen import Frozen
-from deep.streams import STREAMS, stream
-from deep.training.config import RunConfig
+from deep.streams import STREAMS
 from deep.training.examples import Examples
 from deep.training.memory import KEEPS, Memory, joined
-from deep.training.run import train_run
-from theory.own import SourceFile, load
+from driftlaw import RunConfig, Strategy, load, stream, train_run
+from theory.own import SourceFile
 from theory.parts import Place
 
 MINE = """

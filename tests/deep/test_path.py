@@ -13,10 +13,8 @@ from scaffold import assert_refused, refusals
 from deep.__main__ import main
 from deep.path import SCALES, WHOLE, Meter, PathRecord, measure_paths
 from deep.records import from_json, read_records, to_json
-from deep.streams import stream
-from deep.training.config import RunConfig
 from deep.training.evaluate import accuracy
-from deep.training.run import train_run
+from driftlaw import RunConfig, stream, train_run
 
 OPTIONS = {"train_examples": 60, "tasks": 5}
 COMMON = {"stream_options": OPTIONS, "scenario": "domain", "probe_examples": 0}

@@ -18,9 +18,8 @@ from deep.data.digits import digits
 from deep.records import Failure
 from deep.runs import RunsFolder, execute
 from deep.training import run as training
-from deep.training.config import RunConfig
+from driftlaw import DriftlawError, InputError, RunConfig
 from simulate.work.store import RunStore
-from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config
 SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}

@@ -9,8 +9,7 @@ from deep.networks import build
 from deep.strategies import strategy
 from deep.strategies.initialized import Initialized
 from deep.streams.seeds import Role, generator
-from deep.training.config import RunConfig
-from deep.training.run import train_run
+from driftlaw import RunConfig, train_run
 
 STREAM = made_stream()
 EVERY = [pytest.param(name, options, id=f"{name}-{options}") for name, options in EVERY_STRATEGY]

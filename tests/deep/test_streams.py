@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 from scaffold import assert_refused, refusals
 
-from deep.streams import ORDERS, CorrelatedSplit, CorruptedSplit, Domains, Permuted, Rotated, Split, ordering, stream, transforms
+from deep.streams import ORDERS, CorrelatedSplit, CorruptedSplit, Domains, Permuted, Rotated, Split, ordering, transforms
 from deep.streams.transforms import SETS, SLOW, Noise, Permutation, Rotation
-from deep.training.config import RunConfig
-from deep.training.run import train_run
+from driftlaw import RunConfig, stream, train_run
 from driftlaw.testing.contracts.streams import made_dataset
 
 OPTIONS = {

@@ -11,9 +11,8 @@ import sympy
 from hypothesis import strategies as st
 from scaffold import ROOT, assert_refused, python
 
+from driftlaw import FORMULAS, DomainError, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, one_block
 from driftlaw.testing import assert_agrees, assert_equal_to_law
-from theory import DomainError, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, one_block
-from theory.formulas import FORMULAS
 
 PAIRS = st.builds(lambda n, m, gap: {"n_1": n, "n_2": m, "p": max(n, m) + gap}, st.integers(1, 6), st.integers(1, 6), st.integers(2, 30))
 FORGETTING = {"quantity": "forgetting", "build": lambda n_1, n_2, p: one_block(p, (n_1, n_2), 1, gram=[[1, 0], [0, 1]])}

@@ -10,10 +10,9 @@ from hypothesis import Phase, find, given, settings, strategies as st
 from scaffold import assert_refused
 from test_formula_values import EVERY
 
+from driftlaw import FORMULAS, Formula, Rademacher, Ridge, expected_errors
 from driftlaw.testing import cases, sample_counts, task_sequences
-from theory import Formula, Rademacher, Ridge, expected_errors
 from theory.formula import Condition
-from theory.formulas import FORMULAS
 
 FINDS = settings(max_examples=300, phases=(Phase.generate, Phase.shrink))
 

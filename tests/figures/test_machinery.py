@@ -6,6 +6,7 @@ import pytest
 from scaffold import assert_refused, refusals
 
 import figures
+from driftlaw import Isotropic, frozen, initialized, load, one_block, simulate
 from figures import registry
 from figures.__main__ import main
 from figures.kit import Figure, sampling
@@ -16,10 +17,7 @@ from figures.kit.style import FROZEN
 from figures.kit.table import Table
 from figures.make import figure_key, make
 from figures.registry import MissingRecords, choose, discover
-from simulate import simulate
 from simulate.work.store import RunStore
-from theory import Isotropic, frozen, initialized, one_block
-from theory.own import load
 from theory.parts import Parts, instances
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)

@@ -8,11 +8,10 @@ import pytest
 from matplotlib.image import imread
 from scaffold import ROOT, outcome, refusals
 
-from driftlaw import expected_errors, frozen, initialized
+from driftlaw import FORMULAS, expected_errors, frozen, initialized
 from driftlaw.__main__ import main
 from figures.regions.__main__ import Compare, Refute
 from simulate.verdicts.lemma import load_lemma
-from theory.formulas import FORMULAS
 
 TRAINING = """import driftlaw as dl
 

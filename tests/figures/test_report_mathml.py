@@ -14,8 +14,7 @@ from scaffold import assert_refused
 from figures.report import prose
 from figures.report.entries import shown_intermediates
 from figures.report.mathml import GREEK, equation, mathml, presentation
-from theory.errors import DriftlawError
-from theory.formula import Formula
+from theory import DriftlawError, Formula
 from theory.formulas import FAMILIES, FORMULAS
 from theory.ledger import memory, prototypes
 from theory.ledger.ridge import OfEigenvalues

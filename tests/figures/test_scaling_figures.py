@@ -13,14 +13,13 @@ import pytest
 from scaffold import assert_refused
 from scipy.stats import binom
 
+from driftlaw import expanding, expected_errors, simulate
 from figures import cost_against_p, forgetting_distributions, verdict_calibration
 from figures.kit import both
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
 from figures.registry import discover
-from simulate import simulate
 from simulate.calibration.measure import SUBJECTS
 from simulate.evidence import holm
-from theory import expanding, expected_errors
 
 FIGURES = discover()
 

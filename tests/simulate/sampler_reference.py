@@ -4,9 +4,8 @@ import tracemalloc
 
 import numpy as np
 
-from simulate import simulate
+from driftlaw import Isotropic, Task, TaskSequence, frozen, initialized, one_block, one_head_per_task, simulate
 from simulate.sample.streams import DIRECTION, FEATURES, NOISE
-from theory import Isotropic, Task, TaskSequence, frozen, initialized, one_block, one_head_per_task
 
 SAMPLES = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
 RANDOM_CASES = 80

@@ -8,7 +8,7 @@ from sampler_reference import CASES, SAMPLES, empty_results, random_sequence, sa
 from scaffold import assert_refused, python, refusals
 from stand_in_device import DEVICE, StandInDevice
 
-from simulate import GradientDescent, Rademacher, Ridge, simulate
+from driftlaw import GradientDescent, Rademacher, Ridge, TaskSequence, one_block, simulate
 from simulate.sample.arrays import with_torch as torch_backend
 from simulate.sample.arrays.choice import plan_for
 from simulate.sample.arrays.with_numpy import NumPyBackend
@@ -16,7 +16,6 @@ from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import least_step
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory import TaskSequence, one_block
 
 TORCH, SINGLE, TORCH_SINGLE = {"backend": "torch"}, {"dtype": "float32"}, {"backend": "torch", "dtype": "float32"}
 OTHERS = {"torch": TORCH, "single": SINGLE, "torch single": TORCH_SINGLE}

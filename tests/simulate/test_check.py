@@ -14,19 +14,15 @@ import sympy
 from scaffold import assert_refused, refusals
 from scipy.stats import binom
 
-from simulate import GradientDescent, Ridge, check
-from simulate.evidence import Estimate, two_sided_p
+from driftlaw import FORMULAS, DomainError, Estimate, Formula, GradientDescent, Isotropic, Ridge, Simulation, Task, TaskSequence, check, frozen, one_block
+from simulate.evidence import two_sided_p
 from simulate.sample.solvers import step_filter
-from simulate.simulation import Simulation
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.verdicts.report import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
-from theory import Isotropic, Task, TaskSequence, frozen, one_block
-from theory.errors import DomainError
-from theory.formula import Condition, Formula
-from theory.formulas import FORMULAS
+from theory.formula import Condition
 
 check_module = importlib.import_module("simulate.verdicts.judge")
 

@@ -6,13 +6,11 @@ from sampler_reference import naive_data
 from scaffold import refusals
 from scipy.integrate import solve_ivp
 
-from simulate import check, simulate
+from driftlaw import EWC, SI, HeadDistillation, NoClosedForm, Ridge, Task, TaskSequence, check, expected_errors, moment_orders, one_block, simulate
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import penalised_step
 from simulate.sample.streams import Streams
-from theory import NoClosedForm, Ridge, Task, TaskSequence, expected_errors, moment_orders, one_block
-from theory.conditions import EWC, SI, HeadDistillation
 from theory.constructors import ewc_rules
 from theory.ledger.consolidation import consolidated
 

@@ -5,15 +5,13 @@ import pytest
 from sampler_reference import CASES, SAMPLES, assert_like_naive, naive_trial, normal_features, same_bits, vectors
 from scaffold import assert_refused, refusals
 
-from simulate import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, simulate
+from driftlaw import Gaussian, GradientDescent, MinNorm, Rademacher, Ridge, StandardNormal, StudentT, Task, TaskSequence, initialized, load, one_block, simulate
 from simulate.sample.features import draw
 from simulate.sample.plan import make_plan
 from simulate.sample.solvers import step_filter
 from simulate.sample.streams import MIXING, TRIALS_PER_BLOCK, Streams, entropy
 from simulate.work.keys import condition_key, sequence_key
-from theory import Task, TaskSequence, initialized, one_block
 from theory.conditions import FeatureLaw
-from theory.own import load
 
 RNG = np.random.default_rng(11)
 

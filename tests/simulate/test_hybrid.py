@@ -5,12 +5,11 @@ import pytest
 from sampler_reference import CASES, assert_honest, naive_data, same_bits, vectors
 from scaffold import assert_refused, refusals
 
-from simulate import compare_schedules, hybrid, simulate
+from driftlaw import InputError, Task, TaskSequence, compare_schedules, expected_errors, frozen, hybrid, initialized, simulate
 from simulate.hybrid_rule import HybridSimulation
 from simulate.sample.adaptive import AdaptiveLearner, AdaptivePlan, frozen_sequence
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import Streams
-from theory import InputError, Task, TaskSequence, expected_errors, frozen, initialized
 from theory.optima import best_schedule
 
 RNG = np.random.default_rng(7)

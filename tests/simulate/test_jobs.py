@@ -17,11 +17,9 @@ import pytest
 import threadpoolctl
 from scaffold import ROOT, assert_refused, python, raising, refusals
 
-from simulate import sweep
+from driftlaw import InputError, one_block, sweep
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError, run_jobs
-from theory import one_block
-from theory.errors import InputError
 
 GENEROUS = 600  # seconds, in which any machine gets there
 

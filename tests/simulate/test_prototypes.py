@@ -7,9 +7,8 @@ import pytest
 from scaffold import assert_refused, refusals
 from scipy.special import ndtr
 
+from driftlaw import FORMULAS, DomainError
 from simulate.sample.prototypes import measure
-from theory import DomainError
-from theory.formulas import FORMULAS
 from theory.prototypes import Classes
 
 DRAWS = 4000

@@ -7,10 +7,9 @@ import pytest
 import sympy
 from scaffold import refusals
 
-from driftlaw import Formula, Gaussian, expected_errors, frozen, initialized, one_block, refute
+from driftlaw import Formula, Gaussian, InputError, expected_errors, frozen, initialized, one_block, refute
 from simulate.verdicts.refutation import AT_ONCE, SIMULATED, SINGLY
 from theory.claims import CLAIMS, judge
-from theory.errors import InputError
 from theory.formula import Condition
 
 p, n, sigma = sympy.symbols("p n sigma")

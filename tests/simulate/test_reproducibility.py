@@ -5,12 +5,11 @@ import pytest
 import threadpoolctl
 from sampler_reference import CASES, assert_honest, random_sequence, same_bits
 
-from simulate import Gaussian, GradientDescent, Rademacher, Ridge, StudentT, simulate
+from driftlaw import Gaussian, GradientDescent, Rademacher, Ridge, StudentT, frozen, simulate
 from simulate.sample import batches, run
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import frozen
 
 ODD = random_sequence(np.random.default_rng(13))
 

@@ -16,8 +16,7 @@ from scaffold import ROOT, assert_refused, python, raising, refusals
 from simulate.work.files import is_locked, locked, remove_leftovers, replace_file
 from simulate.work.keys import code_fingerprint, run_key, sequence_key
 from simulate.work.store import RunStore
-from theory import Isotropic, Task, TaskSequence, frozen, one_block
-from theory.errors import InputError
+from theory import InputError, Isotropic, Task, TaskSequence, frozen, one_block
 
 GENEROUS = 600  # seconds, in which any machine gets there
 RECORD = {"mean": [1.5, 2.0], "note": "naïve", "count": 3, "nothing": None, "yes": True}

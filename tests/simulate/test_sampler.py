@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from sampler_reference import CASES, RANDOM_CASES, assert_like_naive, empty_results, naive_data, naive_trial, random_sequence, same_bits, vectors, with_memory
 
-from simulate import simulate
+from driftlaw import Task, TaskSequence, expected_errors, frozen, one_block, one_head_per_task, simulate
 from simulate.sample import steps
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import Task, TaskSequence, expected_errors, frozen, one_block, one_head_per_task
 from theory.conditions import ROUTES
 
 

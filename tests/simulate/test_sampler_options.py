@@ -7,10 +7,9 @@ import numpy as np
 import sympy
 from scaffold import assert_refused, raising, refusals
 
-from simulate import simulate
+from driftlaw import Isotropic, Task, TaskSequence, one_block, simulate
 from simulate.sample.learner import Learner
 from simulate.work import progress
-from theory import Isotropic, Task, TaskSequence, one_block
 
 X = sympy.Symbol("x", positive=True)
 N = sympy.Symbol("n", integer=True, positive=True)

@@ -7,8 +7,7 @@ import pytest
 from scaffold import assert_refused, refusals
 
 import simulate
-from simulate import Estimate, Simulation
-from theory import Isotropic, initialized, one_block
+from driftlaw import Estimate, Isotropic, Simulation, initialized, one_block
 
 
 def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):

@@ -7,11 +7,10 @@ from scaffold import assert_refused, refusals
 from scipy.linalg import expm
 from sympy import Symbol
 
-from simulate import Distillation, Flow, GradientDescent, MinNorm, Rademacher, Ridge, simulate
+from driftlaw import Distillation, Flow, GradientDescent, MinNorm, Rademacher, Ridge, Task, TaskSequence, expected_errors, one_block, simulate
 from simulate.sample.plan import make_plan
 from simulate.sample.solvers import step_filter
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory import Task, TaskSequence, expected_errors, one_block
 from theory.conditions import ROUTES as SOLVERS
 from theory.spectral import filter_values
 

@@ -11,14 +11,12 @@ from scaffold import ROOT, assert_refused, outcome, refusals
 from scipy.stats import chi2
 from test_check import CASES, RIGHT as EXACT, TWO_TASKS, n, p, s
 
-from simulate import Rademacher, check, simulate
+from driftlaw import FORMULAS, Rademacher, Task, TaskSequence, check, frozen, initialized, one_block, simulate
 from simulate.__main__ import main
 from simulate.evidence import holm, one_sided_p, symmetric, two_sided_p
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import LEAST_TRIALS, Levels, Settings
-from theory import Task, TaskSequence, frozen, initialized, one_block
-from theory.formulas import FORMULAS
 from theory.limits import proportional_limit
 
 judge = importlib.import_module("simulate.verdicts.judge")

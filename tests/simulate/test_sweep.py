@@ -13,8 +13,7 @@ import scipy.stats
 from scaffold import assert_refused, refusals
 
 import simulate.sweeps.chunks
-from simulate import grid, simulate as sample, sweep
-from simulate.simulation import Simulation
+from driftlaw import InputError, Quantity, Simulation, expected_errors, grid, initialized, one_block, one_head_per_task, simulate as sample, sweep
 from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.sweeps.points import make_points
 from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
@@ -23,8 +22,6 @@ from simulate.sweeps.tally import Tally
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError
 from simulate.work.store import RunStore
-from theory import Quantity, expected_errors, initialized, one_block, one_head_per_task
-from theory.errors import InputError
 
 CASES = grid(p=(30, 50), n=(6, 12))
 

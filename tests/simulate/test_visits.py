@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scaffold import assert_refused
 
-from simulate import check, simulate
-from theory import Isotropic, Task, TaskSequence, expected_errors, moment_orders, one_block
+from driftlaw import Isotropic, Task, TaskSequence, check, expected_errors, moment_orders, one_block, simulate
 
 GRAM = [[1.0, 0.3], [0.3, 2.0]]
 SEQ = one_block(14, (4, 4), 0.5, gram=GRAM)

@@ -12,10 +12,9 @@ import sympy
 from scaffold import ROOT, assert_refused, outcome, refusals
 
 import driftlaw as dl
+from driftlaw import FORMULAS, DomainError, NoClosedForm
 from driftlaw.__main__ import main
 from driftlaw.testing import assert_equal_to_law
-from theory.errors import DomainError, NoClosedForm
-from theory.formulas import FORMULAS
 from theory.ledger.one_block import equal_tasks
 from theory.ledger.replay import constrained
 from theory.ledger.two_tasks import excess_risk, from_zero_two_tasks, initialized_two_tasks, two_tasks

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scaffold import assert_refused
 
-from simulate import simulate
-from theory import NoClosedForm, Task, TaskSequence, expected_errors, frozen, initialized
+from driftlaw import NoClosedForm, Task, TaskSequence, expected_errors, frozen, initialized, simulate
 from theory.equivalents import Spectrum, approximate_errors
 
 TRUTHS = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[1.0, 0.5], [0.5, 1.0]])}

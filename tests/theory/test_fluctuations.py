@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from simulate import simulate
-from theory.formulas import FORMULAS
+from driftlaw import FORMULAS, simulate
 from theory.ledger.two_tasks import initialized_two_tasks
 
 VARIANCE = FORMULAS["initialized_deviation_variance"]

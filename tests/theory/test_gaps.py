@@ -9,11 +9,9 @@ from expression_mutants import mutants
 from formula_points import cases, value
 from scaffold import assert_refused, refusals
 
-from simulate import simulate
-from theory import MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, gaps as measured, moment_orders, one_block
-from theory.conditions import EWC
+from driftlaw import EWC, FORMULAS, MinNorm, NoClosedForm, Ridge, Subspace, Task, TaskSequence, expected_errors, moment_orders, one_block, simulate
+from theory import gaps as measured
 from theory.constructors import overlapping
-from theory.formulas import FORMULAS
 from theory.ledger import gaps, prototypes
 from theory.ledger.ridge import two_ridge_tasks
 

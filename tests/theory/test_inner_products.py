@@ -7,9 +7,7 @@ import pytest
 import sympy
 from scaffold import assert_refused
 
-from theory import DomainError, expected_errors, one_block
-from theory.formula import Formula
-from theory.formulas import FORMULAS
+from driftlaw import FORMULAS, DomainError, Formula, expected_errors, one_block
 from theory.ledger.replay import FAMILIES
 from theory.ledger.two_tasks import initialized_two_tasks
 

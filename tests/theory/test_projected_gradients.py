@@ -5,9 +5,7 @@ import pytest
 from scaffold import assert_refused
 from scipy.optimize import nnls
 
-from theory import expected_errors, gem
-from theory.formulas import FORMULAS
-from theory.problem import Task, TaskSequence
+from driftlaw import FORMULAS, Task, TaskSequence, expected_errors, gem
 
 D, SAMPLES, STORED, NOISES, STILL = 18, (6, 5, 4, 5), (3, 2, 3), (0.3, 0.5, 0.2, 0.4), 5
 TRIALS = 4000

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scaffold import refusals
 
-from theory import expected_errors
+from theory import DriftlawError, expected_errors
 from theory.claims import random_settings
-from theory.errors import DriftlawError
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 from theory.regions import REGIONS, advantage, critical_distance, frozen_wins, region_of
 
