@@ -33,8 +33,12 @@ def bench(name, *arguments, **environment):
     return python(Path(__file__).parent / f"bench_{name}.py", *arguments, **environment)
 
 
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def check_record(path):
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = read(path)
     assert rows[0]["kind"] == "machine" and rows[0]["schema"] == 1
     for row in rows:
         assert set(row) == FIELDS[row["kind"]] | {"kind"}, row["kind"]
@@ -103,7 +107,7 @@ def times(**seconds):
 
 
 def test_goals_are_met_or_missed_by_what_was_measured():
-    rows = [{"kind": "machine", "schema": 1, **machine()}] + times(
+    rows = [machine()] + times(
         lstsq={400: 6e-3, 10_000: 0.5}, inverse={400: 4e-3, 10_000: 4e-3}, direct={400: 1e-3}, single={400: 7e-4},
         draws={400: 8e-4}, torch_draws={400: 2e-4}, gram={400: 2e-4}, solves={400: 1e-4}, reduced={400: 1e-5, 10_000: 1.3e-5},
     )  # fmt: skip
@@ -135,7 +139,7 @@ def test_verdicts_are_compared_with_those_of_other_samplings():
 def test_runs_side_by_side_are_measured_and_written(tmp_path):
     result = bench("deep_runs", "--runs", 3, "--epochs", 1, "--workers", 2, "--out", tmp_path / "runs.jsonl")
     assert result.returncode == 0, result.stderr
-    head, row = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    head, row = read(tmp_path / "runs.jsonl")
     assert head["kind"] == "machine" and row["ratio"] == pytest.approx(row["seconds_alone"] / row["seconds_together"])
     assert result.stdout == bench_deep_runs.table(row) and "goal 1.8" in result.stdout
 
@@ -168,7 +172,7 @@ def test_the_goals_of_runs_are_those_asked_for_and_starts_cancel(monkeypatch, de
 def test_steps_are_measured_and_written(tmp_path):
     result = bench("deep_steps", "--seconds", 0, "--networks", "mlp-100", "--out", tmp_path / "steps.jsonl")
     assert result.returncode == 0, result.stderr
-    rows = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = read(tmp_path / "steps.jsonl")
     assert rows[0]["kind"] == "machine" and rows[0]["threads"] == 1
     assert [row["loop"] for row in rows[1:]] == ["plain loop", "initialized", "frozen 2", "frozen 1", "ewc", "si", "lwf"] and len(STRATEGIES) == 3
     assert all(row["turns"] == 5 and row["network"] == "mlp-100" and 0 < row["least"] <= row["milliseconds"] for row in rows[1:])

@@ -18,18 +18,16 @@ from scaffold import assert_refused, refusals
 from scipy.stats import norm
 
 import simulate.calibration.measure as calibration
+from driftlaw import Simulation, expected_errors, simulate
 from simulate.__main__ import main
 from simulate.calibration.measure import QUANTITIES, SUBJECTS, Job, Subject, calibrate, error_scale, family, judge_once, meta_runs_of, prefixes
 from simulate.calibration.report import (
     AT_LEAST, AT_MOST, BEYOND, BOUND, EQUAL, FALSE_ALARM, HELD, KINDS, LIMIT, ORDERING, TAILS, Rate, make_report, read_rates, read_report,
 )  # fmt: skip
 from simulate.evidence import symmetric
-from simulate.sample.run import simulate
-from simulate.simulation import Simulation
 from simulate.verdicts.judge import decide, draw_samples
 from simulate.verdicts.planning import Levels, Settings, fitting, powers_of
 from simulate.work.store import RunStore
-from theory.law import expected_errors
 from theory.ledger.two_tasks import initialized_two_tasks, two_tasks
 
 SUBJECT = Subject("frozen", 40, 0.02)

@@ -8,20 +8,8 @@ import numpy as np
 import pytest
 from scaffold import assert_refused, refusals
 
-from theory import (
-    Flow,
-    GradientDescent,
-    MinNorm,
-    NoClosedForm,
-    Ridge,
-    expected_errors,
-    frozen,
-    initialized,
-    one_block,
-    one_head_per_task,
-    trainable_fraction,
-)
-from theory.constructors import overlapping
+from theory import Flow, GradientDescent, MinNorm, NoClosedForm, Ridge, expected_errors, frozen, initialized, one_block, one_head_per_task
+from theory.constructors import overlapping, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
 from theory.optima import best_average, best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
