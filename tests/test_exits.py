@@ -59,17 +59,14 @@ def test_a_broken_pipe_elsewhere_is_an_error(capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
-@pytest.mark.parametrize(
-    ("command", "status", "message"),
-    [
-        pytest.param(
-            "python -m theory export >/dev/full", BAD_INPUT, "error: standard output: No space left",
-            marks=pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device"),
-        ),
-        ("python -m theory list | true; exit ${PIPESTATUS[0]}", STANDS, ""),
-        ("python -m theory --help >&-", STANDS, ""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("command", "status", "message"), [
+    pytest.param(
+        "python -m theory export >/dev/full", BAD_INPUT, "error: standard output: No space left",
+        marks=pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device"),
+    ),
+    ("python -m theory list | true; exit ${PIPESTATUS[0]}", STANDS, ""),
+    ("python -m theory --help >&-", STANDS, ""),
+])  # fmt: skip
 def test_standard_output_that_is_full_left_or_closed(command, status, message):
     command = command.replace("python", sys.executable)
     done = subprocess.run(["/bin/bash", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, capture_output=True, text=True)
@@ -102,35 +99,31 @@ targets, cases = ["forgetting"], [{"p": PARAMETERS, "sigma": 0.1}]
 EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
 
 
-@pytest.mark.parametrize(
-    ("program", "arguments"),
-    [
-        ("theory", (*EVAL, "p=40")),
-        ("theory", (*EVAL, "p=1" + 400 * "0")),
-        ("simulate", ("check", "{tmp}/none.py")),
-        ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
-        ("simulate", ("robustness", "--cases", "0")),
-        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
-        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "nan")),
-        ("simulate", ("calibrate", "--meta-runs", "-1")),
-        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
-        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
-        ("deep", ("run", "--orders")),
-        ("deep", ("path", "--orders")),
-        ("deep", ("status", "--out", "{tmp}/nowhere")),
-        ("deep", ("resume", "--out", "{tmp}/nowhere")),
-        ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
-        ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
-        ("deep", ("linear", "--trials", "0")),
-        ("deep", ("linear", "--trials", "1")),
-        ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
-        ("deep", ("linear", "--second-samples")),
-        ("figures", ("nothing", "--out", "{tmp}/nowhere")),
-        ("figures.report", ("--out", "{tmp}/nowhere")),
-        ("figures.report", ("--out", "{tmp}")),
-    ],
-    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value,
-)
+@pytest.mark.parametrize(("program", "arguments"), [
+    ("theory", (*EVAL, "p=40")),
+    ("theory", (*EVAL, "p=1" + 400 * "0")),
+    ("simulate", ("check", "{tmp}/none.py")),
+    ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
+    ("simulate", ("robustness", "--cases", "0")),
+    ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
+    ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "nan")),
+    ("simulate", ("calibrate", "--meta-runs", "-1")),
+    ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
+    ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
+    ("deep", ("run", "--orders")),
+    ("deep", ("path", "--orders")),
+    ("deep", ("status", "--out", "{tmp}/nowhere")),
+    ("deep", ("resume", "--out", "{tmp}/nowhere")),
+    ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
+    ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
+    ("deep", ("linear", "--trials", "0")),
+    ("deep", ("linear", "--trials", "1")),
+    ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
+    ("deep", ("linear", "--second-samples")),
+    ("figures", ("nothing", "--out", "{tmp}/nowhere")),
+    ("figures.report", ("--out", "{tmp}/nowhere")),
+    ("figures.report", ("--out", "{tmp}")),
+], ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value)
 def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, capsys):
     (tmp_path / "sweep.py").write_text(SWEEP.replace("PARAMETERS", str(10**12)))
     status, out, err = ran(program, capsys, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))

@@ -166,19 +166,16 @@ def test_own_parts_are_told_of_wherever_the_run_is(tmp_path, capsys, real_data):
     assert status == 2 and "has no training part here" in err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["run", "--out", "{tmp}/runs", "--stream", "split-digit"], "did you mean 'digits'"),
-        (["run", "--out", "{tmp}/runs", "--strategy", "frozen", "--strategy-options", "depth=9"], "depth 9 is beyond the network"),
-        (["run", "--out", "{tmp}/runs", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
-        (["run", "--out", "{tmp}/runs", "--workers", "0"], "workers is 0"),
-        (["run", "--out", "{tmp}/runs", "--stream-options", "tasks={[]:1}"], "{[]:1}"),
-        (["streams", "split-qmnist", "--no-download", "--data-root", "{tmp}"], "QMNIST is absent: looked for it in {tmp}"),
-        (["streams", "split-digits", "--common", "0.5"], "unknown split stream option 'common'"),
-        (["data", "--data-root", "{tmp}/none"], "the data root '{tmp}/none' (--data-root) is no folder"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "reason"), [
+    (["run", "--out", "{tmp}/runs", "--stream", "split-digit"], "did you mean 'digits'"),
+    (["run", "--out", "{tmp}/runs", "--strategy", "frozen", "--strategy-options", "depth=9"], "depth 9 is beyond the network"),
+    (["run", "--out", "{tmp}/runs", "--stream", "split-mnist", "--no-download", "--data-root", "{tmp}/none"], "mnist"),
+    (["run", "--out", "{tmp}/runs", "--workers", "0"], "workers is 0"),
+    (["run", "--out", "{tmp}/runs", "--stream-options", "tasks={[]:1}"], "{[]:1}"),
+    (["streams", "split-qmnist", "--no-download", "--data-root", "{tmp}"], "QMNIST is absent: looked for it in {tmp}"),
+    (["streams", "split-digits", "--common", "0.5"], "unknown split stream option 'common'"),
+    (["data", "--data-root", "{tmp}/none"], "the data root '{tmp}/none' (--data-root) is no folder"),
+])
 def test_bad_input(tmp_path, arguments, reason, capsys):
     status, out, err = deep(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments), capsys=capsys)
     assert status == 2 and reason.replace("{tmp}", str(tmp_path)) in err and err.startswith("error: ") and not out

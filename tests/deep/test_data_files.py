@@ -180,14 +180,11 @@ def test_an_archive_that_lacks_a_file_or_has_it_elsewhere_or_as_a_folder(tmp_pat
     assert_refused(lambda: read(source, tmp_path), f"{path}: .*lacks cifar-10-batches-bin/[a-z_1]*batch.*; obtain")
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "ending", "packed"),
-    [
-        *(("mnist", "idx", suffix, False) for suffix in ("", ".gz", ".xz")),
-        ("kmnist", "idx", ".gz", True),
-        *(("cifar-10", kind, ".tar.gz", True) for kind in ("binary", "pickled")),
-    ],
-)
+@pytest.mark.parametrize(("name", "kind", "ending", "packed"), [
+    *(("mnist", "idx", suffix, False) for suffix in ("", ".gz", ".xz")),
+    ("kmnist", "idx", ".gz", True),
+    *(("cifar-10", kind, ".tar.gz", True) for kind in ("binary", "pickled")),
+])
 def test_published_checksums(tmp_path, name, kind, ending, packed):
     """Of contents, or of files and archives as they are downloaded; a change that keeps to the layout shows."""
     source, files = made(name, kind)

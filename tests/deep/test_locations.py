@@ -45,13 +45,10 @@ def test_an_absent_data_set_says_what_to_put_where(tmp_path, name):
     assert "is absent" in message and "DRIFTLAW_DATA" in message and "published at http" in message
 
 
-@pytest.mark.parametrize(
-    ("part", "other", "kept", "named"),
-    [
-        ("train", "test", 1, "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train"),
-        ("test", "train", 0, "the test part of MNIST .*put t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"),
-    ],
-)
+@pytest.mark.parametrize(("part", "other", "kept", "named"), [
+    ("train", "test", 1, "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train"),
+    ("test", "train", 0, "the test part of MNIST .*put t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"),
+])
 def test_a_part_that_lacks_a_file_and_a_data_set_without_test_part(tmp_path, part, other, kept, named):
     source = small("mnist")
     few = dict(list(idx_bytes(source, part).items())[:kept])

@@ -45,12 +45,10 @@ def test_one_task_has_accuracies_only():
     }  # fmt: skip
 
 
-test_what_is_no_accuracy_matrix_or_baseline = refusals(
-    [
-        (lambda: average_accuracy([[0.5, 0.5]]), "square"),
-        (lambda: average_accuracy([[50.0, 50.0], [50.0, 50.0]]), "not per cent"),
-        (lambda: average_accuracy([[float("nan")]]), "outside"),
-        (lambda: forgetting([[0.75]]), "needs at least 2"),
-        (lambda: forward_transfer(ACCURACY, BASELINE[:2]), "one accuracy for each of the 3 tasks"),
-    ]
-)
+test_what_is_no_accuracy_matrix_or_baseline = refusals([
+    (lambda: average_accuracy([[0.5, 0.5]]), "square"),
+    (lambda: average_accuracy([[50.0, 50.0], [50.0, 50.0]]), "not per cent"),
+    (lambda: average_accuracy([[float("nan")]]), "outside"),
+    (lambda: forgetting([[0.75]]), "needs at least 2"),
+    (lambda: forward_transfer(ACCURACY, BASELINE[:2]), "one accuracy for each of the 3 tasks"),
+])

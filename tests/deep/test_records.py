@@ -57,17 +57,14 @@ test_records_that_contradict_themselves = refusals([
 ])
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda value: value.update(schema=99), "schema 99"),
-        (lambda value: value.pop("schema"), "no schema version"),
-        (lambda value: value.update(kind="walk"), "unknown kind of record"),
-        (lambda value: value.pop("baseline"), "lacks a field"),
-        (lambda value: value.update(more=1), "one too many"),
-        (lambda value: value["results"][1]["accuracy"].__setitem__(0, 0.5), "do not follow"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), [
+    (lambda value: value.update(schema=99), "schema 99"),
+    (lambda value: value.pop("schema"), "no schema version"),
+    (lambda value: value.update(kind="walk"), "unknown kind of record"),
+    (lambda value: value.pop("baseline"), "lacks a field"),
+    (lambda value: value.update(more=1), "one too many"),
+    (lambda value: value["results"][1]["accuracy"].__setitem__(0, 0.5), "do not follow"),
+])
 def test_lines_that_are_no_records(tmp_path, change, reason):
     value = json.loads(json.dumps(to_json(made_record())))
     assert from_json(value) == made_record()

@@ -198,17 +198,14 @@ def test_an_unexpected_verdict_stands_out(checked, tmp_path):
     assert "not as expected: heads_frozen_forgetting" in verdicts.overview(run)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read the verdicts"),
-        ("{", "holds no JSON"),
-        ("[]", "no result of the check in schema 1"),
-        ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
-        ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
-        ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), [
+    (None, "cannot read the verdicts"),
+    ("{", "holds no JSON"),
+    ("[]", "no result of the check in schema 1"),
+    ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
+    ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
+    ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
+])
 def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsys):
     (tmp_path / "mine.svg").write_text("<svg/>")
     path = tmp_path / "verdicts.json"

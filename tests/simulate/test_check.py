@@ -55,18 +55,14 @@ def test_a_right_formula_agrees():
         assert one.detectable < one.delta
 
 
-@pytest.mark.parametrize(
-    ("wrong", "cases"),
-    [
-        (sympy.Rational(103, 100) * RIGHT, CASES),
-        (1 - n / p - n * s**2 / (p - n - 1), CASES),
-        (1 + n / p + n * s**2 / (p - n - 1), CASES),
-        (1 - n / p, CASES),
-        (1 - n / p + n * s / (p - n - 1), CASES),
-        (1 - n / p + n * s**2 / (p - n), CASES[1:]),
-    ],
-    ids=["3 % too high", "sign of the noise", "sign of the projection", "noise dropped", "noise not squared", "pole moved by one"],
-)
+@pytest.mark.parametrize(("wrong", "cases"), [
+    (sympy.Rational(103, 100) * RIGHT, CASES),
+    (1 - n / p - n * s**2 / (p - n - 1), CASES),
+    (1 + n / p + n * s**2 / (p - n - 1), CASES),
+    (1 - n / p, CASES),
+    (1 - n / p + n * s / (p - n - 1), CASES),
+    (1 - n / p + n * s**2 / (p - n), CASES[1:]),
+], ids=["3 % too high", "sign of the noise", "sign of the projection", "noise dropped", "noise not squared", "pole moved by one"])
 def test_planted_mistakes_are_caught(wrong, cases):
     report = judge(wrong, cases)
     assert report.verdict == "disagree" and report.exit_status == 1
@@ -152,22 +148,19 @@ def test_the_scale_needs_moments_too():
     assert report.verdict == "not testable" and "task 0 fits 20 samples" in report.verdicts[0].sentence
 
 
-@pytest.mark.parametrize(
-    ("quantity", "tasks", "order"),
-    [
-        ("deviation", [1], 10.5),
-        ("deviation[1]", [0], 6.0),
-        ("error[2,1]", [1], 10.5),
-        ("error[0,2]", [2], 6.0),
-        ("forgetting", [0, 1], 6.0),
-        ("forgetting[1]", [0], 6.0),
-        ("generalization[1]", [0, 1], 6.0),
-        ("step_size[1]", [1], 6.0),
-        ("step_size[2]", [2], 10.5),
-        ("update_magnitude", [2], 10.5),
-        (lambda sim: sim.errors_sample[:, 0, 0], [0, 1, 2], 6.0),
-    ],
-)
+@pytest.mark.parametrize(("quantity", "tasks", "order"), [
+    ("deviation", [1], 10.5),
+    ("deviation[1]", [0], 6.0),
+    ("error[2,1]", [1], 10.5),
+    ("error[0,2]", [2], 6.0),
+    ("forgetting", [0, 1], 6.0),
+    ("forgetting[1]", [0], 6.0),
+    ("generalization[1]", [0, 1], 6.0),
+    ("step_size[1]", [1], 6.0),
+    ("step_size[2]", [2], 10.5),
+    ("update_magnitude", [2], 10.5),
+    (lambda sim: sim.errors_sample[:, 0, 0], [0, 1, 2], 6.0),
+])
 def test_scale_and_moment_order_of_every_target(quantity, tasks, order):
     """Task 0 fits 19 samples with 30 parameters (order 6); the full steps on 50 samples (order 10.5) erase it."""
     seq = one_block(30, (19, 50, 50), 0.3, truth=[Isotropic(1)] * 3)
@@ -371,33 +364,27 @@ def verdict_of(verdict, **changes):
     return Judged("frozen_deviation", "deviation[1]", {"n": 20, "p": 60}, "n=20 p=60", verdict, moment_order=20.0, **{**values, **changes})
 
 
-@pytest.mark.parametrize(
-    ("verdict", "changes", "facts"),
-    [
-        ("agree", {}, ("n=20 p=60", "1.1209", "1.1215 +- 0.0011", "16,384", "z=+0.5", "0.0087", "7.7 SE")),
-        ("disagree", {"theory": 1.1, "p_holm": 3e-80}, ("0.0215 too low", "p = 3e-80", "within delta = 0.0240")),
-        ("disagree", {"theory": 1.2, "p_holm": 0.0}, ("0.0785 too high", "p < 1e-300", "beyond delta = 0.0240")),
-    ],
-)
+@pytest.mark.parametrize(("verdict", "changes", "facts"), [
+    ("agree", {}, ("n=20 p=60", "1.1209", "1.1215 +- 0.0011", "16,384", "z=+0.5", "0.0087", "7.7 SE")),
+    ("disagree", {"theory": 1.1, "p_holm": 3e-80}, ("0.0215 too low", "p = 3e-80", "within delta = 0.0240")),
+    ("disagree", {"theory": 1.2, "p_holm": 0.0}, ("0.0785 too high", "p < 1e-300", "beyond delta = 0.0240")),
+])
 def test_sentences_say_the_numbers(verdict, changes, facts):
     assert all(fact in verdict_of(verdict, **changes).sentence for fact in facts)
 
 
-@pytest.mark.parametrize(
-    ("kinds", "expected", "verdict", "status"),
-    [
-        (["agree", "agree"], "agree", "agree", 0),
-        (["agree", "not testable"], "agree", "agree", 3),
-        (["agree", "undecided"], "agree", "undecided", 3),
-        (["agree", "undecided", "disagree"], "agree", "disagree", 1),
-        (["disagree", "undecided", "not testable"], "disagree", "disagree", 0),
-        (["not testable"], "agree", "not testable", 3),
-        (["agree", "disagree"], "disagree", "disagree", 0),
-        (["agree"], "disagree", "agree", 1),
-        (["agree", "not testable"], "disagree", "agree", 1),
-        (["undecided"], "disagree", "undecided", 3),
-    ],
-)
+@pytest.mark.parametrize(("kinds", "expected", "verdict", "status"), [
+    (["agree", "agree"], "agree", "agree", 0),
+    (["agree", "not testable"], "agree", "agree", 3),
+    (["agree", "undecided"], "agree", "undecided", 3),
+    (["agree", "undecided", "disagree"], "agree", "disagree", 1),
+    (["disagree", "undecided", "not testable"], "disagree", "disagree", 0),
+    (["not testable"], "agree", "not testable", 3),
+    (["agree", "disagree"], "disagree", "disagree", 0),
+    (["agree"], "disagree", "agree", 1),
+    (["agree", "not testable"], "disagree", "agree", 1),
+    (["undecided"], "disagree", "undecided", 3),
+])
 def test_family_verdict_and_exit_status(kinds, expected, verdict, status):
     report = CheckReport("f", tuple(verdict_of(kind) for kind in kinds), TailRates(), expected)
     assert (report.verdict, report.exit_status, report.as_expected) == (verdict, status, verdict == expected)

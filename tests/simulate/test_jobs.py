@@ -286,16 +286,14 @@ def test_blas_keeps_to_one_thread(way):
 
 
 NOBODY = "tcp://127.0.0.1:1"
-test_bad_options = refusals(
-    [
-        (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
-        (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
-        (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
-        (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach .* '{NOBODY}': .*dask scheduler"),
-        (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
-        (lambda: list(run_jobs(abs, [threading.Lock()], kind="processes")), "cannot be sent to other processes"),
-    ]
-)
+test_bad_options = refusals([
+    (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
+    (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
+    (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach .* '{NOBODY}': .*dask scheduler"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
+    (lambda: list(run_jobs(abs, [threading.Lock()], kind="processes")), "cannot be sent to other processes"),
+])
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -84,12 +84,10 @@ def test_old_classes_lose_by_new_ones_and_by_drift_and_no_more():
     assert_refused(lambda: FORMULAS["prototype_competition"](K_0=5, K=4, D=1.0), "a part of the classes", DomainError)
 
 
-test_bad_classes = refusals(
-    [
-        (lambda: Classes(5, 3, 1.0, 2), "5 classes at equal distances need 4 dimensions; d is 3, so give random=True"),
-        (lambda: Classes(5, 4, 0.0), "D is 0 and the means are known"),
-        (lambda: Classes(5, 4, 1.0, old=6), "old is 6, of 5 classes"),
-        (lambda: Classes(5, 4, 1.0, 0), "n, the number of samples of a class, is 0"),
-        (lambda: measure(Classes(5, 4, 1.0), 1), "count, the number of draws, is 1"),
-    ]
-)
+test_bad_classes = refusals([
+    (lambda: Classes(5, 3, 1.0, 2), "5 classes at equal distances need 4 dimensions; d is 3, so give random=True"),
+    (lambda: Classes(5, 4, 0.0), "D is 0 and the means are known"),
+    (lambda: Classes(5, 4, 1.0, old=6), "old is 6, of 5 classes"),
+    (lambda: Classes(5, 4, 1.0, 0), "n, the number of samples of a class, is 0"),
+    (lambda: measure(Classes(5, 4, 1.0), 1), "count, the number of draws, is 1"),
+])

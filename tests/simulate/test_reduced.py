@@ -210,13 +210,11 @@ def test_auto_takes_the_cheaper_one_and_says_so():
 
 
 FEW = DESIGNED["few samples"]
-test_refusals_name_the_remedy = refusals(
-    [
-        (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, banded, auto"),
-        (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*method='direct'"),
-        (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "rank 3, but vectors of"),
-    ]
-)
+test_refusals_name_the_remedy = refusals([
+    (lambda: simulate(FEW, 2, method="exact"), "method is 'exact'; choose one of direct, reduced, banded, auto"),
+    (lambda: simulate(FEW, 2, method="reduced", features=Rademacher()), "needs standard normal.*method='direct'"),
+    (lambda: simulate(one_block(2, (1,) * 3, 0.1, gram=np.eye(3)), 2, method="reduced"), "rank 3, but vectors of"),
+])
 
 
 def test_reduced_samples_merge_but_are_not_paired():

@@ -92,15 +92,13 @@ def formula(**changes) -> Formula:
 
 
 X = sympy.Symbol("x", positive=True)
-test_formulas_that_cannot_be_meant = refusals(
-    [
-        (lambda: formula(status="proved"), "status is 'proved'; choose one of exact, published"),
-        (lambda: formula(expression=0.5 * X), "formula f holds the float 0.5"),
-        (lambda: formula(intermediates=((X, sympy.Float(0.25)),)), "formula f holds the float"),
-        (lambda: formula(parameters={}), r"formula f uses \['x'\], which parameters does not explain"),
-        (lambda: formula(intermediates=((X, sympy.Symbol("y")),)), r"formula f uses \['y'\]"),
-    ]
-)
+test_formulas_that_cannot_be_meant = refusals([
+    (lambda: formula(status="proved"), "status is 'proved'; choose one of exact, published"),
+    (lambda: formula(expression=0.5 * X), "formula f holds the float 0.5"),
+    (lambda: formula(intermediates=((X, sympy.Float(0.25)),)), "formula f holds the float"),
+    (lambda: formula(parameters={}), r"formula f uses \['x'\], which parameters does not explain"),
+    (lambda: formula(intermediates=((X, sympy.Symbol("y")),)), r"formula f uses \['y'\]"),
+])
 
 
 def test_intermediates_may_build_on_one_another():

@@ -87,16 +87,14 @@ def test_without_an_overlap_no_draw_forgets_and_with_one_some_truths_do():
     assert expected_errors(near).forgetting() > 0.05
 
 
-test_bad_subspaces = refusals(
-    [
-        (lambda: Subspace(np.ones((4, 2))), "independent columns"),
-        (lambda: Subspace("ab"), "a subspace is 'ab'"),
-        (lambda: overlapping(3, [[1, 2], [2, 1]], (2, 2), 0, np.eye(2)), "overlaps has the eigenvalue -1"),
-        (lambda: overlapping(3, [[1, 0.5], [0.1, 1]], (2, 2), 0, np.eye(2)), "symmetric"),
-        (lambda: overlapping(3, 0.5, (2, 2), 0, np.eye(2)), "symmetric"),
-        (lambda: overlapping(1, np.eye(2), (2, 2), 0, np.eye(2)), "2 tasks in 1 dimensions"),
-    ]
-)
+test_bad_subspaces = refusals([
+    (lambda: Subspace(np.ones((4, 2))), "independent columns"),
+    (lambda: Subspace("ab"), "a subspace is 'ab'"),
+    (lambda: overlapping(3, [[1, 2], [2, 1]], (2, 2), 0, np.eye(2)), "overlaps has the eigenvalue -1"),
+    (lambda: overlapping(3, [[1, 0.5], [0.1, 1]], (2, 2), 0, np.eye(2)), "symmetric"),
+    (lambda: overlapping(3, 0.5, (2, 2), 0, np.eye(2)), "symmetric"),
+    (lambda: overlapping(1, np.eye(2), (2, 2), 0, np.eye(2)), "2 tasks in 1 dimensions"),
+])
 
 
 def test_subspaces_have_no_law_of_averages():

@@ -34,17 +34,14 @@ def test_symbols_and_grids_are_not_looked_at():
     expected_errors(gram(np.array([0.5, 5.0])))
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "reason"),
-    [
-        ("frozen_generalization", {"c_q": -1.001}, "c_q is -1.001, but an inner product .* q_11 = 1 and d_q = 1 is at most 1 in size"),
-        ("initialized_deviation", {"d_u": 0.25, "c_u": 0.51}, None),  # which has no c_u
-        ("frozen_deviation", {"d_u": 0.25, "c_u": 0.51}, "c_u is 0.51, .* is at most 0.5 in size"),
-        ("initialized_deviation_excess_risk", {"x_q": 1.5}, "x_q is 1.5, more than d_q = 1.0, of which it is a part"),
-        ("partial_freezing_deviation", {"m": 21}, "m is 21, more than p = 20"),
-        ("frozen_deviation", {"u_11": [1.0, 2.0]}, "give one number"),
-    ],
-)
+@pytest.mark.parametrize(("name", "change", "reason"), [
+    ("frozen_generalization", {"c_q": -1.001}, "c_q is -1.001, but an inner product .* q_11 = 1 and d_q = 1 is at most 1 in size"),
+    ("initialized_deviation", {"d_u": 0.25, "c_u": 0.51}, None),  # which has no c_u
+    ("frozen_deviation", {"d_u": 0.25, "c_u": 0.51}, "c_u is 0.51, .* is at most 0.5 in size"),
+    ("initialized_deviation_excess_risk", {"x_q": 1.5}, "x_q is 1.5, more than d_q = 1.0, of which it is a part"),
+    ("partial_freezing_deviation", {"m": 21}, "m is 21, more than p = 20"),
+    ("frozen_deviation", {"u_11": [1.0, 2.0]}, "give one number"),
+])
 def test_numbers_that_no_vectors_have(name, change, reason):
     formula = FORMULAS[name]
     case = {**CASE, "m": 3}
@@ -55,18 +52,15 @@ def test_numbers_that_no_vectors_have(name, change, reason):
     assert_refused(lambda: formula(**{**case, **change}), reason)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"D": [[0, 1, 1], [1, 0, 1]]}, r"D has shape \(2, 3\); give a square matrix"),
-        ({"D": [[0, 1, 1], [2, 0, 1], [1, 1, 0]]}, "squared distances are symmetric"),
-        ({"D": [[1, 1, 1], [1, 0, 1], [1, 1, 0]]}, "zero on the diagonal"),
-        ({"D": [[0, -1, 1], [-1, 0, 1], [1, 1, 0]]}, "not negative"),
-        ({"w": 5}, r"w has shape \(\); give a list"),
-        ({"w": [1, -1, 1]}, "squared lengths are not negative"),
-        ({"k": 9}, "k is 9, more than n = 8"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"D": [[0, 1, 1], [1, 0, 1]]}, r"D has shape \(2, 3\); give a square matrix"),
+    ({"D": [[0, 1, 1], [2, 0, 1], [1, 1, 0]]}, "squared distances are symmetric"),
+    ({"D": [[1, 1, 1], [1, 0, 1], [1, 1, 0]]}, "zero on the diagonal"),
+    ({"D": [[0, -1, 1], [-1, 0, 1], [1, 1, 0]]}, "not negative"),
+    ({"w": 5}, r"w has shape \(\); give a list"),
+    ({"w": [1, -1, 1]}, "squared lengths are not negative"),
+    ({"k": 9}, "k is 9, more than n = 8"),
+])
 def test_lists_and_matrices_of_a_stream(change, reason):
     case = dict(next(family for family in FAMILIES if family.name == "replay_generalization").cases[0])
     FORMULAS["replay_generalization"](**case)
