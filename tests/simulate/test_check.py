@@ -208,26 +208,14 @@ def test_reports_repeat_and_depend_on_the_seed_and_conjectures_on_one_experiment
 
 
 def test_cases_phases_and_chunks_have_disjoint_draws(monkeypatch):
-    seeds = []
-
-    def spy(seq, trials, seed, **options):
-        seeds.append(seed)
-        return stand_in(seq, trials, seed)
-
-    monkeypatch.setattr(check_module, "simulate", spy)
-    monkeypatch.setattr(check_module, "CHUNK", 1024)
-    report = judge(1, quiet(3))
-    assert len(seeds) == len(set(seeds)) == 3 + sum(math.ceil(one.trials / 1024) for one in report.verdicts)
-
-
-def test_a_seed_means_what_it_meant(monkeypatch):
-    """Seed, phase, experiment and chunk, in chunks of 16,384 trials."""
+    """A seed means what it meant: seed, phase, experiment and chunk, in chunks of 16,384 trials."""
     calls = []
     monkeypatch.setattr(check_module, "simulate", lambda *args, **_: calls.append(args[1:]) or stand_in(*args))
-    judge(1, quiet(1), seed=3, delta=0.01)
-    experiment = 3073753353  # CRC-32 of its key
-    assert calls[:2] == [(512, (3, 1, experiment, 0)), (16384, (3, 2, experiment, 0))]
-    assert [seed for _, seed in calls[2:]] == [(3, 2, experiment, chunk) for chunk in (1, 2, 3)]
+    report = judge(1, quiet(3), seed=3, delta=0.01)
+    experiment = 3073753353  # CRC-32 of the first one's key
+    assert [call for call in calls if call[1][2] == experiment][:2] == [(512, (3, 1, experiment, 0)), (16384, (3, 2, experiment, 0))]
+    assert [seed for _, seed in calls if seed[1:3] == (2, experiment)] == [(3, 2, experiment, chunk) for chunk in range(4)]
+    assert len(calls) == len({seed for _, seed in calls}) == 3 + sum(math.ceil(one.trials / 16384) for one in report.verdicts)
 
 
 def test_rows_are_json():

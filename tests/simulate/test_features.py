@@ -199,7 +199,7 @@ def test_laws_and_rules_are_values_with_keys():
 
 WIDE = one_block(3, (2,), 0.1, [np.ones(3)])
 TWO = initialized({"a": 3, "b": 2}, (2,), 0.1, {"a": [np.ones(3)], "b": [np.ones(2)]})
-REFUSED = {
+test_refusals_name_the_value_and_the_remedy = refusals({
     "infinite variance": (lambda: StudentT(2), "degrees of freedom are 2; .*above 2.*variance is infinite"),
     "not a number of degrees": (lambda: StudentT("5"), "degrees of freedom are '5'"),
     "no law": (lambda: simulate(WIDE, 2, features="rademacher"), "features is 'rademacher'; choose StandardNormal"),
@@ -215,10 +215,7 @@ REFUSED = {
     "unknown block": (lambda: simulate(TWO, 2, features=Gaussian({"c": np.eye(3)})), "names block 'c', which is not among"),
     "dimension": (lambda: simulate(TWO, 2, features=Gaussian({"b": np.eye(3)})), "block 'b' is for 3 features, the block has 2"),
     "risk": (lambda: simulate(WIDE, 2, risk="sigma"), "risk is 'sigma'; choose one of euclidean, features"),
-}
-
-
-test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)
+})
 
 
 def test_keys_know_the_filter_of_a_rule_wherever_it_is(tmp_path):

@@ -163,7 +163,7 @@ def test_rules_work_on_signs_that_repeat():
     assert np.isfinite(simulate(seq, 200, 1, features=Rademacher(), solver=GradientDescent(10**9, 0.1)).errors_sample).all()
 
 
-REFUSED = {
+test_refusals_name_the_value_and_the_remedy = refusals({
     "no penalty": (lambda: Ridge(0), "penalty lam is 0; .*above 0 .*min_norm"),
     "negative penalty": (lambda: Ridge(-1.0), "penalty lam is -1"),
     "infinite penalty": (lambda: Ridge(np.inf), "penalty lam is inf"),
@@ -181,7 +181,4 @@ REFUSED = {
     "route": (lambda: MinNorm("svd"), "no solver 'svd'"),
     "name": (lambda: simulate(CASES["frozen"], 2, solver="min-norm"), f"did you mean 'min_norm'.*{SOLVERS[0]}.*Ridge.lam.*Grad"),
     "class": (lambda: simulate(CASES["frozen"], 2, solver=Ridge), "no solver <class"),
-}
-
-
-test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)
+})

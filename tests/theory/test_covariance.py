@@ -129,7 +129,7 @@ def single(n=20, features=Gaussian(np.ones(6)), **settings):
     return [Task(n, 0.5, {"shared": np.ones(6)}, ("shared",), features=features, **settings)]
 
 
-UNKNOWN = {
+test_what_has_no_law_is_refused_by_name = refusals({
     "few samples": (law(tasks=single(4)), "no exact law is known for task 0.*n = 4, d = 6.*approximate_errors"),
     "ridge": (law(rule=Ridge(1.0)), "least steps of n >= d.*Ridge"),
     "singular": (law(tasks=single(features=Gaussian(np.array([0, 1, 1, 1, 1, 1])))), "variances of zero"),
@@ -140,8 +140,7 @@ UNKNOWN = {
     "symbols in a vector": (law(tasks=[replace(single()[0], truth={"shared": [sympy.Symbol("w"), *range(5)]})]), "one numeric experiment"),
     "symbol": (law(tasks=[replace(single()[0], samples=sympy.Symbol("n", integer=True))]), "one numeric experiment"),
     "signs": (law(features=Rademacher(), tasks=single(features=None)), "no exact law is known for Rademacher"),
-}
-test_what_has_no_law_is_refused_by_name = refusals(UNKNOWN, NoClosedForm)
+}, NoClosedForm)
 test_thresholds_are_infinite = refusals({str(n): (law(tasks=single(n)), "here n - d = ") for n in (5, 6, 7)}, DomainError)
 
 
