@@ -18,7 +18,6 @@ from driftlaw import InputError, one_block, simulate as sample
 from simulate.work.files import require_writable
 from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line
 
-PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")
 ENDS = [
     (InputError("p is 0"), BAD_INPUT, "error: p is 0"),
     (MemoryError("Unable to allocate 14.6 TiB"), BAD_INPUT, "14.6 TiB"),
@@ -35,7 +34,7 @@ def ran(program, capsys, *arguments):
     return outcome(importlib.import_module(f"{program}.__main__").main, capsys, *arguments)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", ["theory", "simulate", "deep", "figures", "figures.report"])
 @pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
 def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
     """Below a traceback if it is a fault of ours."""

@@ -19,7 +19,6 @@ from deep.strategies import strategy
 from simulate import simulate
 from simulate.sample.arrays.with_torch import torch_backend
 
-RECORD = ROOT / "figures" / "records" / "bench_simulate.jsonl"
 FIELDS = {
     "machine": {"schema", "date", "processor", "cores", "gpu", "python", "versions", "load_before"},
     "time": {"contender", "tasks", "samples", "parameters", "trials", "repeats", "seconds_per_trial", "least", "most"},
@@ -70,7 +69,7 @@ def test_bad_input(name, arguments):
 
 
 def test_the_committed_record_and_table_belong_together():
-    kinds = {row["kind"] for row in check_record(RECORD)}
+    kinds = {row["kind"] for row in check_record(ROOT / "figures" / "records" / "bench_simulate.jsonl")}
     assert kinds == set(FIELDS)
 
 

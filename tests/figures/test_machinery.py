@@ -23,15 +23,10 @@ from theory.parts import Parts, instances
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
 
 
-def small_compute(table, sampler):
-    sampler.add(table, "n", [POINT])
-
-
-def small_draw(table, canvas):
-    points(canvas.subplots(), table, FROZEN)
-
-
-SMALL = Figure("Small.\n\n{simulation}", small_compute, small_draw, trials=40, quick_trials=20, size=(3, 2))
+SMALL = Figure(
+    "Small.\n\n{simulation}", lambda table, sampler: sampler.add(table, "n", [POINT]), lambda table, canvas: points(canvas.subplots(), table, FROZEN),
+    trials=40, quick_trials=20, size=(3, 2),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -136,11 +131,10 @@ def test_missing_records_are_told_and_the_other_figures_are_drawn(tmp_path, monk
     assert_refused(lambda: make("lost", known, Output(tmp_path / "out")), error=MissingRecords)
 
 
-UNKNOWN = replace(POINT, difference=("all", "none"))
 test_refusals = refusals([
     (lambda: choose(["FORGETTING_T"], ["forgetting_against_T", "other"]), "did you mean 'forgetting_against_T'"),
     (lambda: choose(["xyz"], ["a", "b"]), "unknown figure 'xyz'; choose one of a, b"),
-    (lambda: Sampler("x", 50, RunStore("nowhere")).run([UNKNOWN]), "choose two of all"),
+    (lambda: Sampler("x", 50, RunStore("nowhere")).run([replace(POINT, difference=("all", "none"))]), "choose two of all"),
     (lambda: Table().trials(), "one number"),
 ])
 

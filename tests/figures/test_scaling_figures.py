@@ -19,12 +19,8 @@ from driftlaw import expanding, expected_errors, simulate
 from figures import accuracy_matrices, cost_against_p, forgetting_distributions, update_path, verdict_calibration
 from figures.kit import RECORDS, both
 from figures.kit.table import MARK, MEASURED, SIMULATION, THEORY, Table
-from figures.registry import discover
 from simulate.calibration.measure import SUBJECTS
 from simulate.evidence import holm
-
-FIGURES = discover()
-
 
 # Double descent.
 
@@ -158,7 +154,7 @@ def test_the_calibration_figure_shows_the_record(made):
     assert len({row.training for row in table.select(kind=MEASURED)}) == 4 + 4 + 4 + 2  # bounds and orderings to both sides
     assert table.select(kind=MARK).column("mean").tolist() == pytest.approx([0.01, 0.05, 0.05])
     runs = table.select(kind=MEASURED).rows[0].trials
-    assert f"{runs:,} times" in FIGURES["verdict_calibration"].caption(table)
+    assert f"{runs:,} times" in verdict_calibration.FIGURE.caption(table)
 
 
 def test_a_share_of_nothing_is_drawn_by_its_upper_end(made, drawn):

@@ -12,7 +12,6 @@ from theory import DomainError, Gaussian, NoClosedForm, Rademacher, Ridge, Task,
 from theory.equivalents import approximate_errors
 
 RNG = np.random.default_rng(1)
-PARTS = ("errors", "step_sizes", "update_magnitude", "effective_noise")
 
 
 def covariance(d, low=0.3, high=3.0):
@@ -65,7 +64,7 @@ def test_scaled_features_scale_the_noise(samples):
     seq = three(samples, risk="euclidean")
     quieter = replace(seq, tasks=[replace(task, noise=task.noise / 2) for task in seq.tasks])
     found, right = expected_errors(seq.under(Gaussian({"a": 4 * np.ones(6), "b": 4 * np.eye(8)}))), expected_errors(quieter)
-    for part, factor in zip(PARTS, (1, 1, 1, 4), strict=True):
+    for part, factor in {"errors": 1, "step_sizes": 1, "update_magnitude": 1, "effective_noise": 4}.items():
         np.testing.assert_allclose(getattr(found, part), factor * getattr(right, part), rtol=1e-12)
 
 

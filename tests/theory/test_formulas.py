@@ -39,10 +39,7 @@ def test_shown_in_two_lines(name):
     assert len({symbol for symbol, _ in formula.intermediates}) == len(formula.intermediates)
 
 
-WITH_PARTS = ("frozen_deviation", "replay_generalization", "v1_reconstruction_gap", "initialized_deviation_variance")
-
-
-@pytest.mark.parametrize("name", WITH_PARTS)
+@pytest.mark.parametrize("name", ["frozen_deviation", "replay_generalization", "v1_reconstruction_gap", "initialized_deviation_variance"])
 def test_named_parts_have_values(name):
     formula = FORMULAS[name]
     case = cases(formula, 1, seed=2)[0]
