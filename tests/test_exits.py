@@ -99,29 +99,17 @@ EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
 
 
 @pytest.mark.parametrize(("program", "arguments"), [
-    ("theory", (*EVAL, "p=40")),
-    ("theory", (*EVAL, "p=1" + 400 * "0")),
+    *(("theory", (*EVAL, size)) for size in ("p=40", "p=1" + 400 * "0")),
     ("simulate", ("check", "{tmp}/none.py")),
     ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
     ("simulate", ("robustness", "--cases", "0")),
-    ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
-    ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "nan")),
-    ("simulate", ("calibrate", "--meta-runs", "-1")),
-    ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
-    ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
-    ("deep", ("run", "--orders")),
-    ("deep", ("path", "--orders")),
-    ("deep", ("status", "--out", "{tmp}/nowhere")),
-    ("deep", ("resume", "--out", "{tmp}/nowhere")),
-    ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
-    ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
-    ("deep", ("linear", "--trials", "0")),
-    ("deep", ("linear", "--trials", "1")),
-    ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
-    ("deep", ("linear", "--second-samples")),
+    *(("simulate", ("calibrate", "--meta-runs", *rest)) for rest in (("1", "--false-alarm", "0"), ("1", "--false-alarm", "nan"), ("-1",))),
+    *(("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", *option)) for option in (("--method", "direct"), ("--memory-limit", "inf"))),
+    *(("deep", (command, "--orders")) for command in ("run", "path")),
+    *(("deep", (*words, "--out", "{tmp}/nowhere")) for words in (["status"], ["resume"], ["show", "a"], ["study", "hybrid", "--phase", "confirm"])),
+    *(("deep", ("linear", *words)) for words in (["--trials", "0"], ["--trials", "1"], ["--trials", "2", "--second-samples", "-1"], ["--second-samples"])),
     ("figures", ("nothing", "--out", "{tmp}/nowhere")),
-    ("figures.report", ("--out", "{tmp}/nowhere")),
-    ("figures.report", ("--out", "{tmp}")),
+    *(("figures.report", ("--out", place)) for place in ("{tmp}/nowhere", "{tmp}")),
 ], ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value)
 def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, capsys):
     (tmp_path / "sweep.py").write_text(SWEEP.replace("PARAMETERS", str(10**12)))

@@ -46,14 +46,11 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (refused(one_block(2, (2, 2, 2), 1, gram=np.eye(3))), "has rank 3, but vectors of dimension 2.*at least 3"),
     (refused(apart(1e13)), "weights of task 0 run from 1 to 1e.13.*leave the heavy blocks out"),
     (refused(single(), trials=0), "trials is 0; give a whole number"),
-    (refused(single(), trials=True), "trials is True"),
     (refused(single(), solver="gramm"), "no solver 'gramm'; did you mean 'gram'"),
     (refused(single(), solver=3), "no solver 3.*choose one of auto, gram, qr"),
-    (refused(single(), workers=0), "workers is 0"),
-    (refused(single(), memory_limit=-1), "memory_limit is -1"),
     (refused(one_block(10**9, (5, 5), 0, gram=np.eye(2))), "truths .* 16,000,000,000 bytes, beyond memory_limit=.*without training errors"),
     (refused(single(), memory_limit=100), "one trial takes about [0-9,]+ bytes.*memory_limit=100; raise .*at least"),
-    (refused(single(), seed=-1), "seed is -1"),
+    *((refused(single(), **{name: bad}), f"{name} is {bad}") for name, bad in {"trials": True, "workers": 0, "memory_limit": -1, "seed": -1}.items()),
 ])
 
 
