@@ -75,16 +75,13 @@ def test_a_failed_computation_or_write_leaves_the_old_record(tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
 
 
-test_records_that_json_cannot_hold_are_refused = refusals([
-    (lambda record=record: RunStore("/proc/nowhere").put("k", record), words)
-    for record, words in [
-        ({"x": float("nan")}, r"record\['x'\] is nan"),
-        ({"x": [1, float("inf")]}, r"record\['x'\]\[1\] is inf"),
-        ({"x": object()}, "which JSON cannot hold"),
-        ({1: 2}, "not all of them text"),
-        (None, "record is None"),
-    ]
-])
+test_records_that_json_cannot_hold_are_refused = refusals([(lambda record=record: RunStore("/proc/nowhere").put("k", record), words) for record, words in [
+    ({"x": float("nan")}, r"record\['x'\] is nan"),
+    ({"x": [1, float("inf")]}, r"record\['x'\]\[1\] is inf"),
+    ({"x": object()}, "which JSON cannot hold"),
+    ({1: 2}, "not all of them text"),
+    (None, "record is None"),
+]])
 
 
 def test_unusable_folders_and_keys(tmp_path):
@@ -229,20 +226,11 @@ def sequence(**changes):
 
 
 def test_sequence_key_tells_experiments_apart():
+    changes = [{}, {"samples": 9}, {"noise": 0.4}, {"train": ("b",)}, {"start": "zero"}, {"start": {"a": "zero"}}, {"scale": 0.5}, {"scale": {"a": 0.5}}]
+    changes += [{"weights": {"a": 3}}, {"memory": {0: 3}}, {"truth": {"a": np.arange(5.0) + 1e-9, "b": Isotropic(1)}}]
+    changes += [{"truth": {"a": np.arange(5.0), "b": other}} for other in (Isotropic(2), Isotropic(1, "w"))]
     keys = [
-        sequence(),
-        sequence(samples=9),
-        sequence(noise=0.4),
-        sequence(truth={"a": np.arange(5.0) + 1e-9, "b": Isotropic(1)}),
-        sequence(truth={"a": np.arange(5.0), "b": Isotropic(2)}),
-        sequence(truth={"a": np.arange(5.0), "b": Isotropic(1, "w")}),
-        sequence(train=("b",)),
-        sequence(start="zero"),
-        sequence(start={"a": "zero"}),
-        sequence(scale=0.5),
-        sequence(scale={"a": 0.5}),
-        sequence(weights={"a": 3}),
-        sequence(memory={0: 3}),
+        *(sequence(**change) for change in changes),
         TaskSequence({"b": 20, "a": 5}, sequence().tasks),
         TaskSequence({"a": 5, "b": 20}, sequence().tasks[:1]),
         *(one_block(9, (3, 3), 0.1, gram=[[1, x], [x, 1]]) for x in (0, 0.5)),
