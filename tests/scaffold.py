@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,13 @@ def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subproce
     command = [sys.executable, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def printed(*arguments: object, **options: Any) -> str:
+    """Return what Python prints in another process, which has to end well."""
+    done = python(*arguments, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def outcome(main: Callable, capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:

@@ -9,7 +9,7 @@ import pytest
 import sympy
 from exact_values import evaluate, formula_value, in_domain
 from formula_points import FEWER_SAMPLES, P2, RATIONAL, cases, has_value, in_floats, law_of, probes, published_form, value
-from scaffold import assert_refused, python, refusals
+from scaffold import assert_refused, printed, refusals
 
 from theory import DomainError, Formula, InputError, expected_errors, moment_orders
 from theory.formula import Condition
@@ -294,8 +294,7 @@ def test_the_catalogue_is_read_without_algebra():
         "import sympy; sympy.solve = None; from theory.formulas import FORMULAS;"
         "print(len(FORMULAS), [name for name, formula in FORMULAS.items() if 'expanded' in vars(formula)])"
     )
-    result = python("-c", program)
-    assert result.stdout.strip() == f"{len(FORMULAS)} []", result.stderr
+    assert printed("-c", program).strip() == f"{len(FORMULAS)} []"
 
 
 # ---------------------------------------------------------------- families of cases
