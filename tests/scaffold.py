@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 Refused = tuple[Callable[[], object], str]
+Raised = type[BaseException] | tuple[type[BaseException], ...]
 
 
 def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -19,6 +21,13 @@ def python(*arguments: object, cwd: Path = ROOT, **environment: str) -> subproce
     command = [sys.executable, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def printed(*arguments: object, **options: Any) -> str:
+    """Return what Python prints in another process, which has to end well."""
+    done = python(*arguments, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def outcome(main: Callable, capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
@@ -35,13 +44,18 @@ def raising(error: BaseException | type[BaseException]) -> Callable:
     return run
 
 
-def refusals(table: dict[str, Refused] | list[Refused], error: type[Exception] = InputError) -> Callable:
+def assert_refused(call: Callable[[], object], words: str | None = None, error: Raised = InputError) -> None:
+    """Check that a call raises an error, which the words match: value, reason, remedy."""
+    with pytest.raises(error, match=words):
+        call()
+
+
+def refusals(table: dict[str, Refused] | list[Refused], error: Raised = InputError) -> Callable:
     """Return a test for a table of calls and of words that their errors match: value, reason, remedy."""
     named = table.items() if isinstance(table, dict) else ((words, (call, words)) for call, words in table)
 
     @pytest.mark.parametrize(("call", "words"), [pytest.param(*case, id=name) for name, case in named])
     def test(call: Callable[[], object], words: str) -> None:
-        with pytest.raises(error, match=words):
-            call()
+        assert_refused(call, words, error)
 
     return test

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from scaffold import ROOT, python
+from scaffold import ROOT, printed, python
 
 FORMULAS = ("sympy", "theory.law", "theory.recursion", "theory.algebra", "theory.projections", "theory.moments", "theory.formula", "theory.formulas", "theory.ledger")
 
@@ -53,9 +53,7 @@ def loaded(name: str, statement: str) -> str:
     """Modules of formulas and other heavy ones that a statement loads."""
     heavy = (*FORMULAS, "scipy", "torch", "matplotlib", "theory.optima", "simulate.check", *BESIDE.get(name, ()))
     samples = "" if name in BESIDE else "from simulate import Ridge, StudentT, hybrid, simulate\n"
-    result = python("-c", f"{NAMES}{samples}{statement}\nprint([m for m in {heavy!r} if m in sys.modules])")
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
+    return printed("-c", f"{NAMES}{samples}{statement}\nprint([m for m in {heavy!r} if m in sys.modules])").strip()
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -83,8 +81,7 @@ for package in packages:
             importlib.import_module(found.name)
 print(sum(name.partition(".")[0] in packages for name in sys.modules))
 """
-    result = python("-c", program)
-    assert result.returncode == 0 and int(result.stdout) > 100, result.stdout + result.stderr
+    assert int(printed("-c", program)) > 100
 
 
 @pytest.mark.parametrize("name", ["theory", "simulate", "driftlaw"])

@@ -11,16 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from scaffold import ROOT, outcome, python, raising
+from scaffold import ROOT, assert_refused, outcome, python, raising
 
 import simulate.calibration.measure
-from simulate import simulate as sample
+from driftlaw import InputError, one_block, simulate as sample
 from simulate.work.files import require_writable
-from theory import one_block
-from theory.errors import InputError
 from theory.exits import BAD_INPUT, INTERRUPTED, STANDS, WRONG, command_line
 
-PROGRAMS = ("theory", "simulate", "deep", "figures", "figures.report")
 ENDS = [
     (InputError("p is 0"), BAD_INPUT, "error: p is 0"),
     (MemoryError("Unable to allocate 14.6 TiB"), BAD_INPUT, "14.6 TiB"),
@@ -37,7 +34,7 @@ def ran(program, capsys, *arguments):
     return outcome(importlib.import_module(f"{program}.__main__").main, capsys, *arguments)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", ["theory", "simulate", "deep", "figures", "figures.report"])
 @pytest.mark.parametrize(("error", "status", "message"), ENDS, ids=lambda value: type(value).__name__)
 def test_what_ends_a_program_decides_its_status_and_one_line(program, error, status, message, monkeypatch, capsys):
     """Below a traceback if it is a fault of ours."""
@@ -61,17 +58,14 @@ def test_a_broken_pipe_elsewhere_is_an_error(capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
-@pytest.mark.parametrize(
-    ("command", "status", "message"),
-    [
-        pytest.param(
-            "python -m theory export >/dev/full", BAD_INPUT, "error: standard output: No space left",
-            marks=pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device"),
-        ),
-        ("python -m theory list | true; exit ${PIPESTATUS[0]}", STANDS, ""),
-        ("python -m theory --help >&-", STANDS, ""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("command", "status", "message"), [
+    pytest.param(
+        "python -m theory export >/dev/full", BAD_INPUT, "error: standard output: No space left",
+        marks=pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device"),
+    ),
+    ("python -m theory list | true; exit ${PIPESTATUS[0]}", STANDS, ""),
+    ("python -m theory --help >&-", STANDS, ""),
+])  # fmt: skip
 def test_standard_output_that_is_full_left_or_closed(command, status, message):
     command = command.replace("python", sys.executable)
     done = subprocess.run(["/bin/bash", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, capture_output=True, text=True)
@@ -104,35 +98,19 @@ targets, cases = ["forgetting"], [{"p": PARAMETERS, "sigma": 0.1}]
 EVAL = ("eval", "lin_first_error", "--set", "n=5", "sigma=1e200", "w=1")
 
 
-@pytest.mark.parametrize(
-    ("program", "arguments"),
-    [
-        ("theory", (*EVAL, "p=40")),
-        ("theory", (*EVAL, "p=1" + 400 * "0")),
-        ("simulate", ("check", "{tmp}/none.py")),
-        ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
-        ("simulate", ("robustness", "--cases", "0")),
-        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "0")),
-        ("simulate", ("calibrate", "--meta-runs", "1", "--false-alarm", "nan")),
-        ("simulate", ("calibrate", "--meta-runs", "-1")),
-        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--method", "direct")),
-        ("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", "--memory-limit", "inf")),
-        ("deep", ("run", "--orders")),
-        ("deep", ("path", "--orders")),
-        ("deep", ("status", "--out", "{tmp}/nowhere")),
-        ("deep", ("resume", "--out", "{tmp}/nowhere")),
-        ("deep", ("show", "a", "--out", "{tmp}/nowhere")),
-        ("deep", ("study", "hybrid", "--phase", "confirm", "--out", "{tmp}/nowhere")),
-        ("deep", ("linear", "--trials", "0")),
-        ("deep", ("linear", "--trials", "1")),
-        ("deep", ("linear", "--trials", "2", "--second-samples", "-1")),
-        ("deep", ("linear", "--second-samples")),
-        ("figures", ("nothing", "--out", "{tmp}/nowhere")),
-        ("figures.report", ("--out", "{tmp}/nowhere")),
-        ("figures.report", ("--out", "{tmp}")),
-    ],
-    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value,
-)
+@pytest.mark.parametrize(("program", "arguments"), [
+    *(("theory", (*EVAL, size)) for size in ("p=40", "p=1" + 400 * "0")),
+    ("simulate", ("check", "{tmp}/none.py")),
+    ("simulate", ("verify", "forgetting_at_p2_star", "--out", "{tmp}")),
+    ("simulate", ("robustness", "--cases", "0")),
+    *(("simulate", ("calibrate", "--meta-runs", *rest)) for rest in (("1", "--false-alarm", "0"), ("1", "--false-alarm", "nan"), ("-1",))),
+    *(("simulate", ("sweep", "{tmp}/sweep.py", "--trials", "20", *option)) for option in (("--method", "direct"), ("--memory-limit", "inf"))),
+    *(("deep", (command, "--orders")) for command in ("run", "path")),
+    *(("deep", (*words, "--out", "{tmp}/nowhere")) for words in (["status"], ["resume"], ["show", "a"], ["study", "hybrid", "--phase", "confirm"])),
+    *(("deep", ("linear", *words)) for words in (["--trials", "0"], ["--trials", "1"], ["--trials", "2", "--second-samples", "-1"], ["--second-samples"])),
+    ("figures", ("nothing", "--out", "{tmp}/nowhere")),
+    *(("figures.report", ("--out", place)) for place in ("{tmp}/nowhere", "{tmp}")),
+], ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else value)
 def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, capsys):
     (tmp_path / "sweep.py").write_text(SWEEP.replace("PARAMETERS", str(10**12)))
     status, out, err = ran(program, capsys, *(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
@@ -143,8 +121,7 @@ def test_bad_input_is_an_error_that_makes_nothing(program, arguments, tmp_path, 
 @pytest.mark.parametrize("parameters", [10**12, 10**20])
 def test_dimensions_beyond_memory_are_refused_early(parameters):
     seq = one_block(parameters, (5, 5), 0.1, gram=[[1.0, 0.5], [0.5, 1.0]])
-    with pytest.raises(InputError, match="reduced"):
-        sample(seq, 4)
+    assert_refused(lambda: sample(seq, 4), "reduced")
     if parameters < 2**63:  # what it names takes them
         assert sample(seq, 4, method="reduced").errors_sample.shape == (4, 2, 2)
 
@@ -160,6 +137,5 @@ def test_a_broken_promise_of_the_verdicts_is_status_1(monkeypatch, capsys):
 def test_a_device_or_pipe_is_never_replaced_by_a_file(tmp_path):
     path = tmp_path / "pipe.json"
     os.mkfifo(path)
-    with pytest.raises(InputError, match=r"pipe\.json"):
-        require_writable(path)
+    assert_refused(lambda: require_writable(path), r"pipe\.json")
     assert stat.S_ISFIFO(path.stat().st_mode)

@@ -6,7 +6,7 @@ import shutil
 import zipfile
 
 import pytest
-from scaffold import ROOT, python
+from scaffold import ROOT, printed
 
 PACKAGES = ("driftlaw", "theory", "simulate", "deep", "figures")
 KEPT = {".py", ".tex", ".jsonl", ".html", ".css", ".js", ".toml", ".mplstyle", ".pt"}
@@ -20,8 +20,7 @@ def wheel(tmp_path_factory):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("out", "__pycache__", "gallery"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    built = python("-c", "import setuptools.build_meta as backend; backend.build_wheel('dist')", cwd=source)
-    assert built.returncode == 0, built.stderr
+    printed("-c", "import setuptools.build_meta as backend; backend.build_wheel('dist')", cwd=source)
     (path,) = (source / "dist").glob("*.whl")
     return path
 
@@ -42,9 +41,9 @@ def installed(wheel, tmp_path_factory):
     before = sorted(site.rglob("*"))
 
     def run(*arguments, cwd):
-        done = python(*arguments, cwd=cwd, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1")
-        assert done.returncode == 0 and sorted(site.rglob("*")) == before, done.stderr
-        return done.stdout
+        said = printed(*arguments, cwd=cwd, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1")
+        assert sorted(site.rglob("*")) == before
+        return said
 
     return run
 

@@ -20,12 +20,10 @@ import tyro
 from speed_table import machine, write
 
 from deep.records import FINISHED, RunRecord
-from deep.runs.execute import train_runs
-from deep.training.config import RunConfig
+from driftlaw import RunConfig, train_runs
 from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 
-SCHEMA = 1
 GOALS = {"cpu": 0.9, "cuda": 0.5}  # of the number of workers: 1.8 times on two cores, 8 times on a GPU with 16 cores
 
 
@@ -94,12 +92,11 @@ def main(runs: int = 20, epochs: int = 300, workers: tuple[int, ...] = (cores(),
     out : path, optional
         File of JSON lines.
     """
-    rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": device}]
+    rows = [machine(device=device)]
     for row in measure(runs, epochs, workers, device, short):
         print(table(row), end="", flush=True)
         rows.append(row)
-        if out is not None:
-            write(out, rows)
+        write(out, rows)
     return STANDS
 
 

@@ -33,7 +33,6 @@ from deep.training.options import LoopOptions
 from deep.training.task import TaskContext
 from theory.exits import STANDS, command_line
 
-SCHEMA = 1
 GOAL, CAPTURED_GOAL = 1.1, 1 / 3  # the latter for networks that a GPU computes faster than Python can launch
 # Image shape, batch size, steps of a turn, which is one epoch. On a GPU, where a program waits at the end of an epoch
 # and a recording is made once a task, these are as many as real ones have.
@@ -114,20 +113,11 @@ def measure(name: str, shape: tuple[int, ...], batch_size: int, sizes: dict[str,
             wait(device)
             times[label].append((time.perf_counter() - start) / steps)
     plain = statistics.median(times["plain loop"])
+    common = {"kind": "step", "network": name, "batch_size": batch_size}
     return [
-        {
-            "kind": "step",
-            "network": name,
-            "batch_size": batch_size,
-            "loop": label,
-            "turns": len(found),
-            "steps_a_turn": steps,
-            "milliseconds": 1e3 * statistics.median(found),
-            "least": 1e3 * min(found),
-            "ratio": statistics.median(found) / plain,
-        }
-        for label, found in times.items()
-    ]
+        {**common, "loop": label, "turns": len(found), "steps_a_turn": steps, "milliseconds": 1e3 * median, "least": 1e3 * min(found), "ratio": median / plain}
+        for label, found in times.items() for median in [statistics.median(found)]
+    ]  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -156,12 +146,11 @@ def main(seconds: float = 20.0, device: str = "cpu", networks: tuple[Name, ...] 
         File of JSON lines.
     """
     torch.set_num_threads(1)
-    rows: list[dict[str, Any]] = [{"kind": "machine", "schema": SCHEMA, **machine(), "device": device, "threads": 1}]
+    rows = [machine(device=device, threads=1)]
     for name in networks:
         rows += measure(name, *CASES[name], seconds, chosen_device(device))
     print(table(rows), end="")
-    if out is not None:
-        write(out, rows)
+    write(out, rows)
     return STANDS
 
 

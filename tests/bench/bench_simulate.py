@@ -27,7 +27,6 @@ from simulate.work.machine import cores
 from theory.exits import STANDS, command_line
 
 RECORDS = Path(__file__).resolve().parents[2] / "figures" / "records"
-SCHEMA = 1
 SAMPLES = 50
 LEAST_REPEATS, MOST_REPEATS = 3, 9
 
@@ -61,7 +60,7 @@ def main(
         Cases of every family whose verdicts are compared; all by default, 0 leaves the study out.
     """
     require_writable(out)
-    rows = [{"kind": "machine", "schema": SCHEMA, **machine()}]
+    rows = [machine()]
     for point in tqdm([Experiment(t, SAMPLES, p) for t in tasks for p in parameters], unit="point", disable=None):
         rows += measure(point, seconds, {REDUCED: CONTENDERS[REDUCED]} if point.parameters > most_direct else CONTENDERS)
     if sweep_points:
@@ -86,21 +85,12 @@ def measure(point: Experiment, seconds: float, contenders: dict[str, Contender])
     for _ in range(repeats):  # in turns, so that a busy moment does not fall on one of them
         for name, contender in contenders.items():
             times[name].append(_time(name, contender, point, trials[name]) / trials[name])
+    about = {"tasks": point.tasks, "samples": point.samples, "parameters": point.parameters}
     return [
-        {
-            "kind": "time",
-            "contender": name,
-            "tasks": point.tasks,
-            "samples": point.samples,
-            "parameters": point.parameters,
-            "trials": trials[name],
-            "repeats": repeats,
-            "seconds_per_trial": float(np.median(values)),
-            "least": min(values),
-            "most": max(values),
-        }
+        {"kind": "time", "contender": name, **about, "trials": trials[name], "repeats": repeats,
+         "seconds_per_trial": float(np.median(values)), "least": min(values), "most": max(values)}
         for name, values in times.items()
-    ]
+    ]  # fmt: skip
 
 
 def _enough(name: str, contender: Contender, point: Experiment, seconds: float) -> tuple[int, float]:

@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from simulate import simulate
+from driftlaw import TaskSequence, one_block, simulate
 from simulate.sample.batches import BATCH_BYTES
 from simulate.work.machine import cores
-from theory import TaskSequence, one_block
 
 NOISE = 0.3
 FLOAT = 8

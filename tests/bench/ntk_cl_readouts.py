@@ -18,9 +18,8 @@ from deep.data import load
 from deep.networks import Network
 from deep.strategies.ntk_cl import NtkCl, class_means
 from deep.streams.split import Split
-from deep.training.config import RunConfig
 from deep.training.examples import Examples, StreamExamples
-from deep.training.run import train_run
+from driftlaw import RunConfig, train_run
 
 OUT = Path(__file__).resolve().parents[2] / "figures" / "records" / "ntk_cl.jsonl"
 MEAN, CURRENT, FROZEN = torch.eye(3)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from contenders import INVERSE, LSTSQ, Experiment
 
-from simulate import Estimate, simulate
-from simulate.work.jobs import run_jobs
+from simulate import Estimate, run_jobs, simulate
 
 TASKS, SAMPLES, LEAST, MOST = 10, 50, 10, 50_000
 NOISES = (0.1, 0.5, 1.0)
@@ -33,14 +32,10 @@ def published_sweep(points: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     started = time.perf_counter()
     forgetting = [estimate for _, estimate in run_jobs(_forgetting, jobs)]  # a point's few trials would keep one core busy
     seconds = time.perf_counter() - started
-    return {
-        "kind": "sweep",
-        "points": len(forgetting),
-        "trials": sum(estimate.count for estimate in forgetting),
-        "seconds": seconds,
-        "finite": bool(all(np.isfinite(estimate.mean) for estimate in forgetting)),
-        "estimated_loop_seconds": {loop: _loop_seconds(loop, values, trials, rows) for loop in (LSTSQ, INVERSE)},
-    }
+    loops = {loop: _loop_seconds(loop, values, trials, rows) for loop in (LSTSQ, INVERSE)}
+    counts = {"points": len(forgetting), "trials": sum(estimate.count for estimate in forgetting)}
+    finite = bool(all(np.isfinite(estimate.mean) for estimate in forgetting))
+    return {"kind": "sweep", **counts, "seconds": seconds, "finite": finite, "estimated_loop_seconds": loops}
 
 
 def _forgetting(job: tuple[float, int, int]) -> Estimate:

@@ -16,25 +16,23 @@ from simulate.work.machine import cores
 from simulate.work.provenance import processor
 
 Rows = list[dict[str, Any]]
+SCHEMA = 1
 
 
-def machine() -> dict[str, Any]:
-    """Describe what the numbers were measured on."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+def machine(**settings: Any) -> dict[str, Any]:
+    """Return the first row of a record, which describes what the numbers were measured on."""
+    versions = {name: version(name) for name in ("numpy", "torch", "scipy", "driftlaw")}
     return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": processor(),
-        "cores": cores(),
-        "gpu": gpu,
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("numpy", "torch", "scipy", "driftlaw")},
-        "load_before": os.getloadavg()[0],
-    }
+        "kind": "machine", "schema": SCHEMA, "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "processor": processor(), "cores": cores(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None, "python": platform.python_version(), "versions": versions,
+        "load_before": os.getloadavg()[0], **settings,
+    }  # fmt: skip
 
 
-def write(path: Path, rows: Rows) -> None:
-    """Write the rows as JSON lines."""
-    replace_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+def write(path: Path | None, rows: Rows) -> None:
+    """Write the rows as JSON lines, if there is a path."""
+    if path is not None:
+        replace_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def goals(rows: Rows) -> Rows:

@@ -10,7 +10,7 @@ import torch
 from bench_deep_steps import CAPTURED_GOAL, CASES, GOAL, STRATEGIES, made_examples, our_turn, plain_turn, table as steps_table
 from contenders import CONTENDERS, DIRECT, DRAWS, GRAM, INVERSE, LSTSQ, REDUCED, SOLVES, TORCH_DRAWS, TORCH_SINGLE, Experiment, inverse_loop, lstsq_loop
 from published_sweep import FEW, LEAST, LIMIT, MANY, MOST, published_sweep
-from scaffold import ROOT, python
+from scaffold import ROOT, assert_refused, printed, python
 from speed_table import goals, machine, table
 from verdict_study import study
 
@@ -19,7 +19,6 @@ from deep.strategies import strategy
 from simulate import simulate
 from simulate.sample.arrays.with_torch import torch_backend
 
-RECORD = ROOT / "figures" / "records" / "bench_simulate.jsonl"
 FIELDS = {
     "machine": {"schema", "date", "processor", "cores", "gpu", "python", "versions", "load_before"},
     "time": {"contender", "tasks", "samples", "parameters", "trials", "repeats", "seconds_per_trial", "least", "most"},
@@ -29,12 +28,16 @@ FIELDS = {
 }
 
 
-def bench(name, *arguments, **environment):
-    return python(Path(__file__).parent / f"bench_{name}.py", *arguments, **environment)
+def bench(name, *arguments, run=printed, **environment):
+    return run(Path(__file__).parent / f"bench_{name}.py", *arguments, **environment)
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def check_record(path):
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = read(path)
     assert rows[0]["kind"] == "machine" and rows[0]["schema"] == 1
     for row in rows:
         assert set(row) == FIELDS[row["kind"]] | {"kind"}, row["kind"]
@@ -46,10 +49,9 @@ def check_record(path):
 def test_samplers_are_measured_and_written(tmp_path):
     options = ["--tasks", "10", "--parameters", "100", "1000", "--most-direct", "100", "--seconds", "1e-9", "--sweep-points", "3", "--verdict-cases", "0"]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    result = bench("simulate", "--out", tmp_path / "new" / "bench.jsonl", *options, **threads)
-    assert result.returncode == 0, result.stderr
+    said = bench("simulate", "--out", tmp_path / "new" / "bench.jsonl", *options, **threads)
     rows = check_record(tmp_path / "new" / "bench.jsonl")
-    assert result.stdout == (tmp_path / "new" / "bench.txt").read_text(encoding="utf-8")
+    assert said == (tmp_path / "new" / "bench.txt").read_text(encoding="utf-8")
     measured = [(row["contender"], row["parameters"]) for row in rows if row["kind"] == "time"]
     assert measured == [(name, 100) for name in CONTENDERS] + [(REDUCED, 1000)]
     sweep = next(row for row in rows if row["kind"] == "sweep")
@@ -61,19 +63,18 @@ def test_samplers_are_measured_and_written(tmp_path):
     [("simulate", ("--out", "/")), ("deep_runs", ("--runs", 1, "--epochs", 0)), ("deep_steps", ("--seconds", 0, "--networks", "mlp-100", "--out", "/"))],
 )
 def test_bad_input(name, arguments):
-    result = bench(name, *arguments)
+    result = bench(name, *arguments, run=python)
     assert result.returncode == 2 and result.stderr.startswith("error: ")
 
 
 def test_the_committed_record_and_table_belong_together():
-    kinds = {row["kind"] for row in check_record(RECORD)}
+    kinds = {row["kind"] for row in check_record(ROOT / "figures" / "records" / "bench_simulate.jsonl")}
     assert kinds == set(FIELDS)
 
 
 def test_parts_of_gem_are_within_its_run():
-    result = bench("gem", "--tasks", 2, "--data", "digits")
-    rows = [line.split() for line in result.stdout.splitlines()[1:]]
-    assert result.returncode == 0 and len(rows) == 7, result.stderr
+    rows = [line.split() for line in bench("gem", "--tasks", 2, "--data", "digits").splitlines()[1:]]
+    assert len(rows) == 7
     for *_, accuracy, seconds, _, memory, dual, evaluation in rows:
         assert float(accuracy) > 0.5 and float(memory) + float(dual) + float(evaluation) <= float(seconds) + 0.2  # four rounded numbers
     assert float(rows[0][-3]) == 0 < float(rows[1][-3])
@@ -103,7 +104,7 @@ def times(**seconds):
 
 
 def test_goals_are_met_or_missed_by_what_was_measured():
-    rows = [{"kind": "machine", "schema": 1, **machine()}] + times(
+    rows = [machine()] + times(
         lstsq={400: 6e-3, 10_000: 0.5}, inverse={400: 4e-3, 10_000: 4e-3}, direct={400: 1e-3}, single={400: 7e-4},
         draws={400: 8e-4}, torch_draws={400: 2e-4}, gram={400: 2e-4}, solves={400: 1e-4}, reduced={400: 1e-5, 10_000: 1.3e-5},
     )  # fmt: skip
@@ -133,11 +134,10 @@ def test_verdicts_are_compared_with_those_of_other_samplings():
 
 
 def test_runs_side_by_side_are_measured_and_written(tmp_path):
-    result = bench("deep_runs", "--runs", 3, "--epochs", 1, "--workers", 2, "--out", tmp_path / "runs.jsonl")
-    assert result.returncode == 0, result.stderr
-    head, row = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    said = bench("deep_runs", "--runs", 3, "--epochs", 1, "--workers", 2, "--out", tmp_path / "runs.jsonl")
+    head, row = read(tmp_path / "runs.jsonl")
     assert head["kind"] == "machine" and row["ratio"] == pytest.approx(row["seconds_alone"] / row["seconds_together"])
-    assert result.stdout == bench_deep_runs.table(row) and "goal 1.8" in result.stdout
+    assert said == bench_deep_runs.table(row) and "goal 1.8" in said
 
 
 def test_numbers_that_depend_on_neighbours_are_no_speed(monkeypatch):
@@ -148,8 +148,7 @@ def test_numbers_that_depend_on_neighbours_are_no_speed(monkeypatch):
         return seconds, records if workers == 1 else records[::-1]
 
     monkeypatch.setattr(bench_deep_runs, "timed", other_seeds)
-    with pytest.raises(RuntimeError, match="other numbers"):
-        list(bench_deep_runs.measure(2, 1, (2,), "cpu"))
+    assert_refused(lambda: list(bench_deep_runs.measure(2, 1, (2,), "cpu")), "other numbers", RuntimeError)
 
 
 def test_the_goal_of_runs_decides_the_verdict():
@@ -167,13 +166,12 @@ def test_the_goals_of_runs_are_those_asked_for_and_starts_cancel(monkeypatch, de
 
 
 def test_steps_are_measured_and_written(tmp_path):
-    result = bench("deep_steps", "--seconds", 0, "--networks", "mlp-100", "--out", tmp_path / "steps.jsonl")
-    assert result.returncode == 0, result.stderr
-    rows = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    said = bench("deep_steps", "--seconds", 0, "--networks", "mlp-100", "--out", tmp_path / "steps.jsonl")
+    rows = read(tmp_path / "steps.jsonl")
     assert rows[0]["kind"] == "machine" and rows[0]["threads"] == 1
     assert [row["loop"] for row in rows[1:]] == ["plain loop", "initialized", "frozen 2", "frozen 1", "ewc", "si", "lwf"] and len(STRATEGIES) == 3
     assert all(row["turns"] == 5 and row["network"] == "mlp-100" and 0 < row["least"] <= row["milliseconds"] for row in rows[1:])
-    assert rows[1]["ratio"] == 1 and result.stdout == steps_table(rows)
+    assert rows[1]["ratio"] == 1 and said == steps_table(rows)
 
 
 def test_both_training_loops_do_the_same_work():

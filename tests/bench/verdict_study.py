@@ -51,12 +51,6 @@ def _row(name: str, double: dict[Key, Verdict], found: dict[Key, Verdict]) -> di
     shift = np.abs(z - np.array([double[key].z for key in agreed]))
     moved = [f"{family}[{case}]: {double[family, case].verdict} -> {found[family, case].verdict}" for family, case in double
              if double[family, case].verdict != found[family, case].verdict]  # fmt: skip
-    return {
-        "kind": "verdicts",
-        "sampling": name,
-        "verdicts": len(double),
-        "moved": moved,
-        "largest_z": float(np.abs(z).max(initial=0)),
-        "mean_squared_z": float(np.mean(z**2)) if len(z) else 0.0,
-        "largest_shift_of_z": float(shift.max(initial=0)),
-    }
+    largest, mean_square, largest_shift = float(np.abs(z).max(initial=0)), float(np.mean(z**2)) if len(z) else 0.0, float(shift.max(initial=0))
+    about = {"kind": "verdicts", "sampling": name, "verdicts": len(double), "moved": moved}
+    return {**about, "largest_z": largest, "mean_squared_z": mean_square, "largest_shift_of_z": largest_shift}

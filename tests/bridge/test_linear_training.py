@@ -122,16 +122,13 @@ def test_each_trial_ends_at_the_smallest_step_that_fits(name):
         assert np.array_equal(runs.estimates[t][:, ~moved], np.zeros((trials, 0)) if moved.all() else runs.estimates[t - 1][:, ~moved])
 
 
-@pytest.mark.parametrize(
-    ("name", "mistaken"),
-    [
-        ("initialized", replace(CASES["frozen"])),
-        ("frozen", replace(CASES["partially frozen"])),
-        ("initialized", replace(CASES["initialized from fresh"])),
-        ("partially frozen", replace(CASES["partially frozen"], blocks=(20, 20, 64))),
-        ("more samples than specific parameters", replace(CASES["more samples than specific parameters"], samples=(20, 56))),
-    ],
-)
+@pytest.mark.parametrize(("name", "mistaken"), [
+    ("initialized", replace(CASES["frozen"])),
+    ("frozen", replace(CASES["partially frozen"])),
+    ("initialized", replace(CASES["initialized from fresh"])),
+    ("partially frozen", replace(CASES["partially frozen"], blocks=(20, 20, 64))),
+    ("more samples than specific parameters", replace(CASES["more samples than specific parameters"], samples=(20, 56))),
+])
 def test_the_law_of_another_experiment_is_rejected(name, mistaken, trained):
     """The comparison can fail: other training, four dimensions more, sixteen samples more."""
     z, _ = worst(comparisons(mistaken, trained(name)))

@@ -3,21 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
+from scaffold import assert_refused
 
 from deep.data import Dataset
 from deep.networks import Network, build
 from deep.records import RunRecord
 from deep.strategies import STRATEGIES
 from deep.streams import Split, Stream
-from deep.training.config import RunConfig
 from deep.training.examples import Examples
 from deep.training.flat import FlatParameters
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
-from deep.training.run import train_run
 from deep.training.task import TaskContext
+from driftlaw import RunConfig, train_run
 from driftlaw.testing.contracts.streams import made_dataset
 
 # All strategies that train any network, with options for three tasks and three stages.
@@ -74,8 +73,7 @@ def train_until(after: int, config: RunConfig, stream: Stream, folder: Path) -> 
         if len(record.results) == after:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, stream, folder, store)
+    assert_refused(lambda: train_run(config, stream, folder, store), error=KeyboardInterrupt)
 
 
 def with_another_pixel(dataset: Dataset) -> Dataset:

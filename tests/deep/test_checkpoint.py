@@ -7,13 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from made_training import made_config, made_stream, train_until
-from scaffold import raising
+from scaffold import assert_refused, raising
 
 from deep.strategies.initialized import Initialized
 from deep.training import checkpoint, run
-from deep.training.config import RunConfig
-from deep.training.run import train_run
-from theory.errors import InputError
+from driftlaw import InputError, RunConfig, train_run
 
 STREAM = made_stream()
 
@@ -57,8 +55,7 @@ def test_a_checkpoint_of_other_code_is_gone_on_from_if_it_comes_out_again(tmp_pa
 
 def test_other_images_are_refused(tmp_path):
     interrupted(tmp_path)
-    with pytest.raises(InputError, match="made with other images"):
-        train_run(made_config(), made_stream(train=16), tmp_path)
+    assert_refused(lambda: train_run(made_config(), made_stream(train=16), tmp_path), "made with other images")
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "empty", "text", "other", "fields"])
@@ -93,8 +90,7 @@ def test_no_code_is_run_from_a_checkpoint(tmp_path):
 
 def test_another_format_is_refused(tmp_path):
     (tmp_path / checkpoint.NAME).write_bytes(checkpoint.packed({"format": 99}))
-    with pytest.raises(InputError, match="has format 99, this version reads 1"):
-        train_run(made_config(), STREAM, tmp_path)
+    assert_refused(lambda: train_run(made_config(), STREAM, tmp_path), "has format 99, this version reads 1")
 
 
 def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path, monkeypatch):
@@ -102,8 +98,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     before = path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", raising(OSError(28, "No space left on device")))
-        with pytest.raises(InputError, match="cannot write .*No space left"):
-            train_run(made_config(), STREAM, tmp_path)
+        assert_refused(lambda: train_run(made_config(), STREAM, tmp_path), "cannot write .*No space left")
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [checkpoint.NAME]
     assert train_run(made_config(), STREAM, tmp_path).numbers() == train_run(made_config(), STREAM).numbers()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from made_training import ANY_NETWORK, OPTIMISERS, made_config, made_examples, made_network, made_stream, made_task, train_until
+from scaffold import assert_refused
 from stand_in_device import DEVICE, StandInDevice
 from torch import Tensor
 from torch.utils._pytree import tree_map
@@ -15,16 +16,11 @@ from deep.strategies import STRATEGIES, strategy
 from deep.strategies.initialized import Initialized
 from deep.training import captured, checkpoint, loop, run as runs
 from deep.training.captured import CapturedStep
-from deep.training.config import RunConfig
 from deep.training.device import chosen_device
 from deep.training.examples import Examples
 from deep.training.loop import train_task
-from deep.training.run import train_run
-from deep.training.strategy import Strategy
 from deep.training.task import TaskContext
-from simulate import simulate
-from theory import expected_errors, one_block
-from theory.errors import InputError
+from driftlaw import RunConfig, Strategy, expected_errors, one_block, simulate, train_run
 
 CASES = {
     "batch normalisation": {},
@@ -143,10 +139,8 @@ def test_the_stand_in_sees_reading_and_mixing(steps):
     elsewhere.transform_gradient = lambda gradient, task: gradient * torch.ones(len(gradient))
     train_task(task, reading, options, optimiser)
     assert steps and all(crossings == ["aten._local_scalar_dense"] for crossings in steps)
-    with pytest.raises(RuntimeError, match="combines tensors on the device with tensors beside it"):
-        train_task(task, elsewhere, options, optimiser)
-    with pytest.raises(RuntimeError, match="combines"):
-        torch.zeros(3, device=DEVICE)[torch.tensor([0])]
+    assert_refused(lambda: train_task(task, elsewhere, options, optimiser), "combines tensors on the device with tensors beside it", RuntimeError)
+    assert_refused(lambda: torch.zeros(3, device=DEVICE)[torch.tensor([0])], "combines", RuntimeError)
     assert float(torch.ones(3, device=DEVICE).sum() * torch.tensor(2.0)) == 1
 
 
@@ -259,8 +253,7 @@ def test_a_strategy_that_takes_part_in_steps_is_refused(hook):
     changed = Initialized()
     setattr(changed, hook, print)
     for looking in (changed, type("Looking", (Initialized,), {"name": "looking", hook: print})()):
-        with pytest.raises(InputError, match=rf"{looking.name} training takes part in every step \({hook}\).*execution eager"):
-            captured.check_capturable(looking, "cuda")
+        assert_refused(lambda: captured.check_capturable(looking, "cuda"), rf"{looking.name} training takes part in every step \({hook}\).*execution eager")
 
 
 @pytest.mark.parametrize("name", ["initialized", "frozen", "threshold", "graded", "per-stage", "magnitude", "constrained"])

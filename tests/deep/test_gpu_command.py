@@ -4,12 +4,11 @@ import json
 
 import pytest
 from balanced_part import packed, unpacked
-from scaffold import ROOT, outcome, python
+from scaffold import ROOT, assert_refused, outcome, python
 
 from deep.gpu.__main__ import main
 from deep.gpu.parts import DONE, FAILED, LEFT_OUT, STOPPED, Part, measure, parts, text
 from driftlaw.testing.contracts.streams import made_dataset
-from theory.errors import InputError
 
 
 def states(wanted, out, minutes=1.0, about="none"):
@@ -32,8 +31,7 @@ def test_a_part_that_fails_or_takes_too_long_takes_nothing_from_the_others(tmp_p
     assert found == [DONE, DONE, DONE] and told == ["second"] and (tmp_path / "made").read_text() == "x"
     assert states([first], tmp_path, about="another device")[1] == ["first"]
     (tmp_path / "outcomes.json").write_text('[{"name": "first"}]')
-    with pytest.raises(InputError, match="outcomes.json .*remove it"):
-        states([first], tmp_path)
+    assert_refused(lambda: states([first], tmp_path), "outcomes.json .*remove it")
 
 
 def test_where_the_first_part_fails_nothing_else_is_worth_a_look(tmp_path):

@@ -1,7 +1,8 @@
-"""Where data sets are looked for, what is said about those that are absent, and downloads from a server on this machine."""
+"""Where data sets are looked for, what is said about those that are absent, downloads from a server on this machine, and the real files."""
 
 import functools
 import gzip
+import hashlib
 import http.server
 import io
 import threading
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_files import COUNTS, content, idx_bytes, made, read, small, write, write_archive
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
 from deep.data import DATASETS, Dataset, Part, load, resolve_root, survey, with_own_parts
 from deep.data.contents import CHECKED
-from deep.data.locations import DataRoot
-from deep.data.sources import Source
+from deep.data.locations import DataRoot, search
+from deep.data.registry import read_part
+from deep.data.sources import SOURCES, Source
 from driftlaw.testing.contracts.streams import made_dataset
 from theory.errors import InputError
 
@@ -45,19 +47,15 @@ def test_an_absent_data_set_says_what_to_put_where(tmp_path, name):
     assert "is absent" in message and "DRIFTLAW_DATA" in message and "published at http" in message
 
 
-@pytest.mark.parametrize(
-    ("part", "other", "kept", "named"),
-    [
-        ("train", "test", 1, "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train"),
-        ("test", "train", 0, "the test part of MNIST .*put t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"),
-    ],
-)
+@pytest.mark.parametrize(("part", "other", "kept", "named"), [
+    ("train", "test", 1, "the training part of MNIST .*MNIST/raw lacks train-labels-idx1-ubyte.*put train"),
+    ("test", "train", 0, "the test part of MNIST .*put t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"),
+])
 def test_a_part_that_lacks_a_file_and_a_data_set_without_test_part(tmp_path, part, other, kept, named):
     source = small("mnist")
     few = dict(list(idx_bytes(source, part).items())[:kept])
     write(tmp_path / "MNIST" / "raw", idx_bytes(source, other) | few)
-    with pytest.raises(InputError, match=named):
-        read(source, tmp_path)
+    assert_refused(lambda: read(source, tmp_path), named)
 
 
 def test_only_the_test_part(tmp_path):
@@ -66,8 +64,7 @@ def test_only_the_test_part(tmp_path):
     dataset = read(source, tmp_path)
     assert dataset.train is None and len(dataset.test) == 60
     assert "Only the test part of KMNIST" in dataset.notes[0]
-    with pytest.raises(InputError, match="no training part here .*Only the test part.*--divide-test"):
-        dataset.training_part()
+    assert_refused(lambda: dataset.training_part(), "no training part here .*Only the test part.*--divide-test")
     own = with_own_parts(dataset)
     assert (len(own.train), len(own.test)) == (50, 10) and own.notes[0] == dataset.notes[0]
     assert "60 official test images divided into 50 for training and 10 for testing" in own.notes[1]
@@ -76,8 +73,7 @@ def test_only_the_test_part(tmp_path):
     assert sorted(map(bytes, together)) == sorted(map(bytes, official))
     assert np.array_equal(np.bincount(own.test.labels), [1] * 10)
     assert with_own_parts(dataset).fingerprint == own.fingerprint
-    with pytest.raises(InputError, match="has its official training part"):
-        with_own_parts(own)
+    assert_refused(lambda: with_own_parts(own), "has its official training part")
 
 
 def test_own_parts_leave_images_on_both_sides():
@@ -177,8 +173,7 @@ def files_under(root: Path) -> list[Path]:
 
 def test_what_is_absent_is_downloaded_once(server):
     source, files = published(server)
-    with pytest.raises(InputError, match="MNIST is absent"):
-        read(source, server.root)
+    assert_refused(lambda: read(source, server.root), "MNIST is absent")
     assert not server.requested
     present = next(iter(files))
     write(server.root / "MNIST" / "raw", {present: files[present]})
@@ -206,8 +201,7 @@ def test_archives_are_downloaded_and_read(server):
 def test_a_wrong_checksum_leaves_no_file(server):
     source, _ = published(server)
     (server.folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"another content"))
-    with pytest.raises(InputError, match="could not download train-images.*gz.*hash.*; put train-images"):
-        read(source, server.root, download=True)
+    assert_refused(lambda: read(source, server.root, download=True), "could not download train-images.*gz.*hash.*; put train-images")
     assert not files_under(server.root)
 
 
@@ -215,8 +209,7 @@ def test_an_unreachable_address_says_what_to_put_where(server):
     source, _ = published(server)
     server.shutdown()
     server.server_close()
-    with pytest.raises(InputError, match="MNIST is absent: .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw"):
-        read(source, server.root, download=True)
+    assert_refused(lambda: read(source, server.root, download=True), "MNIST is absent: .*could not download.*127.0.0.1.*; put train-images.* into .*MNIST/raw")
     assert not files_under(server.root)
 
 
@@ -242,3 +235,65 @@ def test_progress_is_shown_on_a_terminal_only(server, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr", screen)
     read(published(server)[0], server.root, download=True)
     assert ("100%" in screen.getvalue()) == terminal
+
+
+# The real files.
+
+
+# Mean grey value / 255 of the training images, as used for normalisation throughout the field.
+MEANS = {"mnist": 0.1307, "fashion-mnist": 0.2860}
+MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+def found(real_data, name: str, part: str):
+    located = search(SOURCES[name], part, real_data).located
+    if located is None:
+        pytest.skip(f"{name} has no {part} part under {real_data}")
+    return located
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist", "qmnist"])
+def test_published_checksums_of_the_files(real_data, name):
+    compared = 0
+    for part in ("train", "test"):
+        located = search(SOURCES[name], part, real_data).located
+        for path, _, packed in located.files if located else ():
+            if path.suffix == ".gz":
+                assert hashlib.md5(path.read_bytes()).hexdigest() == packed
+                compared += 1
+    if not compared:
+        pytest.skip(f"{name} is absent or was decompressed")
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_complete_members_of_the_mnist_family(real_data, name):
+    found(real_data, name, "train")
+    dataset = load(name, real_data, download=False)
+    assert dataset.train.images.shape == (60_000, 28, 28) and dataset.test.images.shape == (10_000, 28, 28)
+    assert {record.checked for record in dataset.files} == {CHECKED} and not dataset.notes
+    assert abs(dataset.train.images.mean() / 255 - MEANS[name]) < 5e-5
+    assert np.bincount(dataset.train.labels).tolist() == (MNIST_CLASSES if name == "mnist" else [6000] * 10)
+
+
+def test_cifar_100(real_data):
+    """Training and test images, the colour means printed with the files, and the names of the classes."""
+    located = found(real_data, "cifar-100", "train")
+    train, _ = read_part(SOURCES["cifar-100"], "train", located)
+    assert train.images.shape == (50_000, 32, 32, 3) and np.bincount(train.labels).tolist() == [500] * 100
+    means = [train.images[..., colour].mean() / 255 for colour in range(3)]
+    assert np.allclose(means, [0.50708, 0.48655, 0.44092], atol=1e-5)
+    test, _ = read_part(SOURCES["cifar-100"], "test", found(real_data, "cifar-100", "test"))
+    assert test.images.shape == (10_000, 32, 32, 3) and np.bincount(test.labels).tolist() == [100] * 100
+    names = located.place / "fine_label_names.txt"
+    if names.is_file():
+        assert tuple(names.read_text().split()) == SOURCES["cifar-100"].classes
+
+
+def test_a_data_set_in_the_place_of_another(real_data, tmp_path):
+    """Fashion-MNIST has the shapes and labels of MNIST; only the checksum tells the two apart."""
+    located = found(real_data, "fashion-mnist", "train")
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for path in located.place.iterdir():
+        (folder / path.name).symlink_to(path)
+    assert_refused(lambda: load("mnist", tmp_path, download=False), r"MNIST/raw/t?.*idx.*: .*MD5 \w+ where \w+ is published")

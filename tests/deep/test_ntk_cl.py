@@ -10,20 +10,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 from made_training import made_examples, made_task
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 from torch.nn.functional import cosine_similarity
 
 from deep.networks.branches import PRETRAINED, branched
 from deep.networks.vit import Block, load_checkpoint, read_checkpoint, timm_names, vit
 from deep.strategies.ntk_cl import NtkCl
 from deep.streams import Split
-from deep.training.config import RunConfig
 from deep.training.loop import train_task
 from deep.training.reading import build_stream
-from deep.training.run import train_run
+from driftlaw import RunConfig, train_run
 from driftlaw.testing.contracts.streams import made_dataset
 from driftlaw.testing.contracts.training import strategy_checks, trained
-from theory import InputError
 
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 2}
 LIVE = NtkCl(
@@ -246,8 +244,7 @@ def test_a_whole_run_leaves_cosines_of_gradients_out_and_takes_no_other_strategy
     config = RunConfig(stream="split-digits", stream_options={"tasks": 2, "train_examples": 20}, scenario="class", network=make, epochs=1, strategy=NtkCl())
     stream = build_stream(config)
     assert [result.cosines for result in train_run(config, stream).results] == [(), (None,)]
-    with pytest.raises(InputError, match="classifies by prototypes"):
-        train_run(replace(config, strategy="gem"), stream)
+    assert_refused(lambda: train_run(replace(config, strategy="gem"), stream), "classifies by prototypes")
 
 
 def test_the_pretrained_weights_are_those_of_their_record():

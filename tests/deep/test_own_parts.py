@@ -12,21 +12,19 @@ import numpy as np
 import pytest
 import torch
 from made_training import made_config, made_examples, made_network, made_stream, made_task
-from scaffold import python, refusals
+from scaffold import assert_refused, printed, refusals
 from torch.func import functional_call, vmap
 
 from deep.data import DATASETS
 from deep.networks import NETWORKS
 from deep.runs import RunsFolder
-from deep.strategies import STRATEGIES, Strategy
+from deep.strategies import STRATEGIES
 from deep.strategies.frozen import Frozen
-from deep.streams import STREAMS, stream
-from deep.training.config import RunConfig
+from deep.streams import STREAMS
 from deep.training.examples import Examples
 from deep.training.memory import KEEPS, Memory, joined
-from deep.training.run import train_run
-from theory.errors import InputError
-from theory.own import SourceFile, load
+from driftlaw import RunConfig, Strategy, load, stream, train_run
+from theory.own import SourceFile
 from theory.parts import Place
 
 MINE = """
@@ -122,8 +120,7 @@ def test_a_script_and_its_workers_run_what_was_read(tmp_path):
     written(beside.replace("helper.FACTOR", "0.1").replace("import helper", ""), "elsewhere/beside.py")
     written(SCRIPT, "script.py")
     written()
-    done = python("script.py", cwd=tmp_path, OMP_NUM_THREADS="1")
-    assert done.returncode == 0, done.stderr
+    printed("script.py", cwd=tmp_path, OMP_NUM_THREADS="1")
 
 
 def test_keys_know_what_files_compute(monkeypatch):
@@ -176,11 +173,9 @@ def test_modules_of_a_package_that_are_imported_anew(imports, monkeypatch, tmp_p
     for name in ("again.helper", "again.mine"):
         importlib.reload(sys.modules[name])
     second = RunConfig(**NAMED)
-    with pytest.raises(InputError, match="Weak was defined by again.mine before that was imported anew"):
-        RunConfig(**{**NAMED, "strategy": old})
+    assert_refused(lambda: RunConfig(**{**NAMED, "strategy": old}), "Weak was defined by again.mine before that was imported anew")
     assert second.key != first.key and train_run(second).numbers()["results"] != first_numbers["results"]
-    with pytest.raises(InputError, match="imported anew after the configuration was made"):
-        train_run(first)
+    assert_refused(lambda: train_run(first), "imported anew after the configuration was made")
     assert pickle.loads(sent).key == first.key and RunConfig(**{**NAMED, "strategy": module.Weak()}).key == second.key
     for name in ("again", "again.helper", "again.mine"):
         del sys.modules[name]
@@ -209,8 +204,7 @@ def test_two_parts_of_one_name():
     one, two = written(name="one.py"), written(MINE + "two = 2\n", "two.py")
     load(one)
     load(written("# again, as in a notebook\n" + MINE, "one.py"))
-    with pytest.raises(InputError, match="two parts are called strategy 'weak': Weak in one.py and Weak in two.py; rename one"):
-        load(two)
+    assert_refused(lambda: load(two), "two parts are called strategy 'weak': Weak in one.py and Weak in two.py; rename one")
     sources = [SourceFile.read(path) for path in (one, two)]
     for source in sources:
         STRATEGIES.receive("weak", Place("", "Weak", source))
@@ -251,8 +245,7 @@ def test_a_memory_is_counted_and_comes_back_by_itself(keep, tmp_path):
     whole = train_run(config, made)
     drawn = (0, 5, 4 if keep == "balanced" else 5)  # the last of one example for each of four classes
     assert [result.examples for result in whole.results] == [36 + count * result.steps for count, result in zip(drawn, whole.results, strict=True)]
-    with pytest.raises(ZeroDivisionError):
-        train_run(config, made, tmp_path, lambda record: len(record.results) == 2 and 1 / 0)
+    assert_refused(lambda: train_run(config, made, tmp_path, lambda record: len(record.results) == 2 and 1 / 0), error=ZeroDivisionError)
     assert train_run(config, made, tmp_path).numbers() == whole.numbers()
 
 

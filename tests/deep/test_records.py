@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_records import made_record
-from scaffold import python, refusals
+from scaffold import assert_refused, python, refusals
 
 from deep.records import Failure, from_json, read_records, to_json, write_records
-from theory.errors import InputError
 
 
 def test_what_follows_from_a_record():
@@ -58,39 +57,32 @@ test_records_that_contradict_themselves = refusals([
 ])
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda value: value.update(schema=99), "schema 99"),
-        (lambda value: value.pop("schema"), "no schema version"),
-        (lambda value: value.update(kind="walk"), "unknown kind of record"),
-        (lambda value: value.pop("baseline"), "lacks a field"),
-        (lambda value: value.update(more=1), "one too many"),
-        (lambda value: value["results"][1]["accuracy"].__setitem__(0, 0.5), "do not follow"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), [
+    (lambda value: value.update(schema=99), "schema 99"),
+    (lambda value: value.pop("schema"), "no schema version"),
+    (lambda value: value.update(kind="walk"), "unknown kind of record"),
+    (lambda value: value.pop("baseline"), "lacks a field"),
+    (lambda value: value.update(more=1), "one too many"),
+    (lambda value: value["results"][1]["accuracy"].__setitem__(0, 0.5), "do not follow"),
+])
 def test_lines_that_are_no_records(tmp_path, change, reason):
     value = json.loads(json.dumps(to_json(made_record())))
     assert from_json(value) == made_record()
     change(value)
     path = tmp_path / "runs.jsonl"
     path.write_text(json.dumps(to_json(made_record())) + "\n" + json.dumps(value) + "\n")
-    with pytest.raises(InputError, match=f"line 2: .*{reason}"):
-        read_records(path)
+    assert_refused(lambda: read_records(path), f"line 2: .*{reason}")
 
 
 def test_damaged_and_absent_files(tmp_path):
     path = tmp_path / "runs.jsonl"
-    with pytest.raises(InputError, match="No such file"):
-        read_records(path)
+    assert_refused(lambda: read_records(path), "No such file")
     path.write_text(json.dumps(to_json(made_record()))[:-20])
-    with pytest.raises(InputError, match="line 1 is not JSON"):
-        read_records(path)
+    assert_refused(lambda: read_records(path), "line 1 is not JSON")
 
 
 def test_an_unwritable_place(tmp_path):
-    with pytest.raises(InputError, match="make its folder"):
-        write_records(tmp_path / "absent" / "runs.jsonl", [])
+    assert_refused(lambda: write_records(tmp_path / "absent" / "runs.jsonl", []), "make its folder")
 
 
 def test_records_are_read_without_torch(tmp_path):

@@ -12,15 +12,14 @@ import pytest
 import torch
 from made_records import made_record
 from made_training import with_another_pixel
-from scaffold import python, raising
+from scaffold import assert_refused, printed, raising
 
 from deep.data.digits import digits
 from deep.records import Failure
 from deep.runs import RunsFolder, execute
 from deep.training import run as training
-from deep.training.config import RunConfig
+from driftlaw import DriftlawError, InputError, RunConfig
 from simulate.work.store import RunStore
-from theory.errors import DriftlawError, InputError
 
 CONFIG = made_record().config
 SMALL = {"stream_options": {"train_examples": 40}, "epochs": 1, "probe_examples": 0}
@@ -81,8 +80,7 @@ def test_runs_are_found_by_the_start_of_their_key(tmp_path):
     runs = RunsFolder(tmp_path)
     assert runs.find("abd").key == "abd2"
     for prefix, reason in (("x", "no run"), ("ab", "2 runs"), ("", "the key of the run is empty")):
-        with pytest.raises(InputError, match=f"{reason}.*status"):
-            runs.find(prefix)
+        assert_refused(lambda: runs.find(prefix), f"{reason}.*status")
 
 
 def test_a_damaged_record_counts_as_none(tmp_path):
@@ -102,8 +100,7 @@ def test_a_run_that_cannot_be_read_hides_no_other(tmp_path):
     assert {key: state.status for key, state in states.items()} == {"a": "finished", "b": "unreadable", "c": "unreadable"}
     assert "record.json: the record has schema 99" in states["b"].problem and str(newer.path) in states["b"].problem
     assert "does not say what was trained (stream_options, order" in states["c"].problem and str(vague.path) in states["c"].problem
-    with pytest.raises(InputError, match="cannot be read.*schema 99"):
-        RunsFolder(tmp_path).find("b")
+    assert_refused(lambda: RunsFolder(tmp_path).find("b"), "cannot be read.*schema 99")
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("half")], ids=["missing", "damaged"])
@@ -120,8 +117,7 @@ def test_reading_writes_nothing(tmp_path, read_only):
     stored(tmp_path, "a")
     read_only(tmp_path)
     assert RunsFolder(tmp_path).find("a").status == "finished"
-    with pytest.raises(InputError, match="Read-only"):
-        stored(tmp_path, "b")
+    assert_refused(lambda: stored(tmp_path, "b"), "Read-only")
 
 
 def test_finished_runs_are_handed_out_where_one_may_not_write(tmp_path, read_only):
@@ -131,8 +127,7 @@ def test_finished_runs_are_handed_out_where_one_may_not_write(tmp_path, read_onl
     read_only(tmp_path)
     (record,) = execute.train_runs([config], tmp_path, workers=1)
     assert record == made
-    with pytest.raises(DriftlawError, match="cannot write .*Read-only"):
-        list(execute.train_runs([RunConfig(order=1)], tmp_path, workers=1))
+    assert_refused(lambda: list(execute.train_runs([RunConfig(order=1)], tmp_path, workers=1)), "cannot write .*Read-only", DriftlawError)
 
 
 def test_what_a_killed_run_left_is_removed_when_it_goes_on(tmp_path):
@@ -145,8 +140,7 @@ def test_what_a_killed_run_left_is_removed_when_it_goes_on(tmp_path):
 
 def test_a_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot read the folder of runs .*choose another --out"):
-        RunsFolder(tmp_path / "file").states()
+    assert_refused(lambda: RunsFolder(tmp_path / "file").states(), "cannot read the folder of runs .*choose another --out")
 
 
 def test_the_configuration_is_stored_once(tmp_path):
@@ -218,15 +212,13 @@ def test_a_run_without_memory_keeps_its_checkpoint_and_no_record(tmp_path, monke
 
 def test_another_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train_run", raising(RuntimeError("CUDA error: device-side assert triggered")))
-    with pytest.raises(RuntimeError, match="device-side assert"):
-        execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource()))
+    assert_refused(lambda: execute.train(execute.Job(RunConfig(**SMALL), tmp_path, execute.DataSource())), "device-side assert", RuntimeError)
 
 
 def test_a_call_that_is_interrupted_leaves_all_its_runs_to_be_resumed(tmp_path, monkeypatch):
     configs = [RunConfig(order=order, **SMALL) for order in range(3)]
     monkeypatch.setattr(training, "train_run", raising(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        list(execute.train_runs(configs, tmp_path, workers=1))
+    assert_refused(lambda: list(execute.train_runs(configs, tmp_path, workers=1)), error=KeyboardInterrupt)
     states = RunsFolder(tmp_path).states()
     assert {state.key for state in states} == {config.key for config in configs} and {state.status for state in states} == {"interrupted"}
 
@@ -243,8 +235,7 @@ def test_a_run_that_cannot_go_on_stays_to_be_resumed(tmp_path, monkeypatch):
         return train_run
 
     def train():
-        with pytest.raises(DriftlawError, match="No space left"):
-            list(execute.train_runs([config], tmp_path))
+        assert_refused(lambda: list(execute.train_runs([config], tmp_path)), "No space left", DriftlawError)
 
     begun = {"a checkpoint": lambda folder, put: (folder / "checkpoint.pt").write_bytes(b""), "a record": lambda folder, put: put(made_record(key=config.key))}
     for after in begun.values():
@@ -368,8 +359,6 @@ print(json.dumps({{"left": left, "wrong": wrong}}))
 
 def test_runs_that_were_killed_end_like_uninterrupted_ones(tmp_path):
     """Twenty kills at random calls, not at moments of a clock; tasks that were recorded before a kill are not trained again."""
-    done = python("-c", PROGRAM, tmp_path)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(printed("-c", PROGRAM, tmp_path).splitlines()[-1])
     assert result["wrong"] == 0 and len(result["left"]) == KILLS
     assert any(0 < tasks < 5 for tasks in result["left"])  # some kills hit a run between its tasks

@@ -9,11 +9,9 @@ from deep.networks import build
 from deep.strategies import strategy
 from deep.strategies.initialized import Initialized
 from deep.streams.seeds import Role, generator
-from deep.training.config import RunConfig
-from deep.training.run import train_run
+from driftlaw import RunConfig, train_run
 
 STREAM = made_stream()
-EVERY = [pytest.param(name, options, id=f"{name}-{options}") for name, options in EVERY_STRATEGY]
 
 
 def run(name, options, **changes):
@@ -35,7 +33,7 @@ def initialized():
     return run("initialized", {})
 
 
-@pytest.mark.parametrize(("name", "options"), EVERY)
+@pytest.mark.parametrize(("name", "options"), EVERY_STRATEGY, ids=str)
 def test_the_first_task_is_that_of_initialized_training(name, options, initialized):
     record, states = run(name, options)
     assert same(states[0], initialized[1][0])

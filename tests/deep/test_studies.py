@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_records import interrupted_at
 from made_study import TINY
-from scaffold import ROOT, refusals
+from scaffold import ROOT, assert_refused, refusals
 
 from deep.__main__ import main
 from deep.networks import build
@@ -215,8 +215,7 @@ def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
     numbers = [[list(map(list, run.accuracy)), list(run.trained), list(run.update)] for run in (stored, again)]
     assert equal(*numbers, exact=False, bound=BOUND)
     better = {label: tuple(replace(entry, average_accuracy=1.05 * entry.average_accuracy) for entry in entries) for label, entries in found.tried.items()}
-    with pytest.raises(InputError, match="on split digits has Avg.Acc"):
-        check(replace(found, tried=better), preset, setting)
+    assert_refused(lambda: check(replace(found, tried=better), preset, setting), "on split digits has Avg.Acc")
 
 
 @pytest.mark.parametrize(("arguments", "reason"), [

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from made_study import made_run, made_runs
-from scaffold import ROOT, refusals
+from scaffold import ROOT, assert_refused, refusals
 from scipy.stats import mannwhitneyu, sem, t as student
 
 from deep.records import read_records, to_json
@@ -23,7 +23,6 @@ from deep.studies.statistics import Results, comparisons, detectable, image_resi
 from deep.training.examples import StreamExamples
 from deep.training.run import BOUND
 from simulate.work.provenance import equal
-from theory.errors import InputError
 
 SUPPORTED, MATCHES, WORSE, UNSUPPORTED, UNDECIDED, UNTESTABLE = judging.VERDICTS
 RANDOM, RATE = Rule("threshold", ({},)), Rule("constrained", ({},), AS_RATE)
@@ -172,8 +171,7 @@ def test_planted_benefits_are_recovered():
     assert found.reached == pytest.approx({"graded": 0.4375, "best schedule": 0.75, "mean schedule": 0.25 + (0.1875 + 0.1875 + 0.3125) / 3}, abs=1e-6)
     for task, values in enumerate(found.by_depth):
         assert np.subtract(values, values[0]) == pytest.approx(np.subtract(benefits[task], benefits[task][0]), abs=2e-6)
-    with pytest.raises(InputError, match="1 runs failed"):
-        unit_effects(3, [*tried, run(SCORES, (3, 3, 3), 3, benefits, status="failed")])
+    assert_refused(lambda: unit_effects(3, [*tried, run(SCORES, (3, 3, 3), 3, benefits, status="failed")]), "1 runs failed")
     few, deep = schedules(9, 5), dict.fromkeys(range(9), np.arange(5) / 128)
     assert 3**4 <= EXHAUSTIVE < 3**5 and len(few) == len(set(few)) == 2 + 2 * 9 and {depth for schedule in few for depth in schedule} == {2, 5}
     scored = run(SCORES, (5,) * 9, 5, deep, decision=({}, *({"score": 0.0, "stage_scores": []} for _ in range(9))))

@@ -3,13 +3,12 @@
 import pytest
 import torch
 from made_training import made_examples, made_network, made_task
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 from torch.nn import functional
 
 from deep.streams.seeds import Role
 from deep.training.flat import FlatParameters
 from deep.training.strategy import StepPlan, last_stages
-from theory.errors import InputError
 
 
 @pytest.fixture
@@ -33,8 +32,7 @@ def test_vector_and_network_are_one_memory(flat):
     assert all((parameter == 0.5).all() for parameter in flat.network.parameters())
     flat.network.load_state_dict({name: torch.full_like(value, 2) for name, value in flat.network.state_dict().items()})
     assert (flat.parameters == 2).all()
-    with pytest.raises(InputError, match="give a vector of as many"):
-        flat.set(torch.zeros(3, dtype=torch.float64))
+    assert_refused(lambda: flat.set(torch.zeros(3, dtype=torch.float64)), "give a vector of as many")
 
 
 def test_gradients_and_those_of_a_penalty_in_the_vector_add_up(flat):

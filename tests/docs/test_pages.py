@@ -1,13 +1,14 @@
-"""The pages keep their word: every code block runs, every command is one, and what is shown as output comes out."""
+"""Pages and docstrings keep their word: every code block and example runs, every command is one, and what is shown as output comes out."""
 
 import doctest
+import inspect
 import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-from scaffold import ROOT, python
+from scaffold import ROOT, printed, python
 
 import driftlaw
 from driftlaw.__main__ import main
@@ -81,9 +82,20 @@ def test_pages_name_what_is_there():
 
 
 def test_the_pages_build_without_warnings_and_load_nothing_from_the_net(tmp_path):
-    result = python("-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "doctrees", DOCS, tmp_path / "html", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
-    assert result.returncode == 0, result.stderr
+    printed("-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "doctrees", DOCS, tmp_path / "html", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "html").rglob("*.html")}
     loaded = [tag for text in written.values() for tag in re.findall(r"<(?:script|link|img|iframe)[^>]*https?:[^>]*>|@import|url\(['\"]?http", text)]
     assert loaded == [] and {f"{name}.html" for name in PAGES} <= set(written)
     assert written["start.html"].count("<math") > 5 and all(f'id="{name}"' in written["catalogue.html"] for name in driftlaw.FORMULAS)
+
+
+# Docstrings.
+
+
+@pytest.mark.parametrize("name", driftlaw.__all__)
+def test_the_example_of_the_docstring_runs(name):
+    part = getattr(driftlaw, name)
+    text = (part if inspect.isclass(part) or inspect.isfunction(part) else type(part)).__doc__
+    examples = doctest.DocTestParser().get_doctest(text, {"__name__": "__main__"}, name, None, None)
+    assert examples.examples, f"{name} has no example; add one to its docstring"
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0

@@ -1,4 +1,4 @@
-"""The kit's assertions: planted mistakes are found at small cases, right formulas pass, false alarms are as rare as stated."""
+"""The kit: its assertions find planted mistakes at small cases and raise false alarms as rarely as stated; its experiments and cases shrink."""
 
 import math
 import re
@@ -6,14 +6,17 @@ import shutil
 from dataclasses import replace
 from fractions import Fraction as F
 
+import numpy as np
 import pytest
 import sympy
-from hypothesis import strategies as st
-from scaffold import ROOT, python
+from exact_values import in_domain
+from hypothesis import Phase, find, given, settings, strategies as st
+from scaffold import ROOT, assert_refused, printed, python
+from test_formulas import EVERY
 
-from driftlaw.testing import assert_agrees, assert_equal_to_law
-from theory import DomainError, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, one_block
-from theory.formulas import FORMULAS
+from driftlaw import FORMULAS, DomainError, Formula, InputError, NoClosedForm, Rademacher, Ridge, Task, TaskSequence, expected_errors, one_block
+from driftlaw.testing import assert_agrees, assert_equal_to_law, cases, sample_counts, task_sequences
+from theory.formula import Condition
 
 PAIRS = st.builds(lambda n, m, gap: {"n_1": n, "n_2": m, "p": max(n, m) + gap}, st.integers(1, 6), st.integers(1, 6), st.integers(2, 30))
 FORGETTING = {"quantity": "forgetting", "build": lambda n_1, n_2, p: one_block(p, (n_1, n_2), 1, gram=[[1, 0], [0, 1]])}
@@ -72,8 +75,7 @@ def test_infinite_expectations_and_missing_laws():
     with pytest.raises(AssertionError, match="where the expectation is infinite, at n_1=1, n_2=4, p=5"):
         assert_equal_to_law(lambda n_1, n_2, p: 1.0, cases, **FORGETTING)
     assert_equal_to_law(forgetting, cases, **FORGETTING)  # divides by zero there
-    with pytest.raises(InputError, match="infinite in all 1 cases drawn"):
-        assert_equal_to_law(forgetting, st.sampled_from(cases), **FORGETTING)
+    assert_refused(lambda: assert_equal_to_law(forgetting, st.sampled_from(cases), **FORGETTING), "infinite in all 1 cases drawn")
     with pytest.raises(DomainError, match="n < p - 1"):
         assert_equal_to_law(FORMULAS["lin_forgetting"], [{"p": 3, "n": 5, "sigma": 1, "T": 2, "w": [1, 1], "D": [[0, 1], [1, 0]]}])
     weighted = TaskSequence({"a": 2, "b": 2}, [Task(2, 0, {"a": [1, 0], "b": [1, 0]}, ("a", "b"), weights={"a": 2})])
@@ -81,8 +83,7 @@ def test_infinite_expectations_and_missing_laws():
         with pytest.raises(NoClosedForm, match="assert_agrees"):
             assert_equal_to_law(lambda n: 0, [{"n": 1}], quantity="generalization", build=lambda n, made=made: made)
     for wrong in ({"cases": []}, {"cases": None}, {"quantity": len}, {"formula": FORMULAS["v1_reconstruction"], "cases": None}):
-        with pytest.raises(InputError):
-            assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong})
+        assert_refused(lambda: assert_equal_to_law(**{"formula": generalization, "cases": PLACE, "quantity": "generalization", "build": build, **wrong}))
 
 
 def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
@@ -101,19 +102,15 @@ def test_simulation_names_the_smallest_wrong_case_the_same_every_time():
 def test_what_cannot_be_judged_never_passes():
     options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]])}
     noisy = lambda n, p: 1 - n / p + n / (p - n - 1)  # noqa: E731
-    with pytest.raises(InputError, match="not testable"):
-        assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options)
-    with pytest.raises(InputError, match="undecided.*raise max_trials"):
-        assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options)
-    with pytest.raises(InputError, match="outside assumptions"):
-        assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5)
+    assert_refused(lambda: assert_agrees(noisy, [{"n": 4, "p": 7}, {"n": 4, "p": 30}], **options), "not testable")
+    assert_refused(lambda: assert_agrees(noisy, PLACE, delta=0.001, max_trials=4096, **options), "undecided.*raise max_trials")
+    assert_refused(lambda: assert_agrees(FORMULAS["lin_generalization"], examples=1, solver=Ridge(1.0), delta=0.5), "outside assumptions")
 
 
 def test_bounds_are_asserted_too():
     options = {"quantity": "generalization", "build": lambda n, p: one_block(p, (n,), 1, gram=[[1]]), "relation": "<="}
     assert assert_agrees(lambda n, p: 1 - n / p + n / (p - n - 1), PLACE, **options).verdict == "holds up to delta"
-    with pytest.raises(AssertionError, match="violated"):
-        assert_agrees(lambda n, p: 1 - n / p, PLACE, **options)
+    assert_refused(lambda: assert_agrees(lambda n, p: 1 - n / p, PLACE, **options), "violated", AssertionError)
 
 
 @pytest.mark.long
@@ -130,10 +127,88 @@ def test_false_alarms_are_as_rare_as_stated():
 
 def test_the_example_runs_from_a_users_folder(tmp_path):
     shutil.copytree(ROOT / "examples" / "property_test", tmp_path / "mine")
-    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "mine")
-    assert result.returncode == 0 and "4 passed" in result.stdout, result.stdout
+    assert "4 passed" in printed("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "mine")
 
 
 def test_without_hypothesis_the_error_says_what_to_install():
     result = python("-c", "import sys; sys.modules['hypothesis'] = None; import driftlaw.testing")
     assert result.returncode and "install driftlaw[test]" in result.stderr
+
+
+# Experiments and cases.
+
+
+FINDS = settings(max_examples=300, phases=(Phase.generate, Phase.shrink))
+
+
+@EVERY
+@pytest.mark.parametrize("normal", [False, True])
+def test_cases_of_every_formula_lie_in_its_domain(name, normal):
+    formula, found = FORMULAS[name], []
+
+    @settings(max_examples=20)
+    @given(cases(formula, normal=normal))
+    def collect(case):
+        assert in_domain(formula, case) and np.isfinite(formula(**case))
+        asked = any("p_2" in str(one.relation) and "p_2" not in case for one in formula.normal_domain)  # of what is no parameter
+        assert not normal or asked or in_domain(formula, case, "normal_domain")
+        found.append(case)
+
+    collect()
+    few = 12 if any(argument.is_integer for argument in formula.arguments) else 3  # reals have few values each
+    assert len({repr(case) for case in found}) >= few
+
+
+def test_cases_lie_on_both_sides_of_every_threshold_and_shrink_to_small_numbers():
+    formula = FORMULAS["frozen_deviation"]
+    for first, second in ((True, True), (True, False), (False, True), (False, False)):
+        case = find(cases(formula), lambda case: (case["n_1"] < case["p"] + case["p_1"]) == first and (case["n_2"] < case["p_2"]) == second, settings=FINDS)
+        assert max(case.values()) <= 5
+    assert find(cases(FORMULAS["lin_forgetting"]), lambda case: case["D"][0][1] > 0, settings=FINDS)["T"] == 2
+
+
+def test_a_users_formula_with_its_own_domain_and_strategies():
+    a, b, c = sympy.symbols("a b c", positive=True, integer=True)
+    domain = (Condition(2 * a + b <= 3 * c - 1, "rows fit"), Condition(sympy.Eq(b, a + 2), "pairs"), Condition(c < 9, "few"))
+    meanings = {"a": "rows", "b": "rows", "c": "columns", "G": "matrix of inner products"}
+    G = sympy.IndexedBase("G")
+    formula = Formula("own", "own", a * b * c * G[1, 1], meanings, "here", "exact", domain=domain)
+
+    @given(cases(formula, given={"c": st.integers(6, 8), "z": 1}))
+    def test(case):
+        assert in_domain(formula, case) and case["c"] >= 6 and case["z"] == 1
+        assert np.linalg.eigvalsh(np.array(case["G"], dtype=float)).min() > -1e-9 and formula(**case) >= 0
+
+    test()
+    assert_refused(lambda: cases(lambda a: a), "fixed_dictionaries")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"regimes": ("over",), "gap": 8}, {"regimes": ("under",)}, {"memory": 3, "gap": 4}, {"vectors": True, "dimension": (1, 3)}, {"exact": False}],
+    ids=str,
+)
+def test_experiments_keep_their_distance_and_have_a_law(options):
+    @given(task_sequences(**options))
+    def test(seq):
+        law, stored = expected_errors(seq), 0
+        assert np.isfinite(law.errors.astype(float)).all() and 2 <= len(seq) <= 4
+        assert isinstance(law.errors[0, 0], float if options.get("exact") is False else F)
+        for t, task in enumerate(seq.tasks):
+            gap = seq.trained_dimension(t) - task.samples - sum((task.memory or {}).values())
+            sides = {"over": gap >= options.get("gap", 2), "under": -gap >= options.get("gap", 2)}
+            stored += len(task.memory or {})
+            assert task.samples == 0 or any(sides[side] for side in options.get("regimes", sides))
+        assert "memory" in options or not stored
+
+    test()
+
+
+def test_experiments_shrink_to_the_smallest():
+    seq = find(task_sequences(), lambda seq: True, settings=FINDS)
+    assert len(seq) == 2 and len(seq.blocks) == 1 and [task.samples for task in seq.tasks] <= [3, 3]
+    stored = find(task_sequences(memory=2), lambda seq: seq.tasks[1].memory, settings=FINDS)
+    assert stored.tasks[1].memory == {0: 1} and len(stored) == 2
+    other = find(task_sequences(features=(Rademacher(),), rules=st.builds(Ridge, st.integers(1, 3))), lambda seq: True, settings=FINDS)
+    assert other.features == Rademacher() and other.rule == Ridge(1)
+    assert_refused(lambda: sample_counts(3, regimes=("above",)), "unknown regime 'above'")

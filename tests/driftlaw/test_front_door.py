@@ -21,18 +21,15 @@ from theory.memory import FORMS as STRENGTHS
 from theory.quantities import FORMS
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("chek", "driftlaw check"),
-        ("deep rnu", "driftlaw deep run"),
-        ("deep run --seed 1", "driftlaw deep run --seeds"),
-        ("theory lst", "driftlaw theory list"),
-        ("theory eval p2_star --jsn", "driftlaw theory eval --json"),
-        ("check --delt 0.1", "driftlaw check --delta"),
-        ("report --no-jsn", "driftlaw report --json"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "meant"), [
+    ("chek", "driftlaw check"),
+    ("deep rnu", "driftlaw deep run"),
+    ("deep run --seed 1", "driftlaw deep run --seeds"),
+    ("theory lst", "driftlaw theory list"),
+    ("theory eval p2_star --jsn", "driftlaw theory eval --json"),
+    ("check --delt 0.1", "driftlaw check --delta"),
+    ("report --no-jsn", "driftlaw report --json"),
+])
 def test_a_misspelt_word_gets_the_command_that_is_meant(typed, meant, capsys):
     status, out, err = outcome(main, capsys, *typed.split())
     assert (status, out, err.count("\n")) == (2, "", 1) and err.count("did you mean") == 1 and f"did you mean `{meant}`?" in err

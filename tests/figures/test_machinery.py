@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
 import figures
+from driftlaw import Isotropic, frozen, initialized, load, one_block, simulate
 from figures import registry
 from figures.__main__ import main
 from figures.kit import Figure, sampling
@@ -16,24 +17,16 @@ from figures.kit.style import FROZEN
 from figures.kit.table import Table
 from figures.make import figure_key, make
 from figures.registry import MissingRecords, choose, discover
-from simulate import simulate
 from simulate.work.store import RunStore
-from theory import InputError, Isotropic, frozen, initialized, one_block
-from theory.own import load
 from theory.parts import Parts, instances
 
 POINT = Point({"all": one_block(30, (8,), 0.1, truth=[Isotropic(1)])}, ("generalization",), x=8)
 
 
-def small_compute(table, sampler):
-    sampler.add(table, "n", [POINT])
-
-
-def small_draw(table, canvas):
-    points(canvas.subplots(), table, FROZEN)
-
-
-SMALL = Figure("Small.\n\n{simulation}", small_compute, small_draw, trials=40, quick_trials=20, size=(3, 2))
+SMALL = Figure(
+    "Small.\n\n{simulation}", lambda table, sampler: sampler.add(table, "n", [POINT]), lambda table, canvas: points(canvas.subplots(), table, FROZEN),
+    trials=40, quick_trials=20, size=(3, 2),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -103,8 +96,7 @@ def test_a_finished_figure_is_kept_where_one_may_not_write(drawn, read_only):
     output, calls = drawn
     read_only(output.folder)
     assert not make("small", {"small": SMALL}, Output(output.folder)) and calls == []
-    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only.*choose another --out"):
-        make("small", {"small": SMALL}, Output(output.folder), quick=True)
+    assert_refused(lambda: make("small", {"small": SMALL}, Output(output.folder), quick=True), r"cannot write to the folder .*Read-only.*choose another --out")
     assert calls == []
 
 
@@ -136,15 +128,13 @@ def test_missing_records_are_told_and_the_other_figures_are_drawn(tmp_path, monk
     told = capsys.readouterr()
     assert told.out.startswith("small: drawn") and "\n1 figure in" in told.out
     assert "lost is not drawn" in told.err and str(tmp_path / "runs.jsonl") in told.err
-    with pytest.raises(MissingRecords):
-        make("lost", known, Output(tmp_path / "out"))
+    assert_refused(lambda: make("lost", known, Output(tmp_path / "out")), error=MissingRecords)
 
 
-UNKNOWN = replace(POINT, difference=("all", "none"))
 test_refusals = refusals([
     (lambda: choose(["FORGETTING_T"], ["forgetting_against_T", "other"]), "did you mean 'forgetting_against_T'"),
     (lambda: choose(["xyz"], ["a", "b"]), "unknown figure 'xyz'; choose one of a, b"),
-    (lambda: Sampler("x", 50, RunStore("nowhere")).run([UNKNOWN]), "choose two of all"),
+    (lambda: Sampler("x", 50, RunStore("nowhere")).run([replace(POINT, difference=("all", "none"))]), "choose two of all"),
     (lambda: Table().trials(), "one number"),
 ])
 

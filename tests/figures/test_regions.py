@@ -8,11 +8,10 @@ import pytest
 from matplotlib.image import imread
 from scaffold import ROOT, outcome, refusals
 
-from driftlaw import expected_errors, frozen, initialized
+from driftlaw import FORMULAS, expected_errors, frozen, initialized
 from driftlaw.__main__ import main
 from figures.regions.__main__ import Compare, Refute
 from simulate.verdicts.lemma import load_lemma
-from theory.formulas import FORMULAS
 
 TRAINING = """import driftlaw as dl
 
@@ -20,7 +19,6 @@ def build(p=30, p_2=40, n_2=20, d=0.5):
     gram = {"shared": [[0.02, 0.02], [0.02, 0.02]], "specific": [[1, 1 - d / 2], [1 - d / 2, 1]]}
     return dl.%s({"shared": p, "specific": p_2}, (12, n_2), 0.1, gram=gram)
 """
-GRAM = {"shared": [[0.02, 0.02], [0.02, 0.02]]}
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +43,7 @@ def test_refute_reads_a_file_draws_and_ends_with_what_it_found(capsys, tmp_path)
 
 
 def law(training, p_2, n_2, d):
-    gram = {**GRAM, "specific": [[1, 1 - d / 2], [1 - d / 2, 1]]}
+    gram = {"shared": [[0.02, 0.02], [0.02, 0.02]], "specific": [[1, 1 - d / 2], [1 - d / 2, 1]]}
     return float(expected_errors(training({"shared": 30, "specific": p_2}, (12, n_2), 0.1, gram=gram), outside="nan").forgetting())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy
 from matplotlib.colors import to_rgb
-from scaffold import outcome, python
+from scaffold import assert_refused, outcome, python
 
 from figures.kit.output import Output
 from figures.make import figure_key
@@ -24,7 +24,6 @@ from figures.report.page import HERE, OTHERS, SUBJECTS, catalogue, findings
 from figures.report.pictures import find_pictures, without_caption
 from simulate.__main__ import main as check
 from theory.claims import CLAIMS, judge
-from theory.errors import InputError
 from theory.formula import Formula
 from theory.formulas import FORMULAS, MODULES, SLOTS
 
@@ -199,17 +198,14 @@ def test_an_unexpected_verdict_stands_out(checked, tmp_path):
     assert "not as expected: heads_frozen_forgetting" in verdicts.overview(run)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read the verdicts"),
-        ("{", "holds no JSON"),
-        ("[]", "no result of the check in schema 1"),
-        ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
-        ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
-        ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), [
+    (None, "cannot read the verdicts"),
+    ("{", "holds no JSON"),
+    ("[]", "no result of the check in schema 1"),
+    ('{"schema": 1, "families": [], "rows": [{}]}', "lacks a field or has one of another kind ('settings')"),
+    ('{"schema": 1, "families": [{"formula": "nonsense"}], "rows": []}', "has the family 'nonsense'"),
+    ('{"schema": 1, "families": [{"formula": "frozen_deviation"}], "rows": []}', "made for other cases of 'frozen_deviation'"),
+])
 def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsys):
     (tmp_path / "mine.svg").write_text("<svg/>")
     path = tmp_path / "verdicts.json"
@@ -223,11 +219,9 @@ def test_bad_verdicts_are_an_error_of_the_user(content, message, tmp_path, capsy
 
 def test_a_table_that_does_not_fit_is_an_error(tmp_path):
     (tmp_path / "reconstruction_split.svg").write_text("<svg/>")
-    with pytest.raises(InputError, match="is missing.*driftlaw figures reconstruction_split"):
-        find_pictures(tmp_path)
+    assert_refused(lambda: find_pictures(tmp_path), "is missing.*driftlaw figures reconstruction_split")
     (tmp_path / "reconstruction_split.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="has the columns"):
-        find_pictures(tmp_path)
+    assert_refused(lambda: find_pictures(tmp_path), "has the columns")
 
 
 @pytest.mark.parametrize("in_the_way", ["report", "report/index.html/folder"])

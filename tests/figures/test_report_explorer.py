@@ -132,18 +132,15 @@ def shown(dom: str, name: str) -> str:
 
 
 @needs_chromium
-@pytest.mark.parametrize(
-    ("address", "changes"),
-    [
-        ("", {}),
-        ("#d_q=0&n_1=1&n_2=1&p=2000", {"d_q": 0, "n_1": 1, "n_2": 1, "p": 2000}),
-        (
-            "#p_2=80&n_2=25&d_u=0.3&angle_u=160&d_q=0.5&angle_q=35&quantity=forgetting&axis=d_q&map=p_2",
-            {"p_2": 80, "n_2": 25, "d_u": 0.3, "angle_u": 160, "d_q": 0.5, "angle_q": 35},
-        ),
-        ("#p=3&p_1=40&n_2=40&sigma_2=1e2&q_11=wrong&colour=red", {"p": 3, "p_1": 40, "p_2": 40, "n_2": 40, "sigma_2": 100}),
-    ],
-)
+@pytest.mark.parametrize(("address", "changes"), [
+    ("", {}),
+    ("#d_q=0&n_1=1&n_2=1&p=2000", {"d_q": 0, "n_1": 1, "n_2": 1, "p": 2000}),
+    (
+        "#p_2=80&n_2=25&d_u=0.3&angle_u=160&d_q=0.5&angle_q=35&quantity=forgetting&axis=d_q&map=p_2",
+        {"p_2": 80, "n_2": 25, "d_u": 0.3, "angle_u": 160, "d_q": 0.5, "angle_q": 35},
+    ),
+    ("#p=3&p_1=40&n_2=40&sigma_2=1e2&q_11=wrong&colour=red", {"p": 3, "p_1": 40, "p_2": 40, "n_2": 40, "sigma_2": 100}),
+])
 def test_the_page_shows_the_values_of_its_address(address: str, changes: dict[str, Any], report, tmp_path: Path) -> None:
     dom = chromium(f"{report.path.as_uri()}{address}", "--dump-dom", folder=tmp_path)
     case = {**START, **changes}

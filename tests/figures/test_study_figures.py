@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_study import made_run
+from scaffold import assert_refused
 from scipy.stats import spearmanr, t as student
 
 from deep.records import read_records, write_records
@@ -222,8 +223,7 @@ def test_the_envelope_is_of_plain_training_and_simple_memories(recorded, tmp_pat
 
 def test_there_is_no_figure_without_records(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RECORDS", tmp_path)
-    with pytest.raises(MissingRecords, match="hybrid_"):
-        require_records(studies.metric_figure("forgetting", "Forgetting", "T."))
+    assert_refused(lambda: require_records(studies.metric_figure("forgetting", "Forgetting", "T.")), "hybrid_", MissingRecords)
     path = tmp_path / "hybrid_digits.jsonl"
     path.write_text("")
     assert studies.metric_figure("forgetting", "Forgetting", "T.").sources[0] == path

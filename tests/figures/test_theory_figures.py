@@ -123,17 +123,14 @@ def test_stars_are_the_minima_of_their_curves(made, name):
     assert len(marks) >= 2
 
 
-@pytest.mark.parametrize(
-    ("figure", "fields", "gaps"),
-    [
-        ("deviation_against_p2", {"training": "frozen"}, {39, 40, 41}),
-        ("deviation_against_p2", {"training": "initialized"}, {19, 20, 21}),
-        ("phase_diagrams", {"quantity": "forgetting, noise"}, {49, 50, 51}),
-        ("double_descent", {"training": "one block"}, {49, 50, 51}),
-        ("double_descent", {"training": "frozen"}, {50, 98, 100, 102}),
-        ("double_descent", {"training": "initialized"}, {50}),
-    ],
-)
+@pytest.mark.parametrize(("figure", "fields", "gaps"), [
+    ("deviation_against_p2", {"training": "frozen"}, {39, 40, 41}),
+    ("deviation_against_p2", {"training": "initialized"}, {19, 20, 21}),
+    ("phase_diagrams", {"quantity": "forgetting, noise"}, {49, 50, 51}),
+    ("double_descent", {"training": "one block"}, {49, 50, 51}),
+    ("double_descent", {"training": "frozen"}, {50, 98, 100, 102}),
+    ("double_descent", {"training": "initialized"}, {50}),
+])
 def test_curves_have_gaps_where_the_expectation_is_infinite(made, figure, fields, gaps):
     assert {row.x for row in made(figure).select(kind=THEORY, **fields) if math.isnan(row.mean)} == gaps
 

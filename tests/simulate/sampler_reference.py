@@ -4,9 +4,8 @@ import tracemalloc
 
 import numpy as np
 
-from simulate import simulate
+from driftlaw import Isotropic, Task, TaskSequence, frozen, initialized, one_block, one_head_per_task, simulate
 from simulate.sample.streams import DIRECTION, FEATURES, NOISE
-from theory import Isotropic, Task, TaskSequence, frozen, initialized, one_block, one_head_per_task
 
 SAMPLES = ("errors_sample", "step_sizes_sample", "update_magnitude_sample")
 RANDOM_CASES = 80
@@ -127,18 +126,11 @@ def random_sequence(rng):
         truth = {b: rng.standard_normal(blocks[b]) for b in used}
         truth |= {b: Isotropic(rng.random(), str(rng.choice(["same", "other"]))) for b in used if rng.random() < 0.3}
         memory = {s: int(tasks[s].samples * rng.choice([0.5, 1])) for s in range(t) if rng.random() < 0.8}
-        tasks.append(
-            Task(
-                samples=int(rng.choice([0, 2, 5, 11])),
-                noise=float(rng.random()),
-                truth=truth,
-                train=train[::-1],
-                start={b: str(rng.choice(["previous", "zero"])) for b in train},
-                scale={b: float(rng.choice([1, 0.5, 1.3])) for b in train},
-                weights={b: float(rng.choice([1, 0.2, 7])) for b in train} if rng.random() < 0.5 else None,
-                memory=memory,
-            )
-        )
+        samples, noise = int(rng.choice([0, 2, 5, 11])), float(rng.random())
+        start = {b: str(rng.choice(["previous", "zero"])) for b in train}
+        scale = {b: float(rng.choice([1, 0.5, 1.3])) for b in train}
+        weights = {b: float(rng.choice([1, 0.2, 7])) for b in train} if rng.random() < 0.5 else None
+        tasks.append(Task(samples, noise, truth, train[::-1], start=start, scale=scale, weights=weights, memory=memory))
     return TaskSequence(blocks, tasks)
 
 

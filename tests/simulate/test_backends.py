@@ -5,10 +5,10 @@ import pytest
 import torch
 from law_comparison import least_p
 from sampler_reference import CASES, SAMPLES, empty_results, random_sequence, same_bits, vectors, with_memory
-from scaffold import python, refusals
+from scaffold import assert_refused, python, refusals
 from stand_in_device import DEVICE, StandInDevice
 
-from simulate import GradientDescent, Rademacher, Ridge, simulate
+from driftlaw import GradientDescent, Rademacher, Ridge, TaskSequence, one_block, simulate
 from simulate.sample.arrays import with_torch as torch_backend
 from simulate.sample.arrays.choice import plan_for
 from simulate.sample.arrays.with_numpy import NumPyBackend
@@ -16,7 +16,6 @@ from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import least_step
 from simulate.sample.streams import TRIALS_PER_BLOCK
-from theory import InputError, TaskSequence, one_block
 
 TORCH, SINGLE, TORCH_SINGLE = {"backend": "torch"}, {"dtype": "float32"}, {"backend": "torch", "dtype": "float32"}
 OTHERS = {"torch": TORCH, "single": SINGLE, "torch single": TORCH_SINGLE}
@@ -268,8 +267,7 @@ test_refusals_name_the_value_and_the_remedy = refusals([
     (refused(backend="jax"), "backend is 'jax'; choose one of numpy, torch"),
     (refused(dtype="float16"), "dtype is 'float16'; choose one of float64, float32"),
     (refused(device="cuda"), "device is 'cuda', but NumPy computes on the CPU.*backend='torch'"),
-    (refused(**TORCH, device="gpu"), "device is 'gpu'; give 'cpu', 'cuda'"),
-    (refused(**TORCH, device=1.5), "device is 1.5; give 'cpu', 'cuda'"),
+    *((refused(**TORCH, device=bad), f"device is {bad!r}; give 'cpu', 'cuda'") for bad in ("gpu", 1.5)),
     (refused(**TORCH, device="meta"), "device is 'meta', which is not supported"),
     (refused(**TORCH, device="cuda:99"), "device is 'cuda:99', but torch finds [0-9]+ CUDA devices.*device='cpu'"),
     *((refused(**TORCH, method=m), f"method='{m}' runs on NumPy in double precision alone") for m in ("reduced", "banded")),
@@ -283,8 +281,7 @@ test_refusals_name_the_value_and_the_remedy = refusals([
 def test_weights_too_far_apart_for_single_precision():
     seq = with_memory(CASES["initialized"], 1, None, weights={"shared": 2e3})
     simulate(seq, 3)
-    with pytest.raises(InputError, match="weights of task 1 run from 1 to 2e.03.*dtype='float64'"):
-        simulate(seq, 3, **SINGLE)
+    assert_refused(lambda: simulate(seq, 3, **SINGLE), "weights of task 1 run from 1 to 2e.03.*dtype='float64'")
 
 
 def test_torch_is_imported_only_when_asked_for_and_missed_with_the_extra():

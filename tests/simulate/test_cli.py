@@ -86,32 +86,29 @@ def test_mistakes_in_the_call_exit_with_2(capsys):
 outcome = partial(outcome_of, main)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("quantity =", "quantiy =", "does not define 'quantity' (it must define formula, quantity, build, cases, or grid in place of cases); is it 'quantiy'?"),
-        ('symbols("p n sigma")', 'symbols("p n")', "mylemma.py, line 5: ValueError: not enough values"),
-        ("formula =", "formula = 1 / 0 #", "mylemma.py, line 6: ZeroDivisionError"),
-        ("formula =", "formula = = ", "mylemma.py, line 6: SyntaxError"),
-        ("from sympy", "from sumpy", "mylemma.py, line 2: ModuleNotFoundError: No module named 'sumpy'"),
-        ("def build", "one_block(30, (8,), -1, truth=[Isotropic(1)])\ndef build", "mylemma.py, line 9: noise is -1"),
-        ("def build", "exit(3)\ndef build", "mylemma.py, line 9: SystemExit: 3"),
-        ("return one_block", "return [][1]\n    one_block", "build raised IndexError: list index out of range"),
-        ("def build(p,", "def build(p: Dimension,", "mylemma.py, line 9: NameError: name 'Dimension' is not defined"),
-        ('quantity = "error[0,0]"', 'quantity = "erorr[0,0]"', "did you mean 'error'?"),
-        ("cases =", "exact = formula\ncases =", "exact is "),
-        ("cases =", "max_trials = 5000.5\ncases =", "max_trials is 5000.5"),
-        ("cases =", "grid = dict(p=[30], n=[8], sigma=[0.4])\ncases =", "defines both 'grid' and 'cases'"),
-        ("(8, 12)", "(8, 12, 8.0)", "case 2 (p=30, n=8, sigma=0.4) repeats case 0"),
-        *(
-            ("cases =", f"{name} = 0.03\ncases =", f"defines '{name}', which is not read; did you mean '{known}'?")
-            for name, known in [
-                ("Delta", "delta"), ("detla", "delta"), ("exspected", "expected"), ("tolerance", "delta"), ("Solver", "solver"),
-                ("feature", "features"), ("falseAlarm", "false_alarm"), ("max_trial", "max_trials"), ("trials", "max_trials"), ("Grid", "grid"),
-            ]
-        ),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("quantity =", "quantiy =", "does not define 'quantity' (it must define formula, quantity, build, cases, or grid in place of cases); is it 'quantiy'?"),
+    ('symbols("p n sigma")', 'symbols("p n")', "mylemma.py, line 5: ValueError: not enough values"),
+    ("formula =", "formula = 1 / 0 #", "mylemma.py, line 6: ZeroDivisionError"),
+    ("formula =", "formula = = ", "mylemma.py, line 6: SyntaxError"),
+    ("from sympy", "from sumpy", "mylemma.py, line 2: ModuleNotFoundError: No module named 'sumpy'"),
+    ("def build", "one_block(30, (8,), -1, truth=[Isotropic(1)])\ndef build", "mylemma.py, line 9: noise is -1"),
+    ("def build", "exit(3)\ndef build", "mylemma.py, line 9: SystemExit: 3"),
+    ("return one_block", "return [][1]\n    one_block", "build raised IndexError: list index out of range"),
+    ("def build(p,", "def build(p: Dimension,", "mylemma.py, line 9: NameError: name 'Dimension' is not defined"),
+    ('quantity = "error[0,0]"', 'quantity = "erorr[0,0]"', "did you mean 'error'?"),
+    ("cases =", "exact = formula\ncases =", "exact is "),
+    ("cases =", "max_trials = 5000.5\ncases =", "max_trials is 5000.5"),
+    ("cases =", "grid = dict(p=[30], n=[8], sigma=[0.4])\ncases =", "defines both 'grid' and 'cases'"),
+    ("(8, 12)", "(8, 12, 8.0)", "case 2 (p=30, n=8, sigma=0.4) repeats case 0"),
+    *(
+        ("cases =", f"{name} = 0.03\ncases =", f"defines '{name}', which is not read; did you mean '{known}'?")
+        for name, known in [
+            ("Delta", "delta"), ("detla", "delta"), ("exspected", "expected"), ("tolerance", "delta"), ("Solver", "solver"),
+            ("feature", "features"), ("falseAlarm", "false_alarm"), ("max_trial", "max_trials"), ("trials", "max_trials"), ("Grid", "grid"),
+        ]
+    ),
+])
 def test_mistakes_in_the_file_name_the_line(capsys, lemma, old, new, message):
     status, out, err = outcome(capsys, "check", lemma(old, new))
     assert status == 2 and out == "" and err.startswith("error: ") and message in err and "Traceback" not in err
@@ -159,15 +156,12 @@ def test_a_lemma_may_use_a_grid_whole_floats_and_helpers_of_its_own(capsys, lemm
     assert [row["mean"] for row in json.loads(outcome(capsys, "check", multiplied, "--json")[1])["rows"]] == [row["mean"] for row in json.loads(out)["rows"]]
 
 
-@pytest.mark.parametrize(
-    ("samples", "expected", "status", "message"),
-    [
-        (8, "agree", 0, ""),
-        (8, "disagree", 1, "failed: ours agrees although it is expected to disagree"),
-        (21, "agree", 3, "open: ours is undecided, which is no agreement; the plan asks for"),
-        (29, "agree", 3, "open: ours was not tested"),
-    ],
-)
+@pytest.mark.parametrize(("samples", "expected", "status", "message"), [
+    (8, "agree", 0, ""),
+    (8, "disagree", 1, "failed: ours agrees although it is expected to disagree"),
+    (21, "agree", 3, "open: ours is undecided, which is no agreement; the plan asks for"),
+    (29, "agree", 3, "open: ours was not tested"),
+])
 def test_verify_accepts_nothing_but_the_expected_verdict(capsys, monkeypatch, samples, expected, status, message):
     p, n = sympy.symbols("p n")
     rule = Formula(

@@ -6,13 +6,11 @@ from sampler_reference import naive_data
 from scaffold import refusals
 from scipy.integrate import solve_ivp
 
-from simulate import check, simulate
+from driftlaw import EWC, SI, HeadDistillation, NoClosedForm, Ridge, Task, TaskSequence, check, expected_errors, moment_orders, one_block, simulate
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.steps import penalised_step
 from simulate.sample.streams import Streams
-from theory import NoClosedForm, Ridge, Task, TaskSequence, expected_errors, moment_orders, one_block
-from theory.conditions import EWC, SI, HeadDistillation
 from theory.constructors import ewc_rules
 from theory.ledger.consolidation import consolidated
 
@@ -168,7 +166,7 @@ def refuses(rule, samples=(30, 9)):
     return lambda: expected_errors(one_block(20, samples, 0.3, vectors(2, 20)).under(rule=rule))
 
 
-REFUSED = {
+test_refusals_name_the_value_and_the_remedy = refusals({
     "strength": (lambda: EWC(-1), "strength of consolidation is -1"),
     "strength nan": (lambda: SI(float("nan")), "strength of synaptic intelligence is nan"),
     "infinite heads": (lambda: HeadDistillation(float("inf")), "inf"),
@@ -181,8 +179,7 @@ REFUSED = {
     "plane": (lambda: consolidated(p=9, n_1=3, n_2=3, sigma_1=0, sigma_2=0, w_11=1.0, d_w=0.3, c_w=0.6), "such truths in a plane"),
     "restart": (lambda: one_block(9, (3, 3), 0, vectors(2, 9), start="zero").under(rule=EWC(1)), "trained before and starts from zero"),
     "reduced": (lambda: simulate(one_block(9, (3,), 0, vectors(1, 9)).under(rule=SI(1)), 2, method="reduced"), "look the same in every basis, not SI"),
-}
-test_refusals_name_the_value_and_the_remedy = refusals(REFUSED)
+})
 test_what_has_no_law_is_refused_by_name = refusals({
     "si": (refuses(SI(1.0), (5, 5)), "no exact law is known for SI.*ewc_rules"), "ewc": (refuses(EWC(1.0)), "no exact law is known for EWC.*ewc_rules")
 }, NoClosedForm)  # fmt: skip

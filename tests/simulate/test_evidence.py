@@ -1,4 +1,4 @@
-"""Estimates and statistics against hand calculations, SciPy and simulation."""
+"""Estimates, statistics and plans of trials against hand calculations, SciPy and simulation."""
 
 import math
 
@@ -7,10 +7,10 @@ import pytest
 from scaffold import python, refusals
 from scipy import stats
 
-from simulate.evidence import (
-    ConfidenceInterval, Estimate, asymmetric, holm, merge_draws, paired_difference, skewness, symmetric, two_sided_p, upper_quantile,
-    variance_upper_bound,
-)  # fmt: skip
+from driftlaw import Estimate
+from simulate import evidence
+from simulate.evidence import asymmetric, holm, merge_draws, paired_difference, skewness, symmetric, two_sided_p, upper_quantile, variance_upper_bound
+from simulate.verdicts.planning import BATCH, LEAST_TRIALS, Levels, Settings, plan_trials
 
 
 def test_from_samples_by_hand():
@@ -67,7 +67,7 @@ def test_interval():
     low, high = Estimate(np.array([1.0, 5.0]), np.array([0.1, 2.0]), 10).interval(0.95)
     np.testing.assert_allclose(low, [1 - 0.1959964, 5 - 3.919928], rtol=1e-6)
     np.testing.assert_allclose(high, [1 + 0.1959964, 5 + 3.919928], rtol=1e-6)
-    assert isinstance(Estimate(1.0, 0.1, 10).interval(), ConfidenceInterval)
+    assert isinstance(Estimate(1.0, 0.1, 10).interval(), evidence.ConfidenceInterval)
 
 
 def test_normal_tails_are_right_far_out():
@@ -96,11 +96,7 @@ def test_paired_difference_removes_what_is_common():
     assert difference.stderr == pytest.approx(noise.std(ddof=1) / 20)
 
 
-def _gamma(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    return generator.gamma(2.0, size=shape)
-
-
-@pytest.mark.parametrize(("draw", "variance"), [(np.random.Generator.standard_normal, 1.0), (_gamma, 2.0)])
+@pytest.mark.parametrize(("draw", "variance"), [(np.random.Generator.standard_normal, 1.0), (lambda generator, shape: generator.gamma(2.0, size=shape), 2.0)])
 def test_variance_bound_covers(draw, variance):
     """2,000 pilots of 512 trials: the bound lies below the variance in about 1 % of them, up to skewness of s^2.
 
@@ -149,3 +145,31 @@ def test_asymmetric_inverts_symmetric(asymmetry):
         assert symmetric(asymmetric(z, asymmetry), asymmetry) == pytest.approx(z, abs=1e-9)
         assert symmetric(z + 0.01, asymmetry) > symmetric(z, asymmetry)
     assert symmetric(1e300, asymmetry) >= 1e300 and asymmetric(-3.0, 0.0) == -3.0
+
+
+# Levels and numbers of trials, which are fixed before anything is judged.
+
+
+def test_levels():
+    levels = Levels.of(Settings(), 1000)
+    assert levels.z_alpha + levels.z_power == pytest.approx(7.75, abs=0.03)  # 7.7 standard errors for 1,000 comparisons
+    tails = (1e-6 / 2000, 0.05, 0.05 / 2000)  # both sides among 1,000; one side of one; both sides among 1,000
+    assert (levels.z_alpha, levels.z_power, levels.z_agree) == pytest.approx(stats.norm.isf(tails), rel=1e-12)
+    assert levels.goal(0.02) == pytest.approx(0.02 / (levels.z_alpha + levels.z_agree))
+    assert levels.detectable(2.0) == pytest.approx(2 * (levels.z_alpha + levels.z_power))
+    plan = plan_trials(0.09, 0.02, levels, 2**20)
+    assert plan.trials % BATCH == 0 and not plan.capped and 0.3 / math.sqrt(plan.trials) <= levels.goal(0.02)
+    assert plan_trials(0.0, 0.02, levels, 2**20).trials == LEAST_TRIALS
+    assert plan_trials(9.0, 0.02, levels, 5000).trials == 4864 and plan_trials(9.0, 0.02, levels, 5000).capped
+
+
+def test_skewed_draws_get_enough_trials_for_a_normal_tail():
+    """The factor exp(skewness z^3 / (3 sqrt K)) stays below 2, and no batch is drawn for nothing."""
+    levels = Levels.of(Settings(), 3)
+    plan = plan_trials(0.0, 0.02, levels, 2**20, skewness=-2.5)
+
+    def factor(trials):
+        return math.exp(2.5 * levels.z_alpha**3 / (3 * math.sqrt(trials)))
+
+    assert factor(plan.trials) <= 2 < factor(plan.trials - BATCH) and plan.trials > LEAST_TRIALS
+    assert plan_trials(0.0, 0.02, levels, LEAST_TRIALS, skewness=2.5).capped

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from simulate import check
-from theory import Flow, GradientDescent, Ridge, Task, TaskSequence, expected_errors, one_block
-from theory.conditions import EWC, Distillation, Gaussian, HeadDistillation, Subspace
+from driftlaw import EWC, HeadDistillation, check
+from theory import Distillation, Flow, Gaussian, GradientDescent, Ridge, Subspace, Task, TaskSequence, expected_errors, one_block
 from theory.constructors import ewc_rules
 
 GRAM = np.array([[1.0, 0.6, 0.4], [0.6, 1.2, 0.5], [0.4, 0.5, 0.9]])

@@ -15,13 +15,11 @@ from pathlib import Path
 import distributed
 import pytest
 import threadpoolctl
-from scaffold import ROOT, python, raising, refusals
+from scaffold import ROOT, assert_refused, python, raising, refusals
 
-from simulate import sweep
+from driftlaw import InputError, one_block, sweep
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError, run_jobs
-from theory import one_block
-from theory.errors import InputError
 
 GENEROUS = 600  # seconds, in which any machine gets there
 
@@ -156,8 +154,7 @@ def test_a_failing_job_is_named_after_all_others_are_done(way):
 
 def test_deliberate_errors_keep_their_words():
     refuse = raising(InputError("noise is -1; give at least 0"))
-    with pytest.raises(JobError, match=r"^7: noise is -1; give at least 0$"):
-        list(run_jobs(refuse, [7], workers=1))
+    assert_refused(lambda: list(run_jobs(refuse, [7], workers=1)), r"^7: noise is -1; give at least 0$", JobError)
     with pytest.raises(JobError, match=r"^2 of 2 jobs failed, the first of them: 7: .* at least 0; the results of the other jobs are kept$"):
         list(run_jobs(refuse, [7, 8], workers=1))
 
@@ -270,8 +267,7 @@ def test_an_early_end_ends_worker_processes():
     results = run_jobs(lambda job: os.getpid() if job == 0 else threading.Event().wait(), range(10), kind="processes", workers=2)
     _, process = next(results)
     results.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
+    assert_refused(lambda: os.kill(process, 0), error=ProcessLookupError)
 
 
 @pytest.mark.parametrize("way", HERE, indirect=True)
@@ -290,23 +286,20 @@ def test_blas_keeps_to_one_thread(way):
 
 
 NOBODY = "tcp://127.0.0.1:1"
-test_bad_options = refusals(
-    [
-        (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
-        (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
-        (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
-        (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach .* '{NOBODY}': .*dask scheduler"),
-        (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
-        (lambda: list(run_jobs(abs, [threading.Lock()], kind="processes")), "cannot be sent to other processes"),
-    ]
-)
+test_bad_options = refusals([
+    (lambda: list(run_jobs(abs, [1], kind="fibres")), "kind is 'fibres'; choose one of threads, processes"),
+    (lambda: list(run_jobs(abs, [1], workers=0)), "workers is 0; give a whole number of at least 1"),
+    (lambda: list(run_jobs(abs, [1], workers=2.0)), "workers is 2.0"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), f"cannot reach .* '{NOBODY}': .*dask scheduler"),
+    (lambda: list(run_jobs(abs, [1], scheduler=NOBODY, workers=3)), "a cluster brings its own workers"),
+    (lambda: list(run_jobs(abs, [threading.Lock()], kind="processes")), "cannot be sent to other processes"),
+])
 
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "simulate.work.cluster", raising=False)
-    with pytest.raises(InputError, match=r"pip install 'driftlaw\[cluster\]'"):
-        list(run_jobs(abs, [1], scheduler=NOBODY))
+    assert_refused(lambda: list(run_jobs(abs, [1], scheduler=NOBODY)), r"pip install 'driftlaw\[cluster\]'")
 
 
 def test_a_worker_that_comes_late_is_waited_for_and_none_at_all_is_told_of(monkeypatch):
@@ -323,8 +316,7 @@ def test_a_worker_that_comes_late_is_waited_for_and_none_at_all_is_told_of(monke
 
         monkeypatch.setattr("simulate.work.jobs.STARTUP", GENEROUS)
         monkeypatch.setattr(distributed.Future, "result", result)
-        with pytest.raises(InputError, match=f"the Dask scheduler {empty.scheduler_address} has no workers"):
-            list(run_jobs(abs, [-1], **options))
+        assert_refused(lambda: list(run_jobs(abs, [-1], **options)), f"the Dask scheduler {empty.scheduler_address} has no workers")
         assert list(run_jobs(abs, [-1], **options)) == [(0, 1)] and waited == [GENEROUS, GENEROUS, None]
 
 

@@ -198,22 +198,20 @@ def test_the_multiplier_solves_the_dual_problem(strength):
 
 
 GOOD = STEPS["conflict"]
-test_refused = refusals(
-    {
-        "cosine": (lambda: replace(GOOD, cos=-1.2), "cos, the cosine of both gradients, is -1.2, outside"),
-        "m": (lambda: replace(GOOD, m=0), "m, the number of stored samples, is 0; give a whole number"),
-        "p": (lambda: replace(GOOD, p=2), "p, the number of parameters, is 2"), "no number": (lambda: replace(GOOD, sigma=float("nan")), "sigma, .* is nan"),
-        "groups": (lambda: replace(GOOD, groups=5), "groups is 5, which does not divide p = 12"),
-        "distance": (lambda: replace(GOOD, distance=0), "distance, the length of gbar, is 0"),
-        "strength": (lambda: measure(GOOD, [-0.1], 10), "a memory strength is -0.1"),
-        "no strength": (lambda: measure(GOOD, [], 10), "there is no memory strength"), "text": (lambda: measure(GOOD, ["a"], 10), "a memory strength is 'a'"),
-        "form": (lambda: measure(GOOD, [0.1], 10, form="insode"), "did you mean 'inside'"),
-        "one draw": (lambda: measure(GOOD, [0.1], 1), "count, the number of draws, is 1"),
-        "debiased": (lambda: measure(GOOD, [0.1], 10, debiased=True), "use sampler=direct"),
-        "length of a group": (lambda: Memories((3, 1), (0, 4), (0, 0.5), ONE), "group of 1 parameters has no room for gradients of rank 2"),
-        "no memory": (lambda: Memories((9,), (0,), (0,), [[1]]), "do not agree"), "empty memory": (lambda: Memories((9,), (0, 0), (0, 0.5), ONE), "samples of memory 1 is 0"),
-        "products": (lambda: Memories((9,), (0, 4), (0, 0.5), [[1, -2], [-2, 1]]), "no matrix of inner products"),
-        "path": (lambda: path(SEVERAL["parts"], 2, 1, 0.1, form=EQUALITY), "several memories"), "rate": (lambda: path(SEVERAL["batch"], 2, 1, 0), "rate, the learning rate, is 0"),
-        "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"), "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
-    }
-)
+test_refused = refusals({
+    "cosine": (lambda: replace(GOOD, cos=-1.2), "cos, the cosine of both gradients, is -1.2, outside"),
+    "m": (lambda: replace(GOOD, m=0), "m, the number of stored samples, is 0; give a whole number"),
+    "p": (lambda: replace(GOOD, p=2), "p, the number of parameters, is 2"), "no number": (lambda: replace(GOOD, sigma=float("nan")), "sigma, .* is nan"),
+    "groups": (lambda: replace(GOOD, groups=5), "groups is 5, which does not divide p = 12"),
+    "distance": (lambda: replace(GOOD, distance=0), "distance, the length of gbar, is 0"),
+    "strength": (lambda: measure(GOOD, [-0.1], 10), "a memory strength is -0.1"),
+    "no strength": (lambda: measure(GOOD, [], 10), "there is no memory strength"), "text": (lambda: measure(GOOD, ["a"], 10), "a memory strength is 'a'"),
+    "form": (lambda: measure(GOOD, [0.1], 10, form="insode"), "did you mean 'inside'"),
+    "one draw": (lambda: measure(GOOD, [0.1], 1), "count, the number of draws, is 1"),
+    "debiased": (lambda: measure(GOOD, [0.1], 10, debiased=True), "use sampler=direct"),
+    "length of a group": (lambda: Memories((3, 1), (0, 4), (0, 0.5), ONE), "group of 1 parameters has no room for gradients of rank 2"),
+    "no memory": (lambda: Memories((9,), (0,), (0,), [[1]]), "do not agree"), "empty memory": (lambda: Memories((9,), (0, 0), (0, 0.5), ONE), "samples of memory 1 is 0"),
+    "products": (lambda: Memories((9,), (0, 4), (0, 0.5), [[1, -2], [-2, 1]]), "no matrix of inner products"),
+    "path": (lambda: path(SEVERAL["parts"], 2, 1, 0.1, form=EQUALITY), "several memories"), "rate": (lambda: path(SEVERAL["batch"], 2, 1, 0), "rate, the learning rate, is 0"),
+    "stored": (lambda: StoredStep(10, 5, 4, 0.5, 1.0, 0.1), "m <= n_1 < p - 1"), "share": (lambda: StoredStep(10, 3, 4, 0.5, 1.0, 1.1), "share"),
+})

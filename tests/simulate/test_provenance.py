@@ -61,32 +61,26 @@ def test_the_closure_follows_lazy_names_and_imports_but_not_those_of_type_checke
     assert found == set(FILES) - {"theory/typed.py"}
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("simulate/metrics.py", "# of all", "# of each and all"),
-        ("simulate/metrics.py", '"""Mean."""', '"""Compute the mean."""\n'),
-        ("simulate/metrics.py", '"""Metrics."""\n', ""),
-        ("simulate/metrics.py", "sum(values) / len(values)", "(sum(values)\n            / len(values))"),
-        ("simulate/compute.py", "from theory.typed import Kind", "from theory.typed import Other"),
-        ("theory/typed.py", "int", "float"),
-    ],
-)
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("simulate/metrics.py", "# of all", "# of each and all"),
+    ("simulate/metrics.py", '"""Mean."""', '"""Compute the mean."""\n'),
+    ("simulate/metrics.py", '"""Metrics."""\n', ""),
+    ("simulate/metrics.py", "sum(values) / len(values)", "(sum(values)\n            / len(values))"),
+    ("simulate/compute.py", "from theory.typed import Kind", "from theory.typed import Other"),
+    ("theory/typed.py", "int", "float"),
+])
 def test_what_computes_nothing_is_no_alarm(root, name, old, new):
     before = stamped(root)
     change(root, name, old, new)
     assert differences(before, stamped(root)) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "same"),
-    [
-        ("simulate/metrics.py", '"no values"', '"there are no values"', True),
-        ("simulate/metrics.py", "len(values)  #", "(len(values) - 1)  #", False),
-        ("simulate/lazy.py", "3", "4", False),
-        ("theory/numbers.py", "2", "2.5", False),
-    ],
-)
+@pytest.mark.parametrize(("name", "old", "new", "same"), [
+    ("simulate/metrics.py", '"no values"', '"there are no values"', True),
+    ("simulate/metrics.py", "len(values)  #", "(len(values) - 1)  #", False),
+    ("simulate/lazy.py", "3", "4", False),
+    ("theory/numbers.py", "2", "2.5", False),
+])
 def test_a_message_is_adopted_and_a_number_is_caught(root, name, old, new, same):
     def computed():
         lines = "from simulate.compute import run; print(run())"
@@ -130,14 +124,11 @@ def test_equality_is_exact_on_one_processor_and_bounded_on_another(root):
     assert equal({"a": [1, None, "x"]}, {"a": (1, None, "x")}) and not equal({"a": 1}, {"b": 1}) and not equal([1], [1, 2])
 
 
-@pytest.mark.parametrize(
-    ("module", "call"),
-    [
-        ("simulate.sample.run", "simulate.sample.run.simulate(seq, 4, method='direct').per_trial('forgetting')"),
-        ("simulate.sample.run", "simulate.sample.run.simulate(seq, 4, method='reduced').per_trial('deviation')"),
-        ("deep.training.run", "0"),
-    ],
-)
+@pytest.mark.parametrize(("module", "call"), [
+    ("simulate.sample.run", "simulate.sample.run.simulate(seq, 4, method='direct').per_trial('forgetting')"),
+    ("simulate.sample.run", "simulate.sample.run.simulate(seq, 4, method='reduced').per_trial('deviation')"),
+    ("deep.training.run", "0"),
+])
 def test_all_that_is_loaded_while_computing_is_in_the_closure(module, call):
     """But for what the call itself uses and what registries find by file name, which callers name."""
     code = f"import sys, json, {module}, theory, simulate\nseq = theory.one_block(30, (10, 8), 0.5, gram=[[1, 0], [0, 1]])\n{call}\n"

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sympy
-from scaffold import refusals
+from scaffold import raising, refusals
 
-from driftlaw import Formula, Gaussian, expected_errors, frozen, initialized, one_block, refute
+from driftlaw import Formula, Gaussian, InputError, expected_errors, frozen, initialized, one_block, refute
 from simulate.verdicts.refutation import AT_ONCE, SIMULATED, SINGLY
 from theory.claims import CLAIMS, judge
-from theory.errors import InputError
 from theory.formula import Condition
 
 p, n, sigma = sympy.symbols("p n sigma")
@@ -144,10 +143,7 @@ def test_without_a_law_it_simulates():
 
 
 def test_experiments_too_large_to_be_sampled_are_refuted_by_the_law_and_not_by_its_rounding(monkeypatch):
-    def too_large(*_, **__):
-        raise InputError("too much memory")
-
-    monkeypatch.setattr("simulate.verdicts.refutation.check", too_large)
+    monkeypatch.setattr("simulate.verdicts.refutation.check", raising(InputError("too much memory")))
     claim = {"quantity": "error[0,0]", "relation": "==", "build": lambda p, g: one_block(p, (p - g,), 0, gram=[[1]])}
     space = {"p": (10**8, 10**9), "g": (2, 30)}
     false = refute({**claim, "formula": 0.5}, space, settings=200)

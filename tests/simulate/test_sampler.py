@@ -1,17 +1,18 @@
-"""The direct sampler against a plain loop over trials, and what its solutions have to be."""
+"""The direct sampler against a plain loop over trials, what its solutions have to be, and what must not change a bit of them."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sampler_reference import CASES, RANDOM_CASES, assert_like_naive, empty_results, naive_data, naive_trial, random_sequence, same_bits, vectors, with_memory
+import sampler_reference
+import threadpoolctl
+from sampler_reference import CASES, RANDOM_CASES, assert_honest, assert_like_naive, naive_data, random_sequence, same_bits, vectors, with_memory
 
-from simulate import simulate
-from simulate.sample import steps
+from driftlaw import Gaussian, GradientDescent, Rademacher, Ridge, StudentT, Task, TaskSequence, expected_errors, frozen, one_block, one_head_per_task, simulate
+from simulate.sample import batches, run, steps
 from simulate.sample.learner import Learner
 from simulate.sample.plan import make_plan
 from simulate.sample.streams import TRIALS_PER_BLOCK, Streams
-from theory import Task, TaskSequence, expected_errors, frozen, one_block, one_head_per_task
 from theory.conditions import ROUTES
 
 
@@ -39,7 +40,7 @@ def test_averages_of_estimates_like_a_plain_loop():
     """Errors are those of sums of the loop's estimates, in blocks those of the law; training that restarts from their mean is a step of 1/t."""
     rows, truths, mean, restarted = np.array([[1, 0, 0], [0.3, 0.9, 0], [0.5, -0.2, 0.6]]), np.eye(9)[:3], np.zeros(9), []
     seq = one_block(9, (4, 3, 5), 0.5, truth=list(truths))
-    path = [naive_trial(replace(seq, tasks=seq.tasks[: t + 1]), 1, 1)[3] for t in range(3)]
+    path = [sampler_reference.naive_trial(replace(seq, tasks=seq.tasks[: t + 1]), 1, 1)[3] for t in range(3)]
     assert np.allclose(simulate(seq.under(average=rows), 2, 1).errors_sample[1], [[np.sum((row @ path - w) ** 2) for w in truths] for row in rows])
     for t, (x, y, _) in enumerate(naive_data(seq, 1, 1)):
         mean = mean + np.linalg.lstsq(x, y - x @ mean, rcond=None)[0] / (t + 1)
@@ -77,11 +78,11 @@ def test_far_weights_still_fit_the_data(solver):
 def test_full_wide_steps_fit_fresh_and_stored_samples(name, solver):
     seq, trials = CASES[name], 3
     learner = Learner(make_plan(seq.under(rule=solver)), Streams(4, 0), trials)
-    learner.run(*empty_results(trials, len(seq)))
+    learner.run(*sampler_reference.empty_results(trials, len(seq)))
     last = len(seq) - 1
     for trial in range(trials):
         theta = np.concatenate([block[trial] for block in learner.theta])
-        np.testing.assert_allclose(theta, naive_trial(seq, 4, trial)[3], atol=1e-10)
+        np.testing.assert_allclose(theta, sampler_reference.naive_trial(seq, 4, trial)[3], atol=1e-10)
         data = naive_data(seq, 4, trial)
         for s, count in {last: seq.tasks[last].samples, **(seq.tasks[last].memory or {})}.items():
             np.testing.assert_allclose(data[s][1][:count] - data[s][0][:count] @ theta, 0, atol=1e-10)
@@ -122,3 +123,78 @@ def test_a_block_that_no_task_uses_changes_nothing():
     alone = simulate(TaskSequence({"a": 8}, [task]), 10)
     assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task]), 10))
     assert same_bits(alone, simulate(TaskSequence({"a": 8, "idle": 3}, [task], {"idle": [[1.0]]}), 10))
+
+
+# --- what must not change a bit
+
+
+ODD = random_sequence(np.random.default_rng(13))
+
+
+CUT = {name: CASES[name] for name in ("frozen", "tall", "replay with heads", "too much replay with heads")} | {"random truths": ODD}
+CUT |= {type(law).__name__: CASES["replay"].under(law) for law in (Rademacher(), StudentT(4), Gaussian({"shared": np.linspace(0.5, 2, 20)}))}
+CUT |= {type(rule).__name__: CASES["replay"].under(rule=rule) for rule in (Ridge(1.0), GradientDescent(20, 0.05))}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_memory_limit_workers_and_more_trials_do_not_change_a_bit(name):
+    seq, trials = CUT[name], TRIALS_PER_BLOCK * 2 + 9
+    need = make_plan(seq).bytes_per_trial
+    whole = simulate(seq, trials, 2, workers=1)
+    for batch, workers in ((1, 1), (3, 1), (17, 1), (10, 2), (10, 3)):
+        assert same_bits(whole, simulate(seq, trials, 2, memory_limit=need * batch, workers=workers)), f"{batch} trials at a time, {workers} workers"
+    for shorter in (1, TRIALS_PER_BLOCK, TRIALS_PER_BLOCK + 6):
+        assert same_bits(whole, simulate(seq, shorter, 2), shorter)
+
+
+def test_the_random_truths_case_is_one():
+    assert any(spec.random for spec in make_plan(ODD).truths)
+
+
+def test_seeds_and_trials_differ():
+    found = simulate(CASES["frozen"], 2 * TRIALS_PER_BLOCK, 0).errors_sample[:, 0, 0]
+    assert len(np.unique(found)) == 2 * TRIALS_PER_BLOCK
+    assert not np.isin(simulate(CASES["frozen"], 10, (0, 0)).errors_sample[:, 0, 0], found).any()
+
+
+def test_blas_runs_on_one_thread(monkeypatch):
+    seen = []
+
+    class Watched(Learner):
+        def run(self, *results):
+            seen.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
+            super().run(*results)
+
+    monkeypatch.setattr(run, "Learner", Watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        simulate(CASES["frozen"], 5)
+    assert seen and set(seen) == {1}
+
+
+BY_VALUES = ("frozen", "tall", "replay with heads", "too much replay with heads", "much replay")  # for rules that need eigenvalues
+
+
+def experiments():
+    """All kinds of steps; drawing takes the most where a large block is used and not trained, norms where there are many tasks."""
+    for name, seq in CASES.items():
+        for rule in ("gram", "qr", *([Ridge(1.0)] * (name in BY_VALUES))):
+            yield pytest.param(seq.under(rule=rule), id=f"{name}, {rule}")
+    wide = frozen({"shared": 150, "specific": 20}, (10, 60), 0.3, {"shared": [np.ones(150)] * 2, "specific": [np.ones(20)] * 2})
+    for name, seq in {"wide frozen": wide, **{name: CASES[name] for name in ("frozen", "replay", "many tasks")}}.items():
+        for law in (Rademacher(), StudentT(3.5), Gaussian({"shared": np.diag(np.linspace(0.5, 2, seq.blocks["shared"]))})):
+            for risk in ("euclidean", "features"):
+                yield pytest.param(seq.under(law, risk=risk), id=f"{name}, {type(law).__name__}, {risk}")
+
+
+@pytest.mark.parametrize("seq", list(experiments()))
+def test_bytes_per_trial_is_honest(seq):
+    plan = make_plan(seq)
+    assert_honest(plan.bytes_per_trial, lambda trials: Learner(plan, Streams(0, 0), trials), len(seq))
+
+
+def test_workers_share_the_memory_limit():
+    plan = make_plan(CASES["frozen"])
+    need = plan.bytes_per_trial
+    assert batches.share_memory(plan, 10 * need, 3) == (3, 3)
+    assert batches.share_memory(plan, 2.5 * need, 8) == (2, 1)
+    assert batches.share_memory(plan, 2**40, 8) == (8, min(TRIALS_PER_BLOCK, batches.BATCH_BYTES // need))

@@ -4,11 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
 import simulate
-from simulate import Estimate, Simulation
-from theory import InputError, Isotropic, initialized, one_block
+from driftlaw import Estimate, Isotropic, Simulation, initialized, one_block
 
 
 def made_up(trials=50, tasks=3, seed=0, draws=((1, 0, 49),), experiment="e"):
@@ -115,14 +114,12 @@ def test_merging_pools_the_trials():
         assert np.array_equal(getattr(both, name), np.concatenate([getattr(one, name), getattr(two, name)]))
     merged = one.deviation().merge(two.deviation())
     assert merged.mean == pytest.approx(both.deviation().mean) and merged.stderr == pytest.approx(both.deviation().stderr)
-    with pytest.raises(InputError, match="trials 0 to 9 of seed 1 "):
-        both.merge(simulate.simulate(SEQ, 10, 1))
+    assert_refused(lambda: both.merge(simulate.simulate(SEQ, 10, 1)), "trials 0 to 9 of seed 1 ")
 
 
 def test_merging_refuses_other_experiments():
     for other in (simulate.simulate(OTHER, 5, 2), simulate.simulate(SEQ, 5, 2) - simulate.simulate(OTHER, 5, 2)):
-        with pytest.raises(InputError, match="different experiments"):
-            simulate.simulate(SEQ, 5, 1).merge(other)
+        assert_refused(lambda: simulate.simulate(SEQ, 5, 1).merge(other), "different experiments")
 
 
 def test_differences_are_taken_trial_by_trial():
@@ -141,18 +138,14 @@ def test_differences_refuse_other_draws():
     one = simulate.simulate(SEQ, 20, 1)
     merged = one.merge(simulate.simulate(SEQ, 20, 2))
     for left, right in ((one, simulate.simulate(OTHER, 20, 2)), (one, simulate.simulate(OTHER, 19, 1)), (merged, merged), (one, merged)):
-        with pytest.raises(InputError, match="a paired difference needs the same seed and the same number of trials"):
-            left - right
-    with pytest.raises(InputError, match="2 and 1 tasks"):
-        one - simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 20, 1)
-    with pytest.raises(TypeError):
-        one - 3.0
+        assert_refused(lambda: left - right, "a paired difference needs the same seed and the same number of trials")
+    assert_refused(lambda: one - simulate.simulate(one_block(6, (2,), 0.1, [np.ones(6)]), 20, 1), "2 and 1 tasks")
+    assert_refused(lambda: one - 3.0, error=TypeError)
 
 
 # --- the package
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="no attribute 'simulator'; it offers .*simulate"):
-        simulate.simulator
+    assert_refused(lambda: simulate.simulator, "no attribute 'simulator'; it offers .*simulate", AttributeError)
     assert {"simulate", "check", "Simulation", "Estimate"} <= set(dir(simulate))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from scaffold import assert_refused
 
 from simulate.sample.streams import Streams, canonical_seed, entropy
-from theory import InputError
 
 
 def test_portions_continue_a_generator():
@@ -43,8 +43,7 @@ def test_a_tuple_of_one_is_its_number():
 
 @pytest.mark.parametrize("seed", [-1, 1.0, True, None, "1", (), (1, -2), (1, 2.5), [1, 2]])
 def test_other_seeds_are_refused(seed):
-    with pytest.raises(InputError, match="seed is .*; give a whole number of at least 0, or a tuple"):
-        canonical_seed(seed)
+    assert_refused(lambda: canonical_seed(seed), "seed is .*; give a whole number of at least 0, or a tuple")
 
 
 def test_streams_are_standard_normal_and_independent():

@@ -10,11 +10,10 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
 import simulate.sweeps.chunks
-from simulate import grid, simulate as sample, sweep
-from simulate.simulation import Simulation
+from driftlaw import InputError, Quantity, Simulation, expected_errors, grid, initialized, one_block, one_head_per_task, simulate as sample, sweep
 from simulate.sweeps.chunks import CHUNK, chunks_of, pack, point_number
 from simulate.sweeps.points import make_points
 from simulate.sweeps.precision import FIRST, INFINITE, OPEN, REACHED, ROUNDING, ZERO, next_goal, status
@@ -23,8 +22,6 @@ from simulate.sweeps.tally import Tally
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError
 from simulate.work.store import RunStore
-from theory import Quantity, expected_errors, initialized, one_block, one_head_per_task
-from theory.errors import InputError
 
 CASES = grid(p=(30, 50), n=(6, 12))
 
@@ -211,8 +208,7 @@ def test_a_chunk_depends_on_drawing_tallies_and_keys_but_on_no_formula():
 def test_workers_of_another_version_are_refused(monkeypatch):
     other = {**simulate.sweeps.chunks.sampler_stamp("numpy"), "packages": {"numpy": "0.0"}}
     monkeypatch.setattr(importlib.import_module("simulate.sweeps.driver"), "sampler_stamp", lambda backend: other)
-    with pytest.raises(InputError, match="the workers run another version .*numpy"):
-        sweep(build, CASES, "forgetting", trials=64)
+    assert_refused(lambda: sweep(build, CASES, "forgetting", trials=64), "the workers run another version .*numpy")
 
 
 def test_two_sweeps_on_one_store_keep_what_both_have_computed(tmp_path, monkeypatch):
@@ -269,15 +265,13 @@ def test_what_is_finished_is_read_where_one_may_not_write(tmp_path, read_only):
     first = sweep(build, CASES, "forgetting", **options)
     read_only(tmp_path)
     assert numbers(sweep(build, CASES, "forgetting", **options)) == numbers(first)
-    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only"):
-        sweep(build, CASES, "forgetting", trials=600, store=tmp_path)
+    assert_refused(lambda: sweep(build, CASES, "forgetting", trials=600, store=tmp_path), r"cannot write to the folder .*Read-only")
 
 
 def test_what_cannot_be_stored_is_not_computed(tmp_path, read_only, monkeypatch):
     read_only(tmp_path)
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", lambda *_, **__: pytest.fail("computed in vain"))
-    with pytest.raises(InputError, match=r"cannot write to the folder .*Read-only"):
-        sweep(build, CASES, "forgetting", trials=300, store=tmp_path / "new")
+    assert_refused(lambda: sweep(build, CASES, "forgetting", trials=300, store=tmp_path / "new"), r"cannot write to the folder .*Read-only")
 
 
 def test_one_experiment_in_two_cases_is_computed_once():
@@ -295,8 +289,7 @@ def test_a_failing_point_leaves_the_others_stored(tmp_path, monkeypatch):
 
     monkeypatch.setattr(simulate.sweeps.chunks, "JOB_SECONDS", 0.0)
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", fail)
-    with pytest.raises(JobError, match="p=50 n=6: no such thing"):
-        sweep(build, CASES, "forgetting", trials=100, store=tmp_path)
+    assert_refused(lambda: sweep(build, CASES, "forgetting", trials=100, store=tmp_path), "p=50 n=6: no such thing", JobError)
     assert len(list(tmp_path.glob("*.json"))) == 2
     monkeypatch.setattr(simulate.sweeps.chunks, "simulate", real)
     assert sweep(build, CASES, "forgetting", trials=100, store=tmp_path).computed == 200
@@ -426,5 +419,4 @@ def test_rows_are_plain_for_programs(tmp_path):
     result = sweep(build, CASES[:1], "forgetting", trials=64)
     row = result.rows[0]
     assert dataclasses.asdict(row.sampling) == row.sampling.describe()
-    with pytest.raises(InputError, match="the output is x.txt; let its name end in one of .csv, .json"):
-        result.write(tmp_path / "x.txt")
+    assert_refused(lambda: result.write(tmp_path / "x.txt"), "the output is x.txt; let its name end in one of .csv, .json")

@@ -112,33 +112,27 @@ def test_a_damaged_record_is_told_of_in_a_line(capsys, file, tmp_path):
     assert err.startswith(f"warning: the record {damaged} is damaged") and err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("quantities =", "quantity =", "does not define 'quantities' (it must define build, quantities, cases, or grid in place of cases); is it 'quantity'?"),
-        ("grid =", "gird =", "does not define 'cases'"),
-        ("(30, 50)", "(30, -1)", "case 2 (p=-1, seed=6): the dimension of block 'shared' is -1"),
-        ("grid =", "seed = 3\ngrid =", "defines 'seed', which a sweep does not read from its file; give it to the command"),
-        ("grid =", "Trials = 3\ngrid =", "defines 'Trials', which a sweep does not read from its file"),
-        ("grid = ", "Grid = []\ncases = [dict(p=30, seed=6)]\n_grid = ", "did you mean 'grid'?"),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("quantities =", "quantity =", "does not define 'quantities' (it must define build, quantities, cases, or grid in place of cases); is it 'quantity'?"),
+    ("grid =", "gird =", "does not define 'cases'"),
+    ("(30, 50)", "(30, -1)", "case 2 (p=-1, seed=6): the dimension of block 'shared' is -1"),
+    ("grid =", "seed = 3\ngrid =", "defines 'seed', which a sweep does not read from its file; give it to the command"),
+    ("grid =", "Trials = 3\ngrid =", "defines 'Trials', which a sweep does not read from its file"),
+    ("grid = ", "Grid = []\ncases = [dict(p=30, seed=6)]\n_grid = ", "did you mean 'grid'?"),
+])
 def test_mistakes_in_the_file(capsys, file, tmp_path, old, new, message):
     status, out, err = outcome(capsys, file(old, new))
     assert status == 2 and out == "" and err.startswith("error: ") and message in err and "Traceback" not in err
     assert not (tmp_path / "mine.sweep").exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--processes", "--scheduler", "tcp://127.0.0.1:1"), "--processes stands beside --scheduler"),
-        (("--scheduler", "tcp://127.0.0.1:1"), "cannot reach the Dask scheduler"),
-        (("--out", "rows.txt"), "the output is rows.txt; let its name end in one of .csv, .json"),
-        (("--out", "/proc/rows.csv"), "cannot write /proc/rows.csv"),
-        (("--store", "/proc/store"), "cannot write to the folder /proc/store"),
-    ],
-)
+@pytest.mark.parametrize(("options", "message"), [
+    (("--processes", "--scheduler", "tcp://127.0.0.1:1"), "--processes stands beside --scheduler"),
+    (("--scheduler", "tcp://127.0.0.1:1"), "cannot reach the Dask scheduler"),
+    (("--out", "rows.txt"), "the output is rows.txt; let its name end in one of .csv, .json"),
+    (("--out", "/proc/rows.csv"), "cannot write /proc/rows.csv"),
+    (("--store", "/proc/store"), "cannot write to the folder /proc/store"),
+])
 def test_mistakes_in_the_call(capsys, file, options, message):
     status, out, err = outcome(capsys, file(), *options)
     assert status == 2 and out == "" and err.startswith("error: ") and message in err

@@ -6,8 +6,9 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 import sympy
+from scaffold import assert_refused
 
-from theory import InputError, claims, constructors, equivalents, expected_errors, regimes
+from theory import claims, constructors, equivalents, expected_errors, regimes
 from theory.claims import CLAIMS, graded, judge, random_settings
 from theory.formulas import FORMULAS, SLOTS, find
 from theory.ledger import extremum, replay
@@ -158,5 +159,4 @@ def test_slots_name_existing_formulas_and_carry_none_of_their_own():
 
 def test_unknown_names():
     assert find("LEMMA 4.2") is SLOTS["Lemma 4.2"]
-    with pytest.raises(InputError, match="choose one of"):
-        judge("nothing")
+    assert_refused(lambda: judge("nothing"), "choose one of")

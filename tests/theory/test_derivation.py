@@ -9,13 +9,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from scaffold import ROOT, outcome, refusals
+from scaffold import ROOT, assert_refused, outcome, refusals
 
 import driftlaw as dl
+from driftlaw import FORMULAS, DomainError, NoClosedForm
 from driftlaw.__main__ import main
 from driftlaw.testing import assert_equal_to_law
-from theory.errors import DomainError, NoClosedForm
-from theory.formulas import FORMULAS
 from theory.ledger.one_block import equal_tasks
 from theory.ledger.replay import constrained
 from theory.ledger.two_tasks import excess_risk, from_zero_two_tasks, initialized_two_tasks, two_tasks
@@ -111,16 +110,13 @@ def planted(derived: dl.Derivation, name: str, both: bool, change) -> str:
 
 
 @pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize(
-    ("derived", "name", "change"),
-    [
-        (FROZEN, "r_2", lambda right: right + 1 / p_2),  # a wrong m
-        (FROZEN, "f_2", lambda right: sigma_2**2),  # the frozen error forgotten as noise
-        (FROZEN, "a_1", lambda right: 2 * right),
-        (FROZEN, "e_q", lambda right: right - sigma_1**2),
-        (FROZEN, "L_2", lambda right: right * (1 + d_q)),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("derived", "name", "change"), [
+    (FROZEN, "r_2", lambda right: right + 1 / p_2),  # a wrong m
+    (FROZEN, "f_2", lambda right: sigma_2**2),  # the frozen error forgotten as noise
+    (FROZEN, "a_1", lambda right: 2 * right),
+    (FROZEN, "e_q", lambda right: right - sigma_1**2),
+    (FROZEN, "L_2", lambda right: right * (1 + d_q)),
+])  # fmt: skip
 def test_a_planted_mistake_is_named(derived, name, change, both):
     assert planted(derived, name, both, change).startswith(f"{name} is ")
 
@@ -149,8 +145,7 @@ def test_formula_and_code_give_the_law():
         assert names[derived.formula.quantity](**ours) == pytest.approx(value, rel=1e-12) == derived.formula(**case)
     assert_equal_to_law(FROZEN.formula, [EXACT])
     assert "align" in FROZEN.latex() and "finite where" in str(FROZEN)
-    with pytest.raises(DomainError, match="n_1 < p"):
-        FROZEN.formula(**{**CASE, "n_1": 49})
+    assert_refused(lambda: FROZEN.formula(**{**CASE, "n_1": 49}), "n_1 < p", DomainError)
 
 
 def test_the_order_is_that_of_the_tails():
@@ -172,36 +167,28 @@ def open_domain() -> dl.Formula:
     return replace(FROZEN.formula, domain=(*FROZEN.formula.domain, replace(FROZEN.formula.domain[0], relation=sympy.Lt(p, 0))))
 
 
-test_refusals = refusals(
-    {
-        "no symbols": (lambda: dl.derive(equal_tasks(**STREAM | {"sigma": 1}), "forgetting"), "no symbols.*expected_errors"),
-        "floats": (lambda: dl.derive(dl.one_block(p, (n,), 0.5, gram=[[1]]), "generalization"), "mixes"),
-        "quantity": (lambda: dl.derive(HARD, "forgeting"), "did you mean 'forgetting'"),
-        "quantity of a stream": (lambda: dl.derive(LIN, "step_size", tasks=T), "choose forgetting, generalization"),
-        "experiment": (lambda: dl.derive(LIN.tasks[0], "forgetting"), "give a TaskSequence"),
-        "regime": (lambda: dl.derive(HARD, "forgetting", regime="over"), "regime is 'over'; choose"),
-        "tasks": (lambda: dl.derive(LIN, "forgetting", tasks=3), "give a SymPy symbol"),
-        "a name of a stream": (lambda: dl.derive(dl.one_block(p, (sympy.Symbol("k"),), sigma, gram=[[1]]), "forgetting", tasks=T), "the symbol k"),
-        "domain": (lambda: dl.same(open_domain(), 1), "no point of"),
-    }
-)  # fmt: skip
-test_no_law = refusals(
-    {
-        "rule": (lambda: dl.derive(HARD.under(rule=dl.Ridge(1)), "forgetting"), "Ridge.*simulate"),
-        "step": (lambda: dl.derive(stored("zero"), "step_size"), "derive errors, or use expected_errors"),
-        "nothing is fitted": (lambda: dl.derive(constrained(**PAIR | {"m": n}), "forgetting", regime=UNDER), "estimate before it"),
-        "pooled": (lambda: dl.derive(dl.TaskSequence({"w": 5}, [dl.Task(4, sigma, {"w": f"w_{t}"}, ("w",), memory={0: 4} if t else None) for t in range(2)], {"w": gram("g", 2)}), "forgetting"), "8 rows by 5 parameters"),
-        "stream": (lambda: dl.derive(INITIALIZED, "forgetting", tasks=T), "give one task that trains all"),
-    },
-    NoClosedForm,
-)  # fmt: skip
-test_no_value = refusals(
-    {
-        "threshold": (lambda: dl.derive(dl.one_block(10, (10, n), sigma, gram=gram("g", 2)), "forgetting"), "task 0: the expected error is infinite"),
-        "regime": (lambda: dl.derive(dl.one_block(p, (p + n,), sigma, gram=[[1]]), "generalization"), "choose the other regime"),
-    },
-    DomainError,
-)  # fmt: skip
+test_refusals = refusals({
+    "no symbols": (lambda: dl.derive(equal_tasks(**STREAM | {"sigma": 1}), "forgetting"), "no symbols.*expected_errors"),
+    "floats": (lambda: dl.derive(dl.one_block(p, (n,), 0.5, gram=[[1]]), "generalization"), "mixes"),
+    "quantity": (lambda: dl.derive(HARD, "forgeting"), "did you mean 'forgetting'"),
+    "quantity of a stream": (lambda: dl.derive(LIN, "step_size", tasks=T), "choose forgetting, generalization"),
+    "experiment": (lambda: dl.derive(LIN.tasks[0], "forgetting"), "give a TaskSequence"),
+    "regime": (lambda: dl.derive(HARD, "forgetting", regime="over"), "regime is 'over'; choose"),
+    "tasks": (lambda: dl.derive(LIN, "forgetting", tasks=3), "give a SymPy symbol"),
+    "a name of a stream": (lambda: dl.derive(dl.one_block(p, (sympy.Symbol("k"),), sigma, gram=[[1]]), "forgetting", tasks=T), "the symbol k"),
+    "domain": (lambda: dl.same(open_domain(), 1), "no point of"),
+})  # fmt: skip
+test_no_law = refusals({
+    "rule": (lambda: dl.derive(HARD.under(rule=dl.Ridge(1)), "forgetting"), "Ridge.*simulate"),
+    "step": (lambda: dl.derive(stored("zero"), "step_size"), "derive errors, or use expected_errors"),
+    "nothing is fitted": (lambda: dl.derive(constrained(**PAIR | {"m": n}), "forgetting", regime=UNDER), "estimate before it"),
+    "pooled": (lambda: dl.derive(dl.TaskSequence({"w": 5}, [dl.Task(4, sigma, {"w": f"w_{t}"}, ("w",), memory={0: 4} if t else None) for t in range(2)], {"w": gram("g", 2)}), "forgetting"), "8 rows by 5 parameters"),
+    "stream": (lambda: dl.derive(INITIALIZED, "forgetting", tasks=T), "give one task that trains all"),
+}, NoClosedForm)  # fmt: skip
+test_no_value = refusals({
+    "threshold": (lambda: dl.derive(dl.one_block(10, (10, n), sigma, gram=gram("g", 2)), "forgetting"), "task 0: the expected error is infinite"),
+    "regime": (lambda: dl.derive(dl.one_block(p, (p + n,), sigma, gram=[[1]]), "generalization"), "choose the other regime"),
+}, DomainError)  # fmt: skip
 
 
 OWN = """import driftlaw as dl, sympy

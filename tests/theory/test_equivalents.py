@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scaffold import assert_refused
 
-from simulate import simulate
-from theory import InputError, NoClosedForm, Task, TaskSequence, expected_errors, frozen, initialized
+from driftlaw import NoClosedForm, Task, TaskSequence, expected_errors, frozen, initialized, simulate
 from theory.equivalents import Spectrum, approximate_errors
 
 TRUTHS = {"shared": np.array([[1.0, 1.0], [1.0, 1.0]]), "specific": np.array([[1.0, 0.5], [0.5, 1.0]])}
@@ -58,10 +58,8 @@ def test_simulation_stays_within_the_stated_distance(weight, settings):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="0 < n < 70"):
-        Spectrum(70, [30, 40], [1.0, 1.0])
+    assert_refused(lambda: Spectrum(70, [30, 40], [1.0, 1.0]), "0 < n < 70")
     with pytest.raises(NoClosedForm, match="memory"):
         approximate_errors(TaskSequence({"a": 9}, [Task(3, 0.1, {"a": np.ones(9)}, ("a",)), Task(3, 0.1, {"a": np.ones(9)}, ("a",), memory={0: 2})]))
     grid = initialized({"shared": 30, "specific": np.arange(40, 50)}, (20, 15), 0.3, gram=TRUTHS)
-    with pytest.raises(InputError, match="one numeric experiment"):
-        approximate_errors(grid)
+    assert_refused(lambda: approximate_errors(grid), "one numeric experiment")

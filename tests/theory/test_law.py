@@ -14,7 +14,9 @@ from direct_route import DirectRoute, InfiniteExpectation
 from haar_moments import expected_noise_step, projection_moment
 from hypothesis import given, settings, strategies as st
 from law_battery import PARTS
+from scaffold import assert_refused
 from strategies import sequences
+from training_route import TrainingRoute
 
 from theory import DomainError, TaskSequence, expected_errors
 
@@ -64,9 +66,22 @@ def test_random_experiments_by_integration(seq, data):
     try:
         direct = DirectRoute(seq)
     except InfiniteExpectation:
-        with pytest.raises(DomainError, match=f"task {t}: "):
-            expected_errors(seq)
+        assert_refused(lambda: expected_errors(seq), f"task {t}: ", DomainError)
         return
     for law in (expected_errors(seq), expected_errors(by_inner_products(seq))):
         for part in PARTS:
             assert getattr(law, part).tolist() == getattr(direct, part).tolist(), part
+
+
+# ---------------------------------------------------------------- training errors
+
+
+@settings(max_examples=max(settings().max_examples // 2, 5))
+@given(sequences(max_tasks=3, max_dimension=3, max_blocks=2, vectors=True))
+def test_training_errors_by_integration(seq):
+    try:
+        found = TrainingRoute(seq).training
+    except InfiniteExpectation:
+        assert_refused(lambda: expected_errors(seq), error=DomainError)
+        return
+    assert expected_errors(seq).training_errors.tolist() == found.tolist()

@@ -4,8 +4,7 @@ import pytest
 import sympy
 from scaffold import refusals
 
-from theory.errors import DomainError
-from theory.formulas import FORMULAS
+from driftlaw import FORMULAS, DomainError
 from theory.ledger import notation as s
 from theory.limits import ABOVE, BELOW, proportional_limit
 

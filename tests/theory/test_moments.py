@@ -50,16 +50,13 @@ def heads(shared, head, stored, fresh, noise=0.5):
     return TaskSequence(blocks, tasks, {block: np.ones((2, 2)) for block in blocks})
 
 
-@pytest.mark.parametrize(
-    ("sizes", "slack", "determined"),
-    [
-        ((1, 3, 4, 2), 1, "a"),  # two rows for three parameters of the head; without regard to zeros it would be 2
-        ((1, 2, 2, 3), 1, "ah"),  # three rows for two
-        ((1, 2, 5, 2), 0, "ah"),  # two for two, 4 without regard to zeros
-        ((2, 3, 1, 3), 1, ""),
-        ((3, 1, 2, 1), 1, ""),  # two stored rows for three shared parameters
-    ],
-)
+@pytest.mark.parametrize(("sizes", "slack", "determined"), [
+    ((1, 3, 4, 2), 1, "a"),  # two rows for three parameters of the head; without regard to zeros it would be 2
+    ((1, 2, 2, 3), 1, "ah"),  # three rows for two
+    ((1, 2, 5, 2), 0, "ah"),  # two for two, 4 without regard to zeros
+    ((2, 3, 1, 3), 1, ""),
+    ((3, 1, 2, 1), 1, ""),  # two stored rows for three shared parameters
+])
 def test_zeros_in_stored_rows_bring_the_features_nearer_to_losing_rank(sizes, slack, determined):
     """Against draws: the least singular value that is not zero for certain is below e with a probability ~ e^(slack + 1)."""
     assert step_slack(heads(*sizes), 1) == (slack, set(determined))

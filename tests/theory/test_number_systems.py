@@ -13,8 +13,7 @@ from hypothesis import assume, given, settings, strategies as st
 from law_battery import PARTS, close, floating
 from strategies import noises, sequences
 
-from theory import TaskSequence, expanding, expected_errors, one_block
-from theory.formulas import FORMULAS
+from driftlaw import FORMULAS, TaskSequence, expanding, expected_errors, one_block
 
 # ---------------------------------------------------------------- floats and grids
 

@@ -6,23 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scaffold import refusals
+from scaffold import assert_refused, refusals
 
-from theory import (
-    Flow,
-    GradientDescent,
-    InputError,
-    MinNorm,
-    NoClosedForm,
-    Ridge,
-    expected_errors,
-    frozen,
-    initialized,
-    one_block,
-    one_head_per_task,
-    trainable_fraction,
-)
-from theory.constructors import overlapping
+from theory import Flow, GradientDescent, MinNorm, NoClosedForm, Ridge, expected_errors, frozen, initialized, one_block, one_head_per_task
+from theory.constructors import overlapping, trainable_fraction
 from theory.ledger.magnitude import BEST_SCALE, LEAST_FORGETTING
 from theory.ledger.two_tasks import DEVIATION_CASES, initialized_two_tasks, two_tasks
 from theory.optima import best_average, best_constant_penalty, best_penalties, best_penalty, best_scale, best_schedule, best_step, best_trainable_fraction
@@ -114,8 +101,7 @@ def test_no_other_penalty_is_better_for_the_last_task(training):
         assert error(optimum.choice) == optimum.value and optimum.choice > 0
         assert min(error(optimum.choice * factor) for factor in (0.5, 0.99, 1.01, 2)) > optimum.value
     for other in (usual.under(average="mean"), replace(usual, tasks=(*usual.tasks[:2], replace(usual.tasks[2], scale=0.5)))):
-        with pytest.raises(NoClosedForm, match="whole step"):
-            best_penalty(other)
+        assert_refused(lambda: best_penalty(other), "whole step", NoClosedForm)
     seen = overlapping(10, [[1, 0.5], [0.5, 1]], (6, 8), 0.3, [[1, 0.3], [0.3, 1]])
     around = [expected_errors(seen.under(rule=(MinNorm(), Ridge(best_penalty(seen).choice * factor)))).errors[1, 1] for factor in (0.99, 1, 1.01)]
     assert around[1] == best_penalty(seen).value < min(around[::2])
@@ -144,8 +130,7 @@ def test_no_other_filter_is_better(criterion):
     others = [best_scale(criterion, seq.under(rule=(Ridge(2.0), MinNorm(), rule))).value for rule in rules]
     assert min(others) > optimum.value and penalty == best_penalty(seq).choice and 0 < scale < 1
     heads = one_head_per_task(12, (4, 6), (9, 9), 0.3, gram={"shared": np.eye(2), "head": (1, 1)})
-    with pytest.raises(InputError, match="counts only some of the blocks"):
-        best_step(criterion, heads)
+    assert_refused(lambda: best_step(criterion, heads), "counts only some of the blocks")
 
 
 def test_no_other_schedule_of_penalties_is_better_where_truths_agree():

@@ -15,8 +15,7 @@ from replay_route import OneStoredRow
 from strategies import products
 from written_out import replay_from_zero, replay_nested
 
-from simulate import check, simulate
-from theory import expected_errors
+from driftlaw import check, expected_errors, simulate
 from theory.formulas import FAMILIES
 
 # ---------------------------------------------------------------- integrals

@@ -37,19 +37,16 @@ def test_eval_computes_the_worked_example():
     assert "frozen_deviation = 1.1209" in run("eval", "frozen_deviation", "--set", *values, "d_u=0", "c_u=0").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("show", "frozen_devation"), "did you mean 'frozen_deviation'"),
-        (("eval", "frozen_deviation", "--set", "p=40"), "needs 'p_1'"),
-        (("eval", "lin_forgetting", "--set", "q=40"), "unknown parameter of lin_forgetting: 'q'"),
-        (("list", "--load"), "--load names no file"),
-        (("eval", "frozen_deviation", "--set", "p=forty"), "write NAME=VALUE"),
-        (("eval", "Lemma 4.3"), "has no expression"),
-        (("show", "p2_star", "--latex", "--python"), "choose one"),
-        (("show", "Lemma 4.2", "--latex"), "without an expression"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("show", "frozen_devation"), "did you mean 'frozen_deviation'"),
+    (("eval", "frozen_deviation", "--set", "p=40"), "needs 'p_1'"),
+    (("eval", "lin_forgetting", "--set", "q=40"), "unknown parameter of lin_forgetting: 'q'"),
+    (("list", "--load"), "--load names no file"),
+    (("eval", "frozen_deviation", "--set", "p=forty"), "write NAME=VALUE"),
+    (("eval", "Lemma 4.3"), "has no expression"),
+    (("show", "p2_star", "--latex", "--python"), "choose one"),
+    (("show", "Lemma 4.2", "--latex"), "without an expression"),
+])
 def test_bad_input_exits_with_status_2(arguments, message):
     result = run(*arguments)
     assert result.returncode == 2 and message in result.stderr and not result.stdout

@@ -10,11 +10,10 @@ import pytest
 from exact_values import formula_value
 from formula_points import cases, law_of, value
 
-from theory import claims, gaps, projections, recursion, regimes, regions, replay, training
+from theory import NoClosedForm, claims, expected_errors, gaps, projections, recursion, regimes, regions, replay, training
 from theory.claims import CLAIMS
-from theory.errors import NoClosedForm
 from theory.formulas import FAMILIES, FORMULAS, MODULES
-from theory.law import BASIS, expected_errors
+from theory.law import BASIS
 
 OURS = [formula for module in MODULES for formula in module.FORMULAS]
 REPLAY, INSIDE, SPREAD = replay.Replay, replay.Replay._inside_from, replay.Replay._spread
