@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
+import equivalents_check
 import numpy as np
 import pytest
+from equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from scaffold import refusals
 
 from simulate import simulate
 from simulate.evidence import Estimate
-from simulate.verdicts import equivalents_check
-from simulate.verdicts.equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from theory import expected_errors, frozen, initialized
 from theory.equivalents import approximate_errors, best_weight
 
