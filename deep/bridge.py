@@ -1,7 +1,5 @@
 """The training loop on linear models with Gaussian tasks, run to its limit, where the theory knows every expectation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -81,7 +79,7 @@ class BridgeRecord:
     estimates: Mapping[str, Any]
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> BridgeRecord:
+    def from_json(cls, value: Mapping[str, Any]) -> "BridgeRecord":
         """Return the record of the fields that `deep.records.to_json` writes."""
         return built(cls, {**value, "trained": tuple(map(tuple, value["trained"]))})
 

@@ -1,7 +1,5 @@
 """Records of deep runs: what was trained, how, and what was measured; JSON lines that are read without torch."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -188,7 +186,7 @@ class RunRecord:
         return value
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
+    def from_json(cls, value: Mapping[str, Any]) -> "RunRecord":
         """Return the record of the fields that `to_json` writes."""
         results = tuple(built(TaskResult, result) for result in value["results"])
         failure = None if value["failure"] is None else built(Failure, value["failure"])

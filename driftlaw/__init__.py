@@ -11,8 +11,6 @@ Everything lives in four packages beside this one, `theory`, `simulate`, `deep` 
 loaded on first use: experiments need no SymPy, samplers no formula, and only networks need torch.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """Command line of the catalogue of formulas: ``driftlaw theory list | show NAME | eval NAME --set p=40 ... | export``."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What all command lines share: how a command is chosen, its help, what is said of misspelt words, JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import json

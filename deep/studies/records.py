@@ -1,7 +1,5 @@
 """Compact records of a study, read without torch: what tables, verdicts and figures need, one JSON line a run, unit or pair."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Command line of the calibration: ``driftlaw calibrate``."""
 
-from __future__ import annotations
-
 import json
 import platform
 import time

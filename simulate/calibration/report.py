@@ -1,7 +1,5 @@
 """What a calibration of the verdicts found: rates with exact binomial intervals, beside what is promised."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace

@@ -1,7 +1,5 @@
 """Sweeps: many experiments, many quantities, as many trials as asked for or as a precision takes; resumed at any time."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """How many trials a check needs: fixed in advance from a pilot, so that looking at the result never decides when to stop."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +81,7 @@ class Levels:
     z_agree: float
 
     @classmethod
-    def of(cls, settings: Settings, cases: int, sides: int = 2) -> Levels:
+    def of(cls, settings: Settings, cases: int, sides: int = 2) -> "Levels":
         """Divide false alarms and misses of a run among its comparisons (Bonferroni, which Holm's first step equals).
 
         A bound can be wrong to one side only: ``sides`` is 1 there.
