@@ -1,13 +1,11 @@
 """`driftlaw deep streams NAME`: the tasks of a stream, with counts and checksums of their content."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, stream_names
+from deep.commands.options import DataOptions, JsonOption, stream_names
 from deep.streams import SCENARIOS, STREAMS, Stream, stream
 from simulate.wording import table
 from theory.commands import print_json
@@ -15,7 +13,7 @@ from theory.errors import InputError
 
 
 @dataclass(frozen=True)
-class StreamsCommand(DataOptions):
+class StreamsCommand(DataOptions, JsonOption):
     """Show the tasks of a stream: classes, numbers of images, checksum of the content."""
 
     name: Annotated[str, tyro.conf.Positional, stream_names(metavar="NAME")]
@@ -47,8 +45,6 @@ class StreamsCommand(DataOptions):
     """Keep the pixels of task 0 in place (permuted)."""
     split: bool = False
     """Divide the classes among the tasks as well (permuted)."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Print the stream; return the exit status."""
