@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from deep.metrics import summary
-from simulate.work.files import replace_file
+from simulate.work.files import replace_file, trying
 from simulate.work.keys import json_value
 from theory.checks import known
 from theory.errors import InputError
@@ -260,10 +260,8 @@ def write_records(path: str | os.PathLike[str], records: Iterable[Any]) -> None:
         If the file cannot be written.
     """
     text = "".join(json.dumps(to_json(record), allow_nan=False) + "\n" for record in records)
-    try:
+    with trying(f"write {path}", "make its folder, free space or choose another file"):
         replace_file(path, text.encode())
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; make its folder, free space or choose another file") from None
 
 
 def built(kind: type, values: Mapping[str, Any]) -> Any:
