@@ -142,20 +142,6 @@ def merge_draws(left: Draws, right: Draws) -> Draws:
     return frozenset(left) | frozenset(right)
 
 
-def paired_difference(left: Any, right: Any, draws: Iterable = frozenset()) -> Estimate:
-    """Estimate the mean of ``left - right`` from values on the same draws, shapes (draws, ...).
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, so that the values cannot be paired.
-    """
-    left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    if left.shape != right.shape:
-        raise InputError(f"paired values have shapes {left.shape} and {right.shape}; take both on the same draws")
-    return Estimate.from_samples(left - right, draws)
-
-
 def upper_quantile(tail: float) -> float:
     """Compute the z that a standard normal exceeds with probability ``tail``; exact in relative terms far out."""
     if not 0 < tail < 1:

@@ -109,11 +109,6 @@ class TrialPlan:
     needed: int
     trials: int
 
-    @property
-    def capped(self) -> bool:
-        """Whether the limit on trials keeps the case from its goal."""
-        return self.trials < self.needed
-
 
 def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = 0) -> TrialPlan:
     """Plan the sample that brings the standard error to its goal, and the z-score near enough to normal.

@@ -8,7 +8,7 @@ from scaffold import python, refusals
 from scipy import stats
 
 from simulate.evidence import (
-    ConfidenceInterval, Estimate, asymmetric, holm, merge_draws, paired_difference, skewness, symmetric, two_sided_p, upper_quantile,
+    ConfidenceInterval, Estimate, asymmetric, holm, merge_draws, skewness, symmetric, two_sided_p, upper_quantile,
     variance_upper_bound,
 )  # fmt: skip
 
@@ -44,7 +44,6 @@ test_what_is_no_estimate_and_no_statistic = refusals([
     (lambda: KNOWN.interval(95), "level"),
     (lambda: upper_quantile(0), "between 0 and 1"),
     *((lambda bad=bad: holm(bad), "p-values") for bad in ([[0.1]], [1.2], [math.nan])),
-    (lambda: paired_difference([1.0, 2.0, 3.0], [1.0, 2.0]), "same draws"),
     *((lambda act=act: act(np.zeros((4, 2))), "shape") for act in (variance_upper_bound, skewness)),
 ])
 
@@ -87,13 +86,6 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm([0.9, 0.01, 0.0101]), [0.9, 0.03, 0.03])
     np.testing.assert_allclose(holm([0.5, 0.6]), [1.0, 1.0])
     assert holm([]).shape == (0,)
-
-
-def test_paired_difference_removes_what_is_common():
-    common = np.random.default_rng(0).normal(size=400)
-    noise = np.random.default_rng(1).normal(size=400)
-    difference = paired_difference(10 * common + noise, 10 * common, {(0, 0, 399)})
-    assert difference.stderr == pytest.approx(noise.std(ddof=1) / 20)
 
 
 def _gamma(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

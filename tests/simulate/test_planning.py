@@ -16,9 +16,9 @@ def test_levels():
     assert levels.goal(0.02) == pytest.approx(0.02 / (levels.z_alpha + levels.z_agree))
     assert levels.detectable(2.0) == pytest.approx(2 * (levels.z_alpha + levels.z_power))
     plan = plan_trials(0.09, 0.02, levels, 2**20)
-    assert plan.trials % BATCH == 0 and not plan.capped and 0.3 / math.sqrt(plan.trials) <= levels.goal(0.02)
+    assert plan.trials % BATCH == 0 and plan.trials == plan.needed and 0.3 / math.sqrt(plan.trials) <= levels.goal(0.02)
     assert plan_trials(0.0, 0.02, levels, 2**20).trials == LEAST_TRIALS
-    assert plan_trials(9.0, 0.02, levels, 5000).trials == 4864 and plan_trials(9.0, 0.02, levels, 5000).capped
+    assert plan_trials(9.0, 0.02, levels, 5000).trials == 4864 < plan_trials(9.0, 0.02, levels, 5000).needed
 
 
 def test_skewed_draws_get_enough_trials_for_a_normal_tail():
@@ -30,4 +30,4 @@ def test_skewed_draws_get_enough_trials_for_a_normal_tail():
         return math.exp(2.5 * levels.z_alpha**3 / (3 * math.sqrt(trials)))
 
     assert factor(plan.trials) <= 2 < factor(plan.trials - BATCH) and plan.trials > LEAST_TRIALS
-    assert plan_trials(0.0, 0.02, levels, LEAST_TRIALS, skewness=2.5).capped
+    assert plan_trials(0.0, 0.02, levels, LEAST_TRIALS, skewness=2.5).trials < plan.needed
