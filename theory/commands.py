@@ -17,6 +17,14 @@ from theory.own import LOADING, loaded
 EXITS = "Exit status: 0; 2 for bad input or what the machine lacks; 130 after an interrupt."
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JsonOption:
+    """How what was found is printed."""
+
+    json: bool = False
+    """Print JSON and nothing else on standard output."""
+
+
 def parse(commands: type | Mapping[str, type], arguments: Sequence[str] | None, prog: str, about: str = "", config: Sequence[Any] = ()) -> Any:
     """Return the command that the arguments say; files of ``--load`` are loaded.
 

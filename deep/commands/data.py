@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, JsonOption
+from deep.commands.options import DataOptions
 from deep.data import DATASETS, Dataset, load, resolve_root, survey
 from deep.data.locations import DataRoot
 from deep.data.registry import Presence
 from simulate.wording import table
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from deep.records import to_json, write_records
 from deep.runs.folder import DEFAULT, RunsFolder
 from deep.streams import STREAMS
 from simulate.work.files import require_writable
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 from theory.errors import InputError
 
 
@@ -34,14 +34,6 @@ class DataOptions(DataRootOption):
 
     own_parts: Annotated[bool, tyro.conf.arg(aliases=("--divide-test",))] = False
     """Divide the official test images in two where the training part cannot be found."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JsonOption:
-    """How what was found is printed."""
-
-    json: bool = False
-    """Print JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

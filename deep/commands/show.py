@@ -6,11 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from deep.commands.options import JsonOption
 from deep.commands.reports import record_text
 from deep.records import to_json
 from deep.runs.folder import DEFAULT, RunsFolder
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 from theory.errors import InputError
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep.commands.options import JsonOption, existing
+from deep.commands.options import existing
 from deep.commands.reports import states_table
 from deep.runs.folder import DEFAULT, INTERRUPTED, RunState
 from deep.runs.names import SHOWN
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from deep.commands.options import DataOptions, JsonOption, stream_names
+from deep.commands.options import DataOptions, stream_names
 from deep.streams import SCENARIOS, STREAMS, Stream, stream
 from simulate.wording import table
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 from theory.errors import InputError
 
 

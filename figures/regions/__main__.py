@@ -15,7 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from simulate.work.files import replace_file, require_writable
 from theory.checks import known
-from theory.commands import choices, parse, print_json
+from theory.commands import JsonOption, choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
 from theory.memory import FORMS as STRENGTHS, MemoryStep
@@ -27,13 +27,11 @@ FINE = 101  # values of a parameter that takes more
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawn:
+class _Drawn(JsonOption):
     """A command whose `found` computes what has a text, values for a program and a picture."""
 
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also draw what is found, as .png, .svg or .pdf."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
     def found(self) -> Any:
         """Compute what is printed and drawn."""
