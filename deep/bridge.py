@@ -78,10 +78,7 @@ class BridgeRecord:
     seed: int
     estimates: Mapping[str, Any]
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "BridgeRecord":
-        """Return the record of the fields that `deep.records.to_json` writes."""
-        return built(cls, {**value, "trained": tuple(map(tuple, value["trained"]))})
+    from_json = classmethod(built)
 
 
 def bridge_record(seq: TaskSequence, strategy: str, strategy_options: Mapping[str, Any] | None = None, trials: int = 1000, seed: int = 0) -> BridgeRecord:

@@ -162,11 +162,6 @@ class RunRecord:
         return summary(self.accuracy, self.baseline) if self.status == FINISHED else None
 
     @property
-    def update_magnitudes(self) -> tuple[float, ...]:
-        """Euclidean norm of every task's update over all parameters."""
-        return tuple(result.update_magnitude for result in self.results)
-
-    @property
     def examples(self) -> int:
         """Examples looked at in all tasks."""
         return sum(result.examples for result in self.results)
@@ -265,5 +260,10 @@ def write_records(path: str | os.PathLike[str], records: Iterable[Any]) -> None:
 
 
 def built(kind: type, values: Mapping[str, Any]) -> Any:
-    """Return a dataclass of JSON values, lists as tuples."""
-    return kind(**{name: tuple(entry) if isinstance(entry, list) else entry for name, entry in values.items()})
+    """Return a dataclass of JSON values, lists as tuples, but not those in mappings."""
+    return kind(**{name: tuples(entry) for name, entry in values.items()})
+
+
+def tuples(value: Any) -> Any:
+    """Return nested lists as tuples."""
+    return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value
