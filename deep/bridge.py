@@ -159,7 +159,7 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
         examples = Examples(torch.from_numpy(task.inputs), torch.from_numpy(task.targets))
         context = TaskContext(number, flat, examples, first, loss=half_squared_error)
         trained.append((learner.plan if number else learner.first_plan)(context).trained)
-        descent = heavy_ball(task, _columns(blocks, trained[-1]), tolerance)
+        descent = heavy_ball(task, np.repeat(trained[-1], list(blocks.values())), tolerance)
         loop = LoopOptions(epochs=descent.steps, batch_size=len(examples), learning_rate=descent.learning_rate, momentum=descent.momentum, precision="float64")
         train_task(context, learner, loop, Optimiser(flat, loop))
         estimates.append(_rows(flat.parameters.detach().numpy(), blocks, trials))
@@ -167,11 +167,6 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
     truths = np.stack([task.truth for task in tasks])
     errors = np.square(reached[:, None] - truths[None, :, None]).sum(axis=-1)
     return LinearRuns(np.moveaxis(errors, 2, 0), np.square(np.diff(estimates, axis=0)).sum(axis=-1).T, reached, tuple(trained))
-
-
-def _columns(blocks: dict[str, int], trained: tuple[bool, ...]) -> np.ndarray:
-    """Which dimensions train."""
-    return np.repeat(trained, list(blocks.values()))
 
 
 def _rows(parameters: np.ndarray, blocks: dict[str, int], trials: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import tyro
 
 from deep.commands.options import DataOptions, stream_names
 from deep.streams import SCENARIOS, STREAMS, Stream, stream
+from deep.streams.transforms import SETS
 from simulate.wording import table
 from theory.commands import JsonOption, print_json
 from theory.errors import InputError
@@ -74,9 +75,7 @@ def stream_record(built: Stream) -> dict[str, Any]:
             {
                 "name": task.name,
                 "classes": list(task.classes),
-                "train": len(task.train_indices),
-                "validation": len(task.validation_indices),
-                "test": len(task.test_indices),
+                **{part: len(getattr(task, f"{part}_indices")) for part in SETS},
                 "sha256": task.fingerprint,
             }
             for task in built

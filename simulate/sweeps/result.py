@@ -68,7 +68,7 @@ class SweepRow:
         """Return the row in JSON values."""
         values = {"mean": self.mean, "stderr": self.stderr, "relative": self.relative, "trials": self.trials}
         row = {"case": plain(self.case), "quantity": self.quantity, **values, "moment_order": plain(self.moment_order)}
-        return {**row, "status": self.status, **self.sampling.describe()}
+        return {**row, "status": self.status, **vars(self.sampling)}
 
     @property
     def sentence(self) -> str:

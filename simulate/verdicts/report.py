@@ -103,19 +103,9 @@ class Verdict:
     kind: Kind = Kind()
 
     def __getattr__(self, name: str) -> Any:
-        if name in Judged.__dataclass_fields__:
+        if name in (*Judged.__dataclass_fields__, "relative_difference", "finding"):
             return None
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    @property
-    def relative_difference(self) -> tuple[float, float, float] | None:
-        """Simulation minus theory as a share of the error scale, and the ends of its simultaneous interval."""
-        return None
-
-    @property
-    def finding(self) -> str | None:
-        """Outside the assumptions: whether the law still "holds" within delta, "fails" by more, or neither is shown ("open")."""
-        return None
 
     @property
     def sentence(self) -> str:
