@@ -1,7 +1,5 @@
 """The training loop on linear models with Gaussian tasks, run to its limit, where the theory knows every expectation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -80,10 +78,7 @@ class BridgeRecord:
     seed: int
     estimates: Mapping[str, Any]
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> BridgeRecord:
-        """Return the record of the fields that `deep.records.to_json` writes."""
-        return built(cls, {**value, "trained": tuple(map(tuple, value["trained"]))})
+    from_json = classmethod(built)
 
 
 def bridge_record(seq: TaskSequence, strategy: str, strategy_options: Mapping[str, Any] | None = None, trials: int = 1000, seed: int = 0) -> BridgeRecord:
@@ -164,7 +159,7 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
         examples = Examples(torch.from_numpy(task.inputs), torch.from_numpy(task.targets))
         context = TaskContext(number, flat, examples, first, loss=half_squared_error)
         trained.append((learner.plan if number else learner.first_plan)(context).trained)
-        descent = heavy_ball(task, _columns(blocks, trained[-1]), tolerance)
+        descent = heavy_ball(task, np.repeat(trained[-1], list(blocks.values())), tolerance)
         loop = LoopOptions(epochs=descent.steps, batch_size=len(examples), learning_rate=descent.learning_rate, momentum=descent.momentum, precision="float64")
         train_task(context, learner, loop, Optimiser(flat, loop))
         estimates.append(_rows(flat.parameters.detach().numpy(), blocks, trials))
@@ -172,11 +167,6 @@ def _train(blocks: dict[str, int], tasks: list[GaussianTask], name: str, options
     truths = np.stack([task.truth for task in tasks])
     errors = np.square(reached[:, None] - truths[None, :, None]).sum(axis=-1)
     return LinearRuns(np.moveaxis(errors, 2, 0), np.square(np.diff(estimates, axis=0)).sum(axis=-1).T, reached, tuple(trained))
-
-
-def _columns(blocks: dict[str, int], trained: tuple[bool, ...]) -> np.ndarray:
-    """Which dimensions train."""
-    return np.repeat(trained, list(blocks.values()))
 
 
 def _rows(parameters: np.ndarray, blocks: dict[str, int], trials: int) -> np.ndarray:

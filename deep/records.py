@@ -1,7 +1,5 @@
 """Records of deep runs: what was trained, how, and what was measured; JSON lines that are read without torch."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -14,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from deep.metrics import summary
-from simulate.work.files import replace_file
+from simulate.work.files import replace_file, trying
 from simulate.work.keys import json_value
 from theory.checks import known
 from theory.errors import InputError
@@ -164,11 +162,6 @@ class RunRecord:
         return summary(self.accuracy, self.baseline) if self.status == FINISHED else None
 
     @property
-    def update_magnitudes(self) -> tuple[float, ...]:
-        """Euclidean norm of every task's update over all parameters."""
-        return tuple(result.update_magnitude for result in self.results)
-
-    @property
     def examples(self) -> int:
         """Examples looked at in all tasks."""
         return sum(result.examples for result in self.results)
@@ -188,7 +181,7 @@ class RunRecord:
         return value
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
+    def from_json(cls, value: Mapping[str, Any]) -> "RunRecord":
         """Return the record of the fields that `to_json` writes."""
         results = tuple(built(TaskResult, result) for result in value["results"])
         failure = None if value["failure"] is None else built(Failure, value["failure"])
@@ -262,12 +255,15 @@ def write_records(path: str | os.PathLike[str], records: Iterable[Any]) -> None:
         If the file cannot be written.
     """
     text = "".join(json.dumps(to_json(record), allow_nan=False) + "\n" for record in records)
-    try:
+    with trying(f"write {path}", "make its folder, free space or choose another file"):
         replace_file(path, text.encode())
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; make its folder, free space or choose another file") from None
 
 
 def built(kind: type, values: Mapping[str, Any]) -> Any:
-    """Return a dataclass of JSON values, lists as tuples."""
-    return kind(**{name: tuple(entry) if isinstance(entry, list) else entry for name, entry in values.items()})
+    """Return a dataclass of JSON values, lists as tuples, but not those in mappings."""
+    return kind(**{name: tuples(entry) for name, entry in values.items()})
+
+
+def tuples(value: Any) -> Any:
+    """Return nested lists as tuples."""
+    return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value

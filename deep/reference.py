@@ -3,8 +3,6 @@
 Settings move results more than methods do, so that a number is compared in all of its setting, or not at all.
 """
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -11,8 +11,6 @@ Everything lives in four packages beside this one, `theory`, `simulate`, `deep` 
 loaded on first use: experiments need no SymPy, samplers no formula, and only networks need torch.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys
@@ -37,41 +35,7 @@ if TYPE_CHECKING:  # read by type checkers and editors, and by `theory.lazy`: na
         simulate as simulate,
         sweep as sweep,
     )
-    from theory import (
-        Derivation as Derivation,
-        Distillation as Distillation,
-        DomainError as DomainError,
-        DriftlawError as DriftlawError,
-        Flow as Flow,
-        Formula as Formula,
-        Gaussian as Gaussian,
-        GradientDescent as GradientDescent,
-        InputError as InputError,
-        Isotropic as Isotropic,
-        Law as Law,
-        MinNorm as MinNorm,
-        NoClosedForm as NoClosedForm,
-        Quantity as Quantity,
-        Rademacher as Rademacher,
-        Ridge as Ridge,
-        StandardNormal as StandardNormal,
-        StudentT as StudentT,
-        Subspace as Subspace,
-        Task as Task,
-        TaskSequence as TaskSequence,
-        derive as derive,
-        expanding as expanding,
-        expected_errors as expected_errors,
-        frozen as frozen,
-        gem as gem,
-        initialized as initialized,
-        moment_orders as moment_orders,
-        one_block as one_block,
-        one_head_per_task as one_head_per_task,
-        parse_quantity as parse_quantity,
-        same as same,
-        trainable_fraction as trainable_fraction,
-    )
+    from theory import *  # noqa: F403 - all names that it gives, but for its modules
     from theory.conditions import EWC as EWC, SI as SI, HeadDistillation as HeadDistillation
     from theory.formulas import FORMULAS as FORMULAS
     from theory.own import load as load

@@ -13,31 +13,26 @@ import numpy as np
 
 from deep.kernel.ridge import KernelRecord
 from deep.records import read_records
-from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, Canvas, Figure, Sampler, Table, bars, entry, panels, plain_log_ticks, runs_sentence
+from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, Figure, Line, Panel, Sampler, Table, curves, runs_sentence
 
 RUNS = RECORDS / "ntk_adapters.jsonl"
 LOOKS = {"fixed": FROZEN, "refreshed": INITIALIZED}
-PANELS = {"scale": (8, "scale of the output"), "width": (4.0, "rank")}
+AT = {"scale": 4.0, "width": 8}  # while the other varies
 OFF = "functions off by, fixed, task 3"
 
 
 def compute(table: Table, sampler: Sampler) -> None:
     for record in sorted(read_records(RUNS, KernelRecord), key=lambda record: (record.settings["width"], record.settings["scale"])):
         for varied, other in (("scale", "width"), ("width", "scale")):
-            if record.settings[other] == PANELS[varied][0]:
+            if record.settings[other] == AT[other]:
                 for name in LOOKS:
                     table.add_measured(varied, name, varied, record.settings[varied], record.measured[f"forgetting off by, {name}"], RUNS.name)
         table.add_measured(OFF, "fixed", "scale", record.settings["scale"], record.measured[OFF], RUNS.name, case=f"rank {record.settings['width']}")
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    for ax, (varied, (_, label)) in zip(panels(canvas, ["rank 8", "scale 4"], sharey=True), PANELS.items(), strict=True):
-        for name, look in LOOKS.items():
-            bars(ax, table.select(quantity=varied, training=name), look)
-        ax.set(xscale="log", xlabel=label)
-        plain_log_ticks(ax, sorted({row.x for row in table.select(quantity=varied)}))
-    canvas.axes[0].set_ylabel("forgetting off by, as a share")
-    canvas.legend(handles=[entry(look, f"{name} kernel") for name, look in LOOKS.items()], loc="outside upper center", ncols=2)
+LINES = [Line(look, f"{name} kernel", {"training": name}) for name, look in LOOKS.items()]
+LEFT = Panel("rank 8", LINES, {"quantity": "scale"}, ticks=(1, 4, 16), axes={"xlabel": "scale of the output", "ylabel": "forgetting off by, as a share"})
+RIGHT = Panel("scale 4", LINES, {"quantity": "width"}, ticks=(2, 8, 32), axes={"xlabel": "rank"})
 
 
 def facts(table: Table) -> dict[str, Any]:
@@ -45,4 +40,4 @@ def facts(table: Table) -> dict[str, Any]:
     return {"least": np.min(off), "most": np.max(off), "runs": runs_sentence(table, "each with images, adapters and readout of its own"), **settings}
 
 
-FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(7.4, 3.4), sources=(RUNS, DEEP / "kernel" / "ridge.py", *READERS))
+FIGURE = Figure(__doc__, compute, curves(LEFT, RIGHT, sharey=True, legend={"ncols": 2}), globals(), facts, size=(7.4, 3.4), sources=(RUNS, DEEP / "kernel" / "ridge.py", *READERS))

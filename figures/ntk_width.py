@@ -14,7 +14,7 @@ import numpy as np
 
 from deep.kernel.ridge import KernelRecord
 from deep.records import read_records
-from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, Canvas, Figure, Look, Sampler, Table, bars, entry, panels, plain_log_ticks, runs_sentence
+from figures.kit import DEEP, FROZEN, INITIALIZED, READERS, RECORDS, Figure, Line, Panel, Sampler, Table, curves, runs_sentence
 
 RUNS = RECORDS / "ntk.jsonl"
 LOOKS = {"fixed": FROZEN, "refreshed": INITIALIZED}
@@ -28,14 +28,12 @@ def compute(table: Table, sampler: Sampler) -> None:
         table.add_measured(quantity, kernel, "width", record.settings["width"], record.measured[quantity.format(kernel)], RUNS.name)
 
 
-def draw(table: Table, canvas: Canvas) -> None:
-    for ax, quantity in zip(panels(canvas, list(PANELS.values()), sharey=True), PANELS, strict=True):
-        for kernel, look in LOOKS.items():
-            bars(ax, table.select(quantity=quantity, training=kernel), look)
-        ax.set(yscale="log", xlabel="units of the hidden layer")
-        plain_log_ticks(ax, (4, 16, 64, 256, 1024))
-    canvas.axes[0].set_ylabel("off by, as a share")
-    canvas.legend(handles=[entry(look, f"{kernel} kernel") for kernel, look in LOOKS.items()], loc="outside upper center", ncols=2)
+LINES = [Line(look, f"{kernel} kernel", {"training": kernel}) for kernel, look in LOOKS.items()]
+LABELS = ({"ylabel": "off by, as a share"}, {}, {})
+DRAWN = [
+    Panel(title, LINES, {"quantity": quantity}, ticks=(4, 16, 64, 256, 1024), axes={"yscale": "log", "xlabel": "units of the hidden layer", **label})
+    for (quantity, title), label in zip(PANELS.items(), LABELS, strict=True)
+]
 
 
 def facts(table: Table) -> dict:
@@ -44,4 +42,4 @@ def facts(table: Table) -> dict:
     return {"slope": slope, "runs": runs_sentence(table, "each with images and first weights of its own"), **SHOWN}
 
 
-FIGURE = Figure(__doc__, compute, draw, globals(), facts, size=(8.2, 3.4), sources=(RUNS, DEEP / "kernel" / "ridge.py", *READERS))
+FIGURE = Figure(__doc__, compute, curves(*DRAWN, sharey=True, legend={"ncols": 2}), globals(), facts, size=(8.2, 3.4), sources=(RUNS, DEEP / "kernel" / "ridge.py", *READERS))

@@ -3,8 +3,6 @@
 Names are loaded on first use: `simulate.simulate` must not load SymPy or any formula, which `simulate.check` needs.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING
 

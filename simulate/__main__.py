@@ -17,7 +17,7 @@ from simulate.sweeps.command import Sweep
 from simulate.verdicts.appendix import Derive
 from simulate.work.files import replace_file, require_writable
 from theory.checks import unknown
-from theory.commands import choices, parse, print_json
+from theory.commands import JsonOption, choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, WRONG, command_line
 from theory.quantities import FORMS
@@ -32,11 +32,9 @@ def _family_names() -> Iterable[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options:
+class _Options(JsonOption):
     """Options of all commands."""
 
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
     false_alarm: float | None = None
     """Probability of calling any correct formula of the run wrong; 1e-6 by default."""
     power: float | None = None

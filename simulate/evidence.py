@@ -4,8 +4,6 @@ Pure NumPy and standard library. Every number that was drawn at random travels a
 without its standard error, the number of draws behind it and their provenance.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,7 +71,7 @@ class Estimate:
         return f"{mean} +- {stderr} ({self.count:,} trials)"
 
     @classmethod
-    def from_samples(cls, values: Any, draws: Iterable = frozenset()) -> Estimate:
+    def from_samples(cls, values: Any, draws: Iterable = frozenset()) -> "Estimate":
         """Estimate the mean of draws along axis 0.
 
         Parameters
@@ -101,7 +99,7 @@ class Estimate:
         half = upper_quantile((1 - level) / 2) * self.stderr
         return ConfidenceInterval(self.mean - half, self.mean + half)
 
-    def merge(self, other: Estimate) -> Estimate:
+    def merge(self, other: "Estimate") -> "Estimate":
         """Pool two estimates of the same quantity as if all draws had been averaged at once.
 
         Raises
@@ -142,20 +140,6 @@ def merge_draws(left: Draws, right: Draws) -> Draws:
                     "take another seed or later trials"
                 )
     return frozenset(left) | frozenset(right)
-
-
-def paired_difference(left: Any, right: Any, draws: Iterable = frozenset()) -> Estimate:
-    """Estimate the mean of ``left - right`` from values on the same draws, shapes (draws, ...).
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, so that the values cannot be paired.
-    """
-    left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    if left.shape != right.shape:
-        raise InputError(f"paired values have shapes {left.shape} and {right.shape}; take both on the same draws")
-    return Estimate.from_samples(left - right, draws)
 
 
 def upper_quantile(tail: float) -> float:

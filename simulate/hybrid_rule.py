@@ -17,8 +17,6 @@ between -1 and 0 are the ones that tell tasks apart. (At its end task t - 1 is f
 the specific truths are the score hardly sees: `theory.score` has its law, and an estimate that does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +73,7 @@ class HybridSimulation(Simulation):
         """Estimate of the probability that a task is frozen, shape (T,)."""
         return Estimate.from_samples(self.frozen, self.draws)
 
-    def merge(self, other: Simulation) -> HybridSimulation:
+    def merge(self, other: Simulation) -> "HybridSimulation":
         """Return the trials of both; refuses equal draws and different experiments."""
         both = super().merge(other)
         scores, frozen = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("scores", "frozen"))

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from scipy.stats import sem, t as student
 from deep.records import read_records
 from deep.studies.design import CONFIRM
 from deep.studies.driver import mean_step_weight
-from deep.studies.foresight import Choices, area_by_orders, explained_tasks, row, second_tasks
+from deep.studies.foresight import Choices, area_by_orders, row, second_tasks
 from deep.studies.presets import PRESETS
 from deep.studies.records import PairRecord, StudyRun, UnitEffects
 from deep.studies.statistics import DECIDING, VERDICTS, Results, comparisons, interval_text, signed, verdicts
@@ -130,6 +130,17 @@ def test_what_scores_and_the_law_foresaw_is_what_is_said():
         own = {run.unit: run.trained for run in results.runs(stream, "threshold")}
         drawn += [run.trained == own[run.unit] for run in results.runs(stream, "threshold at random")]
     assert f"did in {sum(drawn)} of {len(drawn)} runs" in TEXT
+
+
+def explained_tasks(effects: Sequence[UnitEffects], pairs: Sequence[PairRecord]) -> Choices:
+    """Return all tasks but the first of the explained units, on validation data, with the squared distance of neighbours' truths; ``kept`` is of the pair alone."""
+    found = {(pair.stream, pair.order, pair.seed, pair.second): pair for pair in pairs if pair.second == pair.first + 1}
+    rows = []
+    for unit in effects:
+        for task, (score, benefit) in enumerate(zip(unit.scores, unit.benefit, strict=True)):
+            pair = found[unit.stream, unit.order, unit.seed, task + 1]
+            rows.append((unit.stream, unit.order, score, sum(pair.distance), pair.kept, -benefit))
+    return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def foreseen() -> Iterator[tuple[str, Choices]]:

@@ -4,8 +4,6 @@ Names are loaded on first use: reading an experiment (`theory.problem`) must not
 reads experiments and has to stay independent of every formula.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING
 

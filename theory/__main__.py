@@ -1,7 +1,5 @@
 """Command line of the catalogue of formulas: ``driftlaw theory list | show NAME | eval NAME --set p=40 ... | export``."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass
@@ -11,17 +9,15 @@ from typing import Annotated, Any
 import tyro
 
 from theory.checks import known
-from theory.commands import parse, print_json
+from theory.commands import JsonOption, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
 
 
 @dataclass(frozen=True)
-class List:
+class List(JsonOption):
     """List every closed form and every published slot."""
 
-    json: bool = False
-    """Print JSON."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +37,13 @@ class Show:
 
 
 @dataclass(frozen=True)
-class Eval:
+class Eval(JsonOption):
     """Evaluate a formula, with its named intermediates."""
 
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """Name, as `list` prints it."""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
     """Parameters: numbers (40, 0.5, 1/3) or JSON lists (w=[1,2])."""
-    json: bool = False
-    """Print JSON."""
 
 
 @dataclass(frozen=True)

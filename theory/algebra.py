@@ -6,8 +6,6 @@ runs over a leading axis of unit atoms with coefficients in QQ or QQ(symbols), a
 at the end. So no expression is ever simplified, and all three systems share one recursion.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """What all command lines share: how a command is chosen, its help, what is said of misspelt words, JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import json
@@ -17,6 +15,14 @@ from theory.exits import STANDS
 from theory.own import LOADING, loaded
 
 EXITS = "Exit status: 0; 2 for bad input or what the machine lacks; 130 after an interrupt."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JsonOption:
+    """How what was found is printed."""
+
+    json: bool = False
+    """Print JSON and nothing else on standard output."""
 
 
 def parse(commands: type | Mapping[str, type], arguments: Sequence[str] | None, prog: str, about: str = "", config: Sequence[Any] = ()) -> Any:

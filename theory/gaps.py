@@ -3,8 +3,6 @@
 Each function returns the shares of random settings in which its claim is true, whose mean decides the verdict, and sizes. Truths have length 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any

@@ -3,8 +3,6 @@
 `theory.recursion` goes from task to task; `theory.replay` covers stored samples, `theory.visits` data that are used again. All give a `Law`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial

@@ -5,8 +5,6 @@ threshold. Both coefficients are exact: the formula is evaluated in Laurent seri
 intermediate, so that nothing has to be simplified.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -29,7 +27,7 @@ class Series:
     terms: tuple[sympy.Expr, ...]
 
     @classmethod
-    def constant(cls, value: Any) -> Series:
+    def constant(cls, value: Any) -> "Series":
         """Return the series of something that does not depend on t."""
         return value if isinstance(value, Series) else cls(0, (sympy.sympify(value),) + (sympy.Integer(0),) * (TERMS - 1))
 
@@ -43,21 +41,21 @@ class Series:
         """Whether it is exactly zero; a zero must not push another series' terms out of sight."""
         return all(term == 0 for term in self.terms)
 
-    def __add__(self, other: Any) -> Series:
+    def __add__(self, other: Any) -> "Series":
         other = Series.constant(other)
         if self.vanishes or other.vanishes:
             return other if self.vanishes else self
         degree = max(self.degree, other.degree)
         return Series(degree, tuple(self.coefficient(degree - k) + other.coefficient(degree - k) for k in range(TERMS)))
 
-    def __mul__(self, other: Any) -> Series:
+    def __mul__(self, other: Any) -> "Series":
         other = Series.constant(other)
         if self.vanishes or other.vanishes:
             return Series.constant(0)
         terms = tuple(sympy.Add(*(self.terms[i] * other.terms[k - i] for i in range(k + 1))) for k in range(TERMS))
         return Series(self.degree + other.degree, terms)
 
-    def reciprocal(self) -> Series:
+    def reciprocal(self) -> "Series":
         """Return 1 / series; the leading coefficient must not vanish."""
         lead = self.terms[0]
         result = [1 / lead]

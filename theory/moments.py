@@ -14,8 +14,6 @@ samples. The order may be higher than that, but not as high as the least step's:
 penalty fits all alone. Of other penalties for n < d no moment is known here, which is order 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -9,8 +9,6 @@
 Names are for command lines and records; in Python the objects themselves will do.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import inspect
@@ -40,7 +38,7 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.mark} in {self.source or self.module or 'memory'}"
 
-    def replaces(self, other: Place) -> bool:
+    def replaces(self, other: "Place") -> bool:
         """Whether it is the same part of a user's file, which was run again or has changed."""
         if self.source is None or other.source is None:
             return not (self.module or other.module)

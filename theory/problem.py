@@ -4,8 +4,6 @@ This module knows no formula and no sampler. `theory.law` computes exact expecta
 `simulate` draws data from the same object; neither sees the other.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -275,7 +273,7 @@ class TaskSequence:
             return None if self.average is None else self.average.values
         return np.array([[Fraction(s <= t, t + 1) for s in range(len(self))] for t in range(len(self))])
 
-    def under(self, features: Any = None, rule: Any = None, risk: str | None = None, visits: Any = None, average: Any = None) -> TaskSequence:
+    def under(self, features: Any = None, rule: Any = None, risk: str | None = None, visits: Any = None, average: Any = None) -> "TaskSequence":
         """Return the experiment with other features, another rule, risk or average for all of its tasks, or with other visits.
 
         None leaves what is there; anything else takes the place of what single tasks say, too. A sequence of rules has one for each task.
@@ -347,7 +345,7 @@ class TaskSequence:
         except ValueError:
             raise InputError(f"grids of shapes {sorted(set(shapes))} do not broadcast; reshape them so that every axis is one parameter") from None
 
-    def at(self, index: int | tuple[int, ...]) -> TaskSequence:
+    def at(self, index: int | tuple[int, ...]) -> "TaskSequence":
         """Return the single experiment at grid point ``index``."""
         shape = self.grid_shape
 
@@ -377,7 +375,7 @@ class TaskSequence:
         average = pick_gram(self.average) if isinstance(self.average, FrozenArray) else self.average
         return replace(self, blocks=pick(self.blocks), tasks=tasks, gram=gram, rule=pick_rule(self.rule), average=average)
 
-    def undistilled(self) -> TaskSequence:
+    def undistilled(self) -> "TaskSequence":
         """The experiment with distillation written as what it is, a partial least step."""
 
         def part(scale: Any, share: Any) -> Any:

@@ -6,8 +6,6 @@ of E[P] = m I, and k = E tr (A'A)^{-1}. For n >= d the data determine all d para
 k = E tr (AA')^{-1}.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

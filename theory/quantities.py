@@ -4,8 +4,6 @@ A quantity is linear: weights on the errors ``errors[t, i]``, on the steps or on
 least one among what it weighs, its error scale that of the tasks whose errors it weighs.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Iterable
@@ -84,7 +82,7 @@ class Quantity:
             raise InputError(f"the weights of the quantity {self.name!r} are {weights.tolist()}; give finite numbers, not all zero")
         return weights
 
-    def written_out(self, tasks: int) -> Quantity:
+    def written_out(self, tasks: int) -> "Quantity":
         """Return the quantity with its weights for ``tasks`` tasks as numbers, which can be compared, hashed and sent."""
         return Quantity(self.name, _Weights(FrozenArray(self.at(tasks).astype(float))), self.of)
 

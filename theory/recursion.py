@@ -7,8 +7,6 @@ the past, is N(0, f I), independent of the data of S: label noise plus the error
 trained. Source: the project's derivation; single block: Lin et al., arXiv 2302.05836.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

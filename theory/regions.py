@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import sympy
 
-from theory.errors import DomainError, InputError
+from theory.errors import InputError
 from theory.formula import Condition
 from theory.ledger import notation as s
 
@@ -75,19 +75,6 @@ REGIONS = (
         _BOUNDARY_3,
     ),
 )
-
-
-def region_of(p: int, p_2: int, n_2: int) -> Region:
-    """Return the case that a sample count falls in; DomainError at the two thresholds."""
-    if n_2 < p_2 - 1:
-        return REGIONS[0]
-    if p_2 + 1 < n_2 < p + p_2 - 1:
-        return REGIONS[1]
-    if n_2 > p + p_2 + 1:
-        return REGIONS[2]
-    raise DomainError(
-        f"n_2 = {n_2} is within 1 of p_2 = {p_2} or of p + p_2 = {p + p_2}, where an expected error is infinite; move n_2 away from the threshold"
-    )
 
 
 def frozen_wins(criterion: str, **case: Any) -> np.ndarray:

@@ -23,8 +23,6 @@ p (N p - 2) / (N - p - 1) this gives E |x|^2 x'W^{-2} x / p for a row x, and all
 previous estimate, nested memories are also the law of GEM, A-GEM and OGD as the step goes to zero: they move where stored predictions stay.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any

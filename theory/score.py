@@ -158,17 +158,3 @@ def _split(distances: np.ndarray, level: np.ndarray, cut: bool) -> tuple[np.ndar
         parts = np.maximum(parts, 0)
         parts *= level / parts.sum(1, keepdims=True)
     return parts[:, :-1], parts[:, -1:]
-
-
-def distance_covariance(n: int, dimensions: Sequence[int], distances: Sequence[float], noise: float) -> np.ndarray:
-    """Return the exact covariance, given the start, of the estimates of (D_b for every block, residual level S).
-
-    U-statistics of order 2: 2 (2 (n - 2) zeta_1 + zeta_2) / (n (n - 1)), zeta_1 that of the kernel given one sample.
-    """
-    d, D = np.asarray(dimensions, dtype=float), np.asarray(distances, dtype=float)
-    level = D.sum() + noise
-    one, both = np.outer(D, D) + np.diag(D * level), 3 * np.outer(D, D) + np.diag(d * level**2 + 4 * level * D)
-    found = np.full((len(D) + 1,) * 2, 2 * level**2 / n)
-    found[:-1, :-1] = 2 * (2 * (n - 2) * one + both) / (n * (n - 1))
-    found[:-1, -1] = found[-1, :-1] = 4 * level * D / n
-    return found

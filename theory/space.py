@@ -4,8 +4,6 @@ A space is read from a mapping: ``(5, 60)`` are whole numbers with both ends, ``
 anything else one value.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +66,7 @@ class Space:
     constraints: tuple[Callable[..., Any], ...] = ()
 
     @classmethod
-    def read(cls, given: Any, constraint: Any = None) -> Space:
+    def read(cls, given: Any, constraint: Any = None) -> "Space":
         """Read a mapping from parameter to its values.
 
         Raises

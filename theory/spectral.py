@@ -23,8 +23,6 @@ errors are about 1 / D^3, seen by doubling n, d and lambda.
 driftlaw's own derivation.
 """
 
-from __future__ import annotations
-
 import cmath
 import math
 from dataclasses import replace

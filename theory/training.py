@@ -13,8 +13,6 @@ E tr S tr S^{-1}. Samples of tasks that are still to come are fresh, and their r
 Source: the project's derivation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any

@@ -14,8 +14,6 @@ first are multiplied, so that partitions with a box (3, 2) drop out. Sources: Ma
 the law is the project's derivation. Tasks in this order are those of Evron et al., arXiv 2205.09588 (the text was not at hand).
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from functools import cache, lru_cache

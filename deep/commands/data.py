@@ -12,16 +12,14 @@ from deep.data import DATASETS, Dataset, load, resolve_root, survey
 from deep.data.locations import DataRoot
 from deep.data.registry import Presence
 from simulate.wording import table
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 
 
 @dataclass(frozen=True)
-class DataCommand(DataOptions):
+class DataCommand(DataOptions, JsonOption):
     """List the data sets, where they were looked for and what to put where; with NAME, read and verify that one."""
 
     name: Annotated[str | None, tyro.conf.Positional, choices("Data set to read and verify", DATASETS, metavar="NAME")] = None
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Print the list or the record; return the exit status."""

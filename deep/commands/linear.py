@@ -1,7 +1,5 @@
 """`driftlaw deep linear`: the training loop on linear models, for comparison with the exact law."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from deep.bridge import BridgeRecord, bridge_record

@@ -11,10 +11,10 @@ import tyro
 
 from deep.data import DATASETS
 from deep.records import to_json, write_records
-from deep.runs.folder import RunsFolder
+from deep.runs.folder import DEFAULT, RunsFolder
 from deep.streams import STREAMS
 from simulate.work.files import require_writable
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 from theory.errors import InputError
 
 
@@ -37,13 +37,11 @@ class DataOptions(DataRootOption):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordsOptions:
+class RecordsOptions(JsonOption):
     """Where records go."""
 
     records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Write the records to a file of JSON lines."""
-    json: bool = False
-    """Print JSON."""
 
     def check_file(self) -> None:
         """Raise InputError, before the work, if the file of records cannot be written."""
@@ -55,6 +53,16 @@ class RecordsOptions:
         if self.records is not None and write:
             write_records(self.records, records)
         print_json([to_json(record) for record in records]) if self.json else print(text())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(RecordsOptions):
+    """Options of the runs' side: where they are kept, how many at a time, what is written."""
+
+    out: Path = DEFAULT
+    """Folder of runs; finished ones are not trained again, interrupted ones go on."""
+    workers: int | None = None
+    """Runs at a time; None means as many as there are cores."""
 
 
 def refuse_idle(command: Any, names: Sequence[str], why: str) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from deep.commands.options import DataRootOption, RecordsOptions, refuse_idle
+from deep.commands.options import DataRootOption, Training, refuse_idle
 from deep.records import read_records
 from deep.reference import REFERENCES, page
 from deep.runs.execute import DataSource
-from deep.runs.folder import DEFAULT
 from deep.studies.records import StudyRun
 from theory.commands import choices
 from theory.errors import InputError
@@ -19,7 +18,7 @@ from theory.exits import STANDS, interrupt_says
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReferenceCommand(DataRootOption, RecordsOptions):
+class ReferenceCommand(DataRootOption, Training):
     """Train methods in the settings of their authors, and print the page that compares published numbers with ours."""
 
     preset: Annotated[tuple[str, ...], choices("All by default; take minutes to an hour of a core each", REFERENCES)] = ()
@@ -27,10 +26,6 @@ class ReferenceCommand(DataRootOption, RecordsOptions):
     """Repetitions, from 0 on without 10, on which strengths are chosen."""
     stored: tuple[Path, ...] = ()
     """Train nothing: print the page of these files of records, or of the presets among them."""
-    out: Path = DEFAULT
-    """Folder of runs; finished ones are not trained again, interrupted ones go on."""
-    workers: int | None = None
-    """Runs at a time; None means as many as there are cores."""
 
     def run(self) -> int:
         """Train or read, print the page; return the exit status."""

@@ -1,15 +1,13 @@
 """`driftlaw deep resume`: goes on with the interrupted runs of a folder."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from deep.commands.options import DataRootOption, existing
-from deep.commands.run import Training, train_and_report
+from deep.commands.options import DataRootOption, Training, existing
+from deep.commands.run import train_and_report
 from deep.runs.execute import DataSource
 from deep.runs.folder import INTERRUPTED
 from deep.runs.names import SHOWN, run_name

@@ -5,31 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep.commands.options import RecordsOptions
+from deep.commands.options import Training
 from deep.commands.reports import record_text, states_table
 from deep.commands.settings import Settings
 from deep.records import FAILED, RunRecord
 from deep.runs.execute import DataSource, train_runs
-from deep.runs.folder import DEFAULT, RunState
+from deep.runs.folder import RunState
 from deep.runs.names import SHOWN, run_name
 from theory.errors import DriftlawError
 from theory.exits import BAD_INPUT, STANDS, interrupt_says
 
 if TYPE_CHECKING:
     from deep.training.config import RunConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training(RecordsOptions):
-    """Options of the runs' side: where they are kept, how many at a time, what is written."""
-
-    out: Path = DEFAULT
-    """Folder of runs; finished ones are not trained again, interrupted ones go on."""
-    workers: int | None = None
-    """Runs at a time; None means as many as there are cores."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,5 @@
 """`driftlaw deep show RUN`: the record of one run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,20 +9,18 @@ import tyro
 from deep.commands.reports import record_text
 from deep.records import to_json
 from deep.runs.folder import DEFAULT, RunsFolder
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 from theory.errors import InputError
 
 
 @dataclass(frozen=True)
-class ShowCommand:
+class ShowCommand(JsonOption):
     """Show the record of a run: accuracy matrix, metrics, updates, configuration."""
 
     run_key: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """First letters of the run's key, as status lists it."""
     out: Path = DEFAULT
     """Folder of runs."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Print the record; return the exit status."""

@@ -7,17 +7,15 @@ from deep.commands.options import existing
 from deep.commands.reports import states_table
 from deep.runs.folder import DEFAULT, INTERRUPTED, RunState
 from deep.runs.names import SHOWN
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 
 
 @dataclass(frozen=True)
-class StatusCommand:
+class StatusCommand(JsonOption):
     """List the runs of a folder: finished, failed, running or interrupted."""
 
     out: Path = DEFAULT
     """Folder of runs."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Print the runs; return the exit status."""

@@ -1,7 +1,5 @@
 """`driftlaw deep streams NAME`: the tasks of a stream, with counts and checksums of their content."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
@@ -9,13 +7,14 @@ import tyro
 
 from deep.commands.options import DataOptions, stream_names
 from deep.streams import SCENARIOS, STREAMS, Stream, stream
+from deep.streams.transforms import SETS
 from simulate.wording import table
-from theory.commands import print_json
+from theory.commands import JsonOption, print_json
 from theory.errors import InputError
 
 
 @dataclass(frozen=True)
-class StreamsCommand(DataOptions):
+class StreamsCommand(DataOptions, JsonOption):
     """Show the tasks of a stream: classes, numbers of images, checksum of the content."""
 
     name: Annotated[str, tyro.conf.Positional, stream_names(metavar="NAME")]
@@ -47,8 +46,6 @@ class StreamsCommand(DataOptions):
     """Keep the pixels of task 0 in place (permuted)."""
     split: bool = False
     """Divide the classes among the tasks as well (permuted)."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Print the stream; return the exit status."""
@@ -78,9 +75,7 @@ def stream_record(built: Stream) -> dict[str, Any]:
             {
                 "name": task.name,
                 "classes": list(task.classes),
-                "train": len(task.train_indices),
-                "validation": len(task.validation_indices),
-                "test": len(task.test_indices),
+                **{part: len(getattr(task, f"{part}_indices")) for part in SETS},
                 "sha256": task.fingerprint,
             }
             for task in built

@@ -9,13 +9,11 @@ from typing import Annotated
 
 import tyro
 
-from deep.commands.options import DataOptions
+from deep.commands.options import DataOptions, Training
 from deep.records import write_records
 from deep.runs.execute import DataSource
-from deep.runs.folder import DEFAULT
 from deep.studies.design import ALL, PHASES, STUDIES
 from deep.studies.presets import PRESETS
-from simulate.work.files import require_writable
 from theory.checks import known
 from theory.commands import choices, print_json
 from theory.exits import STANDS, interrupt_says
@@ -24,7 +22,7 @@ _TIMES = "the first one of the study unless one is named; --phase power says wha
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyCommand(DataOptions):
+class StudyCommand(DataOptions, Training):
     """Run a study: develop on validation data, write the protocol, confirm once on test data with fresh seeds, judge."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
@@ -33,18 +31,10 @@ class StudyCommand(DataOptions):
     phase: str = ALL
     """power (what it costs and can see, at once), develop, confirm, all (both), or explain: what each task's depth is worth and how tasks
     are related, on validation data."""
-    out: Path = DEFAULT
-    """Folder of runs; finished ones are not trained again, interrupted ones go on."""
     protocol: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Protocol that development writes and confirmation needs; None means protocol-PRESET.json in the folder of runs."""
-    workers: int | None = None
-    """Runs at a time; None means as many as there are cores."""
     device: str = "cpu"
     """cpu or cuda."""
-    records: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write records of these runs to a file of JSON lines."""
-    json: bool = False
-    """Print JSON."""
 
     def run(self) -> int:
         """Run the study, print what it found; return the exit status."""
@@ -53,8 +43,7 @@ class StudyCommand(DataOptions):
         preset = PRESETS.find(self.preset or ours[0])
         known(preset.name, ours, f"preset of the study {self.name}:")
         known(self.phase, PHASES, "phase")
-        if self.records is not None:
-            require_writable(self.records)
+        self.check_file()
         from deep.studies.driver import Setting, run_study
         from deep.training.device import chosen_device
 

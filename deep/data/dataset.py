@@ -1,7 +1,5 @@
 """A data set in memory: images and labels, a training and a test part, a record of the origin."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,7 +52,7 @@ class Part:
         """The SHA-256 of the content."""
         return content_hash(self.images, self.labels)
 
-    def divide(self) -> tuple[Part, Part]:
+    def divide(self) -> "tuple[Part, Part]":
         """Divide into a training and a test part, a fifth of every class for testing, always the same."""
         test = np.zeros(len(self), dtype=bool)
         for label in np.unique(self.labels):

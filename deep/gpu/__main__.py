@@ -1,7 +1,5 @@
 """Entry point of `driftlaw gpu`."""
 
-from __future__ import annotations
-
 import platform
 import sys
 from collections.abc import Sequence

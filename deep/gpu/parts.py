@@ -4,8 +4,6 @@ A part that fails or runs out of its time takes nothing from the others, except 
 accuracy is worth a look.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Ridge regression on frozen features of a stream, task after task: the model of the theory on real images."""
 
-from __future__ import annotations
-
 import io
 import itertools
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ A step is f_t = f_(t-1) + K(., X_t) (K(X_t, X_t) + penalty)^-1 (Y_t - f_(t-1)(X_
 product of its features, f_t minimises |f(X_t) - Y_t|^2 + penalty |theta - theta_(t-1)|^2.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

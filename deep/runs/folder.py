@@ -13,7 +13,7 @@ from typing import Any
 
 from deep.records import FAILED, FINISHED, RunRecord, from_json, to_json
 from deep.runs.names import NAMING, SHOWN
-from simulate.work.files import is_locked, locked
+from simulate.work.files import is_locked, locked, trying
 from simulate.work.keys import canonical, digest
 from simulate.work.store import RunStore
 from theory.errors import InputError
@@ -172,13 +172,11 @@ class RunsFolder:
             If the folder is a file, or may not be read.
         """
         started: dict[Path, tuple[float, Path]] = {}
-        try:
+        with trying(f"read the folder of runs {self.root}", "choose another --out"):
             for name in (_RECORD, _CONFIG):
                 started |= {path.parent: (path.stat().st_mtime, path.parent) for path in self.root.glob(f"*/{name}.json")}
             if self.root.exists():
                 os.listdir(self.root)
-        except OSError as error:
-            raise InputError(f"cannot read the folder of runs {self.root}: {error.strerror}; choose another --out") from None
         states = [RunFolder(path).state() for path in sorted(started, key=started.__getitem__)]
         return [state for state in states if state is not None]
 

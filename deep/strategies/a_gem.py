@@ -1,7 +1,5 @@
 """Averaged GEM: a step shall not raise the mean loss on examples drawn from all memories."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The constrained update: stages take shorter steps the more they are shared, between initialized and frozen training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Online elastic weight consolidation: parameters are held the firmer the more earlier tasks' predictions depend on them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

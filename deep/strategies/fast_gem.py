@@ -1,7 +1,5 @@
 """GEM with a dual that is solved on the device, all groups at once and always alike, so that a GPU may replay it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Frozen training: after the first task only the last stages train."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

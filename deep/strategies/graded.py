@@ -1,7 +1,5 @@
 """The graded hybrid: the less a task is related to the earlier ones, the deeper it trains."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Initialized training: every task trains all parameters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

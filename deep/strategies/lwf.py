@@ -1,7 +1,5 @@
 """Learning without forgetting: on the task's own inputs, earlier outputs shall stay what they were before it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The magnitude rule: train everything, then shorten the steps of shared stages to the length that serves all tasks so far."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

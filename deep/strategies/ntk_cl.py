@@ -1,7 +1,5 @@
 """NTK-CL: branches beside a frozen transformer, each mechanism as the public code computes it and as the abstract describes it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """The hybrid by stages: each stage decides by its own cosine whether it trains."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """What strategies with a trainable depth share: which stages train, from which task on, and a pull towards what was learned."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Replay: examples of earlier tasks that were kept are trained on along with the task's own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import ClassVar
 

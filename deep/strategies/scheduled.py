@@ -1,7 +1,5 @@
 """Training by a schedule that is given: controls of the hybrids, such as their decisions in random order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Synaptic intelligence: parameters are held by what their path has contributed to the fall of earlier tasks' losses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import ClassVar
 

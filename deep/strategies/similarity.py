@@ -12,8 +12,6 @@ the gradient is measured on, and which direction of the earlier tasks is kept, i
   whole step, with its sign turned.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """The published hybrid: few modules train on tasks that are related to the previous one, many on others."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Streams and the options that every kind of stream shares."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -35,7 +33,7 @@ class Stream:
     """
 
     name: str
-    options: StreamOptions
+    options: "StreamOptions"
     seed: int
     order: int
     tasks: tuple[StreamTask, ...]
@@ -75,7 +73,7 @@ class Stream:
             share_of[own] += 1 / (len(self) * max(len(own), 1))
         return {"images": [len(own) for own in indices], "worth": 1 / sum(float(share_of @ share_of) for share_of in shares.values())}
 
-    def same_tasks(self, other: Stream) -> bool:
+    def same_tasks(self, other: "Stream") -> bool:
         """Return whether another stream, made of the same data sets, has the same tasks in the same order."""
         return len(self) == len(other) and all(mine.same(task) for mine, task in zip(self, other, strict=True))
 

@@ -1,7 +1,5 @@
 """A task of a stream: some classes of a data set, with its own training, validation and test images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,7 +57,7 @@ class StreamTask:
         """Return the test images; for final evaluation only."""
         return self._part("test", self.dataset.test, self.test_indices)
 
-    def same(self, other: StreamTask) -> bool:
+    def same(self, other: "StreamTask") -> bool:
         """Return whether another task has the same images and labels because it is made alike; nothing is computed."""
         plain = ("dataset", "classes", "keys", "transform")
         indices = ("train_indices", "validation_indices", "test_indices")

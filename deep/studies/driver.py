@@ -3,8 +3,6 @@
 All runs go through the folder of runs, so that a study goes on where it was stopped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from deep.records import tuples
 from deep.runs.execute import build_stream
 from deep.studies.design import DEFAULT_DEPTH, EXPLAIN, Preset, StudyStream, Unit
 from deep.studies.driver import Setting, Wanted, config, train_all
 from deep.studies.protocol import Protocol, choose
-from deep.studies.records import StudyRun, UnitEffects, rounded, tuples
+from deep.studies.records import StudyRun, UnitEffects, rounded
 from theory.errors import InputError
 
 EXHAUSTIVE = 100  # schedules at most, above which only one task at a time departs from frozen and from initialized training

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.stats import t as student
 
 from deep.studies.design import FROZEN, INITIALIZED
-from deep.studies.records import PairRecord, UnitEffects
 from deep.studies.statistics import Results, detectable
 
 TIE = 1e-6  # accuracies are recorded to six digits
@@ -65,17 +64,6 @@ def second_tasks(results: Results, streams: Sequence[str]) -> Choices:
             kept, learned = frozen[unit].matrix()[1, :2] - full[unit].matrix()[1, :2]
             rows.append((stream, unit.order, scored[unit], full[unit].update[1], kept, (kept + learned) / 2))
     return Choices(*(np.array(column) for column in zip(*rows, strict=True))) if rows else Choices(*(np.zeros(0),) * 6)
-
-
-def explained_tasks(effects: Sequence[UnitEffects], pairs: Sequence[PairRecord]) -> Choices:
-    """Return all tasks but the first of the explained units, on validation data, with the squared distance of neighbours' truths; ``kept`` is of the pair alone."""
-    found = {(pair.stream, pair.order, pair.seed, pair.second): pair for pair in pairs if pair.second == pair.first + 1}
-    rows = []
-    for unit in effects:
-        for task, (score, benefit) in enumerate(zip(unit.scores, unit.benefit, strict=True)):
-            pair = found[unit.stream, unit.order, unit.seed, task + 1]
-            rows.append((unit.stream, unit.order, score, sum(pair.distance), pair.kept, -benefit))
-    return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def area(stream: np.ndarray, score: np.ndarray, gain: np.ndarray) -> float:

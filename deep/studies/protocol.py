@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep.studies.design import BEST_DEPTH, COMMON, INITIALIZED, Preset, StudyStream
-from simulate.work.files import replace_file
+from simulate.work.files import replace_file, trying
 from simulate.work.keys import canonical, json_value
 from theory.errors import InputError
 
@@ -141,11 +141,9 @@ def write_protocol(path: str | os.PathLike[str], protocol: Protocol) -> None:
     if other:
         remedy = "choose another --protocol or --out, with fresh seeds if the test part was read, or remove it"
         raise InputError(f"{path} holds another protocol, and a confirmation may rest on it; {remedy}")
-    try:
+    with trying(f"write the protocol {path}", "choose another --protocol or --out"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.encode())
-    except OSError as error:
-        raise InputError(f"cannot write the protocol {path}: {error.strerror or error}; choose another --protocol or --out") from None
 
 
 def read_protocol(path: str | os.PathLike[str]) -> Protocol:

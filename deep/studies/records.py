@@ -1,15 +1,13 @@
 """Compact records of a study, read without torch: what tables, verdicts and figures need, one JSON line a run, unit or pair."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from deep import metrics
-from deep.records import FINISHED, RunRecord
+from deep.records import FINISHED, RunRecord, built, tuples
 from deep.studies.design import Unit
 from simulate.work.keys import json_value
 
@@ -24,10 +22,7 @@ class Line:
     KIND: ClassVar[str]
     NEWER: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the record of the fields that `deep.records.to_json` writes."""
-        return cls(**{name: tuples(entry) for name, entry in value.items()})
+    from_json = classmethod(built)
 
 
 @dataclass(frozen=True)
@@ -238,11 +233,6 @@ def study_run(record: RunRecord, preset: str, phase: str, stream: str, arm: str,
         decision=tuple(rounded(dict(result.decision)) for result in record.results),
         device=record.device, versions=record.versions, images=tuples(rounded(images)),
     )  # fmt: skip
-
-
-def tuples(value: Any) -> Any:
-    """Return nested lists as tuples."""
-    return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 def rounded(value: Any) -> Any:

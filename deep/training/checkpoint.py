@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from deep.training.config import RunConfig
-from simulate.work.files import replace_file
+from simulate.work.files import replace_file, trying
 from theory.errors import InputError
 
 FORMAT = 1
@@ -68,11 +68,9 @@ def save(folder: str | os.PathLike[str], key: str, config: RunConfig, checkpoint
         "record": json.dumps(checkpoint.record),
         **{name: getattr(checkpoint, name) for name in _TENSORS},
     }
-    try:
+    with trying(f"write {Path(folder) / NAME}", "free space or choose another folder"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         replace_file(Path(folder) / NAME, packed(content))
-    except OSError as error:
-        raise InputError(f"cannot write {Path(folder) / NAME}: {error.strerror or error}; free space or choose another folder") from None
 
 
 def load(folder: str | os.PathLike[str], key: str, config: RunConfig) -> Checkpoint | None:

@@ -1,7 +1,5 @@
 """Configuration of a run: everything that its numbers depend on, and the key made of it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -146,7 +144,7 @@ class RunConfig(LoopOptions):
         return json_value(values, "configuration")
 
     @classmethod
-    def from_canonical(cls, value: Mapping[str, Any]) -> RunConfig:
+    def from_canonical(cls, value: Mapping[str, Any]) -> "RunConfig":
         """Return the configuration that `canonical` has described.
 
         Raises

@@ -1,7 +1,5 @@
 """The diagonal of a network's Fisher information, averaged over examples: never the square of a batch's mean gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

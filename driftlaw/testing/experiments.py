@@ -3,8 +3,6 @@
 Nothing is drawn to be thrown away: numbers that bound one another are drawn one after another, each within what the others leave.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -180,7 +178,7 @@ def cases(
 
 
 @st.composite
-def _cases(draw: st.DrawFn, domain: _Domain, given: Mapping[str, Any], tasks: int, largest: int) -> dict[str, Any]:
+def _cases(draw: st.DrawFn, domain: "_Domain", given: Mapping[str, Any], tasks: int, largest: int) -> dict[str, Any]:
     formula, arguments, least = domain.formula, domain.arguments, int(domain.normal)
     case: dict[str, Any] = {name: draw(value) if isinstance(value, SearchStrategy) else value for name, value in given.items()}
     missing = {name: symbol for name, symbol in arguments.items() if name not in case}

@@ -7,14 +7,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from figures.kit.draw import curve, entry, marks, panels, plain_log_ticks, points, reference, star, strip, ticks
+from figures.kit.draw import bars, curve, entry, marks, panels, plain_log_ticks, points, reference, star, strip, ticks
 from figures.kit.style import Look
-from figures.kit.table import Row, Table
+from figures.kit.table import MEASURED, Row, Table
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve with its simulated points.
+    """A curve with its simulated points, or measured ones joined.
 
     Parameters
     ----------
@@ -81,6 +81,8 @@ class Panel:
             rows = own.select(**line.rows)
             curve(ax, rows, line.look)
             points(ax, rows, line.look)
+            if len(measured := rows.select(kind=MEASURED)):
+                bars(ax, measured, line.look)
         if self.stars is not None:
             marks(ax, own)
         if self.zero:

@@ -3,12 +3,11 @@
 import hashlib
 import io
 import os
-import tempfile
 from pathlib import Path
 
 from matplotlib.figure import Figure as Canvas
 
-from simulate.work.files import remove_leftovers, replace_file
+from simulate.work.files import remove_leftovers, replace_file, require_folder, trying
 from simulate.work.store import RunStore
 from theory.errors import InputError
 
@@ -45,14 +44,7 @@ class Output:
         InputError
             If it cannot be made or written to.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as error:
-            raise InputError(
-                f"cannot write to the folder {self.folder}: {error.strerror or error}; choose another --out or change its permissions"
-            ) from None
+        require_folder(self.folder, "choose another --out or change its permissions")
         for place in (self.folder, self.points.root, self.finished.root):
             remove_leftovers(place)
 
@@ -84,10 +76,8 @@ def write_file(path: Path, content: bytes) -> None:
     InputError
         If it cannot be written.
     """
-    try:
+    with trying(f"write {path}", "free space, remove what is in the way or choose another --out"):
         replace_file(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free space, remove what is in the way or choose another --out") from None
 
 
 def render(canvas: Canvas, suffix: str) -> bytes:

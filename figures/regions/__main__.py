@@ -15,7 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from simulate.work.files import replace_file, require_writable
 from theory.checks import known
-from theory.commands import choices, parse, print_json
+from theory.commands import JsonOption, choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line
 from theory.memory import FORMS as STRENGTHS, MemoryStep
@@ -26,8 +26,42 @@ from theory.space import Space
 FINE = 101  # values of a parameter that takes more
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Drawn(JsonOption):
+    """A command whose `found` computes what has a text, values for a program and a picture."""
+
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Also draw what is found, as .png, .svg or .pdf."""
+
+    def found(self) -> Any:
+        """Compute what is printed and drawn."""
+        raise NotImplementedError
+
+    def picture(self, found: Any) -> Any:
+        """Draw what was found."""
+        return found.draw()
+
+    def run(self) -> int:
+        """Compute, draw and print; refuse a picture of another kind, or one that cannot be written, before that. Return the exit status."""
+        if self.out is not None:
+            if self.out.suffix not in (".png", ".svg", ".pdf"):
+                raise InputError(f"--out is {self.out}; choose a name that ends in .png, .svg or .pdf")
+            require_writable(self.out)
+        started, found = time.perf_counter(), self.found()
+        if self.out is not None:
+            from figures.kit.output import render
+
+            replace_file(self.out, render(self.picture(found), self.out.suffix[1:]))
+        seconds = time.perf_counter() - started
+        if self.json:
+            print_json({**found.as_dict(), "seconds": round(seconds, 3)})
+        else:
+            print(f"{found.text}\n{seconds:.1f} s")
+        return getattr(found, "exit_status", STANDS)
+
+
 @dataclass(frozen=True)
-class Refute:
+class Refute(_Drawn):
     """Search a space of settings for the smallest counterexample to a statement.
 
     The file is one of driftlaw check with space in place of cases: a mapping from parameter to (low, high), both ends included, whole or
@@ -44,32 +78,30 @@ class Refute:
     """Seed of all draws; equal seeds give equal answers."""
     workers: int | None = None
     """Threads of the sampler; all cores by default."""
-    out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Also draw where the statement fails, as .png, .svg or .pdf."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
-    def run(self) -> int:
+    def found(self) -> Any:
+        """Search."""
         from simulate.verdicts.lemma import load_lemma
         from simulate.verdicts.refutation import refute
         from theory.claims import CLAIMS
 
-        started, name = _started(self.out), str(self.file)
+        name = str(self.file)
         if not self.file.suffix and not self.file.exists():
             known(name, _searched(), "claim or file")
         claim = {"name": name, **CLAIMS[name].searched} if name in _searched() else load_lemma(self.file, space=True)
         if self.out is not None and len(axes := Space.read(claim["space"]).axes) == 1:
             raise InputError(f"only {axes[0].name} varies, and a picture is over two parameters; leave out --out")
-        found = refute(claim, settings=self.settings, seed=self.seed, workers=self.workers)
-        if self.out is not None:
-            from figures.regions.refutation import draw
+        return refute(claim, settings=self.settings, seed=self.seed, workers=self.workers)
 
-            _draw(draw(found), self.out)
-        return _finish(found, started, self.json, found.exit_status)
+    def picture(self, found: Any) -> Any:
+        """Draw where the statement fails."""
+        from figures.regions.refutation import draw
+
+        return draw(found)
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(_Drawn):
     """Show where which of two experiments has the smaller error, by the exact law, over one parameter or two.
 
     Each file defines build; its defaults give all parameters that neither --over nor --at does.
@@ -84,15 +116,12 @@ class Compare:
     at: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...")] = ()
     """Other parameters, where defaults are not meant."""
     quantity: Annotated[str, choices("What is compared", FORMS)] = "forgetting"
-    out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Also draw it, as .png, .svg or .pdf."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
-    def run(self) -> int:
+    def found(self) -> Any:
+        """Compute both experiments."""
         from figures.regions.compare import compare
 
-        started, files = _started(self.out), self.files
+        files = self.files
         varying, fixed = dict(_read(text, "--over", _values) for text in self.over), dict(_read(text, "--at", _number) for text in self.at)
         names = [text.partition("=")[0] for text in (*self.over, *self.at)]
         if not 1 <= len(self.over) <= 2 or len(set(names)) < len(names):
@@ -100,14 +129,11 @@ class Compare:
         builders: dict[str, Any] = {(path.stem if files[0].stem != files[1].stem else str(path)): getattr(load(path), "build", None) for path in files}
         if len(builders) < 2 or not all(map(callable, builders.values())):
             raise InputError(f"{' and '.join(builders)}: name two files, each of which defines build, a function that makes an experiment")
-        found = compare(builders, varying, fixed, self.quantity)
-        if self.out is not None:
-            _draw(found.draw(), self.out)
-        return _finish(found, started, self.json, STANDS)
+        return compare(builders, varying, fixed, self.quantity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class Memory(_Drawn):
     """Show what memory strength does to a step of GEM: how often it violates the constraint on unseen data, and at which cost.
 
     A fresh memory of m samples with noise sigma; theta is at a distance from the earlier task's truth, and cos is the cosine of both
@@ -135,50 +161,19 @@ class Memory:
     """Draws behind every simulated value."""
     seed: int = 0
     """Seed of all draws; equal seeds give equal results."""
-    out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Also draw it, as .png, .svg or .pdf."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
-    def run(self) -> int:
+    def found(self) -> Any:
+        """Compute and draw steps."""
         from figures.regions.memory import over_strengths
 
-        started = _started(self.out)
         step = MemoryStep(self.p, self.m, self.sigma, self.distance, self.cos, groups=self.groups)
-        found = over_strengths(step, self.strengths, self.form, self.draws, self.seed)
-        if self.out is not None:
-            _draw(found.draw(), self.out)
-        return _finish(found, started, self.json, STANDS)
+        return over_strengths(step, self.strengths, self.form, self.draws, self.seed)
 
 
 def _searched() -> list[str]:
     from theory.claims import CLAIMS
 
     return [name for name, claim in CLAIMS.items() if claim.searched]
-
-
-def _started(out: Path | None) -> float:
-    """Refuse a picture of another kind, or one that cannot be written, before anything is computed; return the time."""
-    if out is not None:
-        if out.suffix not in (".png", ".svg", ".pdf"):
-            raise InputError(f"--out is {out}; choose a name that ends in .png, .svg or .pdf")
-        require_writable(out)
-    return time.perf_counter()
-
-
-def _draw(canvas: Any, out: Path) -> None:
-    from figures.kit.output import render
-
-    replace_file(out, render(canvas, out.suffix[1:]))
-
-
-def _finish(found: Any, started: float, json: bool, status: int) -> int:
-    seconds = time.perf_counter() - started
-    if json:
-        print_json({**found.as_dict(), "seconds": round(seconds, 3)})
-    else:
-        print(f"{found.text}\n{seconds:.1f} s")
-    return status
 
 
 def _read(text: str, option: str, read: Callable[[str], Any]) -> tuple[str, Any]:

@@ -1,7 +1,5 @@
 """Command line of the calibration: ``driftlaw calibrate``."""
 
-from __future__ import annotations
-
 import json
 import platform
 import time
@@ -12,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
+from theory.commands import JsonOption
 from theory.exits import STANDS, WRONG, interrupt_says
 
 
 @dataclass(frozen=True)
-class Calibrate:
+class Calibrate(JsonOption):
     """Measure how often the verdicts of check and verify go wrong.
 
     Runs the whole procedure again and again on formulas, bounds, orderings and limits that leave nothing to spare, and compares the
@@ -43,8 +42,6 @@ class Calibrate:
     """Folder that keeps finished parts, so that the same command goes on after an interrupt."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write the result to this file, as JSON lines."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
     def run(self) -> int:
         """Run the calibration; returns the exit status."""

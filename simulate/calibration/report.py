@@ -1,7 +1,5 @@
 """What a calibration of the verdicts found: rates with exact binomial intervals, beside what is promised."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,7 +10,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from simulate.evidence import holm
-from simulate.work.files import replace_file
+from simulate.work.files import replace_file, trying
 from theory.errors import InputError
 
 SCHEMA = 1
@@ -164,10 +162,8 @@ class CalibrationReport:
         """Write JSON lines: a header with ``header``, then the rates; InputError where the file cannot be written."""
         first = {"schema": SCHEMA, "kind": "calibration", "seed": self.seed, "false_alarm": self.false_alarm, **header}
         lines = [json.dumps(line, allow_nan=False) for line in (first, *self.rows())]
-        try:
+        with trying(f"write {file}", "free space or name another file"):
             replace_file(file, "".join(f"{line}\n" for line in lines).encode())
-        except OSError as error:
-            raise InputError(f"cannot write {file}: {error.strerror or error}; free space or name another file") from None
 
 
 def make_report(

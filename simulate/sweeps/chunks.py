@@ -22,7 +22,7 @@ JOB_SECONDS = 0.25  # of work in a job: long beside handing it out, short beside
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the trials of a point are drawn, and from which seed.
+    """How the trials of a point are drawn, and from which seed: what its key is made of, besides experiment and code.
 
     Parameters
     ----------
@@ -38,10 +38,6 @@ class Sampling:
     device: str = "cpu"
     dtype: str = "float64"
     seed: int = 0
-
-    def describe(self) -> dict[str, Any]:
-        """What a key is made of, besides experiment and code."""
-        return {"method": self.method, "backend": self.backend, "device": self.device, "dtype": self.dtype, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def point_number(seq: TaskSequence) -> int:
 
 def problem_key(seq: TaskSequence, sampling: Sampling) -> str:
     """Key of an experiment with its sampling, whatever the code."""
-    return run_key({"experiment": sequence_key(seq), **sampling.describe(), "chunk": CHUNK[sampling.method]}, "any code")
+    return run_key({"experiment": sequence_key(seq), **vars(sampling), "chunk": CHUNK[sampling.method]}, "any code")
 
 
 def chunks_of(trials: int, method: str) -> Iterator[tuple[int, int]]:

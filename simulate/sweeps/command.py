@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 from theory.errors import InputError
 from theory.exits import OPEN, STANDS, interrupt_says
 from theory.quantities import FORMS
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(JsonOption):
     """Estimate quantities of many experiments, resumed where an earlier call was interrupted.
 
     The Python file defines build (makes a TaskSequence of a case), quantities (such as "forgetting", one or a list) and
@@ -56,8 +56,6 @@ class Sweep:
     """Folder that keeps finished chunks; FILE with the ending .sweep by default."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write the rows to this file, as .csv or .json."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
 
     def run(self) -> int:
         """Run the sweep; returns the exit status."""

@@ -1,7 +1,5 @@
 """Sweeps: many experiments, many quantities, as many trials as asked for or as a precision takes; resumed at any time."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -180,7 +178,7 @@ class _Sweep:
 
     def sample(self, goal: int, progress: bool) -> list[int]:
         """Sample all points until each has what it needs; return their numbers of trials."""
-        goals = [goal if self._wanted(point) else 0 for point in self._points]
+        goals = [goal if self._precision is None or point.measurable else 0 for point in self._points]
         with bar(total=0, unit="trial", unit_scale=True, shown=progress) as shown:
             active = [index for index, trials in enumerate(goals) if trials]
             while active:
@@ -193,9 +191,6 @@ class _Sweep:
     def rows(self, goals: list[int]) -> list[SweepRow]:
         """Return a row for every quantity of every point."""
         return [self._row(point, text, trials) for point, trials in zip(self._points, goals, strict=True) for text in point.quantities]
-
-    def _wanted(self, point: SweepPoint) -> Any:
-        return self._precision is None or point.measurable
 
     def _is_open(self, point: SweepPoint, trials: int) -> bool:
         return self._precision is not None and any(status(self._tally(point, name, trials), self._precision) == OPEN for name in point.measurable)

@@ -1,7 +1,5 @@
 """What a store keeps of a sweep's points: the chunks that are done, stamped with the code that drew them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +20,7 @@ class Found:
     chunks: Mapping[int, Mapping[str, Tally]]
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Found:
+    def of(cls, stored: Mapping[str, Any]) -> "Found":
         """Read a record; older ones hold the chunks alone."""
         chunks = stored.get("chunks", stored)
         return cls(stored.get("stamp"), {int(chunk): _tallies(values) for chunk, values in chunks.items()})

@@ -11,7 +11,7 @@ from simulate.evidence import Estimate
 from simulate.sweeps.chunks import Sampling
 from simulate.sweeps.precision import INFINITE, OPEN
 from simulate.wording import plain, round_to
-from simulate.work.files import replace_file, require_writable
+from simulate.work.files import replace_file, require_writable, trying
 from theory.errors import InputError
 
 SCHEMA = 1  # of the JSON output
@@ -68,7 +68,7 @@ class SweepRow:
         """Return the row in JSON values."""
         values = {"mean": self.mean, "stderr": self.stderr, "relative": self.relative, "trials": self.trials}
         row = {"case": plain(self.case), "quantity": self.quantity, **values, "moment_order": plain(self.moment_order)}
-        return {**row, "status": self.status, **self.sampling.describe()}
+        return {**row, "status": self.status, **vars(self.sampling)}
 
     @property
     def sentence(self) -> str:
@@ -136,10 +136,8 @@ class SweepResult:
         """Write a table (.csv) or everything (.json); InputError for another ending or a place that cannot be written to."""
         check_output(file)
         text = self._csv() if file.suffix == ".csv" else json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
-        try:
+        with trying(f"write {file}", "free space or name another file"):
             replace_file(file, text.encode())
-        except OSError as error:
-            raise InputError(f"cannot write {file}: {error.strerror or error}; free space or name another file") from None
 
     def _csv(self) -> str:
         parameters = list(dict.fromkeys(key for row in self.rows for key in row.case))

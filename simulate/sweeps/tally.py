@@ -1,7 +1,5 @@
 """Running sums of a quantity over trials, which merge chunk by chunk and never lose the standard error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +35,7 @@ class Tally:
     scale: float
 
     @classmethod
-    def of(cls, simulation: Simulation, quantity: str | Quantity) -> Tally:
+    def of(cls, simulation: Simulation, quantity: str | Quantity) -> "Tally":
         """Count a quantity in all trials of a simulation; InputError for a value that is not finite."""
         quantity = parse_quantity(quantity, simulation.tasks)
         values = simulation.per_trial(quantity)
@@ -49,7 +47,7 @@ class Tally:
         scale = float(np.mean(_own_errors(simulation, quantity))) if signed else mean
         return cls(len(values), mean, float(np.sum((values - mean) ** 2)), scale)
 
-    def merge(self, other: Tally) -> Tally:
+    def merge(self, other: "Tally") -> "Tally":
         """Pool the trials of both; the bits depend on the order, so merge chunks in theirs."""
         count = self.count + other.count
         share, gap = other.count / count, other.mean - self.mean

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from theory.commands import choices, print_json
+from theory.commands import JsonOption, choices, print_json
 from theory.errors import DriftlawError, InputError
 from theory.exits import STANDS
 from theory.inner_products import require_inner_products
@@ -20,7 +20,7 @@ TRIES = 20_000  # cases that are drawn to find one in the domain
 
 
 @dataclass(frozen=True)
-class Derive:
+class Derive(JsonOption):
     """Derive the exact expression of a quantity, line by line, from an experiment with symbols.
 
     The Python file defines experiment (a TaskSequence with SymPy symbols); it may define quantity, tasks (a symbol for the number of
@@ -38,8 +38,6 @@ class Derive:
     """Print LaTeX."""
     python: bool = False
     """Print a Python function."""
-    json: bool = False
-    """Print one JSON object and nothing else on standard output."""
     appendix: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write the proof to this file as a LaTeX document, and simulate the result at two points."""
     seed: int = 0

@@ -1,7 +1,5 @@
 """Cases: mappings from parameter to value, and the functions that are called on them."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import itertools
@@ -32,7 +30,7 @@ class Keywords:
         """Whether the function takes an argument of this name."""
         return self.everything or name in self.needed | self.optional
 
-    def without(self, names: Iterable[str]) -> Keywords:
+    def without(self, names: Iterable[str]) -> "Keywords":
         """What is left to be given once ``names`` are."""
         return Keywords(self.needed.difference(names), self.optional.difference(names), self.everything)
 

@@ -4,8 +4,6 @@ A normal interval lies where moments are missing, as near an interpolation thres
 before anything is drawn.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -60,7 +58,7 @@ class Comparison:
     moment_order: float
     reason: str
     rival: TaskSequence | None = None
-    points: tuple[Comparison, ...] = ()
+    points: tuple["Comparison", ...] = ()
 
     @property
     def experiments(self) -> tuple[TaskSequence, ...]:

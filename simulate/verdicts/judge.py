@@ -4,8 +4,6 @@ Trials are fixed in advance: a pilot on draws of its own gives the error scale a
 number of comparisons gives the simultaneous levels, and both give the trials. Then each case is judged once.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -243,7 +241,7 @@ class Sample:
     estimate: Estimate
     tails: TailRates
     method: str = "direct"
-    points: tuple[Sample, ...] = ()
+    points: tuple["Sample", ...] = ()
     fit: Any = None
     values: Any = None
     asymmetry: float = 0.0

@@ -1,7 +1,5 @@
 """How many trials a check needs: fixed in advance from a pilot, so that looking at the result never decides when to stop."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +81,7 @@ class Levels:
     z_agree: float
 
     @classmethod
-    def of(cls, settings: Settings, cases: int, sides: int = 2) -> Levels:
+    def of(cls, settings: Settings, cases: int, sides: int = 2) -> "Levels":
         """Divide false alarms and misses of a run among its comparisons (Bonferroni, which Holm's first step equals).
 
         A bound can be wrong to one side only: ``sides`` is 1 there.
@@ -110,11 +108,6 @@ class TrialPlan:
 
     needed: int
     trials: int
-
-    @property
-    def capped(self) -> bool:
-        """Whether the limit on trials keeps the case from its goal."""
-        return self.trials < self.needed
 
 
 def plan_trials(variance: float, delta: float, levels: Levels, max_trials: int, skewness: float = 0.0, min_trials: int = 0) -> TrialPlan:

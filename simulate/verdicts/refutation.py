@@ -3,8 +3,6 @@
 The exact law is searched where there is one; simulation, with a budget, where there is none. What is found is confirmed by `check`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -64,7 +62,7 @@ class Refutation:
         Why there is none, such as an experiment too large for the sampler.
     """
 
-    sides: Sides
+    sides: "Sides"
     places: np.ndarray
     slack: np.ndarray
     seen: int = 0
@@ -292,7 +290,7 @@ class Sides:
     how: str = AT_ONCE
 
     @classmethod
-    def choose(cls, claim: Conjecture, formula: Any, space: Space, settings: Mapping[str, Any], seed: int) -> Sides:
+    def choose(cls, claim: Conjecture, formula: Any, space: Space, settings: Mapping[str, Any], seed: int) -> "Sides":
         """Take the fastest way that gives, at the first of some settings, what single ones give."""
         few = {name: value[:8] if isinstance(value, np.ndarray) else value for name, value in settings.items()}
         single, at_once = cls(claim, claim.formula, space, seed, SINGLY), cls(claim, _on_arrays(formula, claim), space, seed)

@@ -1,7 +1,5 @@
 """What a check finds: verdicts on single cases, reports on whole conjectures, and the sentences that say so."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -290,7 +288,7 @@ class TailRates:
     beyond: tuple[int, ...] = (0,) * len(TAIL_LIMITS)
 
     @classmethod
-    def measure(cls, values: np.ndarray) -> TailRates:
+    def measure(cls, values: np.ndarray) -> "TailRates":
         """Split one case's sample in batches and count their studentised distances from the sample's mean."""
         batches = len(values) // BATCH
         if batches < 2:
@@ -303,7 +301,7 @@ class TailRates:
         z = np.abs(distance[moved] / stderr[moved])
         return cls(len(z), tuple(int(np.sum(z > limit)) for limit in TAIL_LIMITS))
 
-    def __add__(self, other: TailRates) -> TailRates:
+    def __add__(self, other: "TailRates") -> "TailRates":
         return TailRates(self.batches + other.batches, tuple(a + b for a, b in zip(self.beyond, other.beyond, strict=True)))
 
     def rows(self) -> list[dict[str, Any]]:

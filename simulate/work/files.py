@@ -83,6 +83,23 @@ def _locked_temporary(folder: Path, stem: str) -> tuple[int, str]:
 
 
 @contextmanager
+def trying(what: str, remedy: str) -> Iterator[None]:
+    """Let what is done within raise InputError where the system refuses it: what cannot be done, why, and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot {what}: {error.strerror or error}; {remedy}") from None
+
+
+def require_folder(folder: Path, remedy: str) -> None:
+    """Make a folder if need be; InputError, with the remedy, if it cannot be made or written to."""
+    with trying(f"write to the folder {folder}", remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell
+            pass
+
+
+@contextmanager
 def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold a lock file, made if need be; call ``waiting``, then wait, where another process or thread does.
 
@@ -92,16 +109,13 @@ def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator
         If the file cannot be made or locked.
     """
     with ExitStack() as stack:
-        try:
+        with trying(f"write and lock {path}", "choose another folder or correct its permissions"):
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = _open(path, os.O_CREAT)
             stack.callback(os.close, handle)
             if not lock_descriptor(handle, blocking=False):
                 waiting()
                 lock_descriptor(handle)
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write and lock {path}: {reason}; choose another folder or correct its permissions") from None
         yield
 
 

@@ -1,7 +1,5 @@
 """Progress on standard error: a bar on a terminal, a line a minute elsewhere, or as often as ``DRIFTLAW_PROGRESS`` says, in seconds."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -19,7 +17,7 @@ class _Silent:
     def __init__(self, iterable: Iterable[Any] = (), **_: Any) -> None:
         self._iterable = iterable
 
-    def __enter__(self) -> _Silent:
+    def __enter__(self) -> "_Silent":
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -6,8 +6,6 @@ packages that draw. Where it differs from today's, a small part of the record is
 record is adopted and stamped anew; unequal, it is computed again, and the files that differ are named.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

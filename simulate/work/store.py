@@ -7,13 +7,12 @@ written to a temporary file that replaces the old one in a single step, and a ch
 import json
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulate.work.files import locked, remove_leftovers, replace_file
+from simulate.work.files import locked, remove_leftovers, replace_file, require_folder, trying
 from simulate.work.keys import FORMAT, canonical, digest, json_value
 from theory.errors import InputError
 
@@ -40,13 +39,7 @@ class RunStore:
         InputError
             If the folder cannot be made or written to.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write to the folder {self.root}: {reason}; choose another one or change its permissions") from None
+        require_folder(self.root, "choose another one or change its permissions")
         remove_leftovers(self.root)
 
     def path(self, key: str) -> Path:
@@ -97,11 +90,8 @@ class RunStore:
         path = self.path(key)
         if not self.root.is_dir():
             self.require_writable()
-        try:
+        with trying(f"write {path}", "free space or choose another folder"):
             replace_file(path, content.encode(), tidy=False)
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write {path}: {reason}; free space or choose another folder") from None
         return record
 
     def update(self, key: str, merge: Callable[[Any | None], Any]) -> Any:

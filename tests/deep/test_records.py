@@ -16,7 +16,7 @@ def test_what_follows_from_a_record():
     assert np.array_equal(record.accuracy, [[0.75, 0.5], [0.625, 1.0]])
     assert record.metrics["forgetting"] == 0.125
     assert record.metrics["forward_transfer"] == 0.0
-    assert record.update_magnitudes == (5.0, np.sqrt(0.5**2 + 1.25**2))
+    assert tuple(result.update_magnitude for result in record.results) == (5.0, np.sqrt(0.5**2 + 1.25**2))
     assert record.examples == 1340
     assert record.seconds == 0.75
 

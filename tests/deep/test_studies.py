@@ -114,7 +114,7 @@ def test_records_give_the_metrics_of_the_runs(study):
         whole = RunsFolder(study).run(record.key).record()
         assert [record.metric(metric) for metric in METRICS] == pytest.approx([whole.metrics[metric] for metric in METRICS], abs=2e-6)
         assert record.trained == tuple("".join(str(int(stage)) for stage in result.trained) for result in whole.results)
-        assert record.update == pytest.approx(whole.update_magnitudes, rel=1e-5)
+        assert record.update == pytest.approx([result.update_magnitude for result in whole.results], rel=1e-5)
         assert np.sum(record.images, 0) == pytest.approx([record.metric("average_accuracy"), 1], abs=5e-5)
 
 

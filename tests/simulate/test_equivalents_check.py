@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+import equivalents_check
 import numpy as np
 import pytest
+from equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from scaffold import refusals
 
 from driftlaw import Estimate, expected_errors, frozen, initialized, simulate
-from simulate.verdicts import equivalents_check
-from simulate.verdicts.equivalents_check import constrained_update, controlled_estimate, equivalent_error, fitted_rate
 from theory.equivalents import approximate_errors, best_weight
 
 

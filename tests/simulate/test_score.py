@@ -18,7 +18,7 @@ from theory.claims import judge, random_settings
 from theory.ledger.two_tasks import initialized_two_tasks
 from theory.projections import exact_step_moments, float_step_moments
 from theory.regions import advantage
-from theory.score import COUNTED, ScoreLaw, alignment, difference, distance_covariance, estimate, score_law
+from theory.score import COUNTED, ScoreLaw, alignment, difference, estimate, score_law
 
 BLOCKS = {"shared": 12, "specific": 9}
 CASE = {"p": 12, "p_1": 6, "p_2": 10, "sigma_1": 0.4, "sigma_2": 0.6, "u_11": 1.0, "q_11": 2.0, "d_u": 0.5, "c_u": 0.1, "d_q": 1.5, "c_q": -0.4, "x_q": 0.6}
@@ -129,6 +129,20 @@ def test_the_estimate_of_a_later_task():
     frozen, full = (expected_errors(each) for each in (frozen_sequence(seq, ("shared",), (False, False, True)), seq))
     seen, _ = watch(seq, 6000, 6)
     assert abs(z(estimate("deviation", seq, seen, t=2), frozen.errors[2, 1] - full.errors[2, 1])) < 5
+
+
+def distance_covariance(n, dimensions, distances, noise):
+    """Return the exact covariance, given the start, of the estimates of (D_b for every block, residual level S).
+
+    U-statistics of order 2: 2 (2 (n - 2) zeta_1 + zeta_2) / (n (n - 1)), zeta_1 that of the kernel given one sample.
+    """
+    d, D = np.asarray(dimensions, dtype=float), np.asarray(distances, dtype=float)
+    level = D.sum() + noise
+    one, both = np.outer(D, D) + np.diag(D * level), 3 * np.outer(D, D) + np.diag(d * level**2 + 4 * level * D)
+    found = np.full((len(D) + 1,) * 2, 2 * level**2 / n)
+    found[:-1, :-1] = 2 * (2 * (n - 2) * one + both) / (n * (n - 1))
+    found[:-1, -1] = found[-1, :-1] = 4 * level * D / n
+    return found
 
 
 def test_the_covariance_of_what_the_estimate_is_made_of():

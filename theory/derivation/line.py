@@ -1,7 +1,5 @@
 """A derivation as a value: lines that introduce names one after another. LaTeX, Python, formulas and proofs are folds over them."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -124,7 +122,7 @@ class Derivation:
     law_degree: int
 
     @classmethod
-    def of(cls, lines: list[Line], quantity: Any, parameters: Any, *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> Derivation:
+    def of(cls, lines: list[Line], quantity: Any, parameters: Any, *, gaps: Mapping[str, Any], build: Any, domain: Any, uses: Any, **others: Any) -> "Derivation":
         """Make the formula of the last line and of those that it needs; ``gaps`` are the |d - n| of noisy steps."""
         names, needed = lines[-1].right.free_symbols, []
         for line in lines[-2::-1]:

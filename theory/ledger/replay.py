@@ -1,7 +1,5 @@
 """Replay, joint training and hard constraints on stored samples; one block of parameters."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy

@@ -4,8 +4,6 @@ The first step leaves a residual r with A_1 r = 0, or none. So the second step P
 directions a |A_1|^2 |w_2 - theta_1|^2 + b |A_1' (w_2 - theta_1)|^2, and noise.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy
