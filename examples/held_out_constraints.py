@@ -1,4 +1,4 @@
-"""What GEM's constraints are worth on images that no memory holds: `python examples/held_out_constraints.py memory-digits-500 constraints.jsonl [DATA_ROOT]`.
+"""What GEM's constraints are worth on images that no memory holds: `python examples/held_out_constraints.py memory-digits constraints.jsonl [DATA_ROOT]`.
 
 Along the training of each arm as the study's protocol tunes it, in its development units: for every earlier task the gradient g_mem on its memory
 beside g_test on held-out images. A memory that the model has not seen would have a slope <g_mem, g_test> / |g_test|^2 of 1 in the mean and
