@@ -201,9 +201,9 @@ def test_regimes_are_compared_with_fine_tuning_and_the_last_with_the_first(recor
     table, orders = regimes_study.FIGURE.table(None), range(6, 39)
     for end in ("", COMMON):
         gains = [[runs["LwF R3" + end, order] - runs["fine-tuning R3" + end, order] for order in orders], [runs[f"SI R5{end}", order] - runs[f"SI R1{end}", order] for order in orders]]
-        rows = [table.only(training=name + end, case=f"split digits, one head: {case}") for name, case in (("LwF", "R3"), ("SI", regimes_study.DEPTH))]
+        rows = [table.only(training=name + end, case=f"digits: {case}") for name, case in (("LwF", "R3"), ("SI", regimes_study.DEPTH))]
         assert [row.mean for row in rows] == pytest.approx(np.mean(gains, 1), abs=1e-12) and {row.trials for row in rows} == {33}
-    assert "With own options: split digits, one head: undecided" in regimes_study.FIGURE.caption(table) and len(picture(regimes_study.FIGURE, table).axes) == 6
+    assert "With own options: digits: undecided" in regimes_study.FIGURE.caption(table) and len(picture(regimes_study.FIGURE, table).axes) == 6
 
 
 def test_the_envelope_is_of_plain_training_and_simple_memories(recorded, tmp_path, picture):
