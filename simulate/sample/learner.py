@@ -152,6 +152,9 @@ class Learner:
             held = [one + 2 * path / (step**2 + rule.damping) for one, path, step in zip(held, done, steps, strict=True)]
         else:
             left = residual - sum(predictions(x, step) for x, step in zip(features, steps, strict=True))
+            # What is left but for rounding is nothing: an importance of 1e-26 would choose another among the later steps that fit.
+            terms = abs(residual) + sum(predictions(abs(x), abs(step)) for x, step in zip(features, steps, strict=True))
+            left = np.where(abs(left) > 10 * (task.samples + sum(x.shape[-1] for x in features)) * np.finfo(float).eps * terms, left, 0.0)
             weights = left**2 if rule.fisher == "empirical" else np.ones_like(left)
             held = [rule.decay * one + predictions((x**2).swapaxes(1, 2), weights) / task.samples for one, x in zip(held, features, strict=True)]
         self.importance.update({(rule, block): one for block, one in zip(task.trained, held, strict=True)})

@@ -1,5 +1,7 @@
 """Rules that look back: distillation with heads, EWC and SI, against plain fits, flows integrated step by step, and what is known of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sampler_reference import naive_data
@@ -107,9 +109,10 @@ def test_importance_is_held_from_task_to_task(rule):
 
 
 def test_empirical_information_vanishes_where_training_interpolates():
+    """In every trial of ten seeds, nearly singular ones with errors of hundreds among them, where rounding leaves residuals."""
     seq = one_block(12, (5, 12, 9), 0.5, vectors(3, 12))
-    for rule in (EWC(50.0), EWC(0.5, decay=0.3)):
-        np.testing.assert_allclose(simulate(seq.under(rule=rule), 30, 1).errors_sample, simulate(seq, 30, 1).errors_sample, rtol=1e-6)
+    for rule, seed in itertools.product((EWC(50.0), EWC(0.5, decay=0.3)), range(10)):
+        np.testing.assert_allclose(simulate(seq.under(rule=rule), 30, seed).errors_sample, simulate(seq, 30, seed).errors_sample, rtol=1e-6)
     seq = one_block(12, (5, 9, 9), 0.5, vectors(3, 12))
     assert (expected_errors(seq.under(rule=EWC(50.0))).errors == expected_errors(seq).errors).all()
 
