@@ -19,7 +19,6 @@ class List(JsonOption):
     """List every closed form and every published slot."""
 
 
-
 @dataclass(frozen=True)
 class Show:
     """Show a formula or a published slot: statement, expression, domain, assumptions, source."""

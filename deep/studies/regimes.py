@@ -73,9 +73,9 @@ def decide(foreseen: Mapping[str, tuple[str, str]], values: Mapping[str, Values]
     few = [stream for stream, count in whole.items() if count < 2]
     sides = {stream: list(_sides(*foreseen[stream], values[stream], images.get(stream, {}), effect, 1 - level)) for stream in values if stream not in few}
     adjusted = holm([max(entry.p for entry in found) for found in sides.values()])
-    swaps = {stream: min(1.0, 2 * min(entry.short for entry in found)) for stream, found in sides.items() if len(set(foreseen[stream])) > 1}
-    none = dict(zip(swaps, holm(list(swaps.values())), strict=True))
-    decided = [_decided(stream, foreseen[stream], found, p, none.get(stream), 1 - level, effect, left[stream]) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
+    short = {stream: min(1.0, 2 * min(entry.short for entry in found)) for stream, found in sides.items() if len(set(foreseen[stream])) > 1}
+    denied = dict(zip(short, holm(list(short.values())), strict=True))
+    decided = [_decided(stream, foreseen[stream], found, p, denied.get(stream), 1 - level, effect, left[stream]) for (stream, found), p in zip(sides.items(), adjusted, strict=True)]
     return decided + [Verdict(stream, " | ".join(foreseen[stream]), NOT_TESTABLE, f"{stream}: {NOT_TESTABLE}{left[stream]}") for stream in few]
 
 
@@ -94,14 +94,15 @@ def _paired(values: Values, images: Values, one: tuple[str, int], other: tuple[s
     return gains, image_residuals(images[one], images[other], range(len(gains))) if images else np.zeros(GROUPS)
 
 
-def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, none: float | None, tail: float, effect: float, left: str) -> Verdict:
+def _decided(stream: str, foreseen: tuple[str, str], sides: Sequence[Side], p: float, denied: float | None, tail: float, effect: float, left: str) -> Verdict:
     (first, last), worst = foreseen, max(sides, key=lambda entry: entry.p)
-    outcome = (STAYS if none is None else SWAP) if p <= tail else STAYS if none is not None and none <= tail else UNDECIDED
+    claims = {STAYS: p} if denied is None else {SWAP: p, STAYS: denied}
+    outcome = next((claim for claim, chance in claims.items() if chance <= tail), UNDECIDED)
     numbers = (f"{entry.text} {signed(entry.mean)} (p = {entry.p:.2g}, P(better) = {entry.wins[0]:.2f} [{entry.wins[1]:.2f}, {entry.wins[2]:.2f}])"
                for entry in (sides if first != last else [worst]))  # fmt: skip
     foresaw = f"{first} best in the first regime, {last} in the last" if first != last else f"{first} best in both, so that less than {signed(effect)} behind is tested"
-    size = "" if none is None else f"; of {signed(effect)} on both sides: p = {none:.2g}"
-    blind = f"; {signed(worst.seen)} would have been seen with probability {POWER}" if outcome != SWAP and p > tail else ""
+    size = "" if denied is None else f"; of {signed(effect)} on both sides: p = {denied:.2g}"
+    blind = f"; {signed(worst.seen)} would have been seen with probability {POWER}" if p > tail else ""
     return Verdict(stream, f"{first} | {last}", outcome, f"{stream}: {outcome} (p = {p:.2g}, Holm{size}); foreseen: {foresaw}; {', '.join(numbers)}{blind}{left}")
 
 

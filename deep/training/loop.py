@@ -10,7 +10,7 @@ from deep.streams.seeds import Role, generator
 from deep.training.captured import CapturedStep
 from deep.training.optimiser import Optimiser
 from deep.training.options import LoopOptions
-from deep.training.strategy import StepPlan, Strategy
+from deep.training.strategy import StepPlan, Strategy, everything
 from deep.training.task import Batch, TaskContext
 from theory.errors import InputError
 
@@ -82,7 +82,7 @@ def train_task(task: TaskContext, strategy: Strategy, options: LoopOptions, opti
         changed = [task.flat.parameters.detach(), *optimiser.moments, *task.network.buffers(), *strategy.changed()]
         step = CapturedStep(step, options.batch_size, changed, task.flat.passed)
 
-    with task.keeping(plan.trained if options.keep_features else (True,)):
+    with task.keeping(plan.trained if options.keep_features else everything(task.stages)):
         means, start, steps, examples = _epochs(task, step, options, optimiser, epoch_done)
     _check_converged(task, means, start, steps)
     optimiser.end_task()

@@ -29,6 +29,7 @@ CASES = {
     "one head, all classes so far": {"scenario": "class"},
     "one head, domains": {"scenario": "domain"},
     "kept moments": {"optimiser": "adam", "keep_moments": True},
+    "kept features": {"keep_features": True, "strategy": "frozen", "strategy_options": {"depth": 1}},
     "momentum and decay": OPTIMISERS["momentum"],
     **{name: {"strategy": name, "strategy_options": {"masks": ("001", "011")} if name == "scheduled" else {}} for name in ANY_NETWORK},
 }

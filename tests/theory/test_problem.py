@@ -33,6 +33,19 @@ def two(gram, **blocks) -> TaskSequence:
 # ---------------------------------------------------------------- accepted, although near the border
 
 
+def test_the_interpolation_threshold_is_no_input_error():
+    assert sequence(tasks=[task(samples=3)]).trained_dimension(0) == 3
+
+
+def test_zero_samples_zero_noise_and_zero_truth_are_experiments():
+    seq = sequence(tasks=[task(samples=0, noise=0, truth={"a": [0, 0, 0]})])
+    assert seq.tasks[0].samples == 0 and seq.tasks[0].noise == 0
+
+
+def test_all_samples_of_an_earlier_task_may_be_stored():
+    assert sequence(tasks=[task(), task(memory={0: 2})]).tasks[1].memory == {0: 2}
+
+
 @pytest.mark.parametrize("two", [2.0, np.float64(2), Fraction(2), np.int32(2), sympy.Integer(2), sympy.Float(2)])
 def test_whole_numbers_may_be_written_as_floats(two):
     made = sequence(blocks={"a": 3 * two / 2}, tasks=[task(samples=two), task(memory={0: two})])

@@ -77,3 +77,10 @@ test_bad_input_is_named = refusals([
     (lambda: frozen_wins("forgetting", p=3), "misses 'p_1'"),
     (lambda: advantage("forgetting", p=3), "needs .*; the case has"),
 ], DriftlawError)
+
+
+def test_a_shifted_boundary_would_be_noticed(compared):
+    """The comparison above can fail: conditions at a noise 2 % larger disagree with the law somewhere."""
+    settings, frozen, initialized = compared
+    shifted = frozen_wins("forgetting", **{**settings, "sigma_2": settings["sigma_2"] * 1.02})
+    assert np.any(shifted != (initialized.forgetting() > frozen.forgetting()))
