@@ -18,9 +18,9 @@ from deep.studies import presets
 from deep.studies.design import COMMON, MEMORY, REGIMES, Rule
 from deep.studies.protocol import Candidate, choose, read_protocol
 from deep.studies.records import GROUPS, StudyRun
-from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, TUNINGS, UNDECIDED, all_pairs, decide, depth_effects, measured, norms, side
+from deep.studies.regimes import NOT_TESTABLE, STAYS, SWAP, TUNINGS, UNDECIDED, _paired, all_pairs, decide, depth_effects, measured, norms, side
 from deep.studies.report import Study
-from deep.studies.statistics import DECIDING, Results, signed
+from deep.studies.statistics import DECIDING, Results, contrast, signed
 from figures.kit.studies import recorded
 
 METHODS = "abcde"
@@ -114,6 +114,11 @@ def test_the_page_of_memories_says_what_was_found():
         found.append(f"| {arm} | {' | '.join(cells)} |")
     estimates = {arm: [study.results.estimate("permuted digits", arm, metric) for metric in (DECIDING, "forgetting")] for arm in study.results.arms("permuted digits")}
     found += [f"| {arm} | {' | '.join(f'{100 * own.mean:.1f} ± {100 * student.ppf(0.975, own.count - 1) * own.stderr:.1f}' for own in both)} |" for arm, both in estimates.items()]
+    values, images = (own["permuted digits"] for own in study.read())
+    for arm, other in (("p-mGEM by stages", "GEM, gamma 0.5"), ("d-mGEM(2)", "GEM, gamma 0.5"), ("d-mGEM(2)", "GEM, gamma 1")):
+        estimate, freedom = contrast(*_paired(values, images, (arm, 0), (other, 0)))
+        half = student.ppf(0.975, freedom) * estimate.stderr
+        found.append(f"[{100 * (estimate.mean - half):+.2f}, {100 * (estimate.mean + half):+.2f}]")
     assert not [words for words in (*found, f"{len(study.pairs())} differ") if words not in text]
 
 
