@@ -42,6 +42,14 @@ def test_samples_agree_with_the_laws(settings):
     assert np.abs(scores(settings)).max() < 5
 
 
+@pytest.mark.parametrize("change", [{"n": 2}, {"D": 4.4}, {"tau": 0.3}, {"d": 14}])
+def test_another_law_is_seen(change):
+    """A setting of which one number differs."""
+    drawn = {name: measure(Classes(2, 7, 4.0, 1, 0.7), 10 * DRAWS)[name] for name in ("among_all", "drifted")}
+    wrong = laws(Classes(**{"K": 2, "d": 7, "D": 4.0, "n": 1, "tau": 0.7, **change}))
+    assert max(abs(one.mean - wrong[name]) / one.stderr for name, one in drawn.items()) > 7
+
+
 def test_limits():
     two, normal, known, random = (FORMULAS[f"{name}_accuracy{end}"] for name, end in (("prototype", ""), ("prototype", "_normal"), ("known_prototypes", ""), ("random_prototypes", "")))
     for K in (2, 7, 400):  # no distance: by chance
