@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -16,6 +17,9 @@ from figures import DEFAULT_OUT
 from theory.commands import choices, parse, print_json
 from theory.errors import InputError
 from theory.exits import STANDS, command_line, interrupt_says
+
+if TYPE_CHECKING:
+    from figures.kit.output import Output
 
 
 @dataclass(frozen=True)
@@ -50,36 +54,60 @@ def run(arguments: Sequence[str] | None, prog: str = "python -m figures") -> int
 
 
 def draw_all(options: Options) -> None:
-    """Draw the chosen figures that are not finished yet, and say where the files are.
+    """Draw the chosen figures that are not finished yet, several at once, and say where the files are.
 
     Raises
     ------
     InputError
         At the end, if records of some are missing; the others are drawn.
     """
-    from figures.make import make
     from figures.kit.output import SUFFIXES, Output
-    from figures.registry import MissingRecords, choose, discover
+    from figures.make import is_made
+    from figures.registry import FIGURES, MissingRecords, choose, discover
+    from simulate.work.jobs import run_jobs
 
     known = discover()
     names = choose(options.names, known)
-    output, missing, done = Output(options.out), [], []
+    output, missing, states = Output(options.out), [], {}
+
+    def tell(name: str, state: str, how: str = "") -> None:
+        states[name] = state
+        if not options.json:
+            print(f"{name}: {state}{how}", flush=True)
+
+    left = []
     for name in names:
-        start = time.monotonic()
         try:
-            state = "drawn" if make(name, known, output, options.quick) else "kept"
+            tell(name, "kept") if is_made(name, known, output, options.quick) else left.append(name)
         except MissingRecords as error:
             missing.append(f"{name} is not drawn, since {error}")
-            continue
-        done.append({"name": name, "state": state, "files": [str(path) for path in output.files(name)]})
-        if not options.json:
-            print(f"{name}: {state}{f' in {time.monotonic() - start:.0f} s' if state == 'drawn' else ''}", flush=True)
+    if left:
+        output.require_writable()
+    draw = partial(_draw, output=output, quick=options.quick)
+    ours = [name for name in left if name in FIGURES and FIGURES.own(name) is None]  # other processes do not know a user's own
+    ours = ours if len(ours) > 1 else []
+    for index, seconds in run_jobs(draw, ours, kind="processes", progress="figures", label=str) if ours else ():
+        tell(ours[index], "drawn", f" in {seconds:.0f} s")
+    for name in left:
+        if name not in ours:
+            tell(name, "drawn", f" in {draw(name):.0f} s")
+    done = [{"name": name, "state": states[name], "files": [str(path) for path in output.files(name)]} for name in names if name in states]
     if options.json:
         print_json({"folder": str(options.out), "figures": done, "missing": missing})
     else:
         print(f"{'1 figure' if len(done) == 1 else f'{len(done)} figures'} in {shown(options.out)}{os.sep} ({', '.join(SUFFIXES)})")
     if missing:
         raise InputError("; ".join(missing))
+
+
+def _draw(name: str, output: Output, quick: bool) -> float:
+    """Make a figure; return the seconds that it took."""
+    from figures.make import make
+    from figures.registry import discover
+
+    start = time.monotonic()
+    make(name, discover(), output, quick)
+    return time.monotonic() - start
 
 
 def _names() -> list[str]:

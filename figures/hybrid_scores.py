@@ -41,15 +41,17 @@ def compute(table: Table, _: Sampler) -> None:
         _add_pairs(table, pairs, source, own)
 
 
-def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.corrcoef(x, y)[0, 1]) if min(np.ptp(x), np.ptp(y)) > 0 else 0.0
+def _standard(values: Sequence[float]) -> np.ndarray:
+    """Return the deviations from the mean as a vector of length 1, or zeros: products of two such vectors are correlations."""
+    deviations = np.asarray(values) - np.mean(values)
+    return deviations / np.linalg.norm(deviations) if np.ptp(values) > 0 else np.zeros(len(deviations))
 
 
 def _add_correlation(table: Table, name: str, x: Sequence[float], y: Sequence[float], shuffled: Callable[[], np.ndarray], source: str, own: str) -> None:
     """Add the correlation and the share of shufflings, the observed order among them, with one at least as far from 0."""
-    x, y = np.asarray(x), np.asarray(y)
-    found = _pearson(x, y)
-    null = np.array([_pearson(x[shuffled()], y) for _ in range(SHUFFLES)])
+    x, y = _standard(x), _standard(y)
+    found = float(x @ y)
+    null = x[np.array([shuffled() for _ in range(SHUFFLES)])] @ y
     chance = (1 + int((np.abs(null) >= abs(found) - 1e-12).sum())) / (1 + SHUFFLES)
     for x_name, value in (("estimate", found), ("p", chance)):
         table.add_mark(CORRELATION, name, x_name, 0.0, value, source, own)

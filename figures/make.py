@@ -34,14 +34,11 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
     MissingRecords
         If it is drawn from records that are not there.
     """
-    figure = figures[name]
-    require_records(figure)
-    trials = figure.quick_trials if quick else figure.trials
-    key = figure_key(name, set(figures), trials, quick, figure.sources)
+    figure, key = _keyed(name, figures, quick)
     if output.is_finished(name, key):
         return False
     output.require_writable()
-    table = figure.table(Sampler(name, trials, output.points))
+    table = figure.table(Sampler(name, figure.quick_trials if quick else figure.trials, output.points))
     with style():
         canvas = canvas_with_caption(figure.area(table), figure.title, figure.caption(table))
         figure.draw(table, canvas)
@@ -50,6 +47,17 @@ def make(name: str, figures: dict[str, Figure], output: Output, quick: bool = Fa
         canvas.set_layout_engine("none")
         output.write(name, key, canvas, table.csv())
     return True
+
+
+def is_made(name: str, figures: dict[str, Figure], output: Output, quick: bool = False) -> bool:
+    """Whether `make` would keep a finished figure."""
+    return output.is_finished(name, _keyed(name, figures, quick)[1])
+
+
+def _keyed(name: str, figures: dict[str, Figure], quick: bool) -> tuple[Figure, str]:
+    figure = figures[name]
+    require_records(figure)
+    return figure, figure_key(name, set(figures), figure.quick_trials if quick else figure.trials, quick, figure.sources)
 
 
 def figure_key(name: str, others: set[str], trials: int, quick: bool, records: Sequence[Path] = ()) -> str:

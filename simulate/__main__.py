@@ -46,7 +46,7 @@ class _Options(JsonOption):
     min_trials: int | None = None
     """Least trials of a case, where the plan asks for fewer."""
     workers: int | None = None
-    """Threads of the sampler; all cores by default. They do not change the result."""
+    """Threads of the sampler, processes of verify; all cores by default. They do not change the result."""
 
     def settings(self, **others: Any) -> Any:
         """Settings of what is given on the command line, then of ``others``, then of defaults."""
@@ -119,7 +119,7 @@ class Verify(_Options):
         claims = [conjecture(f.formula, cases=f.cases, name=f.name, expected=f.expected, exact=True) for f in chosen]
         settings = self.settings()
         started = time.perf_counter()
-        reports = check_all(claims, settings, workers=self.workers, progress=not self.json)
+        reports = check_all(claims, settings, workers=self.workers, progress=not self.json, processes=True)
         status = min((report.exit_status for report in reports if report.exit_status != STANDS), default=STANDS)  # wrong before open
         seconds = time.perf_counter() - started
         if self.out is not None:

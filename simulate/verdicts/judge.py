@@ -5,10 +5,11 @@ number of comparisons gives the simultaneous levels, and both give the trials. T
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from operator import methodcaller
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -20,6 +21,7 @@ from simulate.verdicts.comparison import Comparison, comparisons
 from simulate.verdicts.conjecture import Conjecture, conjecture
 from simulate.verdicts.planning import Levels, Settings, TrialPlan, fitting, plan_trials, powers_of
 from simulate.verdicts.report import NOT_TESTABLE, OUTSIDE, UNDECIDED, CheckReport, Judged, TailRates, Verdict, standard_score
+from simulate.work.jobs import run_jobs
 from simulate.work.keys import canonical, draw_key
 from simulate.work.progress import bar as progress_bar
 from theory.errors import InputError
@@ -28,6 +30,7 @@ from theory.quantities import Quantity
 
 PILOT, JUDGED = 1, 2  # phases, part of the seed, so that their draws are disjoint
 CHUNK = 2**14  # trials simulated at once; part of what a seed means
+MANY = 2**19  # trials of a run that outweigh the start of worker processes
 ROUNDING = 1e-10  # error of the sampler's linear algebra, relative to the largest quantity of the experiment
 LEAST_SCALE = 1e-6  # error scale, relative to the same, below which differences are rounding
 LACK_OF_FIT = 0.01  # of calling the fit of any right limit of the run lacking
@@ -198,7 +201,9 @@ def check(
     return check_all([claim], settings, workers=workers, progress=progress)[0]
 
 
-def check_all(conjectures: Sequence[Conjecture], settings: Settings = Settings(), *, workers: int | None = None, progress: bool = False) -> list[CheckReport]:
+def check_all(
+    conjectures: Sequence[Conjecture], settings: Settings = Settings(), *, workers: int | None = None, progress: bool = False, processes: bool = False
+) -> list[CheckReport]:
     """Judge several conjectures in one run, whose false-alarm rate and Holm adjustment count all their cases."""
     names = [claim.name for claim in conjectures]
     for name in names:
@@ -207,7 +212,7 @@ def check_all(conjectures: Sequence[Conjecture], settings: Settings = Settings()
     prepared = [comparisons(claim) for claim in conjectures]
     testable = [one for cases in prepared for one in cases if not one.reason]
     levels = Levels.of(settings, max(len(testable), 1))
-    samples = draw_samples(testable, levels, settings, simulate, workers=workers, progress=progress)
+    samples = draw_samples(testable, levels, settings, simulate, workers=workers, progress=progress, processes=processes)
     verdicts = dict(zip(testable, decide(testable, samples, levels, settings), strict=True))
     tails = {one: sample.tails for one, sample in zip(testable, samples, strict=True)}
     reports = []
@@ -257,13 +262,27 @@ def _stream(seq: TaskSequence, settings: Settings, phase: int) -> tuple[int, ...
     return (int(settings.seed), phase, crc32(canonical(draw_key(seq)).encode()))
 
 
-def _simulations(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation], phase: int, trials: int) -> Iterator[list[Simulation]]:
-    """Simulate in chunks, so that memory does not grow with the trials; every chunk has a stream of its own, the same for both experiments."""
+class _Chunk(NamedTuple):
+    """Trials that are simulated at once, so that memory does not grow with their number; a job for another process.
+
+    Every chunk has a stream of its own, the same for both experiments of a pair.
+    """
+
+    experiments: tuple[TaskSequence, ...]
+    trials: int
+    seed: tuple[int, ...]
+    options: dict[str, Any]
+
+    def simulated(self, sampler: Callable[..., Simulation]) -> list[Simulation]:
+        return [sampler(seq, self.trials, self.seed, **self.options) for seq in self.experiments]
+
+
+def _chunks(group: list[Comparison], settings: Settings, phase: int, trials: int) -> list[_Chunk]:
+    """Cut the trials of comparisons of one experiment, or of one pair, into chunks."""
     one = group[0]
     options = ({} if one.claim.kind.method == "direct" else {"method": one.claim.kind.method}) | ({"training_errors": True} if any(c.of_training for c in group) else {})
-    for chunk, first in enumerate(range(0, trials, CHUNK)):
-        seed = (*_stream(one.seq, settings, phase), chunk)
-        yield [sampler(seq, min(CHUNK, trials - first), seed, **options) for seq in one.experiments]
+    stream = _stream(one.seq, settings, phase)
+    return [_Chunk(tuple(one.experiments), min(CHUNK, trials - first), (*stream, chunk), options) for chunk, first in enumerate(range(0, trials, CHUNK))]
 
 
 def _per_trial(comparison: Comparison, simulations: list[Simulation]) -> np.ndarray:
@@ -285,6 +304,7 @@ def draw_samples(
     *,
     workers: int | None = None,
     progress: bool = False,
+    processes: bool = False,
 ) -> list[Sample]:
     """Plan and draw the samples of testable comparisons; those of one experiment share its draws (Holm holds under any dependence).
 
@@ -296,39 +316,62 @@ def draw_samples(
         Called as `simulate.simulate` is: experiment, trials, seed, and workers by name.
     workers, progress
         As in `check`.
+    processes : bool
+        Whether many trials may be drawn in processes, which wait for one another less than threads. They do not change the result.
     """
-    sampler = partial(sampler, workers=workers)
+    threads = partial(sampler, workers=workers)
     groups: dict[Any, list[Comparison]] = {}
     for one in (point for comparison in comparisons for point in comparison.points or (comparison,)):
         groups.setdefault((one.experiments, one.claim.kind.method), []).append(one)
-    pilots = {one: pilot for group in groups.values() for one, pilot in zip(group, _pilots(group, settings, sampler), strict=True)}
+    pilots = {one: pilot for group in groups.values() for one, pilot in zip(group, _pilots(group, settings, threads), strict=True)}
     for comparison in comparisons:
         pilots |= _planned(comparison, pilots, _own(comparison, levels, settings), settings)
-    trials = {key: max(pilots[one].plan.trials for one in group) for key, group in groups.items()}
+    chunks = {key: _chunks(group, settings, JUDGED, max(pilots[one].plan.trials for one in group)) for key, group in groups.items()}
+    jobs = [(key, place, chunk) for key, found in chunks.items() for place, chunk in enumerate(found)]
+    trials = sum(chunk.trials for _, _, chunk in jobs)
+    if processes and trials >= MANY:
+        drawn = run_jobs(methodcaller("simulated", partial(sampler, workers=1)), [chunk for *_, chunk in jobs], workers=workers, kind="processes")
+    else:
+        drawn = enumerate(chunk.simulated(threads) for *_, chunk in jobs)
     samples: dict[Comparison, Sample] = {}
-    with progress_bar(total=sum(trials.values()), unit="trial", unit_scale=True, shown=progress) as bar:
-        for key, group in groups.items():
-            parts: list[list[np.ndarray]] = [[] for _ in group]
-            sizes: list[np.ndarray] = []
-            draws: set = set()
-            method = ""
-            for simulations in _simulations(group, settings, sampler, JUDGED, trials[key]):
-                for one, part in zip(group, parts, strict=True):
-                    part.append(_per_trial(one, simulations))
-                sizes.append(_largest(simulations[0]) if any(one.claim.kind.pathwise for one in group) else np.empty(0))
-                draws |= simulations[0].draws
-                method = simulations[0].method
-                bar.update(simulations[0].trials)
-            random = [one for one in group if pilots[one].variance and one.rival is None]
-            for one, part in zip(group, parts, strict=True):
-                values = np.concatenate(part)
-                # one quantity an experiment: those that share draws are no independent evidence on the tails
-                tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
-                estimate = Estimate.from_samples(values, draws)
-                asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.kind.sign and pilots[one].variance else 0.0
-                drawn: dict[str, Any] = {"values": values, "largest": np.concatenate(sizes) * one.most_rows} if one.claim.kind.pathwise else {}
-                samples[one] = Sample(pilots[one], estimate, tails, method, **drawn, asymmetry=asymmetry)
+    parts: dict[Any, dict[int, _Part]] = {key: {} for key in groups}
+    with progress_bar(total=trials, unit="trial", unit_scale=True, shown=progress) as bar:
+        for index, simulations in drawn:
+            key, place, chunk = jobs[index]
+            parts[key][place] = _Part.of(groups[key], simulations)
+            bar.update(chunk.trials)
+            if len(parts[key]) == len(chunks[key]):
+                samples |= _samples(groups[key], pilots, [part for _, part in sorted(parts.pop(key).items())])
     return [_extrapolated(one, [samples[point] for point in one.points]) if one.points else samples[one] for one in comparisons]
+
+
+class _Part(NamedTuple):
+    """What a group of comparisons needs of a chunk: the values of each, the largest terms of pathwise ones, where they were drawn and how."""
+
+    values: list[np.ndarray]
+    largest: np.ndarray
+    draws: frozenset
+    method: str
+
+    @classmethod
+    def of(cls, group: list[Comparison], simulations: list[Simulation]) -> "_Part":
+        largest = _largest(simulations[0]) if any(one.claim.kind.pathwise for one in group) else np.empty(0)
+        return cls([_per_trial(one, simulations) for one in group], largest, frozenset(simulations[0].draws), simulations[0].method)
+
+
+def _samples(group: list[Comparison], pilots: Mapping[Comparison, _Pilot], parts: list[_Part]) -> dict[Comparison, Sample]:
+    """Put the chunks of a group together, in their order."""
+    draws = frozenset().union(*(part.draws for part in parts))
+    random = [one for one in group if pilots[one].variance and one.rival is None]
+    samples = {}
+    for one, *values in zip(group, *(part.values for part in parts), strict=True):
+        values = np.concatenate(values)
+        # one quantity an experiment: those that share draws are no independent evidence on the tails
+        tails = TailRates.measure(values) if one in random[:1] and not one.outside else TailRates()
+        asymmetry = skewness(values) / math.sqrt(len(values)) if one.claim.kind.sign and pilots[one].variance else 0.0
+        pathwise = {"values": values, "largest": np.concatenate([part.largest for part in parts]) * one.most_rows} if one.claim.kind.pathwise else {}
+        samples[one] = Sample(pilots[one], Estimate.from_samples(values, draws), tails, parts[-1].method, **pathwise, asymmetry=asymmetry)
+    return samples
 
 
 def _own(comparison: Comparison, levels: Levels, settings: Settings) -> Levels:
@@ -338,7 +381,7 @@ def _own(comparison: Comparison, levels: Levels, settings: Settings) -> Levels:
 
 def _pilots(group: list[Comparison], settings: Settings, sampler: Callable[..., Simulation]) -> list[_Pilot]:
     """Measure the comparisons of one experiment, or of one pair, on draws that take no part in the verdict."""
-    chunks = list(_simulations(group, settings, sampler, PILOT, settings.pilot_trials))
+    chunks = [chunk.simulated(sampler) for chunk in _chunks(group, settings, PILOT, settings.pilot_trials)]
     runs = list(zip(*chunks, strict=True))
     errors = [np.concatenate([simulation.errors_sample for simulation in run]) for run in runs]
     steps = [np.concatenate([simulation.update_magnitude_sample for simulation in run]) for run in runs]

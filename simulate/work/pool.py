@@ -11,6 +11,7 @@ from typing import Any
 
 from loky import BrokenProcessPool, get_reusable_executor
 
+from simulate.work.machine import LIMIT, cores
 from theory.notices import show_plainly
 
 # What opens one: with its `submit`, which takes a function with its arguments and returns a future, and how many calls shall be out at a time.
@@ -25,11 +26,12 @@ class WorkerLostError(Exception):
 
 @contextmanager
 def processes(workers: int) -> Iterator[Pool]:
-    """Worker processes with one BLAS thread each; an early end kills them."""
+    """Worker processes with one BLAS thread and a share of the cores each; an early end kills them."""
     # Loky replaces a worker that has grown by 300 MB, as one does that keeps data sets; its jobs go on, nothing is lost.
     warnings.filterwarnings("ignore", "A worker (stopped|was restarted) while some jobs were given", UserWarning)
     # Until they were idle for so many seconds, the next call takes them over.
-    pool = get_reusable_executor(workers, timeout=300, initializer=_begin, initargs=(os.getpid(),), env=ONE_THREAD)
+    env = {**ONE_THREAD, LIMIT: str(max(1, cores() // workers))}
+    pool = get_reusable_executor(workers, timeout=300, initializer=_begin, initargs=(os.getpid(),), env=env)
     try:
         yield pool.submit, 2 * workers
     except BrokenProcessPool as error:  # whose other workers loky ends

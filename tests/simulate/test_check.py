@@ -3,8 +3,11 @@
 import importlib
 import json
 import math
+import os
+import time
 from copy import copy
 from fractions import Fraction
+from functools import partial
 from statistics import NormalDist
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from scipy.stats import binom
 
 from driftlaw import FORMULAS, DomainError, Estimate, Formula, GradientDescent, Isotropic, Ridge, Simulation, Task, TaskSequence, check, frozen, one_block
 from simulate.evidence import two_sided_p
+from simulate.sample.run import simulate
 from simulate.sample.solvers import step_filter
 from simulate.verdicts.comparison import comparisons
 from simulate.verdicts.conjecture import conjecture
@@ -438,6 +442,23 @@ def test_targets_on_one_experiment_all_get_their_trials(stood_in):
     narrow, broad = check_module.check_all(claims, Settings())
     for one, other in zip(narrow.verdicts, broad.verdicts, strict=True):
         assert one.trials == other.trials == other.needed > 3 * one.needed
+
+
+def test_processes_draw_the_same_samples(monkeypatch):
+    """Of several experiments, with several quantities of one; the first chunk of each comes back last."""
+    claims = [CLAIM, conjecture(1, lambda sim: sim.errors_sample[:, 0, 0] ** 2, one_task, CASES, name="square")]
+    settings = Settings(min_trials=2 * check_module.CHUNK + 1)
+    here = check_module.check_all(claims, settings)
+    monkeypatch.setattr(check_module, "MANY", 1)
+    monkeypatch.setattr(check_module, "simulate", partial(_of_this_process, os.getpid()))
+    there = check_module.check_all(claims, settings, workers=2, processes=True)
+    assert [(list(map(vars, one.verdicts)), one.tail_rates) for one in there] == [(list(map(vars, one.verdicts)), one.tail_rates) for one in here]
+
+
+def _of_this_process(caller, seq, trials, seed, **options):
+    assert trials <= Settings().pilot_trials or os.getpid() != caller
+    time.sleep(0.3 * (os.getpid() != caller and seed[-1] == 0))
+    return simulate(seq, trials, seed, **options)
 
 
 def test_frozen_training_of_vectors():
