@@ -4,7 +4,6 @@ import importlib
 import json
 import math
 import os
-import time
 from copy import copy
 from fractions import Fraction
 from functools import partial
@@ -26,6 +25,7 @@ from simulate.verdicts.conjecture import conjecture
 from simulate.verdicts.planning import BATCH, LEAST_TRIALS, Levels, Settings
 from simulate.verdicts.report import FIELDS, NOMINAL_TAILS, TAIL_LIMITS, CheckReport, Judged, TailRates, Verdict, standard_score
 from simulate.wording import case_labels, round_to, round_up
+from simulate.work.jobs import run_jobs
 from theory.formula import Condition
 
 check_module = importlib.import_module("simulate.verdicts.judge")
@@ -445,11 +445,13 @@ def test_targets_on_one_experiment_all_get_their_trials(stood_in):
 
 
 def test_processes_draw_the_same_samples(monkeypatch):
-    """Of several experiments, with several quantities of one; the first chunk of each comes back last."""
-    claims = [CLAIM, conjecture(1, lambda sim: sim.errors_sample[:, 0, 0] ** 2, one_task, CASES, name="square")]
+    """Of several experiments, with several quantities of one; chunks come back in another order, which would move the worst trial."""
+    worst = conjecture(0.01, lambda sim: sim.errors_sample[:, 0, 0], one_task, CASES, relation="<=", pathwise=True, name="worst")
+    claims = [CLAIM, worst]
     settings = Settings(min_trials=2 * check_module.CHUNK + 1)
     here = check_module.check_all(claims, settings)
     monkeypatch.setattr(check_module, "MANY", 1)
+    monkeypatch.setattr(check_module, "run_jobs", lambda *jobs, **options: reversed(list(run_jobs(*jobs, **options))))
     monkeypatch.setattr(check_module, "simulate", partial(_of_this_process, os.getpid()))
     there = check_module.check_all(claims, settings, workers=2, processes=True)
     assert [(list(map(vars, one.verdicts)), one.tail_rates) for one in there] == [(list(map(vars, one.verdicts)), one.tail_rates) for one in here]
@@ -457,7 +459,6 @@ def test_processes_draw_the_same_samples(monkeypatch):
 
 def _of_this_process(caller, seq, trials, seed, **options):
     assert trials <= Settings().pilot_trials or os.getpid() != caller
-    time.sleep(0.3 * (os.getpid() != caller and seed[-1] == 0))
     return simulate(seq, trials, seed, **options)
 
 
