@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: figures verify bench gpu test test-long lint docs size setup lock clean
+.PHONY: figures verify bench gpu test test-slow test-long lint docs size setup lock clean
 
 figures: verify
 	@$(RUN) -m figures --out figures/out
@@ -34,11 +34,16 @@ bench: setup
 gpu: setup
 	@$(RUN) -m driftlaw gpu --out figures/out/gpu $(if $(IMAGES),--images $(IMAGES))
 
+PYTEST = $(RUN) -m pytest -q -n 2
 test: setup
-	@$(RUN) -m pytest -q -n 2 --dist loadfile
+	@$(PYTEST) --dist loadfile
+
+# CI runs these, too: mutants of the law, every formula against simulation, whole commands.
+test-slow: setup
+	@$(PYTEST) --dist worksteal -m 'slow and not long'
 
 test-long: setup
-	@$(RUN) -m pytest -q -n 2 -m ''
+	@$(PYTEST) -m ''
 
 # Rules and types are in pyproject.toml; the programs come with the extra `lint`.
 lint: setup

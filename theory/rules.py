@@ -22,7 +22,7 @@ def resolved(seq: TaskSequence) -> TaskSequence:
             tasks[t] = replace(task, rule=_with_one_head(seq, t, task, rule))
         elif isinstance(rule, CONSOLIDATING) and not _holds(seq, t, rule):
             tasks[t] = replace(task, rule=MinNorm())
-    return replace(seq, tasks=tasks).undistilled()
+    return (seq if tasks == [*seq.tasks] else replace(seq, tasks=tasks)).undistilled()  # made anew it would be checked again
 
 
 def _with_one_head(seq: TaskSequence, t: int, task: Task, rule: HeadDistillation) -> Any:

@@ -63,7 +63,7 @@ FAULTS = read_faults((Path(__file__).parent / "planted_faults.txt").read_text(en
 def run_on_a_copy(tests: tuple[str, ...], fault: Fault | None = None) -> subprocess.CompletedProcess:
     """Run tests on a copy of packages and tests, in which the fault is planted."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not long"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("theory", "simulate", "driftlaw", "tests"):
