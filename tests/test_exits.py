@@ -57,6 +57,7 @@ def test_a_broken_pipe_elsewhere_is_an_error(capsys):
     assert "Broken pipe" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
 @pytest.mark.parametrize(("command", "status", "message"), [
     pytest.param(

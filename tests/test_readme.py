@@ -50,6 +50,7 @@ def test_the_snippet_prints_what_is_shown():
     assert _run("-c", SNIPPETS[1]).stdout.splitlines() == re.findall(r"^    (\w+: forgetting .*)$", README, re.M)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", re.findall(r"^    driftlaw (.*?)(?:\s+#.*)?$", README, re.M))
 def test_every_command_is_one(line, tmp_path):
     """Those that take no time run as written; the others are asked for their help."""

@@ -8,6 +8,8 @@ import zipfile
 import pytest
 from scaffold import ROOT, printed
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("driftlaw", "theory", "simulate", "deep", "figures")
 KEPT = {".py", ".tex", ".jsonl", ".html", ".css", ".js", ".toml", ".mplstyle", ".pt"}
 

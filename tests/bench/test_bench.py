@@ -19,6 +19,8 @@ from deep.strategies import strategy
 from simulate import simulate
 from simulate.sample.arrays.with_torch import torch_backend
 
+pytestmark = pytest.mark.slow
+
 FIELDS = {
     "machine": {"schema", "date", "processor", "cores", "gpu", "python", "versions", "load_before"},
     "time": {"contender", "tasks", "samples", "parameters", "trials", "repeats", "seconds_per_trial", "least", "most"},

@@ -60,6 +60,7 @@ def steps(device, monkeypatch):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [name for name in CASES if name != "gem"])
 def test_every_kind_of_run_keeps_to_the_device(case, steps):
     changes = CASES[case]
@@ -69,6 +70,7 @@ def test_every_kind_of_run_keeps_to_the_device(case, steps):
     assert not any(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # on the stand-in that does nothing
 @pytest.mark.parametrize("name", ANY_NETWORK)
 def test_a_checkpoint_is_taken_back_to_the_device(name, device, tmp_path, monkeypatch):

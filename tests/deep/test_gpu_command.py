@@ -10,6 +10,8 @@ from deep.gpu.__main__ import main
 from deep.gpu.parts import DONE, FAILED, LEFT_OUT, STOPPED, Part, measure, parts, text
 from driftlaw.testing.contracts.streams import made_dataset
 
+pytestmark = pytest.mark.slow
+
 
 def states(wanted, out, minutes=1.0, about="none"):
     told = []

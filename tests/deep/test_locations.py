@@ -275,6 +275,7 @@ def test_complete_members_of_the_mnist_family(real_data, name):
     assert np.bincount(dataset.train.labels).tolist() == (MNIST_CLASSES if name == "mnist" else [6000] * 10)
 
 
+@pytest.mark.slow
 def test_cifar_100(real_data):
     """Training and test images, the colour means printed with the files, and the names of the classes."""
     located = found(real_data, "cifar-100", "train")

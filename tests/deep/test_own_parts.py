@@ -112,6 +112,7 @@ def written(text: str = MINE, name: str = "mine.py", helper: str = "FACTOR = 0.5
     return path
 
 
+@pytest.mark.slow
 def test_a_script_and_its_workers_run_what_was_read(tmp_path):
     """In this process, in spawned ones and in a cluster's threads, though the files are changed or gone by then."""
     pytest.importorskip("distributed")

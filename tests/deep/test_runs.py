@@ -357,6 +357,7 @@ print(json.dumps({{"left": left, "wrong": wrong}}))
 """
 
 
+@pytest.mark.slow
 def test_runs_that_were_killed_end_like_uninterrupted_ones(tmp_path):
     """Twenty kills at random calls, not at moments of a clock; tasks that were recorded before a kill are not trained again."""
     result = json.loads(printed("-c", PROGRAM, tmp_path).splitlines()[-1])

@@ -50,6 +50,7 @@ def records(study: Path, phase: str) -> list[StudyRun]:
     return read_records(study / f"{phase}.jsonl", StudyRun)
 
 
+@pytest.mark.slow
 def test_development_reads_no_test_image_and_confirmation_only_these(study):
     parts = {key: {RunsFolder(study).run(record.key).config()["evaluate_on"] for record in records(study, key)} for key in ("develop", "confirm")}
     assert parts == {"develop": {"validation"}, "confirm": {"test"}}
@@ -201,6 +202,7 @@ def test_committed_protocols_are_read_and_fit_their_presets():
         protocol.check_protocol(found := read_protocol(path), presets.PRESETS[found.preset], "cpu", {})
 
 
+@pytest.mark.slow
 def test_a_unit_of_the_committed_study_on_digits_is_confirmed(tmp_path):
     """What development measured of one candidate, and one run of the confirmation, on any kind of processor."""
     preset, told = presets.PRESETS["digits-large"], []
@@ -235,6 +237,7 @@ def test_bad_input(study, tmp_path, arguments, reason, capsys):
     assert reason in err and "error: " in err and not RunsFolder(tmp_path).states()
 
 
+@pytest.mark.slow
 def test_a_study_that_was_interrupted_goes_on(study, tmp_path, capsys):
     """Ctrl-C in development, then in confirmation: finished runs stay as they are, the end is that of an uninterrupted study."""
 

@@ -36,6 +36,7 @@ def command(line: str) -> int:
         return int(end.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in PAGES if BLOCKS[name]])
 def test_code_and_commands_of_a_page(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -81,6 +82,7 @@ def test_pages_name_what_is_there():
     assert all(path.name in PAGES["start"] for path in NOTEBOOKS)
 
 
+@pytest.mark.slow
 def test_the_pages_build_without_warnings_and_load_nothing_from_the_net(tmp_path):
     printed("-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "doctrees", DOCS, tmp_path / "html", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "html").rglob("*.html")}

@@ -125,6 +125,7 @@ def test_false_alarms_are_as_rare_as_stated():
     assert sum(math.comb(40, k) * 0.2**k * 0.8 ** (40 - k) for k in range(18, 41)) < 0.0005 and failed <= 17
 
 
+@pytest.mark.slow
 def test_the_example_runs_from_a_users_folder(tmp_path):
     shutil.copytree(ROOT / "examples" / "property_test", tmp_path / "mine")
     assert "4 passed" in printed("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "mine")
@@ -141,6 +142,7 @@ def test_without_hypothesis_the_error_says_what_to_install():
 FINDS = settings(max_examples=300, phases=(Phase.generate, Phase.shrink))
 
 
+@pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("normal", [False, True])
 def test_cases_of_every_formula_lie_in_its_domain(name, normal):

@@ -42,6 +42,7 @@ def test_one_figure_is_four_whole_files(finished):
     assert listed["state"] == "kept" and sorted(listed["files"]) == sorted(map(str, out.glob(f"{NAME}.*")))
 
 
+@pytest.mark.slow
 def test_an_interrupted_or_killed_run_keeps_what_is_finished_and_continues(finished, tmp_path):
     out, arguments = tmp_path / "out", (NAME, *OTHERS, "--quick", "--out", tmp_path / "out")
     shutil.copytree(finished[0], out, copy_function=shutil.copy2)

@@ -236,6 +236,7 @@ def test_an_unwritable_place_is_an_error(in_the_way, tmp_path, capsys, monkeypat
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(report, tmp_path):
     out = tmp_path / "out"
     report.fill(out)

@@ -104,6 +104,7 @@ def experiments() -> Iterator[tuple[str, str, dict, TaskSequence]]:
         yield "fluctuations", "deviation", {"x": n_2}, paper("initialized", 20, 30, 40, (15, n_2), (0.3, 0.5), 1.0, 1.0, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("figure", "quantity", "fields", "seq"), list(experiments()), ids=lambda value: value if isinstance(value, str) else "")
 def test_exact_values_are_those_of_the_law(made, figure, quantity, fields, seq):
     row = made(figure).only(**{"kind": THEORY, "quantity": quantity} | fields)

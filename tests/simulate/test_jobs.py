@@ -177,6 +177,7 @@ def test_killed_workers_lose_and_repeat_nothing(way, tmp_path):
     assert sorted(index for index, _ in found) == list(range(40)) and all(index == job for index, (job, _) in found)
 
 
+@pytest.mark.slow
 @in_two_processes
 def test_a_job_that_always_kills_its_worker_is_given_up_after_the_others(way):
     def work(job):

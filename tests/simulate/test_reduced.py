@@ -78,6 +78,7 @@ def assert_one_law(seq, trials, seed, **conditions):
     assert p > FALSE_ALARM, what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNED)
 def test_one_law_with_the_direct_sampler(name):
     assert_one_law(DESIGNED[name], TRIALS, 7)
@@ -103,6 +104,7 @@ def test_ridge_steps_by_bands(name):
     assert p > FALSE_ALARM, what
 
 
+@pytest.mark.slow
 def test_bands_have_the_corner_of_the_matrix_that_they_stand_for():
     """Positive, below 1, with the derivative that is given; and the moments of the law at tiny penalties, and with a thousand samples in a million dimensions."""
     for rows, columns, width in ((7, 12, 3), (12, 7, 3), (5, 0, 2), (3, 9, 3), (9, 1, 4), (2, 9, 5)):

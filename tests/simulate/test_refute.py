@@ -174,6 +174,7 @@ def test_the_error_scale_of_an_ordering_is_the_average_as_in_a_check(how):
     assert slack == pytest.approx(2 * (high - low) / (low + 0.01 + high + 9), rel=0.3 if how == SIMULATED else 1e-6)  # four standard errors are added
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.searched])
 def test_the_answer_agrees_with_the_computed_claim(name):
     found = refute({"delta": 0.1, **CLAIMS[name].searched}, settings=16 if "replay" in name else 2000)

@@ -95,6 +95,7 @@ def stored_chunks(folder, numbers):
     return {(numbers[key], int(chunk)) for key in store.keys() for chunk in store.get(key)["chunks"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_twenty_random_moments(file, tmp_path, workers):
     """Every run computes only what no earlier one has stored, what is stored stays, and the end is that of one quiet run."""
@@ -139,6 +140,7 @@ def run(*arguments, **options):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--workers", 2), ("--workers", 2, "--processes")], ids=["threads", "processes"])
 def test_an_interrupt_leaves_a_state_to_go_on_from(file, tmp_path, options):
     """Ctrl-C goes to the whole group of processes, as a terminal sends it."""

@@ -16,6 +16,8 @@ from formula_points import FEWER_SAMPLES, RATIONAL, cases, has_value, probes, va
 
 from theory.formulas import FORMULAS
 
+pytestmark = pytest.mark.slow
+
 NO_VALUE = (ZeroDivisionError, LookupError, ValueError, TypeError, AttributeError, OverflowError)
 SQUARED = "used only as a square"
 EMPTY = "adds empty sums, or terms with the distance of a truth to itself"

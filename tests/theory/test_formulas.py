@@ -225,6 +225,7 @@ def test_transfer_keeps_what_it_says():
         assert all(target.starts_from_zero(block) for block in target.train if block != "shared")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, formula in FORMULAS.items() if formula.rules])
 def test_formulas_of_other_rules_are_the_law(name):
     """Below, at and above n = p; each step's penalty and each truth counts."""

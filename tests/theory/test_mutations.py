@@ -15,6 +15,8 @@ from spectral_battery import LAW_OF_RULES, QUICK_CHECKS, SPECTRAL_CHECKS, check_
 from training_battery import TRAINING_CHECKS
 from visits_battery import VISITS_CHECKS, check_what_has_no_law as check_visits_without_law
 
+pytestmark = pytest.mark.slow
+
 # Checks in the order in which they are tried at first: those that kill most.
 CHECKS = {
     "theory.projections": (*LAW_CHECKS, *TRAINING_CHECKS, *HEAD_CHECKS),

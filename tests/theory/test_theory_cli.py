@@ -37,6 +37,7 @@ def test_eval_computes_the_worked_example():
     assert "frozen_deviation = 1.1209" in run("eval", "frozen_deviation", "--set", *values, "d_u=0", "c_u=0").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), [
     (("show", "frozen_devation"), "did you mean 'frozen_deviation'"),
     (("eval", "frozen_deviation", "--set", "p=40"), "needs 'p_1'"),

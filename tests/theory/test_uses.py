@@ -105,6 +105,7 @@ def of_claims():
 right_verdicts = cache(of_claims)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASIS)
 def test_a_broken_law_or_fact_fails_exactly_what_names_it(name, patch):
     values, verdicts = right_values(), right_verdicts()
