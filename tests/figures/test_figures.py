@@ -9,6 +9,8 @@ from figures.kit.table import SIMULATION, THEORY
 from figures.registry import discover
 from figures.report.pictures import read_table
 
+pytestmark = pytest.mark.slow
+
 FIGURES = discover()
 # Figures without curves that simulated points lie on, and such ones whose pictures hold more: the other files know them.
 OF_ANOTHER_KIND = {
@@ -35,7 +37,6 @@ def canvas(name, drawn):
     return drawn(name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(FIGURES) - OF_ANOTHER_KIND))
 def test_simulated_points_agree_with_the_theory_at_their_place(name, table):
     """False alarm: 6e-7 a point, below 6e-4 for all figures if means were normal; seeds are fixed, so a pass stays one.
@@ -66,7 +67,6 @@ def test_everything_drawn_is_in_the_table_and_the_other_way_round(table, canvas)
     assert drawn == {(row.x, row.mean) for row in table}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["phase_diagrams", "schedules", "interval_coverage", "hybrid_estimate"])
 def test_every_simulated_value_is_drawn(name, table, canvas):
     shown = {(x, round(y, 9)) for x, y in places(line for ax in canvas.axes for line in ax.lines)}
@@ -88,7 +88,6 @@ def test_points_carry_95_percent_intervals_and_are_hollow_without_a_fourth_momen
     assert ("Hollow points" in FIGURES[name].caption(table)) == any(hollow for *_, hollow in wanted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_words_are_all_there_inside_and_off_the_data(name, table, canvas):
     """The whole caption lies below the axes, nothing is cut at the edge, and no legend covers a point of its axes."""

@@ -17,6 +17,8 @@ from figures.report.explorer import PARAMETERS, QUANTITIES, SETTINGS, TRAININGS,
 from theory.errors import DomainError
 from theory.regions import frozen_wins
 
+pytestmark = pytest.mark.slow
+
 NODE = shutil.which("node")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed; with it the explorer's functions are compared with Python's")
