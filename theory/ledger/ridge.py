@@ -162,7 +162,7 @@ LEAST_ERROR = Entry(
     quantity="error[1,1]",
     build=at_best_penalty,
     domain=(Condition(s.sigma_2 > 0, "without noise the best penalty is 0, the least step"), _DISTANT),
-    **COMMON,
+    **{**COMMON, "uses": (*COMMON["uses"], "ridge_best_penalty")},
 )
 
 alignment = sympy.Symbol("s", real=True)
