@@ -20,6 +20,7 @@ from scaffold import ROOT, assert_refused, python, raising, refusals
 from driftlaw import InputError, one_block, sweep
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError, run_jobs
+from simulate.work.machine import cores
 
 GENEROUS = 600  # seconds, in which any machine gets there
 
@@ -192,6 +193,16 @@ def test_a_job_that_always_kills_its_worker_is_given_up_after_the_others(way):
             kept.append(index)
     # Three of the others, which are handed over with it, may be lost with it, and three that stand in line behind them.
     assert 2 not in kept and len(kept) == len(set(kept)) >= 5
+
+
+def test_processes_share_the_cores_that_a_command_may_use(monkeypatch):
+    here = cores()
+    assert {share for _, share in run_jobs(lambda job: cores(), range(4), kind="processes", workers=2)} == {max(1, here // 2)}
+    monkeypatch.setenv("DRIFTLAW_CORES", "1")
+    assert cores() == 1
+    for wrong in ("0", "many"):
+        monkeypatch.setenv("DRIFTLAW_CORES", wrong)
+        assert_refused(cores, f"DRIFTLAW_CORES is '{wrong}'; set it to a whole number")
 
 
 def test_worker_processes_leave_interrupts_to_the_caller():
