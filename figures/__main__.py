@@ -85,11 +85,11 @@ def draw_all(options: Options) -> None:
         output.require_writable()
     draw = partial(_draw, output=output, quick=options.quick)
     ours = [name for name in left if name in FIGURES and FIGURES.own(name) is None]  # other processes do not know a user's own
-    ours = ours if len(ours) > 1 else []
-    for index, seconds in run_jobs(draw, ours, kind="processes", progress="figures", label=str) if ours else ():
-        tell(ours[index], "drawn", f" in {seconds:.0f} s")
+    if len(ours) > 1:
+        for index, seconds in run_jobs(draw, ours, kind="processes", progress="figures", label=str):
+            tell(ours[index], "drawn", f" in {seconds:.0f} s")
     for name in left:
-        if name not in ours:
+        if name not in states:
             tell(name, "drawn", f" in {draw(name):.0f} s")
     done = [{"name": name, "state": states[name], "files": [str(path) for path in output.files(name)]} for name in names if name in states]
     if options.json:

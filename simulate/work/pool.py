@@ -12,6 +12,7 @@ from typing import Any
 from loky import BrokenProcessPool, get_reusable_executor
 
 from simulate.work.machine import LIMIT, cores
+from simulate.work.progress import silence
 from theory.notices import show_plainly
 
 # What opens one: with its `submit`, which takes a function with its arguments and returns a future, and how many calls shall be out at a time.
@@ -42,8 +43,9 @@ def processes(workers: int) -> Iterator[Pool]:
 
 
 def _begin(parent: int) -> None:
-    """Run in new worker processes: Ctrl-C in a terminal reaches them too, and it shows their warnings."""
+    """Run in new worker processes: Ctrl-C in a terminal reaches them too, and it shows their warnings, not their bars."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence()
     show_plainly()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

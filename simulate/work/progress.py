@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS = float(os.environ.get("DRIFTLAW_PROGRESS", 60))  # between lines
+_silent = False
 
 
 class _Silent:
@@ -44,9 +45,15 @@ class _Lines(tqdm):
             print(self, file=sys.stderr, flush=True)
 
 
+def silence() -> None:
+    """Show no bars in this process from here on: that of a worker's caller would be torn by them."""
+    global _silent
+    _silent = True
+
+
 def bar(*arguments: Any, shown: bool = True, **options: Any) -> Any:
     """Return tqdm's bar with its arguments; where nobody watches a terminal it writes a line a minute, from the first minute on."""
-    if not shown:
+    if _silent or not shown:
         return _Silent(*arguments, **options)
     if sys.stderr.isatty():
         return tqdm(*arguments, leave=False, **options)

@@ -16,11 +16,13 @@ import distributed
 import pytest
 import threadpoolctl
 from scaffold import ROOT, assert_refused, python, raising, refusals
+from tqdm import tqdm
 
 from driftlaw import InputError, one_block, sweep
 from simulate.work.files import is_locked
 from simulate.work.jobs import JobError, run_jobs
 from simulate.work.machine import cores
+from simulate.work.progress import bar
 
 GENEROUS = 600  # seconds, in which any machine gets there
 
@@ -203,6 +205,11 @@ def test_processes_share_the_cores_that_a_command_may_use(monkeypatch):
     for wrong in ("0", "many"):
         monkeypatch.setenv("DRIFTLAW_CORES", wrong)
         assert_refused(cores, f"DRIFTLAW_CORES is '{wrong}'; set it to a whole number")
+
+
+def test_worker_processes_show_no_bars_of_their_own():
+    assert isinstance(bar([]), tqdm)
+    assert {shown for _, shown in run_jobs(lambda job: isinstance(bar([]), tqdm), range(4), kind="processes", workers=2)} == {False}
 
 
 def test_worker_processes_leave_interrupts_to_the_caller():
